@@ -1,0 +1,24 @@
+// Checks. MB_REQUIRE is for what a user can get wrong and is always on; MB_ASSERT is for what we can get wrong, acts in
+// check builds and is type-checked everywhere.
+#ifndef MB_CORE_BASE_CHECK_H
+#define MB_CORE_BASE_CHECK_H
+
+#include "core/base/config.h"
+#include "platform/compiler.h"
+
+// Writes `mbmalloc: <what>: 0x<address>` as one line to stderr and ends the process by SIGABRT. Never allocates.
+_Noreturn void mb_fatal(const char *what, const void *address);
+
+_Noreturn void mb_assert_failed(const char *condition, const char *file, int line);
+
+#define MB_REQUIRE(condition, what, address) \
+    do { \
+        if (MB_UNLIKELY(!(condition))) mb_fatal((what), (address)); \
+    } while (0)
+
+#define MB_ASSERT(condition) \
+    do { \
+        if (MB_CHECKS && MB_UNLIKELY(!(condition))) mb_assert_failed(#condition, __FILE__, __LINE__); \
+    } while (0)
+
+#endif

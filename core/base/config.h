@@ -1,0 +1,42 @@
+// The numbers that shape the allocator. Enum constants, so that both arms of every `if` always compile.
+#ifndef MB_CORE_BASE_CONFIG_H
+#define MB_CORE_BASE_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef MB_CHECK
+#define MB_CHECK 0
+#endif
+
+enum {
+    MB_CHECKS = MB_CHECK, // 1 in check builds: MB_ASSERT acts
+
+    MB_UNIT_SHIFT = 16, // the arena's unit: 64 KiB
+    MB_UNIT_BYTES = 1 << MB_UNIT_SHIFT,
+    MB_UNIT_MASK = MB_UNIT_BYTES - 1,
+
+    MB_GRANULE = 16,         // every block starts and ends at a multiple of this
+    MB_SMALL_MAX = 8192,     // served by the fast path from slabs of one unit
+    MB_MEDIUM_MAX = 32768,   // served from slabs of several units
+    MB_SLAB_UNITS_MAX = 4,   // units of the longest slab
+    MB_SLAB_BLOCKS_MAX = MB_UNIT_BYTES / MB_GRANULE,
+
+    MB_GUARDED_LARGE_MIN = 4 << 20, // large blocks from here on end at an inaccessible page
+
+    MB_POOL_SLOTS = 16,      // hints to unowned slabs with free blocks, per class
+    MB_SWEEP_UNITS = 64,     // descriptors looked at before a class takes a new span
+};
+
+// The arena's window and its growth, in bytes.
+static const size_t MB_WINDOW_BYTES = (size_t)1 << 40;
+static const size_t MB_METADATA_WINDOW_BYTES = (size_t)1 << 34;
+static const size_t MB_PIECE_FIRST_BYTES = (size_t)1 << 20;   // first reservation; later ones double the window's front
+static const size_t MB_COMMIT_STEP_MIN = (size_t)64 << 10;
+static const size_t MB_COMMIT_STEP_MAX = (size_t)8 << 20;
+
+// Giving back: what a process without the background thread may keep, and how much one call gives back.
+static const size_t MB_RETAIN_BYTES = (size_t)16 << 20;
+static const size_t MB_PURGE_CALL_BYTES = (size_t)1 << 20;
+
+#endif

@@ -1,0 +1,24 @@
+// A futex lock for cold, optional work (growing the arena's front). It is never held across a call that may enter the
+// allocator again and never taken before fork: the child resets it instead, so what it guards must be valid after any
+// prefix of the holder's stores. Waiters sleep, so a holder that the scheduler neglects costs no processor.
+// Source of the three-state word: Ulrich Drepper, "Futexes Are Tricky".
+#ifndef MB_CORE_BASE_LOCK_H
+#define MB_CORE_BASE_LOCK_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+// Ranks: a thread may take a lock only while it holds none of the same or a higher rank (asserted in check builds).
+enum mb_lock_rank { MB_RANK_BACKGROUND = 1, MB_RANK_ARENA, MB_RANK_FRONT, MB_RANK_COUNT };
+
+struct mb_lock_shared {
+    _Atomic uint32_t word; // 0 free, 1 held, 2 held and waited for; written by any thread, pairs acquire with release
+    enum mb_lock_rank rank;
+};
+
+void mb_lock(struct mb_lock_shared *lock);
+void mb_unlock(struct mb_lock_shared *lock);
+// In a forked child, before any other thread exists.
+void mb_lock_reset(struct mb_lock_shared *lock);
+
+#endif

@@ -1,0 +1,41 @@
+#include "core/base/print.h"
+
+#include "platform/os.h"
+
+static void put(struct mb_line *line, char c) {
+    if (line->length < sizeof line->text - 1) line->text[line->length++] = c;
+}
+
+void mb_line_text(struct mb_line *line, const char *text) {
+    while (*text != '\0') put(line, *text++);
+}
+
+static void put_digits(struct mb_line *line, uint64_t value, unsigned base) {
+    char digits[20];
+    unsigned count = 0;
+    do {
+        digits[count++] = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value != 0);
+    while (count > 0) put(line, digits[--count]);
+}
+
+void mb_line_number(struct mb_line *line, uint64_t value) { put_digits(line, value, 10); }
+
+void mb_line_hex(struct mb_line *line, uint64_t value) {
+    mb_line_text(line, "0x");
+    put_digits(line, value, 16);
+}
+
+void mb_line_pair(struct mb_line *line, const char *key, uint64_t value) {
+    put(line, ' ');
+    mb_line_text(line, key);
+    put(line, '=');
+    mb_line_number(line, value);
+}
+
+void mb_line_write(struct mb_line *line, int fd) {
+    line->text[line->length++] = '\n'; // put() always leaves room for it
+    mb_os_write(fd, line->text, line->length);
+    line->length = 0;
+}

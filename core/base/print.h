@@ -1,0 +1,21 @@
+// One line of text in a fixed buffer, for reports that must not allocate. What does not fit is cut.
+#ifndef MB_CORE_BASE_PRINT_H
+#define MB_CORE_BASE_PRINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct mb_line {
+    size_t length;
+    char text[1000];
+};
+
+void mb_line_text(struct mb_line *line, const char *text);
+void mb_line_number(struct mb_line *line, uint64_t value);
+void mb_line_hex(struct mb_line *line, uint64_t value); // with 0x
+// ` key=value`
+void mb_line_pair(struct mb_line *line, const char *key, uint64_t value);
+// Ends the line with a newline (always fits) and writes it to the descriptor.
+void mb_line_write(struct mb_line *line, int fd);
+
+#endif

@@ -1,0 +1,41 @@
+#include "core/harden/link_key.h"
+
+struct mb_link_key mb_link_key;
+
+// Links stay within the longest slab; a flip must lead at least this far away.
+static const uint64_t FARTHEST_SLAB_BYTES = UINT64_C(1) << 20;
+
+// Newton's iteration doubles the correct low bits: 3, 6, 12, 24, 48, 96.
+static uint64_t inverse_of(uint64_t odd) {
+    uint64_t x = odd;
+    for (int round = 0; round < 5; round++) x *= 2 - odd * x;
+    return x;
+}
+
+static bool leads_outside(uint64_t distance) {
+    return distance > FARTHEST_SLAB_BYTES && 0 - distance > FARTHEST_SLAB_BYTES;
+}
+
+// Flipping bit i of a link moves the decoded address by +-2^i * inverse.
+static bool every_flip_detected(uint64_t inverse) {
+    for (unsigned bit = 0; bit < 64; bit++) {
+        if (!leads_outside(inverse << bit)) return false;
+    }
+    return true;
+}
+
+// splitmix64, Sebastiano Vigna's finaliser: stretches the seed when a draw is refused.
+static uint64_t stretch(uint64_t *state) {
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+void mb_link_key_init(const uint64_t random[3]) {
+    uint64_t state = random[2];
+    uint64_t factor = random[0] | 1;
+    while (!every_flip_detected(inverse_of(factor))) factor = stretch(&state) | 1;
+    // The high bit set keeps a zero word from decoding to any user address.
+    mb_link_key = (struct mb_link_key){.key = random[1] | UINT64_C(1) << 63, .factor = factor, .inverse = inverse_of(factor)};
+}

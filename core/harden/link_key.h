@@ -1,0 +1,64 @@
+// Links between free blocks, and the tag that marks a block as free.
+//
+//   word 0 of a free block   E(next) + address of the block      the link
+//   word 1 of a free block   E(address of the block)             the tag
+//   E(x) = (x + key) * factor                                    factor odd and random, key random
+//
+// What: the product spreads every bit of `next`, so a link that was overwritten, copied from another block or hit by one
+// flipped bit decodes to an address outside the slab (mb_link_key_init keeps drawing until that holds for all 64 single
+// flips). The tag is compared as a whole when a block is freed: equal means "looks already free".
+// The end of a list is the address `start of the slab's first unit ^ MB_LINK_END`, which lies just outside every slab.
+// Who: the key is written once, before the first block exists; any thread reads it.
+// Ideas: keyed links from glibc's safe-linking and hardened allocators; a product instead of an exclusive-or because an
+// exclusive-or leaves single flips inside the slab.
+#ifndef MB_CORE_HARDEN_LINK_KEY_H
+#define MB_CORE_HARDEN_LINK_KEY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "platform/atomic.h"
+#include "platform/compiler.h"
+
+struct mb_link_key {
+    uint64_t key;
+    uint64_t factor;
+    uint64_t inverse; // factor * inverse == 1 modulo 2^64
+};
+
+extern struct mb_link_key mb_link_key;
+
+// The first two words of a free block. The stores and loads are relaxed atomics because statistics may walk a list that
+// its owner is changing.
+struct mb_free_block {
+    uint64_t link;
+    uint64_t tag;
+};
+
+// Draws the key from 24 random bytes, repeatedly stretched until every single-bit flip is detected.
+void mb_link_key_init(const uint64_t random[3]);
+
+MB_INLINE uint64_t mb_link_encode(uintptr_t address) { return (address + mb_link_key.key) * mb_link_key.factor; }
+
+MB_INLINE uintptr_t mb_link_decode(uint64_t code) { return code * mb_link_key.inverse - mb_link_key.key; }
+
+MB_INLINE uintptr_t mb_link_next(const struct mb_free_block *block) {
+    return mb_link_decode(MB_PEEK(block->link) - (uintptr_t)block);
+}
+
+// `next_code` is E(next).
+MB_INLINE void mb_link_store(struct mb_free_block *block, uint64_t next_code) {
+    MB_POKE(block->link, next_code + (uintptr_t)block);
+}
+
+MB_INLINE bool mb_tag_present(const struct mb_free_block *block) {
+    return MB_PEEK(block->tag) == mb_link_encode((uintptr_t)block);
+}
+
+MB_INLINE void mb_tag_clear(struct mb_free_block *block) { MB_POKE(block->tag, 0); }
+
+MB_INLINE void mb_tag_store(struct mb_free_block *block, uint64_t own_code) {
+    MB_POKE(block->tag, own_code);
+}
+
+#endif

@@ -1,0 +1,63 @@
+// calloc and the aligned forms.
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "core/heap/fast.h"
+#include "core/heap/foreign.h"
+#include "core/heap/heap.h"
+#include "core/heap/init.h"
+#include "core/heap/large.h"
+#include "core/heap/slow.h"
+#include "core/heap/thread.h"
+#include "platform/bits.h"
+
+static void *calloc_large(size_t bytes) {
+    const struct mb_calls *other = mb_other_copy();
+    if (MB_UNLIKELY(other != NULL)) return other->calloc(1, bytes);
+    struct mb_heap *heap = bytes > PTRDIFF_MAX ? NULL : mb_thread_enter();
+    if (heap == NULL) return mb_no_memory();
+    void *p = mb_large_alloc_zeroed(heap, bytes);
+    mb_thread_leave(heap);
+    return p != NULL ? p : mb_no_memory();
+}
+
+void *mb_calloc(size_t count, size_t bytes) {
+    size_t total;
+    if (MB_UNLIKELY(mb_mul_overflows(count, bytes, &total))) return mb_no_memory();
+    if (total > MB_MEDIUM_MAX) return calloc_large(total);
+    void *p = mb_malloc_fast(total);
+    return p == NULL ? NULL : memset(p, 0, total);
+}
+
+// Blocks of a class start at multiples of its size, so a class whose size is a multiple of the alignment has it.
+static bool class_for(size_t align, size_t bytes, unsigned *out) {
+    size_t rounded;
+    if (!mb_align_up_checked(mb_max(bytes, 1), align, &rounded) || rounded > MB_MEDIUM_MAX) return false;
+    unsigned class_index = mb_class_of(rounded);
+    while (class_index < MB_CLASSES && mb_class_bytes(class_index) % align != 0) class_index++;
+    *out = class_index;
+    return class_index < MB_CLASSES;
+}
+
+static void *aligned_alloc_in(struct mb_heap *heap, size_t align, size_t bytes) {
+    unsigned class_index;
+    if (class_for(align, bytes, &class_index)) return mb_heap_take_block(heap, class_index);
+    return mb_large_alloc_aligned(heap, align, bytes);
+}
+
+void *mb_memalign(size_t align, size_t bytes) {
+    if (!mb_is_pow2(align)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    const struct mb_calls *other = mb_other_copy();
+    if (MB_UNLIKELY(other != NULL)) return other->memalign(align, bytes);
+    if (align <= MB_GRANULE) return mb_malloc_fast(bytes);
+    if (bytes > PTRDIFF_MAX || align > PTRDIFF_MAX) return mb_no_memory();
+    struct mb_heap *heap = mb_thread_enter();
+    if (heap == NULL) return mb_no_memory();
+    void *p = aligned_alloc_in(heap, align, bytes);
+    mb_thread_leave(heap);
+    return p != NULL ? p : mb_no_memory();
+}

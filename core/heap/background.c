@@ -1,0 +1,139 @@
+#include "core/heap/background.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "core/base/lock.h"
+#include "core/heap/options.h"
+#include "core/heap/own.h"
+#include "core/heap/thread.h"
+#include "core/region/arena.h"
+#include "platform/os.h"
+
+enum {
+    HELPER_STACK_BYTES = 64 << 10,
+    HELPER_STARTS_MAX = 16, // a process whose threads come and go one at a time stops paying for helpers
+    TICKS_PER_DELAY = 2,
+    HELPER_STEP_UNITS = 128, // purged between two looks at the wake-up word
+};
+
+static struct {
+    struct mb_lock_shared lock;   // guards the fields up to the next comment
+    bool running;
+    bool given_up;                // pthread_create was refused, or too many starts
+    uint32_t starts;
+    pthread_t thread;
+    _Atomic uint32_t stop;        // 1: the helper shall end; written by who stops it, read by the helper; futex word
+    _Atomic uint32_t present;     // 1 while a helper runs; relaxed hint for the paths that do its work otherwise
+    _Atomic uint64_t next_tick;   // ns; who moves it forward by compare-and-swap does the tick
+} background_shared = {.lock = {.rank = MB_RANK_BACKGROUND}};
+
+static uint64_t tick_ns(void) { return mb_options.purge_delay_ms * UINT64_C(1000000) / TICKS_PER_DELAY; }
+
+// --- the purge clock ------------------------------------------------------------------------------------------------
+
+// Units that were free at the last tick and still are have been idle for a tick at least.
+static size_t purge_tick(size_t max_units) {
+    size_t purged = mb_arena_purge_old(max_units);
+    if (purged < max_units) mb_arena_age();
+    return purged;
+}
+
+static bool my_tick(uint64_t now) {
+    uint64_t due = atomic_load_explicit(&background_shared.next_tick, memory_order_relaxed);
+    return now >= due && atomic_compare_exchange_strong_explicit(&background_shared.next_tick, &due, now + tick_ns(),
+                                                                 memory_order_relaxed, memory_order_relaxed);
+}
+
+static bool helper_present(void) { return atomic_load_explicit(&background_shared.present, memory_order_relaxed) != 0; }
+
+void mb_background_tick(void) {
+    if (helper_present() || mb_arena_warm_free_units() == 0 || !my_tick(mb_os_now_ns())) return;
+    size_t budget = mb_arena_warm_free_units() / 4;
+    if (budget < 64) budget = 64;
+    if (purge_tick(budget) == budget) { // more is due: soon again
+        atomic_fetch_sub_explicit(&background_shared.next_tick, tick_ns() * 3 / 4, memory_order_relaxed);
+    }
+}
+
+void mb_background_span_freed(void) {
+    if (helper_present()) return;
+    mb_background_tick();
+    if (mb_arena_warm_free_units() > MB_RETAIN_BYTES >> MB_UNIT_SHIFT) {
+        mb_arena_purge_any(MB_PURGE_CALL_BYTES >> MB_UNIT_SHIFT);
+    }
+}
+
+void mb_background_claim_all(void) {
+    size_t end = mb_arena_units();
+    for (size_t i = 0; i < end; i++) {
+        struct mb_unit *unit = mb_unit_at(i);
+        if (mb_unit_kind(unit) != MB_UNIT_SLAB) continue;
+        mb_own_adopt_orphan(unit);
+        uint64_t word = mb_remote_load(unit);
+        if (mb_own_is_claimable(unit, word)) mb_own_claim(unit, word);
+    }
+}
+
+// --- the helper -----------------------------------------------------------------------------------------------------
+
+static bool stopping(void) { return atomic_load_explicit(&background_shared.stop, memory_order_acquire) != 0; }
+
+static void *helper_main(void *unused) {
+    mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_heap_departed; // never a heap of its own
+    while (!stopping()) {
+        mb_os_wait(&background_shared.stop, 0, tick_ns());
+        if (stopping()) break;
+        mb_background_claim_all();
+        while (mb_arena_purge_old(HELPER_STEP_UNITS) == HELPER_STEP_UNITS && !stopping()) continue;
+        mb_arena_age();
+    }
+    return unused;
+}
+
+static bool create_helper(void) {
+    pthread_attr_t attributes;
+    sigset_t all;
+    if (pthread_attr_init(&attributes) != 0) return false;
+    sigfillset(&all);
+    bool created = pthread_attr_setstacksize(&attributes, HELPER_STACK_BYTES) == 0 &&
+                   pthread_attr_setsigmask_np(&attributes, &all) == 0 &&
+                   pthread_create(&background_shared.thread, &attributes, helper_main, NULL) == 0;
+    pthread_attr_destroy(&attributes);
+    return created;
+}
+
+static void start_helper(void) {
+    atomic_store_explicit(&background_shared.stop, 0, memory_order_relaxed);
+    background_shared.running = ++background_shared.starts <= HELPER_STARTS_MAX && create_helper();
+    background_shared.given_up = !background_shared.running;
+    atomic_store_explicit(&background_shared.present, background_shared.running, memory_order_relaxed);
+}
+
+// The last but one thread with a heap waits for the end, so that the process is single-threaded when it can know it.
+static void stop_helper(void) {
+    atomic_store_explicit(&background_shared.present, 0, memory_order_relaxed);
+    atomic_store_explicit(&background_shared.stop, 1, memory_order_release);
+    mb_os_wake(&background_shared.stop, 1);
+    pthread_join(background_shared.thread, NULL);
+    background_shared.running = false;
+}
+
+void mb_background_heaps_changed(void) {
+    if (!mb_options.background || background_shared.given_up) return;
+    mb_lock(&background_shared.lock);
+    uint32_t in_use = mb_thread_heaps_in_use();
+    if (in_use >= 2 && !background_shared.running && !background_shared.given_up) start_helper();
+    if (in_use < 2 && background_shared.running) stop_helper();
+    mb_unlock(&background_shared.lock);
+}
+
+void mb_background_recover(void) {
+    mb_lock_reset(&background_shared.lock);
+    background_shared.running = false;
+    background_shared.given_up = false;
+    background_shared.starts = 0;
+    atomic_store_explicit(&background_shared.present, 0, memory_order_relaxed);
+}

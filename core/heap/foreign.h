@@ -1,0 +1,45 @@
+// Whoever else serves memory in this process: the libc's own malloc, and another copy of this library.
+//
+// What: recognises blocks of glibc's malloc that reach our free (a plugin loaded with RTLD_DEEPBIND allocates by the libc),
+// hands them to the libc's own functions, and describes how a second copy of this library reaches the first. It refuses every
+// pointer that glibc's own chunk tests do not explain; what is refused is the caller's to report.
+// Who: any thread, cold paths only. errno is kept.
+#ifndef MB_CORE_HEAP_FOREIGN_H
+#define MB_CORE_HEAP_FOREIGN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct mb_stats;
+
+// Whether p, which lies outside our memory, is a block of glibc's malloc. Never faults, whatever p is.
+bool mb_foreign_is_libc_block(const void *p);
+
+// Only for a p that mb_foreign_is_libc_block has accepted.
+void mb_foreign_free(void *p);
+size_t mb_foreign_usable_size(const void *p);
+// The contents move to a block of ours. NULL with ENOMEM leaves p alone; bytes 0 frees p and returns NULL.
+void *mb_foreign_realloc(void *p, size_t bytes);
+
+// One copy's functions, under the contracts of core/heap/heap.h: what a second copy calls instead of serving memory itself.
+// The layout is part of the name mb_calls_v1 by which copies find each other: a new layout needs a new name.
+struct mb_calls {
+    void *(*malloc)(size_t bytes);
+    void *(*calloc)(size_t count, size_t bytes);
+    void *(*realloc)(void *p, size_t bytes);
+    void *(*memalign)(size_t align, size_t bytes);
+    void (*free)(void *p);
+    void (*free_sized)(void *p, size_t bytes);
+    void (*free_aligned_sized)(void *p, size_t align, size_t bytes);
+    size_t (*usable_size)(const void *p);
+    bool (*owns)(const void *p);
+    bool (*is_block)(const void *p);
+    bool (*trim)(size_t keep_bytes);
+    void (*stats_get)(struct mb_stats *out);
+};
+
+// The copy that serves this process if it is not this one, else NULL. Absent (address NULL) where nothing interposes, as in
+// unit tests. Safe from the first instruction on; makes no system call and does not allocate.
+__attribute__((weak)) const struct mb_calls *mb_forward_get(void);
+
+#endif

@@ -1,0 +1,92 @@
+#include "core/heap/fork.h"
+
+#include <pthread.h>
+#include <stddef.h>
+
+#include "core/heap/background.h"
+#include "core/heap/own.h"
+#include "core/heap/thread.h"
+#include "core/region/arena.h"
+#include "platform/os.h"
+
+enum { NOT_LOOKED = 0, KNOWN = 1, LOOKING = 2 };
+
+struct mb_fork_watch_shared mb_fork_watch_shared;
+
+// Where the kernel cannot wipe (before Linux 4.14) a fork handler does the same for fork(3).
+static _Atomic uint32_t plain_word = KNOWN;
+
+static void in_child(void) { atomic_store_explicit(&plain_word, NOT_LOOKED, memory_order_relaxed); }
+
+static _Atomic uint32_t *make_page(void) {
+    size_t bytes = mb_os_page_size();
+    void *page;
+    if (mb_os_reserve(NULL, bytes, &page) != 0) return NULL;
+    if (mb_os_commit(page, bytes) == 0 && mb_os_wipe_on_fork(page, bytes) == 0) return page;
+    mb_os_unmap(page, bytes);
+    return NULL;
+}
+
+MB_COLD void mb_fork_watch(void) {
+    if (atomic_load_explicit(&mb_fork_watch_shared.page, memory_order_relaxed) != NULL) return;
+    _Atomic uint32_t *page = make_page();
+    bool wiped = page != NULL;
+    if (!wiped) page = &plain_word;
+    atomic_store_explicit(page, KNOWN, memory_order_relaxed);
+    _Atomic uint32_t *none = NULL;
+    if (atomic_compare_exchange_strong(&mb_fork_watch_shared.page, &none, page)) {
+        if (!wiped) pthread_atfork(NULL, NULL, in_child);
+    } else if (wiped) {
+        mb_os_unmap((void *)page, mb_os_page_size());
+    }
+}
+
+// --- the child ------------------------------------------------------------------------------------------------------
+
+static uintptr_t rest_of_list(const struct mb_slab *slab) {
+    for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL;
+         heap = atomic_load_explicit(&heap->shared.next_registered, memory_order_relaxed)) {
+        if (heap != mb_heap_self && heap->current[slab->class_index] == slab) return heap->head[slab->class_index];
+    }
+    return 0;
+}
+
+// A slab in the hands of an absent thread: owned, or on its way in or out of ownership.
+static void note_orphan(struct mb_unit *unit) {
+    enum mb_slab_state state = mb_remote_state(mb_remote_load(unit));
+    if (state != MB_SLAB_CURRENT && state != MB_SLAB_QUEUED) return;
+    if (unit->slab.owner == mb_heap_self) return;
+    unit->slab.orphan_list = rest_of_list(&unit->slab);
+    unit->slab.owner = mb_orphan_owner();
+}
+
+static void note_orphans(void) {
+    size_t end = mb_arena_units();
+    for (size_t i = 0; i < end; i++) {
+        struct mb_unit *unit = mb_unit_at(i);
+        if (mb_unit_kind(unit) != MB_UNIT_SLAB) continue;
+        if (mb_remote_state(mb_remote_load(unit)) == MB_SLAB_NONE) {
+            mb_slab_takedown(unit); // the absent thread had claimed it
+        } else {
+            note_orphan(unit);
+        }
+    }
+}
+
+static void recover(void) {
+    note_orphans();
+    mb_arena_recover();
+    mb_thread_recover();
+    mb_background_recover();
+}
+
+MB_COLD void mb_fork_recover_slow(_Atomic uint32_t *page) {
+    uint32_t seen = NOT_LOOKED;
+    if (atomic_compare_exchange_strong(page, &seen, LOOKING)) {
+        recover();
+        atomic_store_explicit(page, KNOWN, memory_order_release);
+        mb_os_wake(page, INT32_MAX);
+        return;
+    }
+    while (atomic_load_explicit(page, memory_order_acquire) == LOOKING) mb_os_wait(page, LOOKING, UINT64_MAX);
+}

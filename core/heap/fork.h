@@ -1,0 +1,31 @@
+// What a forked child finds: heaps of threads that do not exist in it, stopped at any instruction.
+//
+// What: no lock is taken before fork and no handler runs. A page that the kernel wipes in a child (MADV_WIPEONFORK) tells the
+// child on its first slow path, so _Fork and raw clone are covered too; a child that shares memory (vfork) sees it unchanged.
+// The child marks the slabs of the absent owners as orphans (reading descriptors only, so that no data page is copied); a sweep
+// adopts them one by one when their class needs memory.
+// The page is made when the second heap appears: a process with one heap has nothing to recover.
+#ifndef MB_CORE_HEAP_FORK_H
+#define MB_CORE_HEAP_FORK_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/compiler.h"
+
+// On the page: 1 when this process is known, 0 in a child that has not looked yet. NULL while there is one heap.
+extern struct mb_fork_watch_shared {
+    _Atomic(_Atomic uint32_t *) page; // written once (release)
+} mb_fork_watch_shared;
+
+void mb_fork_watch(void);
+void mb_fork_recover_slow(_Atomic uint32_t *page);
+
+MB_INLINE void mb_fork_check(void) {
+    _Atomic uint32_t *page = atomic_load_explicit(&mb_fork_watch_shared.page, memory_order_acquire);
+    if (MB_LIKELY(page == NULL) || MB_LIKELY(atomic_load_explicit(page, memory_order_acquire) == 1)) return;
+    mb_fork_recover_slow(page);
+}
+
+#endif

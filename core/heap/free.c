@@ -1,0 +1,147 @@
+// free when the fast path has found something rare: NULL, another thread's slab, a slab of several units, a large block, a
+// slab that has become empty, or a mistake.
+#include <errno.h>
+
+#include "core/base/check.h"
+#include "core/heap/background.h"
+#include "core/heap/fast.h"
+#include "core/heap/foreign.h"
+#include "core/heap/fork.h"
+#include "core/heap/heap.h"
+#include "core/heap/init.h"
+#include "core/heap/large.h"
+#include "core/heap/lookup.h"
+#include "core/heap/outside.h"
+#include "core/heap/own.h"
+#include "core/heap/realloc.h"
+#include "core/heap/suspect.h"
+#include "core/layout/pool.h"
+#include "core/region/arena.h"
+
+// --- our own slab ---------------------------------------------------------------------------------------------------
+
+// The word is read before the owner is compared: whoever claims the slab in between changes the word.
+MB_NOINLINE void mb_slab_emptied_slow(struct mb_slab *slab) {
+    struct mb_unit *unit = mb_slab_unit(slab);
+    uint64_t word = mb_remote_load(unit);
+    if (mb_slab_if_owned(unit, mb_heap_self) == NULL || !mb_own_is_claimable(unit, word)) return;
+    if (mb_own_claim(unit, word)) mb_background_span_freed();
+}
+
+static void free_owned(struct mb_slab *slab, void *p) {
+    if (MB_UNLIKELY(mb_tag_present(p))) mb_suspect_verify(mb_heap_self, slab, p);
+    if (mb_slab_push(slab, p)) mb_slab_emptied_slow(slab);
+}
+
+// --- somebody else's, or nobody's -------------------------------------------------------------------------------------
+
+// Every eighth of a slab that comes back is worth a hint to those who look for free blocks.
+static void after_push(struct mb_unit *first, uint64_t word) {
+    if (mb_own_is_claimable(first, word)) {
+        if (mb_own_claim(first, word)) mb_background_span_freed();
+        return;
+    }
+    uint32_t eighth = (first->slab.capacity + 7) / 8;
+    if (mb_remote_state(word) != MB_SLAB_UNOWNED || mb_remote_count(word) % eighth != 0) return;
+    mb_pool_put(first->slab.class_index,
+                (struct mb_slab_hint){(uint32_t)mb_unit_index(first), mb_remote_generation(word)});
+}
+
+static void free_remote(struct mb_unit *first, void *p) {
+    if (MB_UNLIKELY(mb_tag_present(p))) {
+        mb_suspect_set_aside(first, p);
+        return;
+    }
+    after_push(first, mb_remote_push(first, p, mb_slab_start(first)));
+}
+
+static bool is_home(const struct mb_unit *first) {
+    struct mb_heap *heap = mb_heap_self;
+    return mb_heap_is_real(heap) && atomic_load_explicit(&first->shared.home, memory_order_relaxed) == heap;
+}
+
+static void free_in_slab(struct mb_unit *first, void *p) {
+    struct mb_slab *slab = mb_slab_if_owned(first, mb_heap_self);
+    if (slab == NULL && is_home(first)) slab = mb_own_unowned_to_queued(mb_heap_self, first);
+    if (slab != NULL) {
+        free_owned(slab, p);
+    } else {
+        free_remote(first, p);
+    }
+}
+
+static void free_block(struct mb_block block, void *p) {
+    switch (block.kind) {
+    case MB_BLOCK_SLAB: free_in_slab(block.first, p); break;
+    case MB_BLOCK_LARGE: mb_large_free(p); break;
+    case MB_BLOCK_OUTSIDE: mb_outside_free(p); break;
+    case MB_BLOCK_LIBC: mb_foreign_free(p); break;
+    }
+}
+
+MB_NOINLINE void mb_free_slow(void *p) {
+    if (p == NULL) return;
+    const struct mb_calls *other = mb_other_copy();
+    if (MB_UNLIKELY(other != NULL)) {
+        other->free(p);
+        return;
+    }
+    mb_fork_check();
+    free_block(mb_lookup(MB_OP_FREE, p), p);
+}
+
+void mb_free(void *p) { mb_free_fast(p); }
+
+// --- frees that know a size -----------------------------------------------------------------------------------------
+
+// A block that was shrunk in place may be half empty; less than that no call of ours has left behind.
+static bool explains(size_t usable, size_t bytes) {
+    return bytes <= usable && (usable <= MB_GRANULE || bytes >= usable / 2 || mb_shrink_was_refused());
+}
+
+static bool size_fits(struct mb_block block, size_t bytes) {
+    switch (block.kind) {
+    case MB_BLOCK_SLAB: return explains(block.bytes, bytes);
+    case MB_BLOCK_LARGE: return bytes <= block.bytes && bytes + MB_UNIT_BYTES > block.bytes;
+    case MB_BLOCK_OUTSIDE:
+    case MB_BLOCK_LIBC: break;
+    }
+    return bytes <= block.bytes;
+}
+
+// Our own small block, not less than half full.
+static bool plainly_right(void *p, size_t bytes) {
+    if (!mb_space_contains(p)) return false;
+    const struct mb_slab *slab = mb_slab_if_owned(mb_unit_of(p), mb_heap_self);
+    return slab != NULL && bytes <= slab->block_bytes && bytes >= slab->block_bytes / 2;
+}
+
+void mb_free_sized(void *p, size_t bytes) {
+    if (MB_LIKELY(plainly_right(p, bytes))) {
+        mb_free_fast(p);
+        return;
+    }
+    if (p == NULL) return;
+    const struct mb_calls *other = mb_other_copy();
+    if (MB_UNLIKELY(other != NULL)) {
+        other->free_sized(p, bytes);
+        return;
+    }
+    struct mb_block block = mb_lookup(MB_OP_FREE, p);
+    MB_REQUIRE(size_fits(block, bytes), "sized free with wrong size", p);
+    mb_free_fast(p);
+}
+
+// Rounding to the alignment makes any size up to the block's legal; the alignment itself must hold.
+void mb_free_aligned_sized(void *p, size_t align, size_t bytes) {
+    if (p == NULL) return;
+    const struct mb_calls *other = mb_other_copy();
+    if (MB_UNLIKELY(other != NULL)) {
+        other->free_aligned_sized(p, align, bytes);
+        return;
+    }
+    struct mb_block block = mb_lookup(MB_OP_FREE, p);
+    bool aligned = mb_is_pow2(align) && mb_is_aligned((uintptr_t)p, align);
+    MB_REQUIRE(bytes <= block.bytes && aligned, "sized free with wrong size", p);
+    mb_free_fast(p);
+}

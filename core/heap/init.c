@@ -1,0 +1,40 @@
+#include "core/heap/init.h"
+
+#include "core/harden/link_key.h"
+#include "core/heap/foreign.h"
+#include "core/heap/options.h"
+#include "core/region/arena.h"
+#include "platform/os.h"
+
+struct mb_init_shared mb_init_shared;
+
+static bool start(void) {
+    const struct mb_calls *other = mb_forward_get != NULL ? mb_forward_get() : NULL;
+    atomic_store_explicit(&mb_init_shared.other_copy, other, memory_order_relaxed);
+    if (other != NULL) return false;
+    uint64_t random[5];
+    mb_os_random(random, sizeof random);
+    mb_options_init();
+    mb_link_key_init(random);
+    if (!mb_arena_init(random + 3)) return false;
+    mb_thread_init();
+    return true;
+}
+
+MB_COLD static bool start_once(void) {
+    uint32_t seen = MB_INIT_UNTOUCHED;
+    if (atomic_compare_exchange_strong(&mb_init_shared.stage, &seen, MB_INIT_RUNNING)) {
+        bool ready = start();
+        atomic_store_explicit(&mb_init_shared.stage, ready ? MB_INIT_READY : MB_INIT_FAILED, memory_order_release);
+        mb_os_wake(&mb_init_shared.stage, INT32_MAX);
+        return ready;
+    }
+    while ((seen = atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire)) == MB_INIT_RUNNING) {
+        mb_os_wait(&mb_init_shared.stage, MB_INIT_RUNNING, UINT64_MAX);
+    }
+    return seen == MB_INIT_READY;
+}
+
+bool mb_init(void) {
+    return MB_LIKELY(atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire) == MB_INIT_READY) || start_once();
+}

@@ -1,0 +1,195 @@
+#include "core/heap/large.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/heap/background.h"
+#include "core/heap/outside.h"
+#include "core/heap/report.h"
+#include "core/region/arena.h"
+#include "platform/bits.h"
+#include "platform/os.h"
+
+// Sizes in bytes from which the kernel's page tables beat copying and clearing.
+static const size_t MOVE_PAGES_MIN = (size_t)1 << 20;
+static const size_t PURGE_TO_ZERO_MIN = (size_t)16 << 20;
+static const size_t SLACK_MAX = (size_t)1 << 30;
+
+// --- geometry -------------------------------------------------------------------------------------------------------
+
+// What a block of so many bytes takes: whole pages, a guard page if it is long, whole units. False beyond the window.
+struct extent {
+    size_t bytes, units;
+};
+
+static bool extent_of(size_t bytes, struct extent *out) {
+    if (bytes > MB_WINDOW_BYTES) return false;
+    size_t page = mb_os_page_size();
+    out->bytes = mb_align_up(mb_max(bytes, 1), page);
+    size_t guard = out->bytes >= MB_GUARDED_LARGE_MIN ? page : 0;
+    out->units = (out->bytes + guard + MB_UNIT_MASK) >> MB_UNIT_SHIFT;
+    return true;
+}
+
+static struct mb_slab *descriptor(const void *p) { return &mb_unit_of(p)->slab; }
+
+// --- the guard page -------------------------------------------------------------------------------------------------
+
+static void put_guard(struct mb_slab *large, const void *p) {
+    if (large->large_bytes < MB_GUARDED_LARGE_MIN) return;
+    if (mb_os_guard((char *)(uintptr_t)p + large->large_bytes, mb_os_page_size()) == 0) large->large_flags |= MB_LARGE_GUARDED;
+}
+
+static void remove_guard(struct mb_slab *large, const void *p) {
+    if ((large->large_flags & MB_LARGE_GUARDED) == 0) return;
+    mb_os_unguard((char *)(uintptr_t)p + large->large_bytes, mb_os_page_size());
+    large->large_flags &= ~(uint32_t)MB_LARGE_GUARDED;
+}
+
+// --- making ---------------------------------------------------------------------------------------------------------
+
+static void *set_up(struct mb_heap *heap, const struct mb_span *span, size_t bytes) {
+    struct mb_unit *unit = mb_unit_at(span->first);
+    void *p = (void *)mb_unit_address(span->first);
+    unit->slab.large_flags = 0;
+    unit->slab.large_bytes = bytes;
+    unit->slab.large_units = (uint32_t)span->units;
+    put_guard(&unit->slab, p);
+    mb_unit_set_kind(unit, MB_UNIT_LARGE);
+    uint64_t served = atomic_load_explicit(&heap->shared.large_served, memory_order_relaxed);
+    atomic_store_explicit(&heap->shared.large_served, served + 1, memory_order_relaxed);
+    return p;
+}
+
+static bool take(size_t units, size_t align, struct mb_span *span) {
+    size_t align_units = mb_max(align >> MB_UNIT_SHIFT, 1);
+    if (mb_arena_take(units, align_units, span)) return true;
+    mb_background_claim_all(); // memory is short: slabs that hold nothing may help
+    return mb_arena_take(units, align_units, span);
+}
+
+void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes) {
+    struct extent extent;
+    struct mb_span span;
+    mb_background_tick();
+    if (extent_of(bytes, &extent) && take(extent.units, align, &span)) return set_up(heap, &span, extent.bytes);
+    return mb_outside_alloc(align, bytes);
+}
+
+void *mb_large_alloc(struct mb_heap *heap, size_t bytes) { return mb_large_alloc_aligned(heap, 1, bytes); }
+
+// Memory with unknown contents becomes zero by giving its pages back, or by clearing where that is cheaper or refused.
+static void make_zero(void *p, size_t bytes) {
+    if (bytes >= PURGE_TO_ZERO_MIN && mb_os_purge(p, mb_align_up(bytes, mb_os_page_size())) == 0) return;
+    memset(p, 0, bytes);
+}
+
+void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
+    struct extent extent;
+    struct mb_span span;
+    if (!extent_of(bytes, &extent) || !take(extent.units, 1, &span)) return mb_outside_alloc(1, bytes); // fresh: zero
+    void *p = set_up(heap, &span, extent.bytes);
+    if (!span.zero) make_zero(p, bytes);
+    return p;
+}
+
+// --- freeing --------------------------------------------------------------------------------------------------------
+
+static void give_span(void *p, size_t units, bool moved) {
+    size_t first = mb_unit_index(mb_unit_of(p));
+    if (moved && mb_os_renew(p, units << MB_UNIT_SHIFT) == 0) {
+        mb_arena_give_cold(first, units);
+    } else {
+        mb_arena_give(first, units);
+    }
+}
+
+// One of two threads that free the same block gets it; the other one is told.
+static void claim_for_free(struct mb_unit *unit, const void *p) {
+    uint8_t large = MB_UNIT_LARGE;
+    bool mine = __atomic_compare_exchange_n(&unit->slab.kind, &large, (uint8_t)MB_UNIT_NONE, false, __ATOMIC_ACQ_REL,
+                                            __ATOMIC_RELAXED);
+    if (!mine) mb_report_freed(MB_OP_FREE, p);
+}
+
+void mb_large_free(void *p) {
+    struct mb_unit *unit = mb_unit_of(p);
+    if ((uintptr_t)p % MB_UNIT_BYTES != 0) mb_report_inside(MB_OP_FREE, p);
+    claim_for_free(unit, p);
+    remove_guard(&unit->slab, p);
+    give_span(p, unit->slab.large_units, (unit->slab.large_flags & MB_LARGE_MOVED) != 0);
+    mb_background_span_freed();
+}
+
+// --- resizing -------------------------------------------------------------------------------------------------------
+
+static void set_bytes(struct mb_slab *large, void *p, size_t bytes) {
+    if (large->large_bytes == bytes) return;
+    remove_guard(large, p);
+    large->large_bytes = bytes;
+    put_guard(large, p);
+}
+
+// Units beyond a quarter more than needed go back when a block shrinks.
+static void shrink_units(struct mb_slab *large, void *p, size_t units) {
+    if (large->large_units - units <= units / 4) return;
+    size_t rest = large->large_units - units;
+    bool moved = (large->large_flags & MB_LARGE_MOVED) != 0;
+    large->large_units = (uint32_t)units;
+    give_span((char *)p + (units << MB_UNIT_SHIFT), rest, moved);
+    mb_background_span_freed();
+}
+
+static bool grow_units(struct mb_slab *large, const void *p, size_t units) {
+    if (units <= large->large_units) return true;
+    bool zero;
+    size_t end = mb_unit_index(mb_unit_of(p)) + large->large_units;
+    if (!mb_arena_take_at(end, units - large->large_units, &zero)) return false;
+    large->large_units = (uint32_t)units;
+    return true;
+}
+
+bool mb_large_resize(void *p, size_t bytes) {
+    struct mb_slab *large = descriptor(p);
+    struct extent extent;
+    if (!extent_of(bytes, &extent)) return false;
+    if (!grow_units(large, p, extent.units)) return false;
+    bool shrinks = extent.bytes < large->large_bytes;
+    set_bytes(large, p, extent.bytes);
+    if (shrinks) shrink_units(large, p, extent.units);
+    return true;
+}
+
+// --- moving ---------------------------------------------------------------------------------------------------------
+
+// A block that has grown once will grow again: it gets free address space behind it.
+static bool take_with_slack(struct extent extent, struct mb_span *span) {
+    size_t slack = mb_min(extent.units, SLACK_MAX >> MB_UNIT_SHIFT);
+    return mb_arena_take(extent.units + slack, 1, span) || take(extent.units, 1, span);
+}
+
+static bool move_contents(void *from, void *to, size_t bytes) {
+    if (bytes >= MOVE_PAGES_MIN && mb_os_move_pages(from, to, bytes) == 0) return true;
+    memcpy(to, from, bytes);
+    return false;
+}
+
+void *mb_large_move(struct mb_heap *heap, void *p, size_t bytes) {
+    struct mb_slab *old = descriptor(p);
+    struct extent extent;
+    struct mb_span span;
+    if (!extent_of(bytes, &extent) || !take_with_slack(extent, &span)) return NULL;
+    char *fresh = (char *)mb_unit_address(span.first);
+    // Warm pages behind the block would stay resident unseen.
+    size_t slack_bytes = (span.units << MB_UNIT_SHIFT) - extent.bytes;
+    if (!span.zero && slack_bytes > MB_UNIT_BYTES) mb_os_purge(fresh + extent.bytes, slack_bytes);
+    bool moved = move_contents(p, fresh, old->large_bytes);
+    set_up(heap, &span, extent.bytes);
+    if (moved) {
+        descriptor(fresh)->large_flags |= MB_LARGE_MOVED;
+        old->large_flags |= MB_LARGE_MOVED;
+    }
+    mb_large_free(p);
+    return fresh;
+}

@@ -1,0 +1,54 @@
+#include "core/heap/lookup.h"
+
+#include "core/heap/foreign.h"
+#include "core/heap/heap.h"
+#include "core/heap/outside.h"
+
+static struct mb_block in_slab(enum mb_operation operation, struct mb_unit *unit, const void *p) {
+    struct mb_unit *first = mb_slab_first(unit);
+    if (!mb_slab_is_block(first, p)) mb_report_inside(operation, p);
+    return (struct mb_block){MB_BLOCK_SLAB, first, first->slab.block_bytes};
+}
+
+static struct mb_block in_arena(enum mb_operation operation, const void *p) {
+    struct mb_unit *unit = mb_unit_of(p);
+    switch (mb_unit_kind(unit)) {
+    case MB_UNIT_SLAB:
+    case MB_UNIT_PART: return in_slab(operation, unit, p);
+    case MB_UNIT_LARGE:
+        if ((uintptr_t)p % MB_UNIT_BYTES == 0) return (struct mb_block){MB_BLOCK_LARGE, unit, unit->slab.large_bytes};
+        break;
+    case MB_UNIT_HOLE: // the window has a foreign mapping in it
+    case MB_UNIT_NONE: break;
+    }
+    if (mb_outside_bytes(p) != 0) return (struct mb_block){MB_BLOCK_OUTSIDE, NULL, mb_outside_bytes(p)};
+    mb_report_inside(operation, p);
+}
+
+static struct mb_block beyond_arena(enum mb_operation operation, const void *p) {
+    size_t bytes = mb_outside_bytes(p);
+    if (bytes != 0) return (struct mb_block){MB_BLOCK_OUTSIDE, NULL, bytes};
+    if (mb_foreign_is_libc_block(p)) return (struct mb_block){MB_BLOCK_LIBC, NULL, mb_foreign_usable_size(p)};
+    mb_report_outside(operation, p);
+}
+
+struct mb_block mb_lookup(enum mb_operation operation, const void *p) {
+    return mb_space_contains(p) ? in_arena(operation, p) : beyond_arena(operation, p);
+}
+
+struct mb_block mb_lookup_live(enum mb_operation operation, const void *p) {
+    struct mb_block block = mb_lookup(operation, p);
+    if (block.kind == MB_BLOCK_SLAB && mb_tag_present(p)) mb_report_freed(operation, p);
+    return block;
+}
+
+bool mb_owns(const void *p) { return mb_space_contains(p) || mb_outside_contains(p); }
+
+bool mb_is_block(const void *p) {
+    if (!mb_space_contains(p)) return mb_outside_bytes(p) != 0;
+    struct mb_unit *unit = mb_unit_of(p);
+    enum mb_unit_kind kind = mb_unit_kind(unit);
+    if (kind == MB_UNIT_LARGE) return (uintptr_t)p % MB_UNIT_BYTES == 0;
+    if (kind != MB_UNIT_SLAB && kind != MB_UNIT_PART) return false;
+    return mb_slab_is_block(mb_slab_first(unit), p) && !mb_tag_present(p);
+}

@@ -1,0 +1,188 @@
+#include "core/heap/own.h"
+
+#include "core/base/check.h"
+#include "core/heap/queue.h"
+#include "core/heap/suspect.h"
+#include "core/region/arena.h"
+
+static void note_served(struct mb_heap *heap, uint32_t blocks) {
+    uint64_t served = atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
+    atomic_store_explicit(&heap->shared.blocks_served, served + blocks, memory_order_relaxed);
+}
+
+static void use_chain(struct mb_heap *heap, struct mb_slab *slab, struct mb_chain chain) {
+    heap->current[slab->class_index] = slab;
+    MB_POKE(heap->head[slab->class_index], chain.head);
+    note_served(heap, chain.count);
+}
+
+bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab) {
+    if (slab->used == slab->carved + 1) return false;
+    use_chain(heap, slab, mb_slab_take_local(slab));
+    return true;
+}
+
+bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab) {
+    struct mb_unit *unit = mb_slab_unit(slab);
+    mb_suspect_settle(heap, slab);
+    uint64_t word = mb_remote_collect(unit);
+    if (mb_remote_count(word) == 0) return mb_own_use_local(heap, slab);
+    uintptr_t head = mb_remote_head_address(word, mb_slab_start(unit));
+    use_chain(heap, slab, (struct mb_chain){head, mb_remote_count(word)});
+    return true;
+}
+
+bool mb_own_use_carved(struct mb_heap *heap, struct mb_slab *slab) {
+    struct mb_chain chain = mb_slab_carve(slab);
+    if (chain.count == 0) return false;
+    use_chain(heap, slab, chain);
+    return true;
+}
+
+// --- arriving -------------------------------------------------------------------------------------------------------
+
+// Changes the state of the hinted slab, however often pushes of other threads move its list meanwhile.
+static bool enter(struct mb_slab_hint hint, enum mb_slab_state from, enum mb_slab_state to) {
+    struct mb_unit *unit = mb_unit_at(hint.unit);
+    for (;;) {
+        uint64_t word = mb_remote_load(unit);
+        if (mb_remote_generation(word) != hint.generation || mb_remote_state(word) != from) return false;
+        if (mb_remote_change(unit, word, to)) return true;
+    }
+}
+
+static struct mb_slab *own_as_current(struct mb_heap *heap, struct mb_unit *unit) {
+    struct mb_slab *slab = &unit->slab;
+    mb_counter_write(&slab->used, slab->used + 1);
+    MB_POKE(slab->owner, heap);
+    return slab;
+}
+
+struct mb_slab *mb_own_queued_to_current(struct mb_heap *heap, struct mb_slab_hint hint) {
+    if (!enter(hint, MB_SLAB_QUEUED, MB_SLAB_CURRENT)) return NULL;
+    return own_as_current(heap, mb_unit_at(hint.unit));
+}
+
+struct mb_slab *mb_own_unowned_to_current(struct mb_heap *heap, struct mb_slab_hint hint) {
+    if (!enter(hint, MB_SLAB_UNOWNED, MB_SLAB_CURRENT)) return NULL;
+    return own_as_current(heap, mb_unit_at(hint.unit));
+}
+
+struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *first) {
+    uint64_t word = mb_remote_load(first);
+    if (mb_remote_state(word) != MB_SLAB_UNOWNED) return NULL;
+    struct mb_slab_hint hint = {(uint32_t)mb_unit_index(first), (mb_remote_generation(word) + 1) & (UINT32_MAX >> 3)};
+    // The queue entry comes first: an entry without its slab is stale, a slab without its entry would be forgotten.
+    if (!mb_queue_push(heap, first->slab.class_index, hint)) return NULL;
+    if (!mb_remote_change(first, word, MB_SLAB_QUEUED)) return NULL;
+    MB_POKE(first->slab.owner, heap);
+    return &first->slab;
+}
+
+// --- leaving --------------------------------------------------------------------------------------------------------
+
+static void forget(struct mb_heap *heap, const struct mb_slab *slab) {
+    unsigned class_index = slab->class_index;
+    if (heap->current[class_index] == slab) heap->current[class_index] = NULL;
+    if (heap->fresh[class_index] == slab) heap->fresh[class_index] = NULL;
+}
+
+// From CURRENT to UNOWNED. The owner's part is complete before the word changes.
+static bool leave(struct mb_heap *heap, struct mb_slab *slab, uint64_t seen) {
+    struct mb_unit *unit = mb_slab_unit(slab);
+    mb_counter_write(&slab->used, slab->used - 1);
+    atomic_store_explicit(&unit->shared.home, heap, memory_order_relaxed);
+    MB_POKE(slab->owner, NULL);
+    if (mb_remote_change(unit, seen, MB_SLAB_UNOWNED)) return true;
+    MB_POKE(slab->owner, heap);
+    mb_counter_write(&slab->used, slab->used + 1);
+    return false;
+}
+
+bool mb_own_current_to_unowned(struct mb_heap *heap, struct mb_slab *slab) {
+    uint64_t word = mb_remote_load(mb_slab_unit(slab));
+    if (mb_remote_count(word) != 0 || !leave(heap, slab, word)) return false;
+    forget(heap, slab);
+    return true;
+}
+
+bool mb_own_is_claimable(const struct mb_unit *first, uint64_t word) {
+    enum mb_slab_state state = mb_remote_state(word);
+    return (state == MB_SLAB_QUEUED || state == MB_SLAB_UNOWNED) &&
+           mb_remote_count(word) == mb_counter_read(&first->slab.used);
+}
+
+static void give_to_arena(struct mb_unit *first) {
+    size_t units = first->slab.units;
+    mb_slab_takedown(first);
+    mb_arena_give(mb_unit_index(first), units);
+}
+
+bool mb_own_claim(struct mb_unit *first, uint64_t seen) {
+    mb_suspect_settle_unowned(first, seen);
+    if (!mb_remote_change(first, seen, MB_SLAB_NONE)) return false;
+    give_to_arena(first);
+    return true;
+}
+
+static void offer(struct mb_unit *first, uint64_t word) {
+    uint32_t live = mb_counter_read(&first->slab.used) - mb_remote_count(word);
+    if (live == first->slab.capacity) return;
+    mb_pool_put(first->slab.class_index,
+                (struct mb_slab_hint){(uint32_t)mb_unit_index(first), mb_remote_generation(word)});
+}
+
+void mb_own_release(struct mb_heap *heap, struct mb_slab *slab) {
+    struct mb_unit *unit = mb_slab_unit(slab);
+    mb_suspect_settle(heap, slab);
+    uint64_t word;
+    do {
+        word = mb_remote_load(unit);
+    } while (!leave(heap, slab, word));
+    forget(heap, slab);
+    word = mb_remote_load(unit);
+    if (mb_own_is_claimable(unit, word) && mb_own_claim(unit, word)) return;
+    if (mb_remote_state(word) == MB_SLAB_UNOWNED) offer(unit, word);
+}
+
+static void release_list(struct mb_heap *heap, unsigned class_index) {
+    uintptr_t head = heap->head[class_index];
+    if (head == (uintptr_t)&mb_sentinel) return;
+    MB_POKE(heap->head[class_index], (uintptr_t)&mb_sentinel);
+    mb_slab_return_chain(heap->current[class_index], head);
+}
+
+static void release_class(struct mb_heap *heap, unsigned class_index) {
+    release_list(heap, class_index);
+    if (heap->current[class_index] != NULL) mb_own_release(heap, heap->current[class_index]);
+    if (heap->fresh[class_index] != NULL) mb_own_release(heap, heap->fresh[class_index]);
+    struct mb_slab_hint hint;
+    while (mb_queue_pop(heap, class_index, &hint)) {
+        struct mb_slab *slab = mb_own_queued_to_current(heap, hint);
+        if (slab != NULL) mb_own_release(heap, slab);
+    }
+}
+
+void mb_own_release_all(struct mb_heap *heap) {
+    for (unsigned c = 0; c < MB_CLASSES; c++) release_class(heap, c);
+}
+
+// --- after fork -----------------------------------------------------------------------------------------------------
+
+static bool take_orphan(struct mb_unit *first) {
+    struct mb_heap *orphan = mb_orphan_owner();
+    return __atomic_compare_exchange_n(&first->slab.owner, &orphan, NULL, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+bool mb_own_adopt_orphan(struct mb_unit *first) {
+    if (MB_PEEK(first->slab.owner) != mb_orphan_owner() || !take_orphan(first)) return false;
+    uint64_t word;
+    do {
+        word = mb_remote_load(first);
+        if (mb_remote_state(word) == MB_SLAB_NONE) return false; // all its blocks came back meanwhile
+    } while (!mb_remote_change(first, word, MB_SLAB_CURRENT));
+    mb_slab_rebuild(&first->slab, first->slab.orphan_list);
+    first->slab.orphan_list = 0;
+    while (!mb_remote_change(first, mb_remote_load(first), MB_SLAB_UNOWNED)) continue;
+    return true;
+}

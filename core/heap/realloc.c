@@ -1,0 +1,92 @@
+#include "core/heap/realloc.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "core/heap/foreign.h"
+#include "core/heap/heap.h"
+#include "core/heap/init.h"
+#include "core/heap/large.h"
+#include "core/heap/lookup.h"
+#include "core/heap/slow.h"
+#include "core/heap/thread.h"
+#include "platform/bits.h"
+
+static struct {
+    _Atomic bool shrink_refused; // set once by any thread, relaxed
+} realloc_shared;
+
+bool mb_shrink_was_refused(void) { return atomic_load_explicit(&realloc_shared.shrink_refused, memory_order_relaxed); }
+
+static void *copy_to_new(void *p, size_t usable, size_t bytes) {
+    void *fresh = mb_malloc(bytes);
+    if (fresh == NULL) return NULL;
+    memcpy(fresh, p, mb_min(usable, bytes));
+    mb_free(p);
+    return fresh;
+}
+
+// A shrink that finds no smaller block keeps the one it has: it must not fail.
+static void *shrink_small(void *p, size_t usable, size_t bytes) {
+    void *fresh = mb_malloc(bytes);
+    if (fresh == NULL) {
+        atomic_store_explicit(&realloc_shared.shrink_refused, true, memory_order_relaxed);
+        return p;
+    }
+    memcpy(fresh, p, bytes);
+    (void)usable;
+    mb_free(p);
+    return fresh;
+}
+
+static void *realloc_small(void *p, size_t usable, size_t bytes) {
+    if (bytes > usable) return copy_to_new(p, usable, bytes);
+    return bytes >= usable / 2 ? p : shrink_small(p, usable, bytes);
+}
+
+static void *realloc_large(void *p, size_t usable, size_t bytes) {
+    if (bytes <= MB_MEDIUM_MAX) {
+        void *fresh = copy_to_new(p, usable, bytes);
+        return fresh != NULL || !mb_large_resize(p, bytes) ? fresh : p;
+    }
+    if (mb_large_resize(p, bytes)) return p;
+    struct mb_heap *heap = mb_thread_enter();
+    void *fresh = heap == NULL ? NULL : mb_large_move(heap, p, bytes);
+    if (heap != NULL) mb_thread_leave(heap);
+    return fresh != NULL ? fresh : copy_to_new(p, usable, bytes);
+}
+
+static void *realloc_block(void *p, size_t bytes) {
+    struct mb_block block = mb_lookup_live(MB_OP_REALLOC, p);
+    switch (block.kind) {
+    case MB_BLOCK_SLAB: return realloc_small(p, block.bytes, bytes);
+    case MB_BLOCK_LARGE: return realloc_large(p, block.bytes, bytes);
+    case MB_BLOCK_LIBC: return mb_foreign_realloc(p, bytes);
+    case MB_BLOCK_OUTSIDE: break;
+    }
+    return bytes <= block.bytes && bytes >= block.bytes / 2 ? p : copy_to_new(p, block.bytes, bytes);
+}
+
+void *mb_realloc(void *p, size_t bytes) {
+    if (p == NULL) return mb_malloc(bytes);
+    const struct mb_calls *other = mb_other_copy();
+    if (MB_UNLIKELY(other != NULL)) return other->realloc(p, bytes);
+    if (bytes == 0) {
+        mb_lookup_live(MB_OP_REALLOC, p);
+        mb_free(p);
+        return NULL;
+    }
+    if (bytes > PTRDIFF_MAX) {
+        mb_lookup_live(MB_OP_REALLOC, p);
+        return mb_no_memory();
+    }
+    return realloc_block(p, bytes);
+}
+
+size_t mb_usable_size(const void *p) {
+    if (p == NULL) return 0;
+    const struct mb_calls *other = mb_other_copy();
+    if (MB_UNLIKELY(other != NULL)) return other->usable_size(p);
+    return mb_lookup_live(MB_OP_USABLE_SIZE, p).bytes;
+}

@@ -1,0 +1,158 @@
+// Statistics by a walk over the descriptors, malloc_trim, and the report at exit.
+#include <stdint.h>
+
+#include "core/base/print.h"
+#include "core/heap/background.h"
+#include "core/heap/foreign.h"
+#include "core/heap/fork.h"
+#include "core/heap/heap.h"
+#include "core/heap/init.h"
+#include "core/heap/options.h"
+#include "core/heap/outside.h"
+#include "core/heap/own.h"
+#include "core/heap/thread.h"
+#include "core/region/arena.h"
+#include "platform/os.h"
+
+enum { STANDARD_ERROR = 2 };
+
+// --- counting -------------------------------------------------------------------------------------------------------
+
+static void count_slab(const struct mb_unit *unit, struct mb_stats *out) {
+    uint32_t used = mb_counter_read(&unit->slab.used);
+    uint64_t word = mb_remote_load(unit);
+    uint32_t idle = mb_remote_count(word) + (mb_remote_state(word) == MB_SLAB_CURRENT);
+    out->slabs++;
+    out->slab_bytes += (size_t)unit->slab.units * MB_UNIT_BYTES;
+    if (used <= idle) return;
+    out->live_blocks += used - idle;
+    out->live_bytes += (size_t)(used - idle) * unit->slab.block_bytes;
+}
+
+static void count_large(const struct mb_unit *unit, struct mb_stats *out) {
+    out->live_blocks++;
+    out->large_blocks++;
+    out->live_bytes += unit->slab.large_bytes;
+    out->large_bytes += unit->slab.large_bytes;
+}
+
+static void count_units(struct mb_stats *out) {
+    size_t end = mb_arena_units();
+    for (size_t i = 0; i < end; i++) {
+        const struct mb_unit *unit = mb_unit_at(i);
+        enum mb_unit_kind kind = mb_unit_kind(unit);
+        if (kind == MB_UNIT_SLAB) count_slab(unit, out);
+        if (kind == MB_UNIT_LARGE) count_large(unit, out);
+    }
+}
+
+// Blocks on an allocation list count as used in their slab: take them off. The slab may change hands under the walk, so
+// nothing that is read here is trusted.
+static void discount_list(const struct mb_heap *heap, unsigned class_index, struct mb_stats *out) {
+    const struct mb_slab *slab = MB_PEEK(heap->current[class_index]);
+    uintptr_t head = MB_PEEK(heap->head[class_index]);
+    if (slab == NULL || head == (uintptr_t)&mb_sentinel) return;
+    uint32_t listed = mb_slab_count_chain(mb_slab_unit(slab), head, slab->capacity);
+    size_t bytes = (size_t)listed * mb_class_bytes(class_index);
+    if (listed > out->live_blocks || bytes > out->live_bytes) return;
+    out->live_blocks -= listed;
+    out->live_bytes -= bytes;
+}
+
+static void count_heap(const struct mb_heap *heap, struct mb_stats *out) {
+    out->blocks_served += atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
+    out->large_served += atomic_load_explicit(&heap->shared.large_served, memory_order_relaxed);
+    if (atomic_load_explicit(&heap->shared.state, memory_order_relaxed) != MB_HEAP_IN_USE) return;
+    for (unsigned c = 0; c < MB_CLASSES; c++) discount_list(heap, c, out);
+}
+
+static void count_heaps(struct mb_stats *out) {
+    for (const struct mb_heap *heap = mb_thread_heaps(); heap != NULL;
+         heap = atomic_load_explicit(&heap->shared.next_registered, memory_order_relaxed)) {
+        count_heap(heap, out);
+    }
+    out->heaps = mb_thread_heaps_in_use();
+    out->heaps_ever = mb_thread_heaps_ever();
+}
+
+static void count_arena(struct mb_stats *out) {
+    struct mb_outside_totals outside = mb_outside_totals();
+    out->committed_bytes = (mb_arena_units() << MB_UNIT_SHIFT) + outside.bytes;
+    out->reserved_bytes = mb_arena_reserved_bytes() + outside.bytes;
+    out->warm_free_bytes = mb_arena_warm_free_units() << MB_UNIT_SHIFT;
+    out->metadata_bytes = mb_arena_metadata_bytes();
+    out->spans_taken = mb_arena_spans_taken();
+    out->purged_bytes = mb_arena_purged_bytes();
+    out->outside_bytes = outside.bytes;
+    out->live_blocks += outside.blocks;
+    out->live_bytes += outside.bytes;
+    out->large_blocks += outside.blocks;
+    out->large_bytes += outside.bytes;
+}
+
+void mb_stats_get(struct mb_stats *out) {
+    *out = (struct mb_stats){0};
+    const struct mb_calls *other = mb_other_copy();
+    if (other != NULL) {
+        other->stats_get(out);
+        return;
+    }
+    mb_fork_check();
+    count_units(out);
+    count_heaps(out);
+    count_arena(out);
+}
+
+// --- trim -----------------------------------------------------------------------------------------------------------
+
+bool mb_trim(size_t keep_bytes) {
+    const struct mb_calls *other = mb_other_copy();
+    if (other != NULL) return other->trim(keep_bytes);
+    mb_fork_check();
+    struct mb_heap *heap = mb_heap_self;
+    if (mb_heap_is_real(heap)) mb_own_release_all(heap);
+    mb_background_claim_all();
+    size_t warm = mb_arena_warm_free_units();
+    size_t keep = keep_bytes >> MB_UNIT_SHIFT;
+    return warm > keep && mb_arena_purge_any(warm - keep) > 0;
+}
+
+// --- the report at exit ---------------------------------------------------------------------------------------------
+
+static void write_table(const struct mb_stats *stats) {
+    struct mb_line line = {0};
+    mb_line_text(&line, "mbmalloc: at exit:");
+    mb_line_pair(&line, "live_bytes", stats->live_bytes);
+    mb_line_pair(&line, "live_blocks", stats->live_blocks);
+    mb_line_pair(&line, "blocks_served", stats->blocks_served);
+    mb_line_pair(&line, "large_served", stats->large_served);
+    mb_line_pair(&line, "spans_taken", stats->spans_taken);
+    mb_line_pair(&line, "committed_bytes", stats->committed_bytes);
+    mb_line_pair(&line, "warm_free_bytes", stats->warm_free_bytes);
+    mb_line_pair(&line, "purged_bytes", stats->purged_bytes);
+    mb_line_pair(&line, "metadata_bytes", stats->metadata_bytes);
+    mb_line_pair(&line, "heaps_ever", stats->heaps_ever);
+    mb_line_write(&line, STANDARD_ERROR);
+}
+
+static void append_line(const struct mb_stats *stats) {
+    struct mb_line line = {0};
+    mb_line_text(&line, "mbmalloc-stats");
+    mb_line_pair(&line, "pid", (uint64_t)mb_os_pid());
+    mb_line_pair(&line, "blocks", stats->blocks_served);
+    mb_line_pair(&line, "large", stats->large_served);
+    mb_line_pair(&line, "heaps", stats->heaps_ever);
+    mb_line_pair(&line, "spans", stats->spans_taken);
+    mb_line_text(&line, " name=");
+    mb_line_text(&line, mb_os_program_name());
+    line.text[line.length] = '\n';
+    mb_os_append_file(mb_options.stats_file, line.text, line.length + 1);
+}
+
+__attribute__((destructor)) static void report_at_exit(void) {
+    if (mb_options.stats == MB_STATS_NEVER && mb_options.stats_file[0] == '\0') return;
+    struct mb_stats stats;
+    mb_stats_get(&stats);
+    if (mb_options.stats == MB_STATS_EXIT) write_table(&stats);
+    if (mb_options.stats_file[0] != '\0') append_line(&stats);
+}

@@ -1,0 +1,25 @@
+// The life of thread heaps: the first call of a thread, its exit, and what comes after.
+//
+// empty heap --first slow call--> real heap --exit hook--> departed heap (each later call takes a heap and gives it back)
+#ifndef MB_CORE_HEAP_THREAD_H
+#define MB_CORE_HEAP_THREAD_H
+
+#include "core/heap/self.h"
+
+// The calling thread's heap, made or taken over if it has none; NULL when no memory is to be had. Pair with mb_thread_leave.
+struct mb_heap *mb_thread_enter(void);
+
+// Ends a slow path: a departed thread gives the heap back at once.
+void mb_thread_leave(struct mb_heap *heap);
+
+// Heaps that belong to living threads.
+uint32_t mb_thread_heaps_in_use(void);
+uint32_t mb_thread_heaps_ever(void);
+
+// Every heap that was ever made, newest first; continue with shared.next_registered. Any thread.
+struct mb_heap *mb_thread_heaps(void);
+
+// In a forked child, alone: every heap but the caller's becomes a parked, empty one.
+void mb_thread_recover(void);
+
+#endif

@@ -1,0 +1,44 @@
+#include "core/layout/pool.h"
+
+#include <stdatomic.h>
+
+#include "core/layout/size_class.h"
+
+// A slot holds generation << 32 | unit + 1; 0 is empty. Written by any thread; a put releases what made the slab unowned,
+// but the adopter's compare-and-swap on the shared word is what it relies on.
+static struct {
+    _Atomic uint32_t filled[MB_CLASSES]; // slots that may be filled; a hint for the search only (relaxed)
+    _Atomic uint64_t slots[MB_CLASSES][MB_POOL_SLOTS];
+    _Atomic bool ever_used; // set once, relaxed
+} pool_shared;
+
+void mb_pool_put(unsigned class_index, struct mb_slab_hint hint) {
+    uint64_t entry = (uint64_t)hint.generation << 32 | ((uint64_t)hint.unit + 1);
+    _Atomic uint64_t *slots = pool_shared.slots[class_index];
+    unsigned first = hint.unit % MB_POOL_SLOTS;
+    unsigned slot = first;
+    for (unsigned i = 0; i < MB_POOL_SLOTS; i++) {
+        slot = (first + i) % MB_POOL_SLOTS;
+        if (atomic_load_explicit(&slots[slot], memory_order_relaxed) == 0) break;
+        if (i == MB_POOL_SLOTS - 1) slot = first;
+    }
+    atomic_store_explicit(&slots[slot], entry, memory_order_release);
+    atomic_fetch_or_explicit(&pool_shared.filled[class_index], 1u << slot, memory_order_release);
+    if (!mb_pool_ever_used()) atomic_store_explicit(&pool_shared.ever_used, true, memory_order_relaxed);
+}
+
+bool mb_pool_ever_used(void) { return atomic_load_explicit(&pool_shared.ever_used, memory_order_relaxed); }
+
+bool mb_pool_take(unsigned class_index, struct mb_slab_hint *out) {
+    uint32_t filled = atomic_load_explicit(&pool_shared.filled[class_index], memory_order_acquire);
+    while (filled != 0) {
+        unsigned slot = (unsigned)__builtin_ctz(filled);
+        filled &= filled - 1;
+        atomic_fetch_and_explicit(&pool_shared.filled[class_index], ~(1u << slot), memory_order_relaxed);
+        uint64_t entry = atomic_exchange_explicit(&pool_shared.slots[class_index][slot], 0, memory_order_acquire);
+        if (entry == 0) continue;
+        *out = (struct mb_slab_hint){.unit = (uint32_t)entry - 1, .generation = (uint32_t)(entry >> 32)};
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,190 @@
+#include "core/layout/slab.h"
+
+#include "core/base/check.h"
+#include "platform/bits.h"
+#include "platform/os.h"
+
+static uintptr_t start_of(const struct mb_slab *slab) { return mb_slab_start(mb_slab_unit(slab)); }
+
+static uintptr_t block_address(const struct mb_slab *slab, uint32_t index) {
+    return start_of(slab) + (uintptr_t)index * slab->block_bytes;
+}
+
+static bool is_link_target(const struct mb_unit *first, uintptr_t address) {
+    uintptr_t offset = address - mb_slab_start(first);
+    uint32_t block_bytes = first->slab.block_bytes;
+    return block_bytes != 0 && offset < (uintptr_t)first->slab.units * MB_UNIT_BYTES && offset % block_bytes == 0 &&
+           offset / block_bytes < MB_PEEK(first->slab.carved);
+}
+
+// Slabs of one unit have the product that free uses; the others are rare enough for a division.
+bool mb_slab_is_block(const struct mb_unit *first, const void *p) {
+    if (first->slab.units > 1) return is_link_target(first, (uintptr_t)p);
+    return (uint32_t)((uintptr_t)p & MB_UNIT_MASK) * first->slab.multiplier < MB_PEEK(first->slab.bound);
+}
+
+uint32_t mb_slab_count_chain(const struct mb_unit *first, uintptr_t head, uint32_t limit) {
+    uint32_t count = 0;
+    while (count < limit && is_link_target(first, head)) {
+        head = mb_link_next((const struct mb_free_block *)head);
+        count++;
+    }
+    return count;
+}
+
+bool mb_slab_chain_holds(const struct mb_unit *first, uintptr_t head, uintptr_t p) {
+    for (uint32_t steps = 0; steps < first->slab.capacity && is_link_target(first, head); steps++) {
+        if (head == p) return true;
+        head = mb_link_next((const struct mb_free_block *)head);
+    }
+    return false;
+}
+
+// --- set up and take down -------------------------------------------------------------------------------------------
+
+// Exactly the starts of carved blocks satisfy (uint32_t)(offset * multiplier) < carved * bound_step(bytes).
+static uint32_t multiplier_of(uint32_t bytes) { return (uint32_t)((UINT64_C(1) << 32) / bytes) + 1; }
+static uint32_t bound_step(const struct mb_slab *slab) {
+    return slab->units > 1 ? 0 : slab->block_bytes * slab->multiplier;
+}
+
+static void setup_parts(struct mb_unit *first, unsigned units) {
+    for (unsigned i = 1; i < units; i++) {
+        first[i].slab.back = (uint8_t)i;
+        mb_unit_set_kind(&first[i], MB_UNIT_PART);
+    }
+}
+
+struct mb_slab *mb_slab_setup(size_t first_unit, unsigned class_index, struct mb_heap *heap) {
+    struct mb_unit *unit = mb_unit_at(first_unit);
+    struct mb_slab *slab = &unit->slab;
+    unsigned units = mb_class_units(class_index);
+    uint32_t bytes = mb_class_bytes(class_index);
+    slab->block_bytes = bytes;
+    slab->multiplier = multiplier_of(bytes);
+    MB_POKE(slab->bound, 0);
+    MB_POKE(slab->carved, 0);
+    slab->capacity = units * MB_UNIT_BYTES / bytes;
+    slab->class_index = (uint8_t)class_index;
+    slab->units = (uint8_t)units;
+    slab->local = mb_link_encode(mb_list_end(mb_unit_address(first_unit)));
+    mb_counter_write(&slab->used, 1); // the bias of a current slab
+    setup_parts(unit, units);
+    atomic_store_explicit(&unit->shared.suspect, 0, memory_order_relaxed);
+    atomic_store_explicit(&unit->shared.home, heap, memory_order_relaxed);
+    uint64_t generation = mb_remote_generation(mb_remote_load(unit)) + 1;
+    MB_POKE(slab->owner, heap);
+    atomic_store_explicit(&unit->shared.remote, mb_remote_word(MB_SLAB_CURRENT, generation), memory_order_release);
+    mb_unit_set_kind(unit, MB_UNIT_SLAB);
+    return slab;
+}
+
+void mb_slab_takedown(struct mb_unit *first) {
+    unsigned units = first->slab.units;
+    mb_unit_set_kind(first, MB_UNIT_NONE);
+    MB_POKE(first->slab.owner, NULL);
+    MB_POKE(first->slab.bound, 0);
+    MB_POKE(first->slab.carved, 0);
+    mb_counter_write(&first->slab.used, 0);
+    for (unsigned i = 1; i < units; i++) {
+        mb_unit_set_kind(&first[i], MB_UNIT_NONE);
+        first[i].slab.back = 0;
+    }
+}
+
+// --- lists ----------------------------------------------------------------------------------------------------------
+
+struct mb_chain mb_slab_take_local(struct mb_slab *slab) {
+    uint64_t end = mb_link_encode(mb_list_end(start_of(slab)));
+    uintptr_t head = mb_link_decode(slab->local);
+    uint32_t listed = slab->carved + 1 - slab->used;
+    MB_POKE(slab->local, end);
+    mb_counter_write(&slab->used, slab->carved + 1);
+    return (struct mb_chain){head, listed};
+}
+
+static uint32_t blocks_to_carve(const struct mb_slab *slab) {
+    uint32_t left = slab->capacity - slab->carved;
+    if (left == 0) return 0;
+    uintptr_t cursor = block_address(slab, slab->carved);
+    uintptr_t page_end = mb_align_up(cursor + 1, mb_os_page_size());
+    uint32_t fit = (uint32_t)((page_end - cursor) / slab->block_bytes);
+    return fit == 0 ? 1 : (fit < left ? fit : left);
+}
+
+struct mb_chain mb_slab_carve(struct mb_slab *slab) {
+    uint32_t count = blocks_to_carve(slab);
+    uintptr_t first = block_address(slab, slab->carved);
+    uintptr_t address = first + (uintptr_t)count * slab->block_bytes;
+    uint64_t next_code = mb_link_encode(mb_list_end(start_of(slab)));
+    for (uint32_t i = 0; i < count; i++) {
+        address -= slab->block_bytes;
+        struct mb_free_block *block = (struct mb_free_block *)address;
+        mb_link_store(block, next_code);
+        next_code = mb_link_encode(address);
+        mb_tag_store(block, next_code);
+    }
+    MB_POKE(slab->carved, slab->carved + count);
+    MB_POKE(slab->bound, slab->bound + count * bound_step(slab));
+    mb_counter_write(&slab->used, slab->used + count);
+    return (struct mb_chain){first, count};
+}
+
+bool mb_slab_push(struct mb_slab *slab, struct mb_free_block *block) {
+    uint64_t own_code = mb_link_encode((uintptr_t)block);
+    mb_link_store(block, slab->local);
+    mb_tag_store(block, own_code);
+    MB_POKE(slab->local, own_code);
+    return mb_owner_decrement(&slab->used);
+}
+
+void mb_slab_return_chain(struct mb_slab *slab, uintptr_t head) {
+    const struct mb_unit *unit = mb_slab_unit(slab);
+    uintptr_t end = mb_list_end(start_of(slab));
+    for (uint32_t steps = 0; head != end; steps++) {
+        MB_REQUIRE(is_link_target(unit, head) && steps < slab->capacity, "corrupted free list link", (void *)head);
+        uintptr_t next = mb_link_next((const struct mb_free_block *)head);
+        mb_slab_push(slab, (struct mb_free_block *)head);
+        head = next;
+    }
+}
+
+// --- rebuilding -----------------------------------------------------------------------------------------------------
+
+struct block_set {
+    uint64_t bits[MB_SLAB_BLOCKS_MAX / 64];
+};
+
+static void gather(const struct mb_slab *slab, uintptr_t head, struct block_set *set) {
+    const struct mb_unit *unit = mb_slab_unit(slab);
+    for (uint32_t steps = 0; steps < slab->carved && is_link_target(unit, head); steps++) {
+        uint32_t index = (uint32_t)((head - start_of(slab)) / slab->block_bytes);
+        set->bits[index / 64] |= UINT64_C(1) << (index % 64);
+        head = mb_link_next((const struct mb_free_block *)head);
+    }
+}
+
+void mb_slab_rebuild(struct mb_slab *slab, uintptr_t head) {
+    struct block_set set = {{0}};
+    uint64_t remote = mb_remote_collect(mb_slab_unit(slab));
+    gather(slab, mb_link_decode(slab->local), &set);
+    gather(slab, mb_remote_head_address(remote, start_of(slab)), &set);
+    if (head != 0) gather(slab, head, &set);
+    slab->bound = slab->carved * bound_step(slab);
+    slab->local = mb_link_encode(mb_list_end(start_of(slab)));
+    slab->used = slab->carved;
+    for (uint32_t index = slab->carved; index > 0; index--) {
+        if ((set.bits[(index - 1) / 64] >> ((index - 1) % 64) & 1) == 0) continue;
+        mb_slab_push(slab, (struct mb_free_block *)block_address(slab, index - 1));
+    }
+    atomic_store_explicit(&mb_slab_unit(slab)->shared.suspect, 0, memory_order_relaxed);
+}
+
+void mb_slab_check(const struct mb_slab *slab) {
+    if (!MB_CHECKS) return;
+    uint32_t listed = mb_slab_count_chain(mb_slab_unit(slab), mb_link_decode(slab->local), slab->capacity);
+    uint32_t bias = mb_remote_state(mb_remote_load(mb_slab_unit(slab))) == MB_SLAB_CURRENT;
+    MB_ASSERT(slab->carved <= slab->capacity);
+    MB_ASSERT(slab->used == slab->carved - listed + bias);
+    (void)listed, (void)bias;
+}

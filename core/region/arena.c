@@ -1,0 +1,317 @@
+#include "core/region/arena.h"
+
+#include <errno.h>
+
+#include "core/base/bump_shared.h"
+#include "core/base/check.h"
+#include "core/base/config.h"
+#include "core/base/lock.h"
+#include "core/region/lazy.h"
+#include "core/region/unit.h"
+#include "core/region/unit_map.h"
+#include "platform/bits.h"
+#include "platform/os.h"
+#include "platform/window.h"
+
+enum { BASE_TRIES = 8, HOLE_TRIES = 8 };
+static const size_t HOLE_BYTES = (size_t)64 << 20;
+static const size_t BASE_ALIGN = (size_t)2 << 20;
+
+struct mb_space mb_space;
+
+static struct {
+    struct mb_lazy_shared front;      // the user's memory
+    struct mb_lazy_shared table;      // the descriptors
+    struct mb_lazy_shared metadata;   // heaps, tables
+    struct mb_bump_shared bump;       // cursor of the metadata
+    struct mb_lock_shared grow;       // adds units to the front
+    _Atomic size_t free_units;        // any thread, relaxed: a statistic
+    _Atomic size_t warm_free_units;   // any thread, relaxed: steers the purge
+    _Atomic uint64_t spans_taken;     // any thread, relaxed: a statistic
+    _Atomic uint64_t purged_units;    // any thread, relaxed: a statistic
+} arena_shared;
+
+// --- start ----------------------------------------------------------------------------------------------------------
+
+// Reserves `bytes` at a random place inside a candidate range, or wherever the system likes if those are taken.
+static bool reserve_window(uint64_t random, size_t bytes, struct mb_lazy_shared *lazy, size_t capacity) {
+    struct mb_os_window range[2];
+    mb_os_window_candidates(random, range);
+    void *at = NULL;
+    for (unsigned i = 0; i < BASE_TRIES; i++) {
+        const struct mb_os_window *w = &range[i / (BASE_TRIES / 2)];
+        size_t slots = (w->last - w->first) / BASE_ALIGN;
+        uintptr_t hint = w->first + (random * (2 * i + 1) >> 20) % slots * BASE_ALIGN;
+        int error = mb_os_reserve((void *)hint, bytes, &at);
+        if (error == 0) {
+            mb_lazy_init(lazy, (uintptr_t)at, mb_min(capacity, w->bytes), bytes);
+            return true;
+        }
+        if (error != -EEXIST && error != -ENOMEM && error != -EINVAL) break;
+    }
+    // One unit more than needed, so that the base can be aligned to a unit.
+    if (mb_os_reserve(NULL, bytes + MB_UNIT_BYTES, &at) != 0) return false;
+    uintptr_t base = mb_align_up((uintptr_t)at, MB_UNIT_BYTES);
+    mb_lazy_init(lazy, base, capacity, mb_align_down((uintptr_t)at + bytes + MB_UNIT_BYTES - base, MB_UNIT_BYTES));
+    return true;
+}
+
+static bool commit_metadata(void *context, size_t upto) {
+    (void)context;
+    return mb_lazy_commit(&arena_shared.metadata, upto) == 0;
+}
+
+// The metadata window holds the descriptor table and, above it, the bump arena; the table takes what a full window needs.
+static bool place_metadata(uint64_t random) {
+    size_t table_bytes = MB_WINDOW_BYTES / MB_UNIT_BYTES * sizeof(struct mb_unit);
+    struct mb_lazy_shared *table = &arena_shared.table;
+    if (!reserve_window(random, MB_COMMIT_STEP_MIN, table, table_bytes)) return false;
+    if (!reserve_window(random ^ random << 21, MB_COMMIT_STEP_MIN, &arena_shared.metadata, MB_METADATA_WINDOW_BYTES)) {
+        return false;
+    }
+    mb_bump_shared_init(&arena_shared.bump, (void *)arena_shared.metadata.base, arena_shared.metadata.capacity,
+                        commit_metadata, NULL);
+    mb_space.table = (struct mb_unit *)table->base;
+    return true;
+}
+
+// Under a finite address-space limit no reservation takes more than an eighth of what is left.
+static void cap_pieces(void) {
+    size_t left = mb_os_address_space_left();
+    if (left == SIZE_MAX) return;
+    size_t cap = mb_max(left / 8, MB_COMMIT_STEP_MIN);
+    arena_shared.front.piece_cap_bytes = cap;
+    arena_shared.table.piece_cap_bytes = cap;
+    arena_shared.metadata.piece_cap_bytes = cap;
+}
+
+bool mb_arena_init(const uint64_t random[2]) {
+    arena_shared.grow.rank = MB_RANK_ARENA;
+    if (!reserve_window(random[0], MB_PIECE_FIRST_BYTES, &arena_shared.front, MB_WINDOW_BYTES)) return false;
+    if (!place_metadata(random[1])) return false;
+    cap_pieces();
+    mb_space.base = arena_shared.front.base;
+    return true;
+}
+
+void *mb_arena_metadata(size_t bytes, size_t align) { return mb_bump_shared_alloc(&arena_shared.bump, bytes, align); }
+
+// --- growing --------------------------------------------------------------------------------------------------------
+
+// Descriptors and map must reach a unit before it is published. Publishes what the front has beyond `published`.
+static bool publish_to(size_t units) {
+    size_t published = mb_arena_units();
+    if (units <= published) return true;
+    if (mb_lazy_commit(&arena_shared.table, units * sizeof(struct mb_unit)) != 0) return false;
+    if (!mb_map_extend(units)) return false;
+    __atomic_store_n(&mb_space.bytes, units << MB_UNIT_SHIFT, __ATOMIC_RELEASE);
+    atomic_fetch_add_explicit(&arena_shared.free_units, units - published, memory_order_relaxed);
+    mb_map_release(published, units - published);
+    return true;
+}
+
+// A foreign mapping stands in the way: what lies before it is published, the hole gets a descriptor that says so, and
+// the front goes on behind it.
+static bool skip_hole(void) {
+    size_t begin;
+    struct mb_lazy_shared *front = &arena_shared.front;
+    if (!mb_lazy_skip(front, mb_lazy_mapped(front), HOLE_BYTES, &begin)) return false;
+    size_t first = begin >> MB_UNIT_SHIFT;
+    size_t end = mb_lazy_mapped(front) >> MB_UNIT_SHIFT;
+    if (!publish_to(first)) return false;
+    if (mb_lazy_commit(&arena_shared.table, end * sizeof(struct mb_unit)) != 0 || !mb_map_extend(end)) return false;
+    struct mb_unit *hole = mb_unit_at(first);
+    hole->slab.large_units = (uint32_t)(end - first);
+    mb_unit_set_kind(hole, MB_UNIT_HOLE);
+    __atomic_store_n(&mb_space.bytes, end << MB_UNIT_SHIFT, __ATOMIC_RELEASE);
+    return true;
+}
+
+// Where a run of the given size and alignment would begin if it ended the front: on the free units that end it now.
+static size_t tail_start(size_t align_units) {
+    size_t phase = mb_space.base >> MB_UNIT_SHIFT;
+    size_t first = mb_arena_units();
+    while (first > 0 && mb_map_is_free(first - 1)) first--;
+    return mb_align_up(first + phase, align_units) - phase;
+}
+
+static bool grow_locked(size_t units, size_t align_units) {
+    for (int tries = 0; tries < HOLE_TRIES; tries++) {
+        size_t end = tail_start(align_units) + units;
+        if (end <= mb_arena_units()) return true;
+        if (end > MB_WINDOW_BYTES >> MB_UNIT_SHIFT) return false;
+        int error = mb_lazy_commit(&arena_shared.front, end << MB_UNIT_SHIFT);
+        if (error == 0) {
+            size_t reached = mb_lazy_committed(&arena_shared.front) >> MB_UNIT_SHIFT;
+            return publish_to(reached) || publish_to(end);
+        }
+        if (error != -EEXIST || !skip_hole()) return false;
+    }
+    return false;
+}
+
+static bool grow(size_t units, size_t align_units) {
+    mb_lock(&arena_shared.grow);
+    bool grown = grow_locked(units, align_units);
+    mb_unlock(&arena_shared.grow);
+    return grown;
+}
+
+// --- taking and giving ----------------------------------------------------------------------------------------------
+
+static bool claimed(size_t first, size_t units, bool *zero) {
+    size_t warm = mb_map_count_warm(first, units);
+    *zero = warm == 0;
+    mb_map_set_warm(first, units);
+    atomic_fetch_sub_explicit(&arena_shared.free_units, units, memory_order_relaxed);
+    if (warm > 0) atomic_fetch_sub_explicit(&arena_shared.warm_free_units, warm, memory_order_relaxed);
+    atomic_fetch_add_explicit(&arena_shared.spans_taken, 1, memory_order_relaxed);
+    return true;
+}
+
+bool mb_arena_take_at(size_t first, size_t units, bool *zero) {
+    if (first + units > mb_arena_units() || !mb_map_claim(first, units)) return false;
+    return claimed(first, units, zero);
+}
+
+static bool take_free(const struct mb_map_query *query, struct mb_span *out) {
+    for (;;) {
+        size_t first = MB_NO_UNIT;
+        if (mb_arena_warm_free_units() >= query->units) first = mb_map_find_warm(query);
+        if (first == MB_NO_UNIT) first = mb_map_find_free(query);
+        if (first == MB_NO_UNIT) return false;
+        out->first = first;
+        out->units = query->units;
+        if (mb_arena_take_at(first, query->units, &out->zero)) return true;
+    }
+}
+
+bool mb_arena_take(size_t units, size_t align_units, struct mb_span *out) {
+    if (units > MB_WINDOW_BYTES >> MB_UNIT_SHIFT || align_units > MB_WINDOW_BYTES >> MB_UNIT_SHIFT) return false;
+    struct mb_map_query query = {
+        .units = units, .align = align_units, .phase = mb_space.base >> MB_UNIT_SHIFT, .end = mb_arena_units()};
+    while (!take_free(&query, out)) {
+        if (!grow(units, align_units)) return false;
+        query.end = mb_arena_units();
+    }
+    return true;
+}
+
+void mb_arena_give(size_t first, size_t units) {
+    atomic_fetch_add_explicit(&arena_shared.free_units, units, memory_order_relaxed);
+    atomic_fetch_add_explicit(&arena_shared.warm_free_units, units, memory_order_relaxed);
+    mb_map_release(first, units);
+}
+
+void mb_arena_give_cold(size_t first, size_t units) {
+    mb_map_set_cold(first, units);
+    atomic_fetch_add_explicit(&arena_shared.free_units, units, memory_order_relaxed);
+    mb_map_release(first, units);
+}
+
+// --- giving back to the system --------------------------------------------------------------------------------------
+
+void mb_arena_age(void) { mb_map_age(mb_arena_units()); }
+
+// Purges units that the caller has claimed. Memory that the system refuses to take back stays warm.
+static size_t purge_run(size_t first, size_t units) {
+    bool purged = mb_os_purge((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) == 0;
+    if (purged) {
+        mb_map_set_cold(first, units);
+        atomic_fetch_sub_explicit(&arena_shared.warm_free_units, units, memory_order_relaxed);
+        atomic_fetch_add_explicit(&arena_shared.purged_units, units, memory_order_relaxed);
+    }
+    mb_map_release(first, units);
+    return purged ? units : 0;
+}
+
+static size_t purge_word(size_t word, bool old_only, size_t max_units) {
+    uint64_t mask = mb_map_purgeable(word, old_only);
+    while (mb_popcount64(mask) > max_units) mask &= mask - 1;
+    uint64_t mine = mask == 0 ? 0 : mb_map_claim_mask(word, mask);
+    size_t purged = 0;
+    while (mine != 0) {
+        unsigned first = mb_ctz64(mine);
+        uint64_t from_first = mine >> first;
+        unsigned run = ~from_first == 0 ? 64 : mb_ctz64(~from_first);
+        purged += purge_run(word * 64 + first, run);
+        mine &= ~mb_bit_range(first, run);
+    }
+    return purged;
+}
+
+static size_t purge(bool old_only, size_t max_units) {
+    size_t purged = 0;
+    for (size_t word = (mb_arena_units() + 63) / 64; word > 0 && purged < max_units; word--) {
+        purged += purge_word(word - 1, old_only, max_units - purged);
+    }
+    return purged;
+}
+
+size_t mb_arena_purge_old(size_t max_units) { return purge(true, max_units); }
+size_t mb_arena_purge_any(size_t max_units) { return purge(false, max_units); }
+
+// --- numbers --------------------------------------------------------------------------------------------------------
+
+size_t mb_arena_units(void) { return __atomic_load_n(&mb_space.bytes, __ATOMIC_ACQUIRE) >> MB_UNIT_SHIFT; }
+
+bool mb_arena_is_free(size_t unit) { return mb_map_is_free(unit); }
+
+size_t mb_arena_free_units(void) { return atomic_load_explicit(&arena_shared.free_units, memory_order_relaxed); }
+
+size_t mb_arena_warm_free_units(void) {
+    return atomic_load_explicit(&arena_shared.warm_free_units, memory_order_relaxed);
+}
+
+uint64_t mb_arena_spans_taken(void) { return atomic_load_explicit(&arena_shared.spans_taken, memory_order_relaxed); }
+
+uint64_t mb_arena_purged_bytes(void) {
+    return atomic_load_explicit(&arena_shared.purged_units, memory_order_relaxed) << MB_UNIT_SHIFT;
+}
+
+size_t mb_arena_reserved_bytes(void) {
+    return mb_lazy_mapped(&arena_shared.front) + mb_lazy_mapped(&arena_shared.table) +
+           mb_lazy_mapped(&arena_shared.metadata);
+}
+
+size_t mb_arena_metadata_bytes(void) {
+    return mb_lazy_committed(&arena_shared.table) + mb_lazy_committed(&arena_shared.metadata);
+}
+
+// --- after fork -----------------------------------------------------------------------------------------------------
+
+static size_t span_units(const struct mb_unit *unit) {
+    switch (mb_unit_kind(unit)) {
+    case MB_UNIT_SLAB: return unit->slab.units;
+    case MB_UNIT_LARGE:
+    case MB_UNIT_HOLE: return unit->slab.large_units;
+    case MB_UNIT_NONE:
+    case MB_UNIT_PART: break;
+    }
+    return 0;
+}
+
+void mb_arena_recover(void) {
+    mb_lock_reset(&arena_shared.grow);
+    mb_lock_reset(&arena_shared.front.grow);
+    mb_lock_reset(&arena_shared.table.grow);
+    mb_lock_reset(&arena_shared.metadata.grow);
+    size_t end = mb_arena_units();
+    size_t free_units = 0;
+    size_t warm_units = 0;
+    for (size_t unit = 0; unit < end;) {
+        size_t units = span_units(mb_unit_at(unit));
+        if (units == 0) {
+            if (!mb_map_is_free(unit)) {
+                mb_map_set_warm(unit, 1);
+                mb_map_release(unit, 1);
+            }
+            free_units++;
+            warm_units += mb_map_count_warm(unit, 1);
+            units = 1;
+        }
+        unit += units;
+    }
+    atomic_store_explicit(&arena_shared.free_units, free_units, memory_order_relaxed);
+    atomic_store_explicit(&arena_shared.warm_free_units, warm_units, memory_order_relaxed);
+}

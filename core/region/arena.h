@@ -1,0 +1,58 @@
+// The arena: the process-wide window of address space, handed out in spans of 64 KiB units.
+//
+// What: spans are runs of bits claimed by compare-and-swap on bitmaps, lowest address first, warm spans (whose pages were
+// touched and not given back) before cold ones. The committed front grows only when no free run fits.
+// Who: any thread. Taking and giving need no lock; growing takes one that a forked child resets.
+// Invariant: a unit is free (bit set), or described by exactly one span's descriptor, or in the hands of one thread.
+#ifndef MB_CORE_REGION_ARENA_H
+#define MB_CORE_REGION_ARENA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mb_span {
+    size_t first; // unit index
+    size_t units;
+    bool zero;    // every byte is known to be zero
+};
+
+// Chooses the windows and reserves their first pieces. `random` are two random words. False: the system refused even that.
+bool mb_arena_init(const uint64_t random[2]);
+
+// Takes `units` units whose address is a multiple of `align_units` units (a power of two). False: no memory.
+bool mb_arena_take(size_t units, size_t align_units, struct mb_span *out);
+
+// Takes exactly these units if all of them are free. Never grows the front.
+bool mb_arena_take_at(size_t first, size_t units, bool *zero);
+
+// Gives units back, warm. Their descriptors are MB_UNIT_NONE.
+void mb_arena_give(size_t first, size_t units);
+
+// Gives units back that are known to hold zeros and no pages.
+void mb_arena_give_cold(size_t first, size_t units);
+
+// Remembers which free warm units are there now: those that still are at the next call of mb_arena_purge_aged are old.
+void mb_arena_age(void);
+
+// Gives the pages of at most `max_units` free warm units back to the system, highest addresses first. `old_only`: just
+// those marked by the last mb_arena_age. Returns the number of units given back.
+size_t mb_arena_purge_old(size_t max_units);
+size_t mb_arena_purge_any(size_t max_units);
+
+size_t mb_arena_units(void);            // units of the front: descriptors below this may be read
+size_t mb_arena_free_units(void);
+size_t mb_arena_warm_free_units(void);
+bool mb_arena_is_free(size_t unit);
+size_t mb_arena_reserved_bytes(void);   // address space of window and metadata
+size_t mb_arena_metadata_bytes(void);   // committed for metadata
+uint64_t mb_arena_spans_taken(void);
+uint64_t mb_arena_purged_bytes(void);
+
+// Metadata from the separate window: zeroed, aligned to `align` (a power of two), never given back. NULL: refused. Any thread.
+void *mb_arena_metadata(size_t bytes, size_t align);
+
+// In a forked child, alone: frees the lock and every unit that a thread of the parent had in its hands.
+void mb_arena_recover(void);
+
+#endif

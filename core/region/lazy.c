@@ -1,0 +1,89 @@
+#include "core/region/lazy.h"
+
+#include <errno.h>
+
+#include "core/base/check.h"
+#include "core/base/config.h"
+#include "platform/bits.h"
+#include "platform/os.h"
+
+void mb_lazy_init(struct mb_lazy_shared *lazy, uintptr_t base, size_t capacity, size_t mapped) {
+    lazy->base = base;
+    lazy->capacity = capacity;
+    lazy->piece_cap_bytes = SIZE_MAX;
+    lazy->grow.rank = MB_RANK_FRONT;
+    atomic_store_explicit(&lazy->committed, 0, memory_order_relaxed);
+    atomic_store_explicit(&lazy->mapped, mapped, memory_order_release);
+}
+
+// The next piece doubles the front, within the cap, and covers what is needed.
+static size_t piece_bytes(const struct mb_lazy_shared *lazy, size_t mapped, size_t need) {
+    size_t piece = mb_max(mapped, MB_PIECE_FIRST_BYTES);
+    piece = mb_min(piece, mb_align_down(lazy->piece_cap_bytes, mb_os_page_size()));
+    return mb_min(mb_max(piece, need), lazy->capacity - mapped);
+}
+
+// Where a large piece is refused a smaller one may fit, down to what is needed.
+static int map_piece(struct mb_lazy_shared *lazy, size_t mapped, size_t need) {
+    size_t piece = piece_bytes(lazy, mapped, need);
+    for (;;) {
+        void *at;
+        int error = mb_os_reserve((void *)(lazy->base + mapped), piece, &at);
+        if (error == 0) {
+            atomic_store_explicit(&lazy->mapped, mapped + piece, memory_order_release);
+            return 0;
+        }
+        if (piece == need) return error;
+        piece = mb_max(mb_align_down(piece / 2, mb_os_page_size()), need);
+    }
+}
+
+static size_t commit_step(size_t committed) {
+    size_t step = committed / 8;
+    return mb_min(mb_max(mb_align_down(step, MB_COMMIT_STEP_MIN), MB_COMMIT_STEP_MIN), MB_COMMIT_STEP_MAX);
+}
+
+static int commit_to(struct mb_lazy_shared *lazy, size_t committed, size_t target) {
+    int error = mb_os_commit((void *)(lazy->base + committed), target - committed);
+    if (error == 0) atomic_store_explicit(&lazy->committed, target, memory_order_release);
+    return error;
+}
+
+static int commit_locked(struct mb_lazy_shared *lazy, size_t bytes) {
+    size_t committed = mb_lazy_committed(lazy);
+    if (bytes <= committed) return 0;
+    size_t mapped = mb_lazy_mapped(lazy);
+    if (bytes > mapped) {
+        int error = map_piece(lazy, mapped, bytes - mapped);
+        if (error != 0) return error;
+        mapped = mb_lazy_mapped(lazy);
+    }
+    size_t target = mb_min(mb_max(bytes, committed + commit_step(committed)), mapped);
+    int error = commit_to(lazy, committed, target);
+    if (error != 0 && target > bytes) error = commit_to(lazy, committed, bytes);
+    return error;
+}
+
+int mb_lazy_commit(struct mb_lazy_shared *lazy, size_t bytes) {
+    if (bytes <= mb_lazy_committed(lazy)) return 0;
+    if (bytes > lazy->capacity) return -ENOMEM;
+    mb_lock(&lazy->grow);
+    int error = commit_locked(lazy, mb_align_up(bytes, mb_os_page_size()));
+    mb_unlock(&lazy->grow);
+    return error;
+}
+
+bool mb_lazy_skip(struct mb_lazy_shared *lazy, size_t seen_mapped, size_t bytes, size_t *hole_begin) {
+    mb_lock(&lazy->grow);
+    size_t mapped = mb_lazy_mapped(lazy);
+    size_t committed = mb_lazy_committed(lazy);
+    bool fits = mapped == seen_mapped && bytes <= lazy->capacity - mapped;
+    if (fits && committed < mapped && commit_to(lazy, committed, mapped) == 0) committed = mapped;
+    if (fits) {
+        *hole_begin = committed;
+        atomic_store_explicit(&lazy->mapped, mapped + bytes, memory_order_release);
+        atomic_store_explicit(&lazy->committed, mapped + bytes, memory_order_release);
+    }
+    mb_unlock(&lazy->grow);
+    return fits;
+}

@@ -1,0 +1,54 @@
+// Three bits for every unit of the arena.
+//
+//   free   the unit may be claimed                       set and cleared by compare-and-swap, any thread
+//   warm   the unit may hold pages, and other than zero  written only by who holds the unit (is clearing or setting `free`)
+//   aged   the unit was free and warm at the last tick   written by the ticking thread, cleared by who claims the unit
+//
+// Order: `free` is set with release after everything else about the unit, and claimed with acquire.
+// Who: any thread, without locks; chunks of the map are added under the arena's lock before their units exist.
+#ifndef MB_CORE_REGION_UNIT_MAP_H
+#define MB_CORE_REGION_UNIT_MAP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MB_MAP_CHUNK_WORDS = 64, MB_MAP_CHUNK_UNITS = MB_MAP_CHUNK_WORDS * 64 };
+
+struct mb_map_chunk_shared {
+    _Atomic uint64_t free[MB_MAP_CHUNK_WORDS];
+    _Atomic uint64_t warm[MB_MAP_CHUNK_WORDS];
+    _Atomic uint64_t aged[MB_MAP_CHUNK_WORDS];
+};
+
+static const size_t MB_NO_UNIT = SIZE_MAX;
+
+// Makes the map reach `units`; false when metadata is refused. Under the arena's lock.
+bool mb_map_extend(size_t units);
+
+// The lowest run of `units` free units below `end` that starts at a multiple of `align` units counted so that
+// (first + phase) % align == 0; MB_NO_UNIT if none. `warm_only`: all of them warm.
+struct mb_map_query {
+    size_t units, align, phase, end;
+};
+size_t mb_map_find_free(const struct mb_map_query *query);
+size_t mb_map_find_warm(const struct mb_map_query *query);
+
+// Claims exactly these units: all or none.
+bool mb_map_claim(size_t first, size_t units);
+void mb_map_release(size_t first, size_t units);
+
+bool mb_map_is_free(size_t unit);
+size_t mb_map_count_warm(size_t first, size_t units);
+void mb_map_set_warm(size_t first, size_t units);
+void mb_map_set_cold(size_t first, size_t units);
+
+// Copies free-and-warm to aged below `end`.
+void mb_map_age(size_t end);
+// The free warm units of one word (64 units), for the purge; `old_only` masks with aged.
+uint64_t mb_map_purgeable(size_t word, bool old_only);
+// Claims the units of `mask` in one word; returns those it got.
+uint64_t mb_map_claim_mask(size_t word, uint64_t mask);
+
+#endif

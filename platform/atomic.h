@@ -1,0 +1,42 @@
+// The few memory accesses of the hot path that another thread may watch, in the form that costs nothing.
+//
+// MB_PEEK / MB_POKE are relaxed loads and stores of aligned words. They are plain accesses in normal builds, because
+// compilers do not fold relaxed atomics into memory operands (one instruction each on the hot path); an aligned word is
+// read and written whole on every machine we build for. ThreadSanitizer builds use real relaxed atomics, so races with
+// anything else stay visible.
+#ifndef MB_PLATFORM_ATOMIC_H
+#define MB_PLATFORM_ATOMIC_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "platform/compiler.h"
+
+#if MB_TSAN
+#define MB_PEEK(lvalue) __atomic_load_n(&(lvalue), __ATOMIC_RELAXED)
+#define MB_POKE(lvalue, value) __atomic_store_n(&(lvalue), (value), __ATOMIC_RELAXED)
+#else
+#define MB_PEEK(lvalue) (lvalue)
+#define MB_POKE(lvalue, value) ((void)((lvalue) = (value)))
+#endif
+
+// Subtracts one from a counter that only the caller writes and others read with acquire: all earlier stores of the caller
+// are visible to a reader that sees the new value. True when the result is 0.
+MB_INLINE bool mb_owner_decrement(uint32_t *counter) {
+#if defined(__x86_64__) && !MB_TSAN
+    // Stores are not reordered with stores here, so the subtraction itself is the release.
+    bool zero;
+    __asm__ volatile("subl $1, %0" : "+m"(*counter), "=@ccz"(zero) : : "memory");
+    return zero;
+#else
+    uint32_t value = __atomic_load_n(counter, __ATOMIC_RELAXED) - 1;
+    __atomic_store_n(counter, value, __ATOMIC_RELEASE);
+    return value == 0;
+#endif
+}
+
+MB_INLINE uint32_t mb_counter_read(const uint32_t *counter) { return __atomic_load_n(counter, __ATOMIC_ACQUIRE); }
+MB_INLINE void mb_counter_write(uint32_t *counter, uint32_t value) { __atomic_store_n(counter, value, __ATOMIC_RELEASE); }
+
+#endif

@@ -1,0 +1,45 @@
+// What the compiler must do for us, in one place: attributes, prefetch, tagged inlining.
+// Nothing here knows about allocators.
+#ifndef MB_PLATFORM_COMPILER_H
+#define MB_PLATFORM_COMPILER_H
+
+#define MB_LIKELY(x) __builtin_expect(!!(x), 1)
+#define MB_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#define MB_INLINE static inline __attribute__((always_inline, unused))
+#define MB_COLD __attribute__((cold, noinline))
+#define MB_NOINLINE __attribute__((noinline))
+#define MB_NORETURN _Noreturn
+#define MB_EXPORT __attribute__((visibility("default")))
+#define MB_HIDDEN __attribute__((visibility("hidden")))
+#define MB_UNUSED __attribute__((unused))
+#define MB_MALLOC_LIKE __attribute__((malloc, warn_unused_result))
+#define MB_CACHE_ALIGNED __attribute__((aligned(64)))
+#define MB_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
+
+// Thread-local words live in the static TLS block: one load from the thread pointer, no call that could allocate.
+#define MB_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+
+#if defined(__SANITIZE_THREAD__)
+#define MB_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define MB_TSAN 1
+#endif
+#endif
+#ifndef MB_TSAN
+#define MB_TSAN 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define MB_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MB_ASAN 1
+#endif
+#endif
+#ifndef MB_ASAN
+#define MB_ASAN 0
+#endif
+
+#endif

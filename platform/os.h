@@ -1,0 +1,130 @@
+// The whole contract with the operating system.
+//
+// Shared preconditions: addresses and lengths are multiples of the page size and lengths are not 0, unless a
+// function says otherwise. Every call that can fail returns 0 or a negative errno value; on failure nothing has changed.
+// No call allocates, takes a lock, is a cancellation point or touches errno. Any thread may make any call.
+// The Linux implementation issues raw system calls, because other preloaded libraries interpose mmap and friends.
+// Tests replace single functions by the linker's --wrap.
+#ifndef MB_PLATFORM_OS_H
+#define MB_PLATFORM_OS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum mb_os_access { MB_OS_NONE = 0, MB_OS_READ = 1, MB_OS_WRITE = 2, MB_OS_EXEC = 4 };
+
+// --- address space --------------------------------------------------------------------------------------------------
+
+// Reserves `bytes` of address space without access rights and without commit charge (PROT_NONE, NORESERVE).
+// `at` NULL: anywhere. Otherwise exactly there or -EEXIST (never replaces a mapping; also on kernels that treat the
+// address as a hint). *out receives the address.
+int mb_os_reserve(void *at, size_t bytes, void **out);
+
+// As above, of huge pages that the administrator has set aside (MAP_HUGETLB); address and bytes are multiples of
+// mb_os_huge_page_size, and so is every later range in it. -ENOMEM when too few are free: all are set aside for the caller.
+int mb_os_reserve_hugetlb(void *at, size_t bytes, void **out);
+
+// Returns the whole range to the system. The range may span several mappings.
+int mb_os_unmap(void *p, size_t bytes);
+
+// Makes a reserved range readable and writable. Idempotent. -ENOMEM when the system refuses the charge or the VMA.
+int mb_os_commit(void *p, size_t bytes);
+
+// Takes contents, access and commit charge away; the addresses stay reserved (a fresh no-access mapping in place).
+int mb_os_decommit(void *p, size_t bytes);
+
+// Replaces the range by fresh, committed, zero memory in place (merges VMAs that page moves have split).
+int mb_os_renew(void *p, size_t bytes);
+
+// Access rights, a set of enum mb_os_access.
+int mb_os_protect(void *p, size_t bytes, unsigned access);
+
+// Moves the pages of a committed range to another committed range of the same owner; the source stays mapped and reads
+// zero (MREMAP_DONTUNMAP, Linux 5.7). -EINVAL where the kernel cannot, -EFAULT where the source is more than one mapping,
+// -ENOMEM when the kernel's limit of mappings is near. On failure the source is as it was and the target still committed,
+// but with unknown contents.
+int mb_os_move_pages(void *from, void *to, size_t bytes);
+
+// --- contents -------------------------------------------------------------------------------------------------------
+
+// Gives the contents back at once; the next read is zero (MADV_DONTNEED; MADV_DONTNEED_LOCKED where memory is locked).
+int mb_os_purge(void *p, size_t bytes);
+
+// Makes every page of a committed range resident and writable, without changing contents.
+int mb_os_populate(void *p, size_t bytes);
+
+// Ask for (true) or against (false) transparent huge pages.
+int mb_os_advise_huge(void *p, size_t bytes, bool want);
+
+// An inaccessible guard inside a committed mapping without a VMA of its own (MADV_GUARD_INSTALL, Linux 6.13); contents are lost.
+int mb_os_guard(void *p, size_t bytes);
+int mb_os_unguard(void *p, size_t bytes);
+
+// Locks into memory / unlocks.
+int mb_os_lock(void *p, size_t bytes);
+int mb_os_unlock(void *p, size_t bytes);
+
+// Leaves the range out of core dumps; wipes it in a forked child.
+int mb_os_no_dump(void *p, size_t bytes);
+int mb_os_wipe_on_fork(void *p, size_t bytes);
+
+// Binds the future pages of a range to the NUMA nodes of `mask` (bit n = node n, `words` words of 64 bits).
+int mb_os_bind_nodes(void *p, size_t bytes, const uint64_t *mask, size_t words);
+
+// How many of the range's pages are resident; negative errno on failure.
+long mb_os_resident_pages(const void *p, size_t bytes);
+
+// --- facts ----------------------------------------------------------------------------------------------------------
+
+size_t mb_os_page_size(void);      // bytes, from the auxiliary vector
+size_t mb_os_huge_page_size(void); // bytes; 2 MiB unless the system says otherwise; reads /sys: only for callers that asked for huge pages
+
+// Whether the kernel makes transparent huge pages of the default size for this process where it was asked to. Reads /sys.
+bool mb_os_huge_pages_enabled(void);
+
+// What a finite RLIMIT_AS still leaves, in bytes; SIZE_MAX when unlimited. One system call, and under a finite limit it reads
+// /proc/self/statm (without /proc: a low estimate from trial reservations): only at start.
+size_t mb_os_address_space_left(void);
+
+// The current end of the brk heap.
+void *mb_os_brk(void);
+
+// Whether `bytes` from p (any alignment, bytes <= page size) can be read, asked of the kernel without side effects
+// and with a call that sandboxes allow (futex).
+bool mb_os_readable(const void *p, size_t bytes);
+
+// Fills with random bytes: getrandom, mixed with AT_RANDOM and the clock where that is not to be had. Never fails.
+void mb_os_random(void *out, size_t bytes);
+
+// Monotonic time in ns (coarse clock: cheap, some ms of granularity).
+uint64_t mb_os_now_ns(void);
+
+// The value of an environment variable as the process was started with it, or NULL; never getenv, works before any
+// constructor (falls back to the strings below AT_EXECFN while environ is not set). NULL in secure execution (AT_SECURE).
+const char *mb_os_env(const char *name);
+
+// The program's short name for reports; never NULL.
+const char *mb_os_program_name(void);
+
+int mb_os_pid(void);
+
+// --- waiting --------------------------------------------------------------------------------------------------------
+
+// Sleeps while *word == expected, at most timeout_ns (UINT64_MAX: for ever). Spurious wake-ups happen.
+void mb_os_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns);
+void mb_os_wake(_Atomic uint32_t *word, int threads);
+
+// --- the last word --------------------------------------------------------------------------------------------------
+
+// Writes all bytes to a descriptor (retries on EINTR, gives up quietly on other errors).
+void mb_os_write(int fd, const void *bytes, size_t count);
+
+// Appends the bytes to a file, created 0666 & ~umask if missing. One open, one write, one close.
+int mb_os_append_file(const char *path, const void *bytes, size_t count);
+
+// Unblocks SIGABRT and ends the process with it, as abort(3) does: handlers and core dumps work.
+_Noreturn void mb_os_abort(void);
+
+#endif

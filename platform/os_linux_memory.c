@@ -1,0 +1,171 @@
+// What: the address space and contents half of platform/os.h on Linux.
+// Who: any thread; nothing here has state.
+// Invariant: a call that fails has changed nothing (mremap and mlock, which do not promise that, are undone by hand).
+#include <asm/mman.h>
+#include <errno.h>
+#include <linux/mempolicy.h>
+#include <linux/mman.h>
+
+#include "platform/auxv_linux.h"
+#include "platform/bits.h"
+#include "platform/os.h"
+#include "platform/syscall_linux.h"
+
+// Newer than the headers of Debian 12 or of the oldest system that we build on.
+enum {
+    MB_MAP_FIXED_NOREPLACE = 0x100000, // Linux 4.17
+    MB_MREMAP_DONTUNMAP = 4,           // Linux 5.7
+    MB_MADV_POPULATE_WRITE = 23,       // Linux 5.14
+    MB_MADV_DONTNEED_LOCKED = 24,      // Linux 5.18
+    MB_MADV_GUARD_INSTALL = 102,       // Linux 6.13
+    MB_MADV_GUARD_REMOVE = 103,
+};
+
+enum { ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE };
+
+static long map(void *at, size_t bytes, int protection, int flags) {
+    return mb_syscall6(__NR_mmap, mb_arg(at), mb_arg_size(bytes), protection, flags, -1, 0);
+}
+
+static int advise(void *p, size_t bytes, int advice) {
+    return mb_syscall_error(mb_syscall3(__NR_madvise, mb_arg(p), mb_arg_size(bytes), advice));
+}
+
+static int protect(void *p, size_t bytes, int protection) {
+    return mb_syscall_error(mb_syscall3(__NR_mprotect, mb_arg(p), mb_arg_size(bytes), protection));
+}
+
+// --- address space --------------------------------------------------------------------------------------------------
+
+static int reserve(void *at, size_t bytes, int flags, void **out) {
+    if (at != NULL) flags |= MB_MAP_FIXED_NOREPLACE;
+    long result = map(at, bytes, PROT_NONE, flags);
+    int error = mb_syscall_error(result);
+    if (error != 0) return error;
+    void *p = (void *)(uintptr_t)result;
+    if (at != NULL && p != at) { // before Linux 4.17 the address is a hint
+        mb_os_unmap(p, bytes);
+        return -EEXIST;
+    }
+    *out = p;
+    return 0;
+}
+
+int mb_os_reserve(void *at, size_t bytes, void **out) { return reserve(at, bytes, ANONYMOUS, out); }
+
+int mb_os_reserve_hugetlb(void *at, size_t bytes, void **out) {
+    return reserve(at, bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, out);
+}
+
+int mb_os_unmap(void *p, size_t bytes) {
+    return mb_syscall_error(mb_syscall2(__NR_munmap, mb_arg(p), mb_arg_size(bytes)));
+}
+
+int mb_os_commit(void *p, size_t bytes) { return protect(p, bytes, PROT_READ | PROT_WRITE); }
+
+int mb_os_decommit(void *p, size_t bytes) { return mb_syscall_error(map(p, bytes, PROT_NONE, ANONYMOUS | MAP_FIXED)); }
+
+int mb_os_renew(void *p, size_t bytes) {
+    return mb_syscall_error(map(p, bytes, PROT_READ | PROT_WRITE, ANONYMOUS | MAP_FIXED));
+}
+
+int mb_os_protect(void *p, size_t bytes, unsigned access) {
+    int protection = PROT_NONE;
+    if (access & MB_OS_READ) protection |= PROT_READ;
+    if (access & MB_OS_WRITE) protection |= PROT_WRITE;
+    if (access & MB_OS_EXEC) protection |= PROT_EXEC;
+    return protect(p, bytes, protection);
+}
+
+// A failed mremap may have unmapped its target already. mincore tells (ENOMEM: not mapped), and the hole is filled again
+// before anybody else's mapping can be placed there by chance.
+static void mend_target(void *p, size_t bytes) {
+    if (mb_os_resident_pages(p, bytes) == -ENOMEM)
+        map(p, bytes, PROT_READ | PROT_WRITE, ANONYMOUS | MB_MAP_FIXED_NOREPLACE);
+}
+
+static long remap(void *from, size_t old_bytes, size_t new_bytes, int flags, void *to) {
+    return mb_syscall5(__NR_mremap, mb_arg(from), mb_arg_size(old_bytes), mb_arg_size(new_bytes), flags, mb_arg(to));
+}
+
+// A move of several mappings can stop half-way (Linux 6.17; earlier kernels refuse it, with the target gone). So ask
+// first, by a growth in place that can never succeed: -EFAULT tells that the range is not one mapping.
+static int check_one_mapping(void *p, size_t bytes) {
+    size_t page = mb_os_page_size();
+    int error = mb_syscall_error(remap(p, bytes, (size_t)0 - page, 0, NULL));
+    if (error == -EINVAL) { // Linux 6.17 looks at the length first: let the growth end in the main thread's stack
+        uintptr_t stack_end = mb_align_down(mb_auxv(AT_EXECFN), page) + page;
+        if (stack_end < (uintptr_t)p + 2 * bytes) return -EINVAL;
+        error = mb_syscall_error(remap(p, bytes, stack_end - (uintptr_t)p, 0, NULL));
+    }
+    return error == -ENOMEM || error == -EAGAIN ? 0 : error;
+}
+
+int mb_os_move_pages(void *from, void *to, size_t bytes) {
+    int error = check_one_mapping(from, bytes);
+    if (error != 0) return error;
+    error = mb_syscall_error(remap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MB_MREMAP_DONTUNMAP, to));
+    if (error != 0) mend_target(to, bytes);
+    return error;
+}
+
+// --- contents -------------------------------------------------------------------------------------------------------
+
+int mb_os_purge(void *p, size_t bytes) {
+    int error = advise(p, bytes, MADV_DONTNEED);
+    return error == -EINVAL ? advise(p, bytes, MB_MADV_DONTNEED_LOCKED) : error;
+}
+
+static void touch_every_page(void *p, size_t bytes) {
+    size_t page = mb_os_page_size();
+    for (size_t offset = 0; offset < bytes; offset += page)
+        atomic_fetch_or_explicit((_Atomic unsigned char *)p + offset, 0, memory_order_relaxed);
+}
+
+int mb_os_populate(void *p, size_t bytes) {
+    int error = advise(p, bytes, MB_MADV_POPULATE_WRITE);
+    if (error != -EINVAL) return error;
+    touch_every_page(p, bytes); // before Linux 5.14
+    return 0;
+}
+
+int mb_os_advise_huge(void *p, size_t bytes, bool want) {
+    return advise(p, bytes, want ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
+int mb_os_guard(void *p, size_t bytes) { return advise(p, bytes, MB_MADV_GUARD_INSTALL); }
+int mb_os_unguard(void *p, size_t bytes) { return advise(p, bytes, MB_MADV_GUARD_REMOVE); }
+
+int mb_os_lock(void *p, size_t bytes) {
+    int error = mb_syscall_error(mb_syscall2(__NR_mlock, mb_arg(p), mb_arg_size(bytes)));
+    if (error != 0) mb_os_unlock(p, bytes); // a part may have been locked
+    return error;
+}
+
+int mb_os_unlock(void *p, size_t bytes) {
+    return mb_syscall_error(mb_syscall2(__NR_munlock, mb_arg(p), mb_arg_size(bytes)));
+}
+
+int mb_os_no_dump(void *p, size_t bytes) { return advise(p, bytes, MADV_DONTDUMP); }
+int mb_os_wipe_on_fork(void *p, size_t bytes) { return advise(p, bytes, MADV_WIPEONFORK); }
+
+int mb_os_bind_nodes(void *p, size_t bytes, const uint64_t *mask, size_t words) {
+    long bits = (long)(words * 64 + 1); // the kernel takes one bit less than it is told
+    return mb_syscall_error(
+        mb_syscall6(__NR_mbind, mb_arg(p), mb_arg_size(bytes), MPOL_BIND, mb_arg(mask), bits, 0));
+}
+
+long mb_os_resident_pages(const void *p, size_t bytes) {
+    enum { CHUNK_PAGES = 2048 }; // of stack
+    unsigned char state[CHUNK_PAGES];
+    size_t page = mb_os_page_size();
+    long resident = 0;
+    for (size_t offset = 0; offset < bytes; offset += CHUNK_PAGES * page) {
+        size_t length = mb_min(bytes - offset, CHUNK_PAGES * page);
+        int error = mb_syscall_error(
+            mb_syscall3(__NR_mincore, mb_arg((const char *)p + offset), mb_arg_size(length), mb_arg(state)));
+        if (error != 0) return error;
+        for (size_t i = 0; i < length / page; i++) resident += state[i] & 1;
+    }
+    return resident;
+}

@@ -1,0 +1,82 @@
+// The names that return aligned blocks, with glibc's rules for odd alignments and sizes.
+//
+// What: each checks its arguments as glibc does and asks the core, or whoever owns malloc and free (forward.h). The names with
+// __libc_ mean the allocator below any wrapper, and always ask the core.
+// Who: any thread.
+#include <errno.h>
+#include <stddef.h>
+
+#include "core/heap/heap.h"
+#include "platform/bits.h"
+#include "platform/compiler.h"
+#include "platform/os.h"
+#include "preload/forward.h"
+
+MB_EXPORT void *valloc(size_t bytes);
+MB_EXPORT void *pvalloc(size_t bytes);
+MB_HIDDEN void *mb_self_valloc(size_t bytes);
+MB_HIDDEN void *mb_self_pvalloc(size_t bytes);
+
+static void *fail(int error) {
+    errno = error;
+    return NULL;
+}
+
+// The next power of two; `align` is at most the largest one.
+static size_t round_to_pow2(size_t align) { return align <= 1 ? 1 : (size_t)1 << (mb_log2(align - 1) + 1); }
+
+typedef void *(*align_function)(size_t align, size_t bytes);
+
+// mb_memalign, or its like on the heap of whoever owns malloc, for a name of ours.
+static align_function server_of(uintptr_t winner, uintptr_t ours) {
+    return MB_UNLIKELY(mb_forward_wanted(winner, ours)) ? mb_forward_memalign : mb_memalign;
+}
+
+static void *memalign_by(align_function serve, size_t align, size_t bytes) {
+    return align > SIZE_MAX / 2 + 1 ? fail(EINVAL) : serve(round_to_pow2(align), bytes);
+}
+
+// Whole pages.
+static void *pvalloc_by(align_function serve, size_t bytes) {
+    size_t page = mb_os_page_size(), rounded;
+    return mb_align_up_checked(bytes, page, &rounded) ? serve(page, rounded) : fail(ENOMEM);
+}
+
+// The only one that returns its error and leaves errno alone.
+MB_EXPORT int posix_memalign(void **out, size_t align, size_t bytes) {
+    if (!mb_is_pow2(align) || align < sizeof(void *)) return EINVAL;
+    int saved = errno;
+    void *p = server_of((uintptr_t)posix_memalign, (uintptr_t)mb_self_posix_memalign)(align, bytes);
+    errno = saved;
+    if (p == NULL) return ENOMEM;
+    *out = p;
+    return 0;
+}
+
+// As glibc since 2.38: the size need not be a multiple of the alignment.
+MB_EXPORT void *aligned_alloc(size_t align, size_t bytes) {
+    if (!mb_is_pow2(align)) return fail(EINVAL);
+    return server_of((uintptr_t)aligned_alloc, (uintptr_t)mb_self_aligned_alloc)(align, bytes);
+}
+
+MB_EXPORT void *memalign(size_t align, size_t bytes) {
+    return memalign_by(server_of((uintptr_t)memalign, (uintptr_t)mb_self_memalign), align, bytes);
+}
+
+MB_EXPORT void *valloc(size_t bytes) {
+    return server_of((uintptr_t)valloc, (uintptr_t)mb_self_valloc)(mb_os_page_size(), bytes);
+}
+
+MB_EXPORT void *pvalloc(size_t bytes) {
+    return pvalloc_by(server_of((uintptr_t)pvalloc, (uintptr_t)mb_self_pvalloc), bytes);
+}
+
+MB_EXPORT void *__libc_memalign(size_t align, size_t bytes) { return memalign_by(mb_memalign, align, bytes); }
+MB_EXPORT void *__libc_valloc(size_t bytes) { return mb_memalign(mb_os_page_size(), bytes); }
+MB_EXPORT void *__libc_pvalloc(size_t bytes) { return pvalloc_by(mb_memalign, bytes); }
+
+int mb_self_posix_memalign(void **out, size_t align, size_t bytes) __attribute__((alias("posix_memalign")));
+void *mb_self_aligned_alloc(size_t align, size_t bytes) __attribute__((alias("aligned_alloc")));
+void *mb_self_memalign(size_t align, size_t bytes) __attribute__((alias("memalign")));
+void *mb_self_valloc(size_t bytes) __attribute__((alias("valloc")));
+void *mb_self_pvalloc(size_t bytes) __attribute__((alias("pvalloc")));

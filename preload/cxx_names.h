@@ -1,0 +1,48 @@
+// The 20 forms of operator new and delete by their C++ names (64-bit: size_t is m), and our own definitions of those that
+// others are made of: a program may replace only these, and the rest must follow it. All are weak, so that a program may also
+// replace them when it links the static library, and so that no compiler looks into the form that another one calls.
+#ifndef MB_PRELOAD_CXX_NAMES_H
+#define MB_PRELOAD_CXX_NAMES_H
+
+#include <stddef.h>
+
+#include "platform/compiler.h"
+
+#define MB_CXX_NAME MB_EXPORT __attribute__((weak))
+
+struct mb_nothrow; // std::nothrow_t
+
+// new and new[]: plain, aligned, nothrow, aligned nothrow
+MB_CXX_NAME void *_Znwm(size_t bytes);
+MB_CXX_NAME void *_Znam(size_t bytes);
+MB_CXX_NAME void *_ZnwmSt11align_val_t(size_t bytes, size_t align);
+MB_CXX_NAME void *_ZnamSt11align_val_t(size_t bytes, size_t align);
+MB_CXX_NAME void *_ZnwmRKSt9nothrow_t(size_t bytes, const struct mb_nothrow *tag);
+MB_CXX_NAME void *_ZnamRKSt9nothrow_t(size_t bytes, const struct mb_nothrow *tag);
+MB_CXX_NAME void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t bytes, size_t align, const struct mb_nothrow *tag);
+MB_CXX_NAME void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t bytes, size_t align, const struct mb_nothrow *tag);
+
+// delete and delete[]: plain, sized, nothrow, aligned, sized aligned, aligned nothrow
+MB_CXX_NAME void _ZdlPv(void *p);
+MB_CXX_NAME void _ZdaPv(void *p);
+MB_CXX_NAME void _ZdlPvm(void *p, size_t bytes);
+MB_CXX_NAME void _ZdaPvm(void *p, size_t bytes);
+MB_CXX_NAME void _ZdlPvRKSt9nothrow_t(void *p, const struct mb_nothrow *tag);
+MB_CXX_NAME void _ZdaPvRKSt9nothrow_t(void *p, const struct mb_nothrow *tag);
+MB_CXX_NAME void _ZdlPvSt11align_val_t(void *p, size_t align);
+MB_CXX_NAME void _ZdaPvSt11align_val_t(void *p, size_t align);
+MB_CXX_NAME void _ZdlPvmSt11align_val_t(void *p, size_t bytes, size_t align);
+MB_CXX_NAME void _ZdaPvmSt11align_val_t(void *p, size_t bytes, size_t align);
+MB_CXX_NAME void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *p, size_t align, const struct mb_nothrow *tag);
+MB_CXX_NAME void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *p, size_t align, const struct mb_nothrow *tag);
+
+MB_HIDDEN void *mb_self_new(size_t bytes);
+MB_HIDDEN void *mb_self_new_array(size_t bytes);
+MB_HIDDEN void *mb_self_new_aligned(size_t bytes, size_t align);
+MB_HIDDEN void *mb_self_new_array_aligned(size_t bytes, size_t align);
+MB_HIDDEN void mb_self_delete(void *p);
+MB_HIDDEN void mb_self_delete_array(void *p);
+MB_HIDDEN void mb_self_delete_aligned(void *p, size_t align);
+MB_HIDDEN void mb_self_delete_array_aligned(void *p, size_t align);
+
+#endif

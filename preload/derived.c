@@ -1,0 +1,49 @@
+// C names made of other names (reallocarray, cfree), C23's sized frees, and malloc_usable_size.
+//
+// What: realloc and free below are whoever owns those names in this process. They are defined in another file, so that no
+// compiler takes them for ours.
+// Who: any thread.
+#include <errno.h>
+#include <stddef.h>
+
+#include "core/heap/heap.h"
+#include "platform/bits.h"
+#include "platform/compiler.h"
+#include "preload/forward.h"
+#include "preload/mbmalloc.h"
+
+MB_EXPORT size_t malloc_usable_size(void *p);
+
+MB_HIDDEN size_t mb_self_malloc_usable_size(void *p);
+MB_HIDDEN void mb_self_free_sized(void *p, size_t bytes);
+MB_HIDDEN void mb_self_free_aligned_sized(void *p, size_t align, size_t bytes);
+
+MB_EXPORT void *reallocarray(void *p, size_t count, size_t bytes) {
+    size_t total;
+    if (mb_mul_overflows(count, bytes, &total)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return realloc(p, total);
+}
+
+MB_EXPORT void cfree(void *p) { free(p); }
+
+MB_EXPORT void free_sized(void *p, size_t bytes) {
+    if (mb_forward_wanted((uintptr_t)free_sized, (uintptr_t)mb_self_free_sized)) return mb_forward_free(p);
+    mb_free_sized(p, bytes);
+}
+
+MB_EXPORT void free_aligned_sized(void *p, size_t align, size_t bytes) {
+    if (mb_forward_wanted((uintptr_t)free_aligned_sized, (uintptr_t)mb_self_free_aligned_sized)) return mb_forward_free(p);
+    mb_free_aligned_sized(p, align, bytes);
+}
+
+MB_EXPORT size_t malloc_usable_size(void *p) {
+    bool there = mb_forward_wanted((uintptr_t)malloc_usable_size, (uintptr_t)mb_self_malloc_usable_size);
+    return MB_UNLIKELY(there) ? mb_forward_usable_size(p) : mb_usable_size(p);
+}
+
+size_t mb_self_malloc_usable_size(void *p) __attribute__((alias("malloc_usable_size")));
+void mb_self_free_sized(void *p, size_t bytes) __attribute__((alias("free_sized")));
+void mb_self_free_aligned_sized(void *p, size_t align, size_t bytes) __attribute__((alias("free_aligned_sized")));

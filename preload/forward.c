@@ -1,0 +1,173 @@
+#include "preload/forward.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "core/heap/foreign.h"
+#include "core/heap/heap.h"
+#include "core/layout/slab.h"
+#include "platform/bits.h"
+#include "preload/mbmalloc.h"
+#include "preload/calls.h"
+
+// Absent in a fully static program, which is alone.
+__attribute__((weak)) void *dlopen(const char *, int);
+__attribute__((weak)) void *dlsym(void *restrict, const char *restrict);
+__attribute__((weak)) char *dlerror(void);
+
+// --- another copy -------------------------------------------------------------------------------------------------------
+
+// Whether p is the start of a block in this copy's arena. Nothing is said about whether it is live.
+static bool is_block_here(const void *p) {
+    if (!mb_space_contains(p)) return false;
+    struct mb_unit *unit = mb_unit_of(p), *first = mb_slab_first(unit);
+    if (mb_unit_kind(first) == MB_UNIT_SLAB) return mb_slab_is_block(first, p);
+    return mb_unit_kind(unit) == MB_UNIT_LARGE && (uintptr_t)p == mb_unit_address(mb_unit_index(unit));
+}
+
+static bool is_block(const void *p) {
+    const struct mb_calls *other = mb_forward_get();
+    return other != NULL ? other->is_block(p) : is_block_here(p);
+}
+
+const struct mb_calls mb_self_calls = {
+    .malloc = mb_malloc,
+    .calloc = mb_calloc,
+    .realloc = mb_realloc,
+    .memalign = mb_memalign,
+    .free = mb_free,
+    .free_sized = mb_free_sized,
+    .free_aligned_sized = mb_free_aligned_sized,
+    .usable_size = mb_usable_size,
+    .owns = mb_owns,
+    .is_block = is_block,
+    .trim = mb_trim,
+    .stats_get = mb_stats_get,
+};
+
+static const struct mb_calls *copy_in_global_scope; // written by the constructor only
+
+const struct mb_calls *mb_forward_get(void) {
+    const struct mb_calls *first = mb_calls_v1();
+    if (first == &mb_self_calls && copy_in_global_scope != NULL) first = copy_in_global_scope;
+    return first == &mb_self_calls ? NULL : first;
+}
+
+// A copy that was loaded with RTLD_DEEPBIND finds itself first wherever it looks, except through the program's handle.
+__attribute__((constructor)) static void look_for_copy(void) {
+    if (dlopen == NULL || dlsym == NULL || mb_calls_v1() != &mb_self_calls) return;
+    int saved = errno;
+    const struct mb_calls *(*find)(void) = (const struct mb_calls *(*)(void))dlsym(dlopen(NULL, RTLD_LAZY), "mb_calls_v1");
+    if (find != NULL) copy_in_global_scope = find();
+    if (find == NULL && dlerror != NULL) dlerror(); // our miss is nobody's error
+    errno = saved;
+}
+
+// --- somebody else's malloc ---------------------------------------------------------------------------------------------
+
+// What a block of theirs is to us.
+enum heap_kind { UNKNOWN, SEPARATE, WRAPPED, OURS };
+static struct {
+    _Atomic int kind; // any thread writes the same value; nothing else hangs on it, so relaxed
+} seen_shared;
+
+static enum heap_kind probe(void) {
+    void *p = malloc(48);
+    if (p == NULL) return UNKNOWN;
+    enum heap_kind kind = !mb_owns(p) ? SEPARATE : is_block(p) ? OURS : WRAPPED;
+    free(p);
+    return kind;
+}
+
+static enum heap_kind heap_kind(void) {
+    enum heap_kind kind = (enum heap_kind)atomic_load_explicit(&seen_shared.kind, memory_order_relaxed);
+    if (kind != UNKNOWN) return kind;
+    kind = probe();
+    atomic_store_explicit(&seen_shared.kind, (int)kind, memory_order_relaxed);
+    return kind;
+}
+
+// A block of ours in a process with a separate heap was asked for by our own address (dlsym): it comes home.
+void mb_forward_free(void *p) {
+    if (mb_owns(p) && heap_kind() == SEPARATE) mb_free(p);
+    else free(p);
+}
+
+size_t mb_forward_usable_size(void *p) {
+    if (p == NULL) return 0;
+    if (mb_owns(p)) return is_block(p) ? mb_usable_size(p) : 0;
+    return mb_foreign_is_libc_block(p) ? mb_foreign_usable_size(p) : 0;
+}
+
+// --- aligned blocks from a malloc without alignment ---------------------------------------------------------------------
+
+// Blocks that were not aligned, and the fillers between them, are held until the end, else they would come back at once.
+enum { TRIES = 6 };
+struct search {
+    size_t align, bytes;
+    void *held[2 * TRIES];
+    unsigned count;
+};
+
+static void hold(struct search *s, void *p) {
+    if (p != NULL) s->held[s->count++] = p;
+}
+
+// Sizes that are multiples of the alignment are aligned in most heaps of size classes. In a heap that lines blocks up, the
+// step from one block to the next is a filler plus a constant, which the second try has shown.
+static void *search_aligned(struct search *s) {
+    size_t mask = s->align - 1, filler = 0, extra = 0, last = 0;
+    for (unsigned i = 0; i < TRIES; i++) {
+        void *p = malloc(s->bytes);
+        if (p == NULL || ((uintptr_t)p & mask) == 0) return p;
+        hold(s, p);
+        size_t offset = (uintptr_t)p & mask;
+        if (i > 0) extra = (offset - last - filler) & mask;
+        filler = (0 - offset - extra) & mask;
+        last = offset;
+        if (filler != 0) hold(s, malloc(filler));
+    }
+    return NULL;
+}
+
+static void *aligned_from_theirs(size_t align, size_t bytes) {
+    struct search s = {.align = align};
+    if (!mb_align_up_checked(bytes, align, &s.bytes) || s.bytes > PTRDIFF_MAX) return NULL;
+    if (s.bytes == 0) s.bytes = align;
+    void *p = search_aligned(&s);
+    while (s.count > 0) free(s.held[--s.count]);
+    return p;
+}
+
+static void *by_posix_memalign(size_t align, size_t bytes) {
+    void *p = NULL;
+    return posix_memalign(&p, mb_max(align, sizeof(void *)), bytes) == 0 ? p : NULL;
+}
+
+static void *by_aligned_alloc(size_t align, size_t bytes) {
+    size_t rounded;
+    return mb_align_up_checked(bytes, align, &rounded) ? aligned_alloc(align, rounded) : NULL;
+}
+
+// By whatever aligned name is theirs, else by their malloc.
+static void *theirs(size_t align, size_t bytes) {
+    if (!mb_forward_same((uintptr_t)posix_memalign, (uintptr_t)mb_self_posix_memalign)) return by_posix_memalign(align, bytes);
+    if (!mb_forward_same((uintptr_t)memalign, (uintptr_t)mb_self_memalign)) return memalign(align, bytes);
+    if (!mb_forward_same((uintptr_t)aligned_alloc, (uintptr_t)mb_self_aligned_alloc)) return by_aligned_alloc(align, bytes);
+    if (heap_kind() == OURS) return mb_memalign(align, bytes);
+    return aligned_from_theirs(align, bytes);
+}
+
+// Set while we are inside their functions: what these ask of us in turn (a malloc made of aligned_alloc) is served here.
+static MB_THREAD_LOCAL bool inside;
+
+void *mb_forward_memalign(size_t align, size_t bytes) {
+    if (inside) return mb_memalign(align, bytes);
+    int saved = errno;
+    inside = true;
+    void *p = theirs(align, bytes);
+    inside = false;
+    errno = p != NULL ? saved : ENOMEM;
+    return p;
+}

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Breaks each rule of scripts/check-includes once, in a small tree, and expects the fault to be named.
+set -euo pipefail
+
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+mkdir -p "$tree"/{platform,core/base,core/region,core/heap,preload,scripts}
+
+# write PATH: the file's text comes from stdin.
+write() { cat >"$tree/$1"; }
+
+reset() {
+    find "$tree" -type f -delete
+    write platform/os.h <<<'int mb_os(void);'
+    write core/base/list.h <<<'#include "platform/os.h"'
+    write core/region/arena.h <<<'#include "core/base/list.h"'
+    write core/heap/heap.c <<<'#include "core/region/arena.h"'
+}
+
+# expect TEXT: the check fails and says TEXT.
+expect() {
+    local said
+    if said=$("$MB_SOURCE_DIR/scripts/check-includes" "$tree"); then
+        echo "not found: $1"
+        exit 1
+    fi
+    [[ $said == *"$1"* ]] || { printf 'expected: %s\nsaid: %s\n' "$1" "$said"; exit 1; }
+}
+
+lines() { for ((i = 0; i < $1; i++)); do echo "$2"; done; }
+
+reset
+"$MB_SOURCE_DIR/scripts/check-includes" "$tree"
+
+write core/base/list.h <<<'#include "core/region/arena.h"'
+expect 'core/base may not include core/region'
+
+reset
+write core/base/list.h <<<'#include "core/base/other.h"'
+write core/base/other.h <<<'#include "core/base/list.h"'
+expect 'include cycle'
+
+reset
+write core/base/list.h <<<'#include "../../platform/os.h"'
+expect 'is no file from the root'
+
+reset
+write core/heap/heap.c <<<'#if 1
+#endif'
+expect '#if outside platform/'
+
+reset
+write core/heap/heap.h <<<'struct heap {
+    _Atomic unsigned count;
+};'
+expect '_Atomic outside a struct *_shared'
+write core/heap/heap.h <<<'struct heap_shared {
+    _Atomic unsigned count;
+};'
+"$MB_SOURCE_DIR/scripts/check-includes" "$tree"
+
+reset
+{ echo 'int f(void)'; echo '{'; lines 60 '    f();'; echo '}'; } | write core/heap/heap.c
+expect 'f has 63 lines'
+
+reset
+lines 321 '// a line' | write core/heap/heap.c
+expect '321 lines, at most 320'

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Installs the build given as $1 into a temporary prefix and uses it from there as a stranger would: by find_package,
+# by pkg-config and by plain cc, shared and static. Every program proves that its malloc is ours.
+set -euo pipefail
+
+build=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cmake --install "$build" --prefix "$work/usr" >"$work/log" || { cat "$work/log"; exit 1; }
+libdir=$(dirname "$(find "$work/usr" -name libmbmalloc.so)")
+
+cat >"$work/use.c" <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Prints the file that malloc comes from.
+int main(void) {
+    Dl_info info;
+    char *volatile p = malloc(100);
+    if (p == NULL || dladdr((void *)malloc, &info) == 0) return 1;
+    strcpy(p, info.dli_fname);
+    puts(p);
+    free(p);
+    return 0;
+}
+C
+
+# expect PROGRAM FILE: PROGRAM's malloc comes from FILE.
+expect() {
+    local from
+    from=$("$1")
+    [[ $(basename "$from") == "$2" ]] || { echo "$1: malloc comes from $from, not from $2"; exit 1; }
+}
+
+mkdir "$work/project"
+cat >"$work/project/CMakeLists.txt" <<'C'
+cmake_minimum_required(VERSION 3.22)
+project(use C)
+find_package(mbmalloc REQUIRED)
+add_executable(shared ../use.c)
+target_link_libraries(shared PRIVATE mbmalloc::mbmalloc ${CMAKE_DL_LIBS})
+add_executable(static ../use.c)
+target_link_libraries(static PRIVATE mbmalloc::mbmalloc_static ${CMAKE_DL_LIBS})
+C
+{
+    cmake -G Ninja -S "$work/project" -B "$work/project/build" -DCMAKE_PREFIX_PATH="$work/usr" -DCMAKE_C_COMPILER="$CC"
+    cmake --build "$work/project/build"
+} >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+expect "$work/project/build/shared" libmbmalloc.so
+expect "$work/project/build/static" static
+
+export PKG_CONFIG_PATH=$libdir/pkgconfig
+read -ra flags <<<"$(pkg-config --cflags --libs mbmalloc)"
+"$CC" -o "$work/by_pkg_config" "$work/use.c" "${flags[@]}" -Wl,-rpath,"$libdir"
+expect "$work/by_pkg_config" libmbmalloc.so
+
+"$CC" -o "$work/by_cc" "$work/use.c" "$libdir/libmbmalloc.a"
+expect "$work/by_cc" by_cc
+echo "four ways of linking work"

@@ -1,0 +1,29 @@
+// What: what a forked child does with the heap it inherited: it uses up more of every size than there was, in case
+// something is handed out that is still alive; gives back all it inherited; starts a thread; trims and counts.
+//
+// Who: the child's only thread, right after fork. No stdio, no lock that the parent's threads may hold.
+#ifndef MB_TESTS_FORK_ADOPT_H
+#define MB_TESTS_FORK_ADOPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct adopt_plan {
+    size_t focus_bytes;   // the size that the stopped thread was busy with: slabs' worth of it are used up
+    bool start_thread;    // not after a raw clone: libc does not know that it has been forked
+    bool check_leak;      // live bytes at the end must be near base_bytes
+    size_t base_bytes;    // live bytes when no test block was alive
+    size_t in_flight_max; // what the stopped thread may have held in its hands
+};
+
+// Where the child writes what it found; shared with the tracer or parent.
+struct adopt_report {
+    char fault[120];        // empty: none
+    long left_bytes;        // live bytes at the end, beyond base_bytes
+    size_t inherited, used; // blocks
+};
+
+// Returns true when nothing is wrong.
+bool adopt_and_check(const struct adopt_plan *plan, struct adopt_report *report);
+
+#endif

@@ -1,0 +1,10 @@
+// The allocator under test is whatever serves malloc.
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "tests/fork/api.h"
+
+static void trim(void) { malloc_trim(0); }
+static size_t live_bytes(void) { return mallinfo2().uordblks; }
+
+const struct api api = {malloc, calloc, realloc, memalign, free, malloc_usable_size, trim, live_bytes};

@@ -1,0 +1,64 @@
+// A system with strict overcommit, counted by the injector: the allocator is charged for about what is live, gives charge
+// back, hands what one size class returned to the next, and recovers from refusal.
+#include <stdio.h>
+
+#include "tests/limits/exhaust.h"
+#include "tests/limits/measure.h"
+#include "tests/support/os_inject.h"
+
+enum { LIMIT_MIB = 64, TABLE = 1 << 21 };
+
+// Fills the whole charge with blocks of one size; the bytes that fitted.
+static size_t fill_with(struct blocks *set, size_t bytes) {
+    while (blocks_add(set, bytes)) {
+    }
+    CHECK(set->count < set->capacity, "the table is too small for %zu-byte blocks", bytes);
+    return set->live_bytes;
+}
+
+static void class_after_class(const struct mem_api *api) {
+    static const size_t sizes[] = {1024, 64, 40000, 256, 1 << 20, 4096, 20000, 128, 300000, 2560};
+    struct blocks set;
+    blocks_init(&set, api, TABLE, 8);
+    set.malloc_only = true;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t fitted = fill_with(&set, sizes[i]);
+        printf("%zu bytes: %zu KiB of a charge of %zu KiB\n", sizes[i], fitted / KIB, os_inject_charge() / KIB);
+        CHECK(fitted > LIMIT_MIB * MIB * 3 / 4, "only %zu KiB of %d MiB can be used in %zu-byte blocks", fitted / KIB,
+              LIMIT_MIB, sizes[i]);
+        blocks_free_all(&set);
+    }
+    blocks_drop(&set);
+}
+
+static void charge_follows_use(const struct mem_api *api, size_t start) {
+    struct blocks set;
+    blocks_init(&set, api, TABLE, 9);
+    set.malloc_only = true;
+    while (set.live_bytes < 40 * MIB) CHECK(blocks_add(&set, 16 + set.count % 3000), "refused below the limit");
+    size_t full = os_inject_charge();
+    blocks_free_all(&set);
+    blocks_drop(&set);
+    api->trim();
+    size_t empty = os_inject_charge();
+    printf("charge %zu KiB at start, %zu KiB for 40 MiB, %zu KiB afterwards\n", start / KIB, full / KIB, empty / KIB);
+    CHECK(start < 4 * MIB, "the first block is charged %zu bytes", start);
+    CHECK(full < 56 * MIB, "charged %zu bytes for 40 MiB", full);
+    CHECK(empty < start + 10 * MIB, "charged %zu bytes for nothing", empty);
+}
+
+int main(void) {
+    const struct mem_api *api = mem_api_core();
+    os_inject_limit_charge(LIMIT_MIB * MIB);
+    api->free(api->malloc(1));
+    size_t start = os_inject_charge();
+    CHECK(start > 0, "the injector saw no commit");
+    charge_follows_use(api, start);
+    class_after_class(api);
+    exhaust_run(&(struct exhaust_plan){.api = api, .threads = 4, .live_bytes = MIB, .cap_bytes = SIZE_MAX,
+                                       .table_blocks = 1 << 16, .largest_bytes = 4 * MIB, .must_be_refused = true});
+    api->trim();
+    CHECK(os_inject_charge() < start + 12 * MIB, "charged %zu bytes for nothing", os_inject_charge());
+    puts("ok");
+    return 0;
+}

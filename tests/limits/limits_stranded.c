@@ -1,0 +1,108 @@
+// Memory that others free must come back although its owner never runs again: a producer fills 400 MB and sleeps for ever,
+// a consumer frees all of it.
+// Usage: limits_stranded wait|trim small|large|mixed fifo|lifo|random none|first|last
+//   wait: within 3 s by itself; trim: at the consumer's malloc_trim. none/first/last: the producer frees every 64th block
+//   itself, before or after the consumer frees the rest.
+#include <malloc.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/limits/blocks.h"
+#include "tests/limits/measure.h"
+
+enum { FILL_MIB = 400, LEFT_MIB = 30, WAIT_MS = 3000, OWN_EVERY = 64, MOST_BLOCKS = 1 << 20 };
+
+static void **table;
+static size_t count;
+static const char *sizes, *order, *own;
+static sem_t produced, consumed, producer_done;
+
+static size_t next_size(uint64_t *rng) {
+    bool large = strcmp(sizes, "large") == 0 || (strcmp(sizes, "mixed") == 0 && blocks_random(rng) % 256 == 0);
+    return large ? 32 * KIB + blocks_random(rng) % (2 * MIB) : 64 + blocks_random(rng) % 961;
+}
+
+static void free_at(size_t i) {
+    free(table[i]);
+    table[i] = NULL;
+}
+
+static void free_own(void) {
+    for (size_t i = 0; i < count; i += OWN_EVERY) free_at(i);
+}
+
+static void shuffle(void) {
+    uint64_t rng = 7;
+    for (size_t i = count - 1; i > 0; i--) {
+        size_t j = blocks_random(&rng) % (i + 1);
+        void *t = table[i];
+        table[i] = table[j];
+        table[j] = t;
+    }
+}
+
+static void *producer(void *arg) {
+    uint64_t rng = 99;
+    for (size_t bytes = 0; bytes < FILL_MIB * MIB && count < MOST_BLOCKS;) {
+        size_t size = next_size(&rng);
+        table[count] = malloc(size);
+        CHECK(table[count], "refused with %zu bytes live", bytes);
+        memset(table[count++], 1, size);
+        bytes += size;
+    }
+    if (strcmp(order, "random") == 0) shuffle();
+    if (strcmp(own, "first") == 0) free_own();
+    sem_post(&produced);
+    sem_wait(&consumed);
+    if (strcmp(own, "last") == 0) free_own();
+    sem_post(&producer_done);
+    for (;;) pause();
+    return arg;
+}
+
+static bool is_producers(size_t i) { return strcmp(own, "none") != 0 && i % OWN_EVERY == 0; }
+
+// Frees all that is not the producer's.
+static void consume(void) {
+    for (size_t k = 0; k < count; k++) {
+        size_t i = strcmp(order, "lifo") == 0 ? count - 1 - k : k;
+        if (!is_producers(i)) free_at(i);
+    }
+}
+
+static size_t rss_at_the_end(bool wait) {
+    if (wait) return measure_wait_rss(LEFT_MIB * MIB, WAIT_MS);
+    CHECK(malloc_trim(0) == 1, "malloc_trim gave nothing back");
+    return measure_rss_bytes();
+}
+
+int main(int argc, char **argv) {
+    if (argc != 5) return 2;
+    bool wait = strcmp(argv[1], "wait") == 0, ours = measure_under_mbmalloc();
+    pthread_t thread;
+    sizes = argv[2], order = argv[3], own = argv[4];
+    table = mmap(NULL, MOST_BLOCKS * sizeof *table, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    sem_init(&produced, 0, 0);
+    sem_init(&consumed, 0, 0);
+    sem_init(&producer_done, 0, 0);
+    CHECK(pthread_create(&thread, NULL, producer, NULL) == 0, "no thread");
+    sem_wait(&produced);
+    size_t peak = measure_rss_bytes();
+    CHECK(peak > FILL_MIB * MIB * 9 / 10, "only %zu bytes resident", peak);
+    consume();
+    sem_post(&consumed);
+    sem_wait(&producer_done);
+    munmap(table, MOST_BLOCKS * sizeof *table);
+    uint64_t start = measure_now_ms();
+    size_t rss = rss_at_the_end(wait);
+    printf("%zu blocks, RSS %zu MiB -> %zu.%zu MiB after %llu ms\n", count, peak / MIB, rss / MIB, rss % MIB * 10 / MIB,
+           (unsigned long long)(measure_now_ms() - start));
+    CHECK(!ours || rss < LEFT_MIB * MIB, "%zu bytes stay resident", rss);
+    fflush(stdout);
+    _exit(0); // the producer sleeps for ever
+}

@@ -1,0 +1,68 @@
+// What: the frame of the misuse tests. A case is one short crime (or one legal deed that looks like one); the program
+// `misuse NAME` commits exactly that, `misuse --list` tells the driver what must come of it. The driver is driver.c.
+//
+// Who: the main thread runs the case; actors (actor.h) are its accomplices.
+// Invariant: what a case must come to is decided here, never by what the library happens to do.
+#ifndef MB_TESTS_MISUSE_CASE_H
+#define MB_TESTS_MISUSE_CASE_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum case_end {
+    END_DIES,     // SIGABRT after exactly one line, with the case's text and the announced address
+    END_SILENT,   // SIGABRT, and nothing can be said (stderr is closed)
+    END_STOPPED,  // exit status 0, or SIGABRT after exactly one documented line: an attack that may go unseen must not work
+    END_LIVES,    // exit status 0 and not a word on stderr
+    END_COUNT
+};
+
+struct misuse_case {
+    char name[96];
+    enum case_end end;
+    char text[256];                           // END_DIES: the allowed texts, separated by '|'; END_STOPPED: "libc" if that may speak, too
+    void (*run)(const struct misuse_case *);
+    const void *what, *how;                   // the case's own parameters
+    size_t n;
+};
+
+typedef void misuse_emit(const struct misuse_case *c);
+
+// Each source file hands its cases to `emit`, one by one.
+void double_free_cases(misuse_emit *emit);
+void pointer_cases(misuse_emit *emit);
+void link_cases(misuse_emit *emit);
+void sweep_cases(misuse_emit *emit);
+void sized_cases(misuse_emit *emit);
+void attack_cases(misuse_emit *emit);
+void legal_cases(misuse_emit *emit);
+void ending_cases(misuse_emit *emit);
+
+// --- what cases use ---------------------------------------------------------------------------------------------------
+
+// The same pointer, of which the compiler knows nothing.
+void *hide(const void *p);
+
+// Says on stdout which address the fatal line must name. The last one counts.
+void announce(const void *p);
+
+// Ends the case as a failure of the library (status 1) with one line on stderr.
+_Noreturn void give_up(const char *why);
+
+// malloc that must succeed, and n of them into an array.
+void *block(size_t bytes);
+void blocks(void **out, size_t count, size_t bytes);
+void release(void **v, size_t count);
+
+// Memory that no allocator knows (mapped, zero).
+void *own_pages(size_t bytes);
+
+// Formats into a case's fields.
+__attribute__((format(printf, 2, 3))) void name_case(struct misuse_case *c, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void text_case(struct misuse_case *c, const char *format, ...);
+
+#endif

@@ -1,0 +1,212 @@
+// What: runs every case of a program whose name starts with one of the given prefixes under the preloaded library, and
+// compares its end with what the program's own list promises: signal, text and address.
+//
+//   driver PROGRAM [PREFIX...]      MBMALLOC_SO names the library; MB_MISUSE_SHOW=1 prints every end
+//
+// Who: not preloaded itself. Each case has 30 s and leaves no core file.
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/misuse/case.h"
+
+enum { CASE_SECONDS = 30, TEXT_BYTES = 4096, MAX_FAILURES_SHOWN = 60 };
+
+struct outcome {
+    int status;
+    bool late;
+    char out[TEXT_BYTES], err[TEXT_BYTES];
+};
+
+static const char *const documented[] = {"double free", "realloc of a freed block", "usable_size of a freed block",
+    "corrupted free list link", "sized free with wrong size", "invalid free (", "invalid realloc (", "invalid usable_size ("};
+
+static const char *library, *program;
+static int failures, runs;
+
+// --- one process ------------------------------------------------------------------------------------------------------
+
+static void become(const char *argument, int out, int err) {
+    const struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    if (library != NULL) setenv("LD_PRELOAD", library, 1);
+    dup2(out, 1);
+    dup2(err, 2);
+    execl(program, program, argument, (char *)NULL);
+    _exit(127);
+}
+
+static long now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+// Reads what there is; false at the end of the stream. What does not fit is dropped.
+static bool drain(int fd, char *text, size_t *used, size_t room) {
+    char dropped[512];
+    size_t left = room - 1 - *used;
+    ssize_t got = left != 0 ? read(fd, text + *used, left) : read(fd, dropped, sizeof dropped);
+    if (got <= 0) return got < 0 && errno == EINTR;
+    if (left != 0) *used += (size_t)got;
+    return true;
+}
+
+static void collect(struct outcome *o, int out, int err, pid_t child) {
+    struct pollfd fds[2] = {{.fd = out, .events = POLLIN}, {.fd = err, .events = POLLIN}};
+    char *text[2] = {o->out, o->err};
+    size_t used[2] = {0, 0};
+    long deadline = now_ms() + 1000L * CASE_SECONDS;
+    while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+        long left = deadline - now_ms();
+        if (left <= 0 || poll(fds, 2, (int)left) == 0) {
+            o->late = true;
+            kill(child, SIGKILL);
+            break;
+        }
+        for (int i = 0; i < 2; i++)
+            if (fds[i].revents != 0 && !drain(fds[i].fd, text[i], &used[i], TEXT_BYTES)) fds[i].fd = -1;
+    }
+    o->out[used[0]] = o->err[used[1]] = 0;
+    close(out);
+    close(err);
+}
+
+static void run(struct outcome *o, const char *argument) {
+    int out[2], err[2];
+    memset(o, 0, sizeof *o);
+    if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) exit(3);
+    pid_t child = fork();
+    if (child < 0) exit(3);
+    if (child == 0) become(argument, out[1], err[1]);
+    close(out[1]);
+    close(err[1]);
+    collect(o, out[0], err[0], child);
+    while (waitpid(child, &o->status, 0) < 0 && errno == EINTR) {}
+}
+
+// --- judging ----------------------------------------------------------------------------------------------------------
+
+static bool exactly_one_line(const char *text) {
+    const char *end = strchr(text, '\n');
+    return end != NULL && end[1] == 0;
+}
+
+static bool by_abort(const struct outcome *o) { return WIFSIGNALED(o->status) && WTERMSIG(o->status) == SIGABRT; }
+
+// The last address that the case announced, without the newline.
+static void last_announced(const struct outcome *o, char *address, size_t room) {
+    size_t length = strlen(o->out);
+    address[0] = 0;
+    if (length == 0 || o->out[length - 1] != '\n') return;
+    const char *start = o->out + length - 1;
+    while (start > o->out && start[-1] != '\n') start--;
+    snprintf(address, room, "%.*s", (int)(o->out + length - 1 - start), start);
+}
+
+static bool line_is(const char *line, const char *text, size_t length, const char *address) {
+    char whole[512];
+    snprintf(whole, sizeof whole, "mbmalloc: %.*s: %s\n", (int)length, text, address);
+    return strcmp(line, whole) == 0;
+}
+
+// One of the texts between the bars, with the announced address.
+static bool says_one_of(const struct outcome *o, const char *texts) {
+    char address[64];
+    last_announced(o, address, sizeof address);
+    for (const char *text = texts; *text != 0;) {
+        size_t length = strcspn(text, "|");
+        if (line_is(o->err, text, length, address)) return true;
+        text += length + (text[length] == '|');
+    }
+    return false;
+}
+
+// `texts` "libc": what is handed on to the libc's own malloc, that one may refuse in its own words.
+static bool says_something_documented(const struct outcome *o, const char *texts) {
+    static const char prefix[] = "mbmalloc: ";
+    if (!exactly_one_line(o->err)) return false;
+    if (strcmp(texts, "libc") == 0 && strstr(o->err, "(): invalid ") != NULL) return true;
+    for (size_t i = 0; i < sizeof documented / sizeof documented[0]; i++) {
+        const char *text = o->err + strlen(prefix);
+        if (strncmp(o->err, prefix, strlen(prefix)) == 0 && strncmp(text, documented[i], strlen(documented[i])) == 0) return true;
+    }
+    return false;
+}
+
+static bool is_right(const struct outcome *o, enum case_end end, const char *texts) {
+    bool quiet = WIFEXITED(o->status) && WEXITSTATUS(o->status) == 0 && o->err[0] == 0;
+    if (o->late) return false;
+    if (end == END_DIES) return by_abort(o) && says_one_of(o, texts);
+    if (end == END_SILENT) return by_abort(o) && o->err[0] == 0;
+    if (end == END_STOPPED) return quiet || (by_abort(o) && says_something_documented(o, texts));
+    return quiet;
+}
+
+static void show(const char *name, const struct outcome *o, const char *verdict) {
+    const char *how = o->late ? "timeout" : WIFSIGNALED(o->status) ? strsignal(WTERMSIG(o->status)) : "exit";
+    char address[64];
+    last_announced(o, address, sizeof address);
+    printf("%s %s: %s%s %d, announced %s, stderr: %s%s", verdict, name, how, WIFEXITED(o->status) ? " status" : ", signal",
+           WIFEXITED(o->status) ? WEXITSTATUS(o->status) : WTERMSIG(o->status), address[0] != 0 ? address : "nothing",
+           o->err[0] != 0 ? o->err : "nothing\n", o->err[0] != 0 && strchr(o->err, '\n') == NULL ? "\n" : "");
+}
+
+static void judge(const char *name, enum case_end end, const char *texts) {
+    struct outcome o;
+    run(&o, name);
+    runs++;
+    bool right = is_right(&o, end, texts);
+    if (getenv("MB_MISUSE_SHOW") != NULL) show(name, &o, right ? "ok  " : "FAIL");
+    else if (!right && failures < MAX_FAILURES_SHOWN) show(name, &o, "FAIL");
+    if (!right && failures < MAX_FAILURES_SHOWN && end == END_DIES) printf("     expected: %s\n", texts);
+    if (!right) failures++;
+}
+
+// --- all of them ------------------------------------------------------------------------------------------------------
+
+static bool is_chosen(const char *name, int argc, char **argv) {
+    for (int i = 2; i < argc; i++)
+        if (strncmp(name, argv[i], strlen(argv[i])) == 0) return true;
+    return argc <= 2;
+}
+
+static void judge_line(char *line, int argc, char **argv) {
+    char *rest = line;
+    const char *name = strsep(&rest, "\t"), *end = strsep(&rest, "\t");
+    if (end == NULL || rest == NULL || end[0] < '0' || end[0] >= '0' + END_COUNT) exit(3);
+    rest[strcspn(rest, "\n")] = 0;
+    if (is_chosen(name, argc, argv)) judge(name, (enum case_end)(end[0] - '0'), rest);
+}
+
+// The list comes from the program itself, which runs without the library for that.
+static void judge_all(int argc, char **argv) {
+    char command[TEXT_BYTES], line[1024];
+    snprintf(command, sizeof command, "'%s' --list", program);
+    FILE *list = popen(command, "r");
+    if (list == NULL) exit(3);
+    while (fgets(line, sizeof line, list) != NULL) judge_line(line, argc, argv);
+    if (pclose(list) != 0) exit(3);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) return 3;
+    program = argv[1];
+    library = getenv("MBMALLOC_SO");
+    if (library == NULL) {
+        puts("MBMALLOC_SO is not set");
+        return 3;
+    }
+    judge_all(argc, argv);
+    printf("%d cases, %d failed\n", runs, failures);
+    return runs == 0 || failures != 0;
+}

@@ -1,0 +1,202 @@
+// What: sizes and alignments claimed at free. A claim that no legal history of the block explains ends the process;
+// every claim that one explains must pass: the size asked for, any size that realloc kept in place, the usable size.
+//
+// glibc, and so the library, lets realloc shrink in place and lets a program forget: malloc(n) and realloc(p, 20) in
+// place make free_sized(p, 20) right. So "too small" is fatal only where realloc would have moved the block.
+#include <dlfcn.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/misuse/case.h"
+
+#define COUNT(v) (sizeof(v) / sizeof((v)[0]))
+
+typedef void sized_free(void *p, size_t bytes);
+typedef void aligned_sized_free(void *p, size_t align, size_t bytes);
+typedef void sized_aligned_delete(void *p, size_t bytes, size_t align);
+
+static void find(const char *symbol, void *function_out) {
+    void *address = dlsym(RTLD_DEFAULT, symbol);
+    if (address == NULL) give_up(symbol);
+    memcpy(function_out, &address, sizeof address);
+}
+
+static const char *const sized_names[] = {"free_sized", "_ZdlPvm", "_ZdaPvm"};
+static const size_t sizes[] = {1, 8, 16, 17, 24, 64, 100, 128, 129, 1000, 1024, 4096, 5000, 8192, 8193, 20000, 32768, 40000,
+    65536, 100000, 262144, 1 << 20, 5 << 20, 64 << 20};
+
+// --- wrong ------------------------------------------------------------------------------------------------------------
+
+static void claim(const char *symbol, void *p, size_t bytes) {
+    sized_free *f;
+    find(symbol, &f);
+    announce(p);
+    f(p, bytes);
+    give_up("the size was accepted");
+}
+
+static void one_too_big(const struct misuse_case *c) {
+    void *p = block(c->n);
+    claim(c->what, p, malloc_usable_size(p) + 1);
+}
+
+static void twice_too_big(const struct misuse_case *c) {
+    void *p = block(c->n);
+    claim(c->what, p, 2 * malloc_usable_size(p));
+}
+
+static void absurd(const struct misuse_case *c) { claim(c->what, block(c->n), SIZE_MAX - 64); }
+
+static void far_too_small(const struct misuse_case *c) { claim(c->what, block(c->n), 1); }
+
+// --- wrong, with an alignment -----------------------------------------------------------------------------------------
+
+static void claim_aligned(void *p, size_t align, size_t bytes) {
+    aligned_sized_free *f;
+    find("free_aligned_sized", &f);
+    announce(p);
+    f(p, align, bytes);
+    give_up("the claim was accepted");
+}
+
+static void *aligned(size_t align, size_t bytes) {
+    void *p = hide(aligned_alloc(align, bytes));
+    if (p == NULL) give_up("aligned_alloc returned NULL");
+    return p;
+}
+
+static void aligned_too_big(const struct misuse_case *c) {
+    void *p = aligned(64, c->n);
+    claim_aligned(p, 64, malloc_usable_size(p) + 1);
+}
+
+static void aligned_too_small(const struct misuse_case *c) { claim_aligned(aligned(64, c->n), 64, 1); }
+
+// A block that is not even aligned to what is claimed.
+static void not_that_aligned(const struct misuse_case *c) {
+    void *v[64];
+    for (size_t i = 0; i < COUNT(v); i++) {
+        v[i] = aligned(16, c->n);
+        if (((uintptr_t)v[i] & 4095) != 0) claim_aligned(v[i], 4096, c->n);
+    }
+    give_up("64 blocks in a row were page-aligned");
+}
+
+static void crooked_alignment(const struct misuse_case *c) { claim_aligned(aligned(64, c->n), 48, c->n); }
+
+// --- right ------------------------------------------------------------------------------------------------------------
+
+static void as_asked(const struct misuse_case *c) {
+    sized_free *f;
+    find(c->what, &f);
+    for (size_t i = 0; i < COUNT(sizes); i++) f(block(sizes[i]), sizes[i]);
+    for (size_t n = 0; n < 40000; n += 1 + n / 50) f(block(n), n);
+}
+
+// Anything between what was asked for and what was given.
+static void up_to_usable(const struct misuse_case *c) {
+    sized_free *f;
+    find(c->what, &f);
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        for (size_t sixteenth = 0; sixteenth <= 16; sixteenth++) {
+            void *p = block(sizes[i]);
+            size_t spare = malloc_usable_size(p) - sizes[i];
+            f(p, sizes[i] + spare * sixteenth / 16);
+        }
+}
+
+// Whatever realloc answers, the size it was asked for is right afterwards: shrunk and grown, in place or not.
+static void after_realloc(const struct misuse_case *c) {
+    sized_free *f;
+    find(c->what, &f);
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        for (size_t k = 0; k < COUNT(sizes); k++) {
+            void *p = hide(realloc(block(sizes[i]), sizes[k]));
+            if (p == NULL) give_up("realloc returned NULL");
+            f(p, sizes[k]);
+        }
+}
+
+// Many small steps down: each may stay in place because it is small, the sum of them is not.
+static void after_many_reallocs(const struct misuse_case *c) {
+    sized_free *f;
+    find(c->what, &f);
+    for (size_t stop = 1; stop < 2000000; stop = stop * 5 / 3 + 1) {
+        void *p = block(2000000);
+        size_t n = 2000000;
+        while (n * 7 / 8 > stop) {
+            n = n * 7 / 8;
+            p = hide(realloc(p, n));
+        }
+        f(p, n);
+    }
+}
+
+static void aligned_as_asked(const struct misuse_case *c) {
+    aligned_sized_free *f;
+    sized_aligned_delete *d, *da;
+    find("free_aligned_sized", &f);
+    find("_ZdlPvmSt11align_val_t", &d);
+    find("_ZdaPvmSt11align_val_t", &da);
+    (void)c;
+    for (size_t align = 16; align <= 1 << 21; align *= 2)
+        for (size_t n = 1; n < 300000; n = n * 3 + 1) {
+            f(aligned(align, n), align, n);
+            d(aligned(align, n), n, align);
+            da(aligned(align, n), n, align);
+        }
+}
+
+// --- the tables -------------------------------------------------------------------------------------------------------
+
+static const struct {
+    const char *name;
+    void (*run)(const struct misuse_case *);
+    const char *text;
+    bool with_alignment;
+    size_t sizes[10];
+} wrong[] = {
+    {"one-too-big", one_too_big, "", false, {1, 24, 64, 1000, 8192, 20000, 100000, 1 << 20, 64 << 20}},
+    {"twice-too-big", twice_too_big, "", false, {24, 64, 1000, 8192, 20000, 1 << 20}},
+    {"absurd", absurd, "", false, {64, 20000, 1 << 20}},
+    {"far-too-small", far_too_small, "", false, {4096, 20000, 100000, 1 << 20, 64 << 20}},
+    {"aligned-too-big", aligned_too_big, "", true, {64, 1024, 32768, 1 << 20}},
+    {"aligned-too-small", aligned_too_small, "", true, {4096, 32768, 1 << 20}},
+    {"not-that-aligned", not_that_aligned, "|invalid free (misaligned pointer)", true, {64, 1024}},
+    {"crooked-alignment", crooked_alignment, "|invalid free (misaligned pointer)", true, {64, 1024}},
+};
+
+static const struct {
+    const char *name;
+    void (*run)(const struct misuse_case *);
+} right[] = {
+    {"as-asked", as_asked},
+    {"up-to-usable", up_to_usable},
+    {"after-realloc", after_realloc},
+    {"after-many-reallocs", after_many_reallocs},
+};
+
+static void emit_wrong(misuse_emit *emit, size_t i, const char *symbol) {
+    for (const size_t *n = wrong[i].sizes; *n != 0; n++) {
+        struct misuse_case c = {.end = END_DIES, .run = wrong[i].run, .what = symbol, .n = *n};
+        name_case(&c, "sized/%s-%s-%zu", symbol, wrong[i].name, *n);
+        text_case(&c, "sized free with wrong size%s", wrong[i].text);
+        emit(&c);
+    }
+}
+
+static void emit_right(misuse_emit *emit, const char *name, const char *symbol, void (*run)(const struct misuse_case *)) {
+    struct misuse_case c = {.end = END_LIVES, .run = run, .what = symbol};
+    name_case(&c, "sized/%s-legal-%s", symbol, name);
+    emit(&c);
+}
+
+void sized_cases(misuse_emit *emit) {
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        for (size_t k = 0; k < (wrong[i].with_alignment ? 1 : COUNT(sized_names)); k++)
+            emit_wrong(emit, i, wrong[i].with_alignment ? "free_aligned_sized" : sized_names[k]);
+    for (size_t i = 0; i < COUNT(right); i++)
+        for (size_t k = 0; k < COUNT(sized_names); k++) emit_right(emit, right[i].name, sized_names[k], right[i].run);
+    emit_right(emit, "as-asked", "free_aligned_sized", aligned_as_asked);
+}

@@ -1,0 +1,34 @@
+// The allocator under test, under neutral names: the model's driver is compiled once and linked either with
+// names_core.c (the mb_* functions of core/heap/heap.h) or with names_libc.c (whatever serves malloc: preloaded or glibc).
+//
+// Who: one thread. All functions behave as the ones they are named after.
+#ifndef MB_TESTS_MODEL_NAMES_H
+#define MB_TESTS_MODEL_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// Finds the functions; returns the text that says who serves, or NULL after printing why the wrong library does.
+const char *names_start(void);
+
+// Whether the server promises what only mbmalloc does: errno untouched by success, an exact census, 1 GiB alignment.
+bool names_strict(void);
+
+void *names_malloc(size_t bytes);
+void *names_calloc(size_t count, size_t bytes);
+void *names_realloc(void *p, size_t bytes);
+void *names_memalign(size_t align, size_t bytes);
+void *names_aligned_alloc(size_t align, size_t bytes);
+int names_posix_memalign(void **out, size_t align, size_t bytes);
+void names_free(void *p);
+void names_free_sized(void *p, size_t bytes);
+void names_free_aligned_sized(void *p, size_t align, size_t bytes);
+size_t names_usable_size(void *p);
+void names_trim(size_t keep_bytes);
+
+// Bytes in live blocks as the allocator counts them (sum of usable sizes).
+size_t names_live_bytes(void);
+// Live blocks as the allocator counts them; false when it does not tell.
+bool names_live_blocks(size_t *out);
+
+#endif

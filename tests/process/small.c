@@ -1,0 +1,8 @@
+// A small program that uses the whole allocator: what valgrind.sh runs.
+#include "exercise.h"
+
+int main(void) {
+    exercise_all();
+    puts("small program done");
+    return 0;
+}

@@ -1,0 +1,51 @@
+// Blocks outlive their thread: threads fill rows with blocks of all sizes and end; other threads and main check them,
+// realloc them, free them. Round after round the abandoned memory is used again: no growth.
+#include "blocks.h"
+
+enum { ROWS = 4, BLOCKS = 1500, ROUNDS = 60, WARM_UP = 15 };
+static const long growth_limit = 8 * 1024 * 1024;
+
+static void *rows[ROWS][BLOCKS];
+static unsigned round_number;
+
+static void *fill_row(void *arg) {
+    size_t row = (size_t)(uintptr_t)arg;
+    uint64_t rng = row * 31 + 1; // the same blocks in every round
+    for (size_t i = 0; i < BLOCKS; i++) rows[row][i] = block_new(block_random_bytes(&rng));
+    return NULL;
+}
+
+// Reallocs every third, frees every second; the rest is main's.
+static void *work_on_row(void *arg) {
+    size_t row = ((size_t)(uintptr_t)arg + round_number) % ROWS;
+    uint64_t rng = row + 77;
+    for (size_t i = 0; i < BLOCKS; i += 3) rows[row][i] = block_resize(rows[row][i], block_random_bytes(&rng));
+    for (size_t i = 0; i < BLOCKS; i += 2) {
+        block_free(rows[row][i]);
+        rows[row][i] = NULL;
+    }
+    return NULL;
+}
+
+static void run_all(void *(*body)(void *)) {
+    pthread_t threads[ROWS];
+    for (size_t t = 0; t < ROWS; t++) threads[t] = thread_start(body, (void *)t);
+    for (size_t t = 0; t < ROWS; t++) thread_join(threads[t]);
+}
+
+static void run_round(void) {
+    run_all(fill_row);
+    run_all(work_on_row);
+    for (size_t t = 0; t < ROWS; t++)
+        for (size_t i = 0; i < BLOCKS; i++) block_free(rows[t][i]);
+    round_number++;
+}
+
+int main(void) {
+    test_begin(60);
+    for (int i = 0; i < WARM_UP; i++) run_round();
+    long before = rss_bytes();
+    for (int i = 0; i < ROUNDS; i++) run_round();
+    expect_growth_below(before, growth_limit, "orphaned blocks");
+    return 0;
+}

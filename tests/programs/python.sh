@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# What: python3 with its own small-object allocator and with PYTHONMALLOC=malloc: json and friends, threads that hand
+#   objects over, fork by multiprocessing and by hand while threads allocate.
+set -euo pipefail
+# shellcheck source=tests/programs/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+mb_need python3 python3
+python=$(python3 -c 'import sys; print(sys.executable)') # python3 may be a wrapper script
+export python PYTHONHASHSEED=1 PYTHONDONTWRITEBYTECODE=1
+size=$(mb_scale 1 12)
+export size
+
+with_pymalloc() { "$python" "$WORK/$1" "$size"; }
+with_malloc() { PYTHONMALLOC=malloc "$python" "$WORK/$1" "$size"; }
+
+mb_same json with_pymalloc py_json.py
+mb_served 'python3*' 4000
+mb_same json-malloc with_malloc py_json.py
+mb_served 'python3*' 500000
+mb_same threads with_pymalloc py_threads.py
+mb_served 'python3*' 4000
+mb_same threads-malloc with_malloc py_threads.py
+mb_served 'python3*' 500000
+mb_same fork with_pymalloc py_fork.py
+mb_served 'python3*' 2000
+mb_same fork-malloc with_malloc py_fork.py
+mb_served 'python3*' 100000

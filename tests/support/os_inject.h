@@ -1,0 +1,53 @@
+// A system that refuses: chosen calls of platform/os.h fail, or commit charge is limited as under vm.overcommit_memory=2.
+// What: linked by --wrap over the functions named below, in front of the real ones. A call that is made to fail returns
+// an errno value that Linux gives for it, and changes nothing. Nothing fails until armed.
+// Who: any thread; arming and reading while other threads call is fine, counts are then as good as the moment.
+#ifndef MB_TESTS_SUPPORT_OS_INJECT_H
+#define MB_TESTS_SUPPORT_OS_INJECT_H
+
+#include <errno.h>
+#include <stddef.h>
+
+// name, error. Those of the form int f(void *p, size_t bytes) first.
+#define OS_INJECT_PLAIN(X)                                                                                            \
+    X(unmap, ENOMEM)                                                                                                  \
+    X(commit, ENOMEM)                                                                                                 \
+    X(decommit, ENOMEM)                                                                                               \
+    X(renew, ENOMEM)                                                                                                  \
+    X(purge, EINVAL)                                                                                                  \
+    X(populate, ENOMEM)                                                                                               \
+    X(guard, EINVAL)                                                                                                  \
+    X(unguard, EINVAL)                                                                                                \
+    X(lock, ENOMEM)                                                                                                   \
+    X(unlock, ENOMEM)                                                                                                 \
+    X(no_dump, EINVAL)                                                                                                \
+    X(wipe_on_fork, EINVAL)
+#define OS_INJECT_OTHER(X)                                                                                            \
+    X(reserve, ENOMEM)                                                                                                \
+    X(protect, ENOMEM)                                                                                                \
+    X(move_pages, ENOMEM)                                                                                             \
+    X(advise_huge, EINVAL)                                                                                            \
+    X(bind_nodes, EINVAL)                                                                                             \
+    X(resident_pages, ENOMEM)                                                                                         \
+    X(append_file, EACCES)
+
+#define OS_INJECT_KIND(name, error) OS_CALL_##name,
+enum os_call { OS_INJECT_PLAIN(OS_INJECT_KIND) OS_INJECT_OTHER(OS_INJECT_KIND) OS_CALL_KINDS };
+
+static const unsigned long OS_INJECT_FOR_EVER = ~0ul;
+static const unsigned OS_INJECT_ALL = (1u << OS_CALL_KINDS) - 1;
+
+// The calls of the kinds in `kinds` (bit k = kind k) are numbered from 1 on; those from `first` on, `count` of them, fail.
+void os_inject_arm(unsigned kinds, unsigned long first, unsigned long count);
+void os_inject_disarm(void); // nothing fails; the counts stay
+
+unsigned long os_inject_calls(void);  // numbered calls since the last arming
+unsigned long os_inject_failed(void); // how many of them were made to fail
+const char *os_inject_name(unsigned kind);
+
+// From now on commit, renew and protect are charged for pages that carry no charge yet and refused beyond `limit_bytes`;
+// only decommit and unmap give charge back (purging does not). Call before the allocator's first use.
+void os_inject_limit_charge(size_t limit_bytes);
+size_t os_inject_charge(void); // bytes
+
+#endif

@@ -1,0 +1,135 @@
+#include "tests/unit/kernel.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// --- /proc/self/smaps -----------------------------------------------------------------------------------------------
+
+static bool parse_header(const char *line, struct kernel_mapping *out) {
+    unsigned long first, last;
+    char access[5];
+    if (sscanf(line, "%lx-%lx %4s", &first, &last, access) != 3) return false;
+    memset(out, 0, sizeof *out);
+    out->first = first;
+    out->last = last;
+    memcpy(out->access, access, sizeof access);
+    return true;
+}
+
+static void parse_detail(const char *line, struct kernel_mapping *out) {
+    sscanf(line, "Rss: %zu", &out->rss_kib);
+    sscanf(line, "AnonHugePages: %zu", &out->huge_kib);
+    sscanf(line, "Locked: %zu", &out->locked_kib);
+    if (strncmp(line, "VmFlags:", 8) == 0) snprintf(out->flags, sizeof out->flags, "%s", line + 8);
+}
+
+static FILE *open_smaps(void) {
+    FILE *file = fopen("/proc/self/smaps", "r");
+    if (file != NULL) return file;
+    perror("/proc/self/smaps");
+    exit(1);
+}
+
+bool kernel_mapping_at(const void *p, struct kernel_mapping *out) {
+    FILE *file = open_smaps();
+    char line[512];
+    struct kernel_mapping now;
+    bool found = false;
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (parse_header(line, &now)) {
+            if (found) break; // all details of the one we look for have been read
+            found = now.first <= (uintptr_t)p && (uintptr_t)p < now.last;
+            if (found) *out = now;
+        } else if (found) {
+            parse_detail(line, out);
+        }
+    }
+    fclose(file);
+    return found;
+}
+
+struct kernel_mapping kernel_mapping_of(const void *p) {
+    struct kernel_mapping mapping;
+    if (kernel_mapping_at(p, &mapping)) return mapping;
+    fprintf(stderr, "nothing is mapped at %p\n", p);
+    exit(1);
+}
+
+bool kernel_has_flag(const void *p, const char *two_letters) {
+    char wanted[8];
+    struct kernel_mapping mapping = kernel_mapping_of(p);
+    snprintf(wanted, sizeof wanted, " %s ", two_letters);
+    return strstr(mapping.flags, wanted) != NULL;
+}
+
+size_t kernel_mappings_in(const void *p, size_t bytes) {
+    FILE *file = open_smaps();
+    char line[512];
+    struct kernel_mapping now;
+    size_t count = 0;
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (!parse_header(line, &now)) continue;
+        count += now.first < (uintptr_t)p + bytes && now.last > (uintptr_t)p;
+    }
+    fclose(file);
+    return count;
+}
+
+// --- children -------------------------------------------------------------------------------------------------------
+
+static _Noreturn void run_child(bool (*act)(void *), void *argument) {
+    const struct rlimit no_core = {0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    signal(SIGSEGV, SIG_DFL); // sanitizers catch it
+    signal(SIGBUS, SIG_DFL);
+    alarm(30);
+    _exit(act(argument) ? 0 : 1);
+}
+
+int child_outcome(bool (*act)(void *), void *argument) {
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) run_child(act, argument);
+    if (child < 0 || waitpid(child, &status, 0) != child) return -2;
+    if (WIFSIGNALED(status)) return WTERMSIG(status);
+    return WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+bool child_reads(void *p) {
+    volatile const char *byte = p;
+    (void)*byte;
+    return true;
+}
+
+bool child_writes(void *p) {
+    volatile char *byte = p;
+    *byte = 1;
+    return true;
+}
+
+// --- refusals -------------------------------------------------------------------------------------------------------
+
+bool kernel_refuse(long number, int argument, uint32_t value, int error) {
+    unsigned argument_at = argument < 0 ? 0 : (unsigned)offsetof(struct seccomp_data, args) + 8 * (unsigned)argument;
+    unsigned char skip = argument < 0 ? 0 : 1; // without an argument the second comparison always holds
+    unsigned verdict = error == 0 ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | (unsigned)error;
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, argument_at),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip),
+        BPF_STMT(BPF_RET | BPF_K, verdict),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof code / sizeof code[0], code};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}

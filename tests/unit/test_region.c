@@ -1,0 +1,324 @@
+// The region's operations: carving, marks, zeroing, pages, limits, and its errors; effects read back from the kernel.
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/region/region.h"
+#include "tests/unit/kernel.h"
+#include "tests/unit/memory.h"
+
+static size_t page;
+
+static int begin(void **state) {
+    (void)state;
+    page = mb_os_page_size();
+    return 0;
+}
+
+static struct mb_region made(size_t bytes) {
+    struct mb_region region;
+    assert_int_equal(mb_region_new(&region, bytes), MB_REGION_OK);
+    return region;
+}
+
+static struct mb_region made_lazy(size_t bytes) {
+    struct mb_region region;
+    assert_int_equal(mb_region_new_lazy(&region, bytes), MB_REGION_OK);
+    return region;
+}
+
+static void dropped(struct mb_region *region) {
+    void *base = mb_region_base(region);
+    struct kernel_mapping mapping;
+    assert_true(mb_region_check(region));
+    assert_int_equal(mb_region_drop(region), MB_REGION_OK);
+    assert_false(kernel_mapping_at(base, &mapping));
+}
+
+static void assert_error(struct mb_region *region, enum mb_region_error error) {
+    assert_int_equal(mb_region_last_error(region), error);
+    region->error = MB_REGION_OK;
+}
+
+// --- mapping --------------------------------------------------------------------------------------------------------
+
+static void new_rounds_up_to_the_page(void **state) {
+    (void)state;
+    struct mb_region region = made(page + 1);
+    assert_int_equal(mb_region_capacity(&region), 2 * page);
+    assert_int_equal(mb_region_allocated(&region), 0);
+    assert_int_equal(mb_region_remaining(&region), 2 * page);
+    assert_int_equal(mb_region_committed(&region), 2 * page);
+    assert_int_equal(mb_region_honoured(&region), 0);
+    assert_string_equal(kernel_mapping_of(mb_region_base(&region)).access, "rw-p");
+    assert_true(mb_region_contains(&region, (char *)mb_region_base(&region) + 2 * page - 1));
+    assert_false(mb_region_contains(&region, (char *)mb_region_base(&region) + 2 * page));
+    assert_false(mb_region_contains(&region, NULL));
+    dropped(&region);
+}
+
+static void impossible_sizes_are_errors(void **state) {
+    (void)state;
+    const size_t sizes[] = {0, SIZE_MAX, SIZE_MAX - page + 2, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct mb_region region;
+        assert_int_equal(mb_region_new(&region, sizes[i]), MB_REGION_BAD_SIZE);
+        assert_int_equal(mb_region_os_error(&region), 0); // found before any system call
+        assert_int_equal(mb_region_new_lazy(&region, sizes[i]), MB_REGION_BAD_SIZE);
+        assert_int_equal(mb_region_new_huge(&region, sizes[i]), MB_REGION_BAD_SIZE);
+        assert_int_equal(mb_region_capacity(&region), 0);
+    }
+    struct mb_region region;
+    assert_int_equal(mb_region_new(&region, (size_t)1 << 60), MB_REGION_REFUSED); // no such address space
+    assert_int_equal(mb_region_os_error(&region), -ENOMEM);
+    assert_int_equal(mb_region_last_error(&region), MB_REGION_REFUSED);
+}
+
+static void configs_of_other_versions_are_understood(void **state) {
+    (void)state;
+    struct mb_region region;
+    struct { struct mb_region_config known; uint64_t later; } longer = {MB_REGION_CONFIG(page), 0};
+    longer.known.size = sizeof longer;
+    assert_int_equal(mb_region_new_with(&region, &longer.known), MB_REGION_OK);
+    dropped(&region);
+    longer.later = 1; // a wish that we do not know
+    assert_int_equal(mb_region_new_with(&region, &longer.known), MB_REGION_BAD_CONFIG);
+    struct mb_region_config config = MB_REGION_CONFIG(page);
+    config.size = offsetof(struct mb_region_config, nodes); // an older one
+    assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_OK);
+    dropped(&region);
+    config.size = 8;
+    assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_BAD_CONFIG);
+    config.size = sizeof config;
+    config.prefer = MB_REGION_FLAGS + 1;
+    assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_BAD_CONFIG);
+    config.prefer = MB_REGION_NUMA; // without nodes
+    assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_BAD_CONFIG);
+    assert_int_equal(mb_region_last_error(&region), MB_REGION_BAD_CONFIG);
+}
+
+// --- carving --------------------------------------------------------------------------------------------------------
+
+static void allocate_aligns_addresses(void **state) {
+    (void)state;
+    struct mb_region region = made((size_t)1 << 20);
+    for (size_t align = 1; align <= 64 * page; align *= 2) {
+        char *p = mb_region_allocate(&region, 1, align);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % align, 0);
+        *p = 1;
+    }
+    dropped(&region);
+}
+
+static void allocate_reaches_the_last_byte_and_says_full(void **state) {
+    (void)state;
+    struct mb_region region = made(2 * page);
+    char *p = mb_region_allocate(&region, 2 * page, 1);
+    assert_ptr_equal(p, mb_region_base(&region));
+    memset(p, 1, 2 * page);
+    assert_null(mb_region_allocate(&region, 1, 1));
+    assert_error(&region, MB_REGION_FULL);
+    assert_int_equal(mb_region_remaining(&region), 0);
+    dropped(&region);
+}
+
+static void bad_requests_change_nothing(void **state) {
+    (void)state;
+    struct mb_region region = made(page);
+    const struct { size_t bytes, align; enum mb_region_error error; } cases[] = {
+        {0, 1, MB_REGION_BAD_SIZE},         {SIZE_MAX, 1, MB_REGION_BAD_SIZE}, {1, 0, MB_REGION_BAD_ALIGN},
+        {1, 24, MB_REGION_BAD_ALIGN},       {page + 1, 1, MB_REGION_FULL},     {PTRDIFF_MAX, 1, MB_REGION_FULL},
+        {1, (size_t)1 << 63, MB_REGION_FULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_null(mb_region_allocate(&region, cases[i].bytes, cases[i].align));
+        assert_error(&region, cases[i].error);
+        assert_null(mb_region_allocate_zeroed(&region, cases[i].bytes, cases[i].align));
+        assert_error(&region, cases[i].error);
+        assert_int_equal(mb_region_allocated(&region), 0);
+    }
+    dropped(&region);
+}
+
+static void zeroed_is_zero_after_every_reuse(void **state) {
+    (void)state;
+    struct mb_region region = made_lazy((size_t)1 << 20);
+    size_t mark = 0;
+    for (unsigned round = 0; round < 200; round++) {
+        size_t bytes = 1 + round * 37 % 5000;
+        char *p = mb_region_allocate_zeroed(&region, bytes, (size_t)1 << round % 8);
+        assert_non_null(p);
+        assert_all_bytes(p, bytes, 0);
+        memset(p, 0xff, bytes);
+        if (round % 5 == 0) mark = mb_region_mark(&region);
+        if (round % 7 == 0) mb_region_shrink(&region, p, bytes, bytes / 2 + 1);
+        if (round % 11 == 0) assert_int_equal(mb_region_rewind(&region, mark), MB_REGION_OK);
+        if (round % 50 == 0) mb_region_reset(&region), mark = 0;
+    }
+    dropped(&region);
+}
+
+static void zeroed_touches_nothing_that_the_system_has_zeroed(void **state) {
+    (void)state;
+    struct mb_region region = made(64 * page);
+    assert_non_null(mb_region_allocate_zeroed(&region, 32 * page, 1));
+    assert_int_equal(mb_os_resident_pages(mb_region_base(&region), 64 * page), 0);
+    char *p = mb_region_base(&region);
+    p[0] = 1;
+    mb_region_reset(&region);
+    p = mb_region_allocate_zeroed(&region, 64 * page, 1); // the first half must be cleared
+    assert_int_equal(p[0], 0);
+    assert_int_equal(mb_os_resident_pages(p, 64 * page), 32);
+    dropped(&region);
+}
+
+// --- resizing and rewinding -----------------------------------------------------------------------------------------
+
+static void last_block_grows_and_shrinks_in_place(void **state) {
+    (void)state;
+    struct mb_region region = made_lazy((size_t)4 << 20);
+    char *p = mb_region_allocate(&region, 100, 16);
+    memset(p, 'a', 100);
+    assert_ptr_equal(mb_region_grow(&region, p, 100, 1 << 20, 16), p);
+    assert_int_equal(mb_region_allocated(&region), 1 << 20);
+    memset(p + 100, 'b', (1 << 20) - 100); // committed on the way
+    assert_ptr_equal(mb_region_shrink(&region, p, 1 << 20, 50), p);
+    assert_int_equal(mb_region_allocated(&region), 50);
+    assert_null(mb_region_grow(&region, p, 50, (4 << 20) + 1, 1));
+    assert_error(&region, MB_REGION_FULL);
+    assert_int_equal(mb_region_allocated(&region), 50);
+    assert_all_bytes(p, 50, 'a');
+    dropped(&region);
+}
+
+static void middle_block_is_copied_when_it_grows(void **state) {
+    (void)state;
+    struct mb_region region = made(4 * page);
+    char *p = mb_region_allocate(&region, 100, 1), *other = mb_region_allocate(&region, 10, 1);
+    memset(p, 'm', 100);
+    memset(other, 'o', 10);
+    char *grown = mb_region_grow(&region, p, 100, 300, 64);
+    assert_true(grown > other);
+    assert_int_equal((uintptr_t)grown % 64, 0);
+    assert_all_bytes(grown, 100, 'm');
+    size_t before = mb_region_allocated(&region);
+    assert_ptr_equal(mb_region_shrink(&region, p, 100, 10), p); // never allocates
+    assert_int_equal(mb_region_allocated(&region), before);
+    char *aligned = mb_region_grow(&region, grown, 300, 301, 2 * page); // last, but not aligned enough
+    assert_int_equal((uintptr_t)aligned % (2 * page), 0);
+    assert_all_bytes(aligned, 100, 'm');
+    dropped(&region);
+}
+
+static void resizing_refuses_what_is_no_block(void **state) {
+    (void)state;
+    struct mb_region region = made(page);
+    char *p = mb_region_allocate(&region, 100, 1);
+    assert_null(mb_region_grow(&region, p, 101, 200, 1)); // longer than everything handed out
+    assert_error(&region, MB_REGION_BAD_RANGE);
+    assert_null(mb_region_grow(&region, &region, 8, 16, 1)); // foreign
+    assert_error(&region, MB_REGION_BAD_RANGE);
+    assert_null(mb_region_grow(&region, p, 100, 99, 1));
+    assert_error(&region, MB_REGION_BAD_SIZE);
+    assert_null(mb_region_grow(&region, p, 100, 200, 3));
+    assert_error(&region, MB_REGION_BAD_ALIGN);
+    assert_null(mb_region_shrink(&region, p, 100, 101));
+    assert_error(&region, MB_REGION_BAD_SIZE);
+    assert_null(mb_region_shrink(&region, p, 100, 0));
+    assert_error(&region, MB_REGION_BAD_SIZE);
+    assert_null(mb_region_shrink(&region, p + 100, 1, 1));
+    assert_error(&region, MB_REGION_BAD_RANGE);
+    assert_int_equal(mb_region_deallocate(&region, p), MB_REGION_OK);
+    assert_int_equal(mb_region_deallocate(&region, &region), MB_REGION_BAD_RANGE);
+    assert_int_equal(mb_region_allocated(&region), 100);
+    dropped(&region);
+}
+
+static void marks_nest_and_foreign_marks_fail(void **state) {
+    (void)state;
+    struct mb_region region = made(page);
+    mb_region_allocate(&region, 10, 1);
+    size_t outer = mb_region_mark(&region);
+    mb_region_allocate(&region, 10, 1);
+    size_t inner = mb_region_mark(&region);
+    assert_int_equal(mb_region_rewind(&region, outer), MB_REGION_OK);
+    assert_int_equal(mb_region_rewind(&region, inner), MB_REGION_BAD_RANGE);
+    assert_int_equal(mb_region_allocated(&region), 10);
+    mb_region_reset(&region);
+    assert_int_equal(mb_region_allocated(&region), 0);
+    dropped(&region);
+}
+
+// --- pages ----------------------------------------------------------------------------------------------------------
+
+static void release_pages_gives_back_and_keeps_addresses(void **state) {
+    (void)state;
+    struct mb_region region = made(8 * page);
+    char *p = mb_region_allocate(&region, 8 * page, page);
+    memset(p, 'r', 8 * page);
+    assert_int_equal(mb_region_release_pages(&region, p + 2 * page, 4 * page), MB_REGION_OK);
+    assert_int_equal(mb_os_resident_pages(p, 8 * page), 4);
+    assert_all_bytes(p + 2 * page, 4 * page, 0);
+    assert_all_bytes(p, 2 * page, 'r');
+    const struct { ptrdiff_t offset; size_t bytes; } bad[] = {
+        {1, page}, {0, page + 1}, {0, 0}, {0, 9 * page}, {-(ptrdiff_t)page, page}, {(ptrdiff_t)(8 * page), page}, {0, SIZE_MAX - page + 1},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        void *at = (void *)((uintptr_t)p + (uintptr_t)bad[i].offset);
+        assert_int_equal(mb_region_release_pages(&region, at, bad[i].bytes), MB_REGION_BAD_RANGE);
+        assert_int_equal(mb_region_protect(&region, at, bad[i].bytes, MB_OS_NONE), MB_REGION_BAD_RANGE);
+    }
+    assert_all_bytes(p, 2 * page, 'r');
+    dropped(&region);
+}
+
+static void released_pages_are_known_zero(void **state) {
+    (void)state;
+    struct mb_region region = made(8 * page);
+    memset(mb_region_allocate(&region, 8 * page, page), 'r', 8 * page);
+    char *p = mb_region_base(&region);
+    mb_region_reset(&region);
+    assert_int_equal(mb_region_release_pages(&region, p + 2 * page, 6 * page), MB_REGION_OK);
+    assert_ptr_equal(mb_region_allocate_zeroed(&region, 8 * page, page), p);
+    assert_int_equal(mb_os_resident_pages(p, 8 * page), 2); // only what was still dirty has been cleared
+    assert_all_bytes(p, 8 * page, 0);
+    dropped(&region);
+}
+
+static void protect_acts_on_committed_pages(void **state) {
+    (void)state;
+    struct mb_region region = made_lazy((size_t)1 << 20);
+    char *p = mb_region_allocate(&region, page, page);
+    assert_int_equal(mb_region_protect(&region, p, page, MB_OS_READ), MB_REGION_OK);
+    assert_string_equal(kernel_mapping_of(p).access, "r--p");
+    assert_int_equal(child_outcome(child_writes, p), SIGSEGV);
+    assert_int_equal(mb_region_protect(&region, p, page, MB_OS_READ | MB_OS_EXEC), MB_REGION_OK);
+    assert_string_equal(kernel_mapping_of(p).access, "r-xp");
+    assert_int_equal(mb_region_protect(&region, p, page, MB_OS_READ | MB_OS_WRITE), MB_REGION_OK);
+    size_t committed = mb_region_committed(&region);
+    assert_int_equal(mb_region_protect(&region, p + committed, page, MB_OS_READ), MB_REGION_BAD_RANGE);
+    dropped(&region);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(new_rounds_up_to_the_page),
+        cmocka_unit_test(impossible_sizes_are_errors),
+        cmocka_unit_test(configs_of_other_versions_are_understood),
+        cmocka_unit_test(allocate_aligns_addresses),
+        cmocka_unit_test(allocate_reaches_the_last_byte_and_says_full),
+        cmocka_unit_test(bad_requests_change_nothing),
+        cmocka_unit_test(zeroed_is_zero_after_every_reuse),
+        cmocka_unit_test(zeroed_touches_nothing_that_the_system_has_zeroed),
+        cmocka_unit_test(last_block_grows_and_shrinks_in_place),
+        cmocka_unit_test(middle_block_is_copied_when_it_grows),
+        cmocka_unit_test(resizing_refuses_what_is_no_block),
+        cmocka_unit_test(marks_nest_and_foreign_marks_fail),
+        cmocka_unit_test(release_pages_gives_back_and_keeps_addresses),
+        cmocka_unit_test(released_pages_are_known_zero),
+        cmocka_unit_test(protect_acts_on_committed_pages),
+    };
+    return cmocka_run_group_tests_name("region: operations", tests, begin, NULL);
+}
