@@ -32,10 +32,9 @@ static uint64_t stretch(uint64_t *state) {
     return z ^ z >> 31;
 }
 
-void mb_link_key_init(const uint64_t random[3]) {
-    uint64_t state = random[2];
+void mb_link_key_init(const uint64_t random[2]) {
+    uint64_t state = random[1];
     uint64_t factor = random[0] | 1;
     while (!every_flip_detected(inverse_of(factor))) factor = stretch(&state) | 1;
-    // The high bit set keeps a zero word from decoding to any user address.
-    mb_link_key = (struct mb_link_key){.key = random[1] | UINT64_C(1) << 63, .factor = factor, .inverse = inverse_of(factor)};
+    mb_link_key = (struct mb_link_key){.factor = factor, .inverse = inverse_of(factor)};
 }

@@ -2,7 +2,7 @@
 //
 //   word 0 of a free block   E(next) + address of the block      the link
 //   word 1 of a free block   E(address of the block)             the tag
-//   E(x) = (x + key) * factor                                    factor odd and random, key random
+//   E(x) = x * factor                                            factor odd and random, a secret of the process
 //
 // What: the product spreads every bit of `next`, so a link that was overwritten, copied from another block or hit by one
 // flipped bit decodes to an address outside the slab (mb_link_key_init keeps drawing until that holds for all 64 single
@@ -21,12 +21,11 @@
 #include "platform/compiler.h"
 
 struct mb_link_key {
-    uint64_t key;
     uint64_t factor;
     uint64_t inverse; // factor * inverse == 1 modulo 2^64
 };
 
-extern struct mb_link_key mb_link_key;
+extern MB_HIDDEN struct mb_link_key mb_link_key;
 
 // The first two words of a free block. The stores and loads are relaxed atomics because statistics may walk a list that
 // its owner is changing.
@@ -35,12 +34,12 @@ struct mb_free_block {
     uint64_t tag;
 };
 
-// Draws the key from 24 random bytes, repeatedly stretched until every single-bit flip is detected.
-void mb_link_key_init(const uint64_t random[3]);
+// Draws the factor from two random words, stretched until every single-bit flip of a link is detected.
+void mb_link_key_init(const uint64_t random[2]);
 
-MB_INLINE uint64_t mb_link_encode(uintptr_t address) { return (address + mb_link_key.key) * mb_link_key.factor; }
+MB_INLINE uint64_t mb_link_encode(uintptr_t address) { return address * mb_link_key.factor; }
 
-MB_INLINE uintptr_t mb_link_decode(uint64_t code) { return code * mb_link_key.inverse - mb_link_key.key; }
+MB_INLINE uintptr_t mb_link_decode(uint64_t code) { return code * mb_link_key.inverse; }
 
 MB_INLINE uintptr_t mb_link_next(const struct mb_free_block *block) {
     return mb_link_decode(MB_PEEK(block->link) - (uintptr_t)block);

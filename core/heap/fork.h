@@ -15,9 +15,10 @@
 #include "platform/compiler.h"
 
 // On the page: 1 when this process is known, 0 in a child that has not looked yet. NULL while there is one heap.
-extern struct mb_fork_watch_shared {
+struct mb_fork_watch_shared {
     _Atomic(_Atomic uint32_t *) page; // written once (release)
-} mb_fork_watch_shared;
+};
+extern MB_HIDDEN struct mb_fork_watch_shared mb_fork_watch_shared;
 
 void mb_fork_watch(void);
 void mb_fork_recover_slow(_Atomic uint32_t *page);

@@ -12,11 +12,11 @@ static bool start(void) {
     const struct mb_calls *other = mb_forward_get != NULL ? mb_forward_get() : NULL;
     atomic_store_explicit(&mb_init_shared.other_copy, other, memory_order_relaxed);
     if (other != NULL) return false;
-    uint64_t random[5];
+    uint64_t random[4];
     mb_os_random(random, sizeof random);
     mb_options_init();
     mb_link_key_init(random);
-    if (!mb_arena_init(random + 3)) return false;
+    if (!mb_arena_init(random + 2)) return false;
     mb_thread_init();
     return true;
 }

@@ -16,10 +16,11 @@ bool mb_init(void);
 // The copy of this library that serves the process instead of this one; NULL when it is this one, at the cost of one load.
 // Such a copy never sets up a heap: its malloc falls into the slow path, its free finds every pointer outside.
 struct mb_calls;
-extern struct mb_init_shared {
+struct mb_init_shared {
     _Atomic uint32_t stage;                     // written by the thread that runs the start (release), read by any (acquire)
     _Atomic(const struct mb_calls *) other_copy; // written by the start, before the stage
-} mb_init_shared;
+};
+extern MB_HIDDEN struct mb_init_shared mb_init_shared;
 
 enum mb_init_stage { MB_INIT_UNTOUCHED, MB_INIT_RUNNING, MB_INIT_READY, MB_INIT_FAILED };
 

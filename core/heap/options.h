@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "platform/compiler.h"
+
 enum mb_stats_when { MB_STATS_NEVER, MB_STATS_EXIT };
 
 struct mb_options {
@@ -16,7 +18,7 @@ struct mb_options {
     char stats_file[256];    // append one line of statistics at exit; empty: no
 };
 
-extern struct mb_options mb_options;
+extern MB_HIDDEN struct mb_options mb_options;
 
 // A misspelt key or value is one warning line with the nearest match, and the rest still counts.
 void mb_options_init(void);

@@ -46,13 +46,13 @@ struct mb_heap {
     struct mb_heap_shared shared;
 };
 
-extern const struct mb_heap mb_heap_empty;
-extern const struct mb_heap mb_heap_departed;
+extern MB_HIDDEN const struct mb_heap mb_heap_empty;
+extern MB_HIDDEN const struct mb_heap mb_heap_departed;
 
 // A block that is never handed out and whose link leads nowhere.
-extern const struct mb_free_block mb_sentinel;
+extern MB_HIDDEN const struct mb_free_block mb_sentinel;
 
-extern MB_THREAD_LOCAL struct mb_heap *mb_heap_self;
+extern MB_HIDDEN MB_THREAD_LOCAL struct mb_heap *mb_heap_self;
 
 // What a slab's owner word says in a forked child when the owner stayed behind in the parent. No thread has this heap.
 MB_INLINE struct mb_heap *mb_orphan_owner(void) { return (struct mb_heap *)(uintptr_t)&mb_sentinel; }

@@ -74,15 +74,15 @@ struct mb_unit {
 _Static_assert(sizeof(struct mb_slab) == 64, "the owner's part is one cache line");
 _Static_assert(sizeof(struct mb_unit) == 128, "a descriptor is two cache lines");
 
-// What the hot path needs of the address space, on one cache line. `base` and `table` are constant after the start;
-// `bytes` only rises, written under the arena's lock after the descriptors behind it are readable.
+// What the hot path needs of the address space, on one cache line. Base and table are constant after the start; bytes only
+// rises, written under the arena's lock after the descriptors behind it are readable.
 struct mb_space {
     uintptr_t base;
     size_t bytes;
     struct mb_unit *table;
 } MB_CACHE_ALIGNED;
 
-extern struct mb_space mb_space;
+extern MB_HIDDEN struct mb_space mb_space; // hidden: else each access loads the address first
 
 MB_INLINE struct mb_unit *mb_unit_at(size_t index) { return &mb_space.table[index]; }
 

@@ -167,6 +167,12 @@ int __wrap_mb_os_reserve(void *at, size_t bytes, void **out) {
     return refuses(OS_CALL_reserve) ? -ENOMEM : __real_mb_os_reserve(at, bytes, out);
 }
 
+int __real_mb_os_reserve_hugetlb(void *at, size_t bytes, void **out);
+int __wrap_mb_os_reserve_hugetlb(void *at, size_t bytes, void **out);
+int __wrap_mb_os_reserve_hugetlb(void *at, size_t bytes, void **out) {
+    return refuses(OS_CALL_reserve_hugetlb) ? -ENOMEM : __real_mb_os_reserve_hugetlb(at, bytes, out);
+}
+
 int __real_mb_os_protect(void *p, size_t bytes, unsigned access);
 int __wrap_mb_os_protect(void *p, size_t bytes, unsigned access);
 

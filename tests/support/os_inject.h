@@ -24,6 +24,7 @@
     X(wipe_on_fork, EINVAL)
 #define OS_INJECT_OTHER(X)                                                                                            \
     X(reserve, ENOMEM)                                                                                                \
+    X(reserve_hugetlb, ENOMEM)                                                                                        \
     X(protect, ENOMEM)                                                                                                \
     X(move_pages, ENOMEM)                                                                                             \
     X(advise_huge, EINVAL)                                                                                            \

@@ -83,6 +83,8 @@ size_t kernel_mappings_in(const void *p, size_t bytes) {
     return count;
 }
 
+void kernel_small_pages(bool only) { prctl(PR_SET_THP_DISABLE, only, 0, 0, 0); }
+
 // --- children -------------------------------------------------------------------------------------------------------
 
 static _Noreturn void run_child(bool (*act)(void *), void *argument) {

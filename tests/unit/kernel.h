@@ -22,6 +22,9 @@ bool kernel_has_flag(const void *p, const char *two_letters);
 // How many mappings touch [p, p + bytes).
 size_t kernel_mappings_in(const void *p, size_t bytes);
 
+// With `only`, no transparent huge pages in this process from now on, whatever the system's mode: then pages can be counted.
+void kernel_small_pages(bool only);
+
 // Runs act(argument) in a forked child. Returns the signal that ended it, 0 when act returned true, -1 when false.
 int child_outcome(bool (*act)(void *), void *argument);
 

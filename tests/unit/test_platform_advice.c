@@ -17,6 +17,7 @@ static size_t page;
 static int begin(void **state) {
     (void)state;
     page = mb_os_page_size();
+    kernel_small_pages(true);
     return 0;
 }
 
@@ -92,6 +93,7 @@ static bool huge_pages_possible(void) {
 static void advise_huge_acts_both_ways(void **state) {
     (void)state;
     size_t huge = mb_os_huge_page_size();
+    kernel_small_pages(false);
     char *p = committed_memory(3 * huge);
     char *aligned = (char *)(((uintptr_t)p + huge - 1) & ~(uintptr_t)(huge - 1));
     if (mb_os_advise_huge(aligned, 2 * huge, true) != 0) skip(); // a kernel without them
@@ -103,6 +105,7 @@ static void advise_huge_acts_both_ways(void **state) {
     assert_int_equal(mb_os_resident_pages(aligned + huge, huge), 1);
     if (huge_pages_possible()) assert_int_equal(kernel_mapping_of(aligned).huge_kib, huge >> 10);
     mb_os_unmap(p, 3 * huge);
+    kernel_small_pages(true);
 }
 
 static void guard_faults_without_a_mapping_of_its_own(void **state) {

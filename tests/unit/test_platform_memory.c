@@ -12,6 +12,7 @@ static size_t page;
 static int begin(void **state) {
     (void)state;
     page = mb_os_page_size();
+    kernel_small_pages(true);
     return 0;
 }
 

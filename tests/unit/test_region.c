@@ -4,36 +4,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/region/region.h"
-#include "tests/unit/kernel.h"
-#include "tests/unit/memory.h"
+#include "tests/unit/regions.h"
 
 static size_t page;
 
 static int begin(void **state) {
     (void)state;
     page = mb_os_page_size();
+    kernel_small_pages(true);
     return 0;
-}
-
-static struct mb_region made(size_t bytes) {
-    struct mb_region region;
-    assert_int_equal(mb_region_new(&region, bytes), MB_REGION_OK);
-    return region;
-}
-
-static struct mb_region made_lazy(size_t bytes) {
-    struct mb_region region;
-    assert_int_equal(mb_region_new_lazy(&region, bytes), MB_REGION_OK);
-    return region;
-}
-
-static void dropped(struct mb_region *region) {
-    void *base = mb_region_base(region);
-    struct kernel_mapping mapping;
-    assert_true(mb_region_check(region));
-    assert_int_equal(mb_region_drop(region), MB_REGION_OK);
-    assert_false(kernel_mapping_at(base, &mapping));
 }
 
 static void assert_error(struct mb_region *region, enum mb_region_error error) {
@@ -45,7 +24,7 @@ static void assert_error(struct mb_region *region, enum mb_region_error error) {
 
 static void new_rounds_up_to_the_page(void **state) {
     (void)state;
-    struct mb_region region = made(page + 1);
+    struct mb_region region = region_made(page + 1, 0, 0);
     assert_int_equal(mb_region_capacity(&region), 2 * page);
     assert_int_equal(mb_region_allocated(&region), 0);
     assert_int_equal(mb_region_remaining(&region), 2 * page);
@@ -55,7 +34,7 @@ static void new_rounds_up_to_the_page(void **state) {
     assert_true(mb_region_contains(&region, (char *)mb_region_base(&region) + 2 * page - 1));
     assert_false(mb_region_contains(&region, (char *)mb_region_base(&region) + 2 * page));
     assert_false(mb_region_contains(&region, NULL));
-    dropped(&region);
+    region_dropped(&region);
 }
 
 static void impossible_sizes_are_errors(void **state) {
@@ -81,13 +60,13 @@ static void configs_of_other_versions_are_understood(void **state) {
     struct { struct mb_region_config known; uint64_t later; } longer = {MB_REGION_CONFIG(page), 0};
     longer.known.size = sizeof longer;
     assert_int_equal(mb_region_new_with(&region, &longer.known), MB_REGION_OK);
-    dropped(&region);
+    region_dropped(&region);
     longer.later = 1; // a wish that we do not know
     assert_int_equal(mb_region_new_with(&region, &longer.known), MB_REGION_BAD_CONFIG);
     struct mb_region_config config = MB_REGION_CONFIG(page);
     config.size = offsetof(struct mb_region_config, nodes); // an older one
     assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_OK);
-    dropped(&region);
+    region_dropped(&region);
     config.size = 8;
     assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_BAD_CONFIG);
     config.size = sizeof config;
@@ -102,31 +81,31 @@ static void configs_of_other_versions_are_understood(void **state) {
 
 static void allocate_aligns_addresses(void **state) {
     (void)state;
-    struct mb_region region = made((size_t)1 << 20);
+    struct mb_region region = region_made((size_t)1 << 20, 0, 0);
     for (size_t align = 1; align <= 64 * page; align *= 2) {
         char *p = mb_region_allocate(&region, 1, align);
         assert_non_null(p);
         assert_int_equal((uintptr_t)p % align, 0);
         *p = 1;
     }
-    dropped(&region);
+    region_dropped(&region);
 }
 
 static void allocate_reaches_the_last_byte_and_says_full(void **state) {
     (void)state;
-    struct mb_region region = made(2 * page);
+    struct mb_region region = region_made(2 * page, 0, 0);
     char *p = mb_region_allocate(&region, 2 * page, 1);
     assert_ptr_equal(p, mb_region_base(&region));
     memset(p, 1, 2 * page);
     assert_null(mb_region_allocate(&region, 1, 1));
     assert_error(&region, MB_REGION_FULL);
     assert_int_equal(mb_region_remaining(&region), 0);
-    dropped(&region);
+    region_dropped(&region);
 }
 
 static void bad_requests_change_nothing(void **state) {
     (void)state;
-    struct mb_region region = made(page);
+    struct mb_region region = region_made(page, 0, 0);
     const struct { size_t bytes, align; enum mb_region_error error; } cases[] = {
         {0, 1, MB_REGION_BAD_SIZE},         {SIZE_MAX, 1, MB_REGION_BAD_SIZE}, {1, 0, MB_REGION_BAD_ALIGN},
         {1, 24, MB_REGION_BAD_ALIGN},       {page + 1, 1, MB_REGION_FULL},     {PTRDIFF_MAX, 1, MB_REGION_FULL},
@@ -139,12 +118,12 @@ static void bad_requests_change_nothing(void **state) {
         assert_error(&region, cases[i].error);
         assert_int_equal(mb_region_allocated(&region), 0);
     }
-    dropped(&region);
+    region_dropped(&region);
 }
 
 static void zeroed_is_zero_after_every_reuse(void **state) {
     (void)state;
-    struct mb_region region = made_lazy((size_t)1 << 20);
+    struct mb_region region = region_made((size_t)1 << 20, 0, MB_REGION_LAZY);
     size_t mark = 0;
     for (unsigned round = 0; round < 200; round++) {
         size_t bytes = 1 + round * 37 % 5000;
@@ -157,12 +136,12 @@ static void zeroed_is_zero_after_every_reuse(void **state) {
         if (round % 11 == 0) assert_int_equal(mb_region_rewind(&region, mark), MB_REGION_OK);
         if (round % 50 == 0) mb_region_reset(&region), mark = 0;
     }
-    dropped(&region);
+    region_dropped(&region);
 }
 
 static void zeroed_touches_nothing_that_the_system_has_zeroed(void **state) {
     (void)state;
-    struct mb_region region = made(64 * page);
+    struct mb_region region = region_made(64 * page, 0, 0);
     assert_non_null(mb_region_allocate_zeroed(&region, 32 * page, 1));
     assert_int_equal(mb_os_resident_pages(mb_region_base(&region), 64 * page), 0);
     char *p = mb_region_base(&region);
@@ -171,14 +150,14 @@ static void zeroed_touches_nothing_that_the_system_has_zeroed(void **state) {
     p = mb_region_allocate_zeroed(&region, 64 * page, 1); // the first half must be cleared
     assert_int_equal(p[0], 0);
     assert_int_equal(mb_os_resident_pages(p, 64 * page), 32);
-    dropped(&region);
+    region_dropped(&region);
 }
 
 // --- resizing and rewinding -----------------------------------------------------------------------------------------
 
 static void last_block_grows_and_shrinks_in_place(void **state) {
     (void)state;
-    struct mb_region region = made_lazy((size_t)4 << 20);
+    struct mb_region region = region_made((size_t)4 << 20, 0, MB_REGION_LAZY);
     char *p = mb_region_allocate(&region, 100, 16);
     memset(p, 'a', 100);
     assert_ptr_equal(mb_region_grow(&region, p, 100, 1 << 20, 16), p);
@@ -190,12 +169,12 @@ static void last_block_grows_and_shrinks_in_place(void **state) {
     assert_error(&region, MB_REGION_FULL);
     assert_int_equal(mb_region_allocated(&region), 50);
     assert_all_bytes(p, 50, 'a');
-    dropped(&region);
+    region_dropped(&region);
 }
 
 static void middle_block_is_copied_when_it_grows(void **state) {
     (void)state;
-    struct mb_region region = made(4 * page);
+    struct mb_region region = region_made(4 * page, 0, 0);
     char *p = mb_region_allocate(&region, 100, 1), *other = mb_region_allocate(&region, 10, 1);
     memset(p, 'm', 100);
     memset(other, 'o', 10);
@@ -209,12 +188,12 @@ static void middle_block_is_copied_when_it_grows(void **state) {
     char *aligned = mb_region_grow(&region, grown, 300, 301, 2 * page); // last, but not aligned enough
     assert_int_equal((uintptr_t)aligned % (2 * page), 0);
     assert_all_bytes(aligned, 100, 'm');
-    dropped(&region);
+    region_dropped(&region);
 }
 
 static void resizing_refuses_what_is_no_block(void **state) {
     (void)state;
-    struct mb_region region = made(page);
+    struct mb_region region = region_made(page, 0, 0);
     char *p = mb_region_allocate(&region, 100, 1);
     assert_null(mb_region_grow(&region, p, 101, 200, 1)); // longer than everything handed out
     assert_error(&region, MB_REGION_BAD_RANGE);
@@ -233,12 +212,12 @@ static void resizing_refuses_what_is_no_block(void **state) {
     assert_int_equal(mb_region_deallocate(&region, p), MB_REGION_OK);
     assert_int_equal(mb_region_deallocate(&region, &region), MB_REGION_BAD_RANGE);
     assert_int_equal(mb_region_allocated(&region), 100);
-    dropped(&region);
+    region_dropped(&region);
 }
 
 static void marks_nest_and_foreign_marks_fail(void **state) {
     (void)state;
-    struct mb_region region = made(page);
+    struct mb_region region = region_made(page, 0, 0);
     mb_region_allocate(&region, 10, 1);
     size_t outer = mb_region_mark(&region);
     mb_region_allocate(&region, 10, 1);
@@ -248,14 +227,14 @@ static void marks_nest_and_foreign_marks_fail(void **state) {
     assert_int_equal(mb_region_allocated(&region), 10);
     mb_region_reset(&region);
     assert_int_equal(mb_region_allocated(&region), 0);
-    dropped(&region);
+    region_dropped(&region);
 }
 
 // --- pages ----------------------------------------------------------------------------------------------------------
 
 static void release_pages_gives_back_and_keeps_addresses(void **state) {
     (void)state;
-    struct mb_region region = made(8 * page);
+    struct mb_region region = region_made(8 * page, 0, 0);
     char *p = mb_region_allocate(&region, 8 * page, page);
     memset(p, 'r', 8 * page);
     assert_int_equal(mb_region_release_pages(&region, p + 2 * page, 4 * page), MB_REGION_OK);
@@ -271,12 +250,12 @@ static void release_pages_gives_back_and_keeps_addresses(void **state) {
         assert_int_equal(mb_region_protect(&region, at, bad[i].bytes, MB_OS_NONE), MB_REGION_BAD_RANGE);
     }
     assert_all_bytes(p, 2 * page, 'r');
-    dropped(&region);
+    region_dropped(&region);
 }
 
 static void released_pages_are_known_zero(void **state) {
     (void)state;
-    struct mb_region region = made(8 * page);
+    struct mb_region region = region_made(8 * page, 0, 0);
     memset(mb_region_allocate(&region, 8 * page, page), 'r', 8 * page);
     char *p = mb_region_base(&region);
     mb_region_reset(&region);
@@ -284,12 +263,12 @@ static void released_pages_are_known_zero(void **state) {
     assert_ptr_equal(mb_region_allocate_zeroed(&region, 8 * page, page), p);
     assert_int_equal(mb_os_resident_pages(p, 8 * page), 2); // only what was still dirty has been cleared
     assert_all_bytes(p, 8 * page, 0);
-    dropped(&region);
+    region_dropped(&region);
 }
 
 static void protect_acts_on_committed_pages(void **state) {
     (void)state;
-    struct mb_region region = made_lazy((size_t)1 << 20);
+    struct mb_region region = region_made((size_t)1 << 20, 0, MB_REGION_LAZY);
     char *p = mb_region_allocate(&region, page, page);
     assert_int_equal(mb_region_protect(&region, p, page, MB_OS_READ), MB_REGION_OK);
     assert_string_equal(kernel_mapping_of(p).access, "r--p");
@@ -299,7 +278,7 @@ static void protect_acts_on_committed_pages(void **state) {
     assert_int_equal(mb_region_protect(&region, p, page, MB_OS_READ | MB_OS_WRITE), MB_REGION_OK);
     size_t committed = mb_region_committed(&region);
     assert_int_equal(mb_region_protect(&region, p + committed, page, MB_OS_READ), MB_REGION_BAD_RANGE);
-    dropped(&region);
+    region_dropped(&region);
 }
 
 int main(void) {

@@ -1,0 +1,28 @@
+// An operating system that refuses on command, put between the core and platform/os.h by the linker:
+// -Wl,--wrap=mb_os_reserve and so on, see CMakeLists.txt.
+#ifndef MB_TESTS_UNIT_REFUSING_OS_H
+#define MB_TESTS_UNIT_REFUSING_OS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum os_call {
+    OS_RESERVE, OS_RESERVE_HUGETLB, OS_UNMAP, OS_COMMIT, OS_PROTECT, OS_PURGE, OS_POPULATE, OS_ADVISE_HUGE, OS_BIND_NODES,
+    OS_CALLS
+};
+
+struct refusing_os {
+    unsigned made[OS_CALLS];     // calls so far, by kind; the refused ones too
+    unsigned total;              //   and together
+    unsigned kinds;              // set of 1 << enum os_call that may be refused
+    unsigned skip;               // let so many of them pass,
+    unsigned count;              //   then refuse so many with -ENOMEM
+    unsigned refused;            // how many were
+    uint64_t nodes[2];           // the mask of the last OS_BIND_NODES
+};
+extern struct refusing_os os;
+
+void os_allow_all(void); // and forget the counts
+void os_refuse(unsigned kinds, unsigned skip, unsigned count);
+
+#endif
