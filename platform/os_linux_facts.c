@@ -83,10 +83,8 @@ static bool readable_word(uintptr_t address) {
 }
 
 bool mb_os_readable(const void *p, size_t bytes) {
-    uintptr_t first = (uintptr_t)p, last;
-    if (bytes == 0) bytes = 1;
-    if (__builtin_add_overflow(first, bytes - 1, &last)) return false;
-    if (!readable_word(first)) return false;
+    uintptr_t first = (uintptr_t)p, last = first + (bytes > 0 ? bytes - 1 : 0);
+    if (!readable_word(first)) return false; // the topmost addresses are the kernel's: `last` has not wrapped
     return (first & ~(uintptr_t)3) == (last & ~(uintptr_t)3) || readable_word(last);
 }
 

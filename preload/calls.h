@@ -7,4 +7,7 @@
 
 extern MB_HIDDEN const struct mb_calls mb_self_calls;
 
+// Those of the copy that serves the process: ours, or an earlier copy's.
+const struct mb_calls *mb_calls_serving(void);
+
 #endif

@@ -1,35 +1,15 @@
 #include "preload/forward.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 
 #include "core/heap/foreign.h"
 #include "core/heap/heap.h"
-#include "core/layout/slab.h"
 #include "platform/bits.h"
-#include "preload/mbmalloc.h"
 #include "preload/calls.h"
-
-// Absent in a fully static program, which is alone.
-__attribute__((weak)) void *dlopen(const char *, int);
-__attribute__((weak)) void *dlsym(void *restrict, const char *restrict);
-__attribute__((weak)) char *dlerror(void);
+#include "preload/mbmalloc.h"
 
 // --- another copy -------------------------------------------------------------------------------------------------------
-
-// Whether p is the start of a block in this copy's arena. Nothing is said about whether it is live.
-static bool is_block_here(const void *p) {
-    if (!mb_space_contains(p)) return false;
-    struct mb_unit *unit = mb_unit_of(p), *first = mb_slab_first(unit);
-    if (mb_unit_kind(first) == MB_UNIT_SLAB) return mb_slab_is_block(first, p);
-    return mb_unit_kind(unit) == MB_UNIT_LARGE && (uintptr_t)p == mb_unit_address(mb_unit_index(unit));
-}
-
-static bool is_block(const void *p) {
-    const struct mb_calls *other = mb_forward_get();
-    return other != NULL ? other->is_block(p) : is_block_here(p);
-}
 
 const struct mb_calls mb_self_calls = {
     .malloc = mb_malloc,
@@ -41,27 +21,31 @@ const struct mb_calls mb_self_calls = {
     .free_aligned_sized = mb_free_aligned_sized,
     .usable_size = mb_usable_size,
     .owns = mb_owns,
-    .is_block = is_block,
+    .is_block = mb_is_block,
     .trim = mb_trim,
     .stats_get = mb_stats_get,
 };
 
-static const struct mb_calls *copy_in_global_scope; // written by the constructor only
+typedef const struct mb_calls *(*find_calls)(void);
+static const struct mb_calls *earlier_copy; // written by the constructor only
 
 const struct mb_calls *mb_forward_get(void) {
     const struct mb_calls *first = mb_calls_v1();
-    if (first == &mb_self_calls && copy_in_global_scope != NULL) first = copy_in_global_scope;
+    if (first == &mb_self_calls && earlier_copy != NULL) first = earlier_copy;
     return first == &mb_self_calls ? NULL : first;
 }
 
-// A copy that was loaded with RTLD_DEEPBIND finds itself first wherever it looks, except through the program's handle.
+const struct mb_calls *mb_calls_serving(void) {
+    const struct mb_calls *other = mb_forward_get();
+    return other != NULL ? other : &mb_self_calls;
+}
+
+// A copy that was loaded with RTLD_DEEPBIND, or out of sight of another one, owns the name for itself: who came first shows
+// in the loader's list.
 __attribute__((constructor)) static void look_for_copy(void) {
-    if (dlopen == NULL || dlsym == NULL || mb_calls_v1() != &mb_self_calls) return;
-    int saved = errno;
-    const struct mb_calls *(*find)(void) = (const struct mb_calls *(*)(void))dlsym(dlopen(NULL, RTLD_LAZY), "mb_calls_v1");
-    if (find != NULL) copy_in_global_scope = find();
-    if (find == NULL && dlerror != NULL) dlerror(); // our miss is nobody's error
-    errno = saved;
+    if (mb_calls_v1() != &mb_self_calls) return;
+    find_calls find = (find_calls)mb_foreign_symbol(NULL, "mb_calls_v1", NULL);
+    if (find != NULL && find() != &mb_self_calls) earlier_copy = find();
 }
 
 // --- somebody else's malloc ---------------------------------------------------------------------------------------------
@@ -75,7 +59,8 @@ static struct {
 static enum heap_kind probe(void) {
     void *p = malloc(48);
     if (p == NULL) return UNKNOWN;
-    enum heap_kind kind = !mb_owns(p) ? SEPARATE : is_block(p) ? OURS : WRAPPED;
+    const struct mb_calls *we = mb_calls_serving();
+    enum heap_kind kind = !we->owns(p) ? SEPARATE : we->is_block(p) ? OURS : WRAPPED;
     free(p);
     return kind;
 }
@@ -90,13 +75,14 @@ static enum heap_kind heap_kind(void) {
 
 // A block of ours in a process with a separate heap was asked for by our own address (dlsym): it comes home.
 void mb_forward_free(void *p) {
-    if (mb_owns(p) && heap_kind() == SEPARATE) mb_free(p);
+    if (mb_calls_serving()->owns(p) && heap_kind() == SEPARATE) mb_free(p);
     else free(p);
 }
 
 size_t mb_forward_usable_size(void *p) {
     if (p == NULL) return 0;
-    if (mb_owns(p)) return is_block(p) ? mb_usable_size(p) : 0;
+    const struct mb_calls *we = mb_calls_serving();
+    if (we->owns(p)) return we->is_block(p) ? we->usable_size(p) : 0;
     return mb_foreign_is_libc_block(p) ? mb_foreign_usable_size(p) : 0;
 }
 

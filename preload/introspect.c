@@ -155,5 +155,5 @@ MB_EXPORT int mallopt(int parameter, int value) { return __libc_mallopt(paramete
 // --- our own header -----------------------------------------------------------------------------------------------------
 
 MB_EXPORT const char *mb_version_string(void) { return MBMALLOC_VERSION; }
-MB_EXPORT int mb_serves(const void *p) { return mb_owns(p) ? 1 : 0; }
+MB_EXPORT int mb_serves(const void *p) { return mb_calls_serving()->owns(p) ? 1 : 0; }
 MB_EXPORT const struct mb_calls *mb_calls_v1(void) { return &mb_self_calls; }

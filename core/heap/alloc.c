@@ -30,19 +30,9 @@ void *mb_calloc(size_t count, size_t bytes) {
     return p == NULL ? NULL : memset(p, 0, total);
 }
 
-// Blocks of a class start at multiples of its size, so a class whose size is a multiple of the alignment has it.
-static bool class_for(size_t align, size_t bytes, unsigned *out) {
-    size_t rounded;
-    if (!mb_align_up_checked(mb_max(bytes, 1), align, &rounded) || rounded > MB_MEDIUM_MAX) return false;
-    unsigned class_index = mb_class_of(rounded);
-    while (class_index < MB_CLASSES && mb_class_bytes(class_index) % align != 0) class_index++;
-    *out = class_index;
-    return class_index < MB_CLASSES;
-}
-
 static void *aligned_alloc_in(struct mb_heap *heap, size_t align, size_t bytes) {
-    unsigned class_index;
-    if (class_for(align, bytes, &class_index)) return mb_heap_take_block(heap, class_index);
+    unsigned class_index = mb_class_of_aligned(align, bytes);
+    if (class_index < MB_CLASSES) return mb_heap_take_block(heap, class_index);
     return mb_large_alloc_aligned(heap, align, bytes);
 }
 

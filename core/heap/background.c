@@ -8,6 +8,7 @@
 #include "core/base/lock.h"
 #include "core/heap/options.h"
 #include "core/heap/own.h"
+#include "core/heap/suspect.h"
 #include "core/heap/thread.h"
 #include "core/region/arena.h"
 #include "platform/os.h"
@@ -17,6 +18,7 @@ enum {
     HELPER_STARTS_MAX = 16, // a process whose threads come and go one at a time stops paying for helpers
     TICKS_PER_DELAY = 2,
     HELPER_STEP_UNITS = 128, // purged between two looks at the wake-up word
+    TICK_UNITS_MIN = 256,    // what one tick without a helper gives back at least, if it is old
 };
 
 static struct {
@@ -51,8 +53,8 @@ static bool helper_present(void) { return atomic_load_explicit(&background_share
 
 void mb_background_tick(void) {
     if (helper_present() || mb_arena_warm_free_units() == 0 || !my_tick(mb_os_now_ns())) return;
-    size_t budget = mb_arena_warm_free_units() / 4;
-    if (budget < 64) budget = 64;
+    size_t budget = mb_arena_warm_free_units() / 2;
+    if (budget < TICK_UNITS_MIN) budget = TICK_UNITS_MIN;
     if (purge_tick(budget) == budget) { // more is due: soon again
         atomic_fetch_sub_explicit(&background_shared.next_tick, tick_ns() * 3 / 4, memory_order_relaxed);
     }
@@ -72,6 +74,7 @@ void mb_background_claim_all(void) {
         struct mb_unit *unit = mb_unit_at(i);
         if (mb_unit_kind(unit) != MB_UNIT_SLAB) continue;
         mb_own_adopt_orphan(unit);
+        mb_suspect_inspect(unit);
         uint64_t word = mb_remote_load(unit);
         if (mb_own_is_claimable(unit, word)) mb_own_claim(unit, word);
     }

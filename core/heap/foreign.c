@@ -1,6 +1,5 @@
 #include "core/heap/foreign.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <stdint.h>
@@ -11,7 +10,7 @@
 #include "platform/compiler.h"
 #include "platform/os.h"
 
-// --- the libc's functions ---------------------------------------------------------------------------------------------
+// --- the libc's functions -----------------------------------------------------------------------------------------------
 
 struct libc_calls {
     void (*free)(void *);
@@ -26,9 +25,7 @@ static union {
     char page[SEALED_BYTES];
 } sealed __attribute__((aligned(SEALED_BYTES)));
 
-// Absent in a fully static program, which has no second malloc.
-__attribute__((weak)) void *dlopen(const char *, int);
-__attribute__((weak)) void *dlsym(void *restrict, const char *restrict);
+// Absent in static programs that do not use it; these have one malloc.
 __attribute__((weak)) int dl_iterate_phdr(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 
 // The first object reported is the program itself.
@@ -43,13 +40,12 @@ static int note_program_end(struct dl_phdr_info *info, size_t bytes, void *out) 
     return 1;
 }
 
-// By the libc's handle: the next definition after ours may be another allocator's.
+// From the libc itself: the next definition after ours may be another allocator's.
 static void find_libc(struct libc_calls *calls) {
-    if (dlopen == NULL || dlsym == NULL || dl_iterate_phdr == NULL) return;
-    void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
-    if (libc == NULL) return;
-    calls->free = (void (*)(void *))dlsym(libc, "free");
-    calls->usable_size = (size_t (*)(void *))dlsym(libc, "malloc_usable_size");
+    static const char *const files[] = {"libc.so.6", NULL};
+    if (dl_iterate_phdr == NULL) return;
+    calls->free = (void (*)(void *))mb_foreign_symbol(files, "free", NULL);
+    calls->usable_size = (size_t (*)(void *))mb_foreign_symbol(files, "malloc_usable_size", NULL);
     dl_iterate_phdr(note_program_end, &calls->program_end);
 }
 

@@ -94,6 +94,11 @@ void mb_free(void *p) { mb_free_fast(p); }
 
 // --- frees that know a size -----------------------------------------------------------------------------------------
 
+static const char WRONG_SIZE[] = "sized free with wrong size";
+
+// A double free is told as such, whatever size it names.
+static bool is_freed(struct mb_block block, const void *p) { return block.kind == MB_BLOCK_SLAB && mb_tag_present(p); }
+
 // A block that was shrunk in place may be half empty; less than that no call of ours has left behind.
 static bool explains(size_t usable, size_t bytes) {
     return bytes <= usable && (usable <= MB_GRANULE || bytes >= usable / 2 || mb_shrink_was_refused());
@@ -128,11 +133,17 @@ void mb_free_sized(void *p, size_t bytes) {
         return;
     }
     struct mb_block block = mb_lookup(MB_OP_FREE, p);
-    MB_REQUIRE(size_fits(block, bytes), "sized free with wrong size", p);
+    MB_REQUIRE(is_freed(block, p) || size_fits(block, bytes), WRONG_SIZE, p);
     mb_free_fast(p);
 }
 
-// Rounding to the alignment makes any size up to the block's legal; the alignment itself must hold.
+// Rounding to the alignment may have led to a larger class.
+static bool aligned_size_fits(struct mb_block block, const void *p, size_t align, size_t bytes) {
+    if (!mb_is_pow2(align) || !mb_is_aligned((uintptr_t)p, align)) return false;
+    if (size_fits(block, bytes)) return true;
+    return block.kind == MB_BLOCK_SLAB && mb_class_of_aligned(align, bytes) == block.first->slab.class_index;
+}
+
 void mb_free_aligned_sized(void *p, size_t align, size_t bytes) {
     if (p == NULL) return;
     const struct mb_calls *other = mb_other_copy();
@@ -141,7 +152,6 @@ void mb_free_aligned_sized(void *p, size_t align, size_t bytes) {
         return;
     }
     struct mb_block block = mb_lookup(MB_OP_FREE, p);
-    bool aligned = mb_is_pow2(align) && mb_is_aligned((uintptr_t)p, align);
-    MB_REQUIRE(bytes <= block.bytes && aligned, "sized free with wrong size", p);
+    MB_REQUIRE(is_freed(block, p) || aligned_size_fits(block, p, align, bytes), WRONG_SIZE, p);
     mb_free_fast(p);
 }

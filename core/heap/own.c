@@ -11,12 +11,13 @@ static void note_served(struct mb_heap *heap, uint32_t blocks) {
 }
 
 static void use_chain(struct mb_heap *heap, struct mb_slab *slab, struct mb_chain chain) {
-    heap->current[slab->class_index] = slab;
+    MB_POKE(heap->current[slab->class_index], slab);
     MB_POKE(heap->head[slab->class_index], chain.head);
     note_served(heap, chain.count);
 }
 
 bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab) {
+    mb_suspect_settle(heap, slab);
     if (slab->used == slab->carved + 1) return false;
     use_chain(heap, slab, mb_slab_take_local(slab));
     return true;
@@ -119,7 +120,7 @@ static void give_to_arena(struct mb_unit *first) {
 }
 
 bool mb_own_claim(struct mb_unit *first, uint64_t seen) {
-    mb_suspect_settle_unowned(first, seen);
+    mb_suspect_inspect(first);
     if (!mb_remote_change(first, seen, MB_SLAB_NONE)) return false;
     give_to_arena(first);
     return true;

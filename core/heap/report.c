@@ -46,9 +46,14 @@ static enum fault fault_of(const void *p) {
     return inside_large(p) ? INTERIOR : NEVER_HANDED_OUT;
 }
 
+// The start of a unit whose pages have been used and not given back since.
+static bool may_have_been_large(const void *p) {
+    return (uintptr_t)p % MB_UNIT_BYTES == 0 && mb_arena_is_warm(mb_unit_index(mb_unit_of(p)));
+}
+
 MB_COLD _Noreturn void mb_report_inside(enum mb_operation operation, const void *p) {
     enum fault fault = fault_of(p);
-    if (fault == NEVER_HANDED_OUT && (uintptr_t)p % MB_UNIT_BYTES == 0) mb_report_freed(operation, p);
+    if (fault == NEVER_HANDED_OUT && may_have_been_large(p)) mb_report_freed(operation, p);
     if (fault == NEVER_HANDED_OUT && (uintptr_t)p % MB_GRANULE != 0) fault = MISALIGNED;
     mb_fatal(TEXT[operation][fault], p);
 }

@@ -10,7 +10,6 @@
 #include "core/heap/large.h"
 #include "core/heap/own.h"
 #include "core/heap/queue.h"
-#include "core/heap/suspect.h"
 #include "core/heap/sweep.h"
 #include "core/heap/thread.h"
 #include "core/region/arena.h"
@@ -64,7 +63,6 @@ static bool from_fresh(struct mb_heap *heap, unsigned class_index) {
 
 static bool from_adopted(struct mb_heap *heap, struct mb_slab *slab) {
     if (slab == NULL) return false;
-    mb_suspect_settle(heap, slab);
     if (mb_own_use_local(heap, slab) || mb_own_use_remote(heap, slab) || mb_own_use_carved(heap, slab)) return true;
     mb_own_release(heap, slab);
     return false;
@@ -129,8 +127,8 @@ static void *pop(struct mb_heap *heap, unsigned class_index) {
 }
 
 void *mb_heap_take_block(struct mb_heap *heap, unsigned class_index) {
+    if ((++heap->slow_calls & 3) == 0) mb_background_tick();
     if (heap->head[class_index] != (uintptr_t)&mb_sentinel) return pop(heap, class_index);
-    if ((++heap->slow_calls & 15) == 0) mb_background_tick();
     return refill(heap, class_index) ? pop(heap, class_index) : NULL;
 }
 

@@ -34,6 +34,16 @@ MB_INLINE uint32_t mb_class_bytes(unsigned class_index) {
     return ((class_index % 8 + 9) << shift) * MB_GRANULE;
 }
 
+// The class for blocks that start at multiples of `align`, a power of two: blocks of a class start at multiples of its size
+// from a multiple of 64 KiB, so a size that is a multiple of the alignment does. MB_CLASSES if there is none.
+MB_INLINE unsigned mb_class_of_aligned(size_t align, size_t bytes) {
+    size_t rounded;
+    if (!mb_align_up_checked(mb_max(bytes, 1), align, &rounded) || rounded > MB_MEDIUM_MAX) return MB_CLASSES;
+    unsigned class_index = mb_class_of(rounded);
+    while (class_index < MB_CLASSES && mb_class_bytes(class_index) % align != 0) class_index++;
+    return class_index;
+}
+
 MB_INLINE unsigned mb_class_units(unsigned class_index) {
     return class_index < MB_SMALL_CLASSES ? 1u : (unsigned)MB_SLAB_UNITS_MAX;
 }

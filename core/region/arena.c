@@ -257,6 +257,8 @@ size_t mb_arena_units(void) { return __atomic_load_n(&mb_space.bytes, __ATOMIC_A
 
 bool mb_arena_is_free(size_t unit) { return mb_map_is_free(unit); }
 
+bool mb_arena_is_warm(size_t unit) { return mb_map_count_warm(unit, 1) != 0; }
+
 size_t mb_arena_free_units(void) { return atomic_load_explicit(&arena_shared.free_units, memory_order_relaxed); }
 
 size_t mb_arena_warm_free_units(void) {

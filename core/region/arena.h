@@ -44,6 +44,7 @@ size_t mb_arena_units(void);            // units of the front: descriptors below
 size_t mb_arena_free_units(void);
 size_t mb_arena_warm_free_units(void);
 bool mb_arena_is_free(size_t unit);
+bool mb_arena_is_warm(size_t unit);     // its pages were used and have not been given back
 size_t mb_arena_reserved_bytes(void);   // address space of window and metadata
 size_t mb_arena_metadata_bytes(void);   // committed for metadata
 uint64_t mb_arena_spans_taken(void);

@@ -14,10 +14,10 @@ enum op { OP_START = 1, OP_FORK, OP_JOIN, OP_QUIT };
 enum way { WAY_FORK, WAY_UNDERSCORE_FORK, WAY_RAW_CLONE, WAY_COUNT };
 
 struct command {
-    int op, argument; // OP_START: which scenario; OP_FORK: enum way
+    int op, argument; // OP_START, OP_JOIN: which scenario; OP_FORK: enum way
 };
 
-// OP_START: the worker's thread id. OP_FORK: the child's wait status. OP_JOIN, OP_QUIT: 0.
+// OP_START: the id of the thread to step. OP_FORK: the child's wait status. OP_JOIN, OP_QUIT: 0.
 struct answer {
     int value;
 };

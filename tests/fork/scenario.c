@@ -1,7 +1,11 @@
 #include "tests/fork/scenario.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "tests/fork/api.h"
 #include "tests/fork/live.h"
@@ -229,6 +233,27 @@ static void much_free(void) {
 static void trim(void) { api.trim(); }
 static void count_live(void) { (void)api.live_bytes(); }
 
+// --- in a child that nobody has allocated in yet ----------------------------------------------------------------------
+
+static void left_behind(void) {
+    static const size_t sizes[] = {64, 1024, 4096, 20000};
+    for (int i = 0; i < 4; i++) {
+        have(&theirs, PEER, 40, sizes[i]);
+        give_some(&theirs, i % 2, 2);
+    }
+    give_some(&mains, 0, 3);
+}
+static void take_60_and_give(void) {
+    take(40, 4096);
+    take(20, 1024);
+    give_crowd(&theirs);
+}
+static void give_what_was_left(void) {
+    give_crowd(&theirs);
+    give_crowd(&mains);
+    take(5, 20000);
+}
+
 // --- a thread's end ---------------------------------------------------------------------------------------------------
 
 static pthread_key_t key;
@@ -258,38 +283,53 @@ static void worn_heap_and_destructors(void) {
 // --- the table --------------------------------------------------------------------------------------------------------
 
 const struct scenario scenarios[] = {
-    {"pairs", some_64, pairs, 64, 0, false},
-    {"first-malloc-of-a-thread", nothing, take_30, 64, 0, false},
-    {"refill", freed_60, take_30, 64, 0, false},
-    {"fresh-classes", nothing, fresh_classes, 112, 0, false},
-    {"many-classes", nothing, one_of_many_classes, 1024, 0, false},
-    {"fill-slabs", nothing, fill_slabs, 8192, 0, false},
-    {"give-from-full-slabs", full_slabs, give_from_full, 8192, 0, false},
-    {"give-in-order", many_4096, give_in_order, 4096, 0, false},
-    {"go-round-slabs", half_empty_slabs, go_round_slabs, 4096, 0, false},
-    {"give-to-a-peer", peer_40, give_theirs, 4096, 0, false},
-    {"give-in-turns", peer_and_main, give_in_turns, 4096, 0, false},
-    {"collect", freed_by_peer, collect, 2048, 0, false},
-    {"take-pooled", pooled_slabs, take_pooled, 4096, 0, false},
-    {"adopt", thread_gone, adopt, 1024, 0, false},
-    {"free-a-suspect", own_suspect, free_suspect, 208, 0, false},
-    {"free-a-peers-suspect", peers_suspect, free_suspect, 208, 0, false},
-    {"verify-a-suspect", freed_suspect, verify_suspect, 208, 0, false},
-    {"large", nothing, large, 100000, 2 * MIB, false},
-    {"very-large", nothing, very_large, 24 * MIB, 80 * MIB, false},
-    {"grow-small", block_of_20, grow_small, 1000, 0, false},
-    {"grow-large", block_of_70000, grow_large, 200000, 2 * MIB, false},
-    {"move-large", block_of_2m, move_large, 5 * MIB, 40 * MIB, false},
-    {"other-forms", nothing, other_forms, 4096, 2 * MIB, false},
-    {"trim", much_free, trim, 1500, 0, false},
-    {"count", much_free, count_live, 1500, 0, false},
-    {"thread-exit", worn_heap, nothing, 500, 0, true},
-    {"thread-exit-with-destructors", worn_heap_and_destructors, nothing, 80, 0, true},
+    {"pairs", some_64, pairs, 64, 0, SCENARIO_BODY},
+    {"first-malloc-of-a-thread", nothing, take_30, 64, 0, SCENARIO_BODY},
+    {"refill", freed_60, take_30, 64, 0, SCENARIO_BODY},
+    {"fresh-classes", nothing, fresh_classes, 112, 0, SCENARIO_BODY},
+    {"many-classes", nothing, one_of_many_classes, 1024, 0, SCENARIO_BODY},
+    {"fill-slabs", nothing, fill_slabs, 8192, 0, SCENARIO_BODY},
+    {"give-from-full-slabs", full_slabs, give_from_full, 8192, 0, SCENARIO_BODY},
+    {"give-in-order", many_4096, give_in_order, 4096, 0, SCENARIO_BODY},
+    {"go-round-slabs", half_empty_slabs, go_round_slabs, 4096, 0, SCENARIO_BODY},
+    {"give-to-a-peer", peer_40, give_theirs, 4096, 0, SCENARIO_BODY},
+    {"give-in-turns", peer_and_main, give_in_turns, 4096, 0, SCENARIO_BODY},
+    {"collect", freed_by_peer, collect, 2048, 0, SCENARIO_BODY},
+    {"take-pooled", pooled_slabs, take_pooled, 4096, 0, SCENARIO_BODY},
+    {"adopt", thread_gone, adopt, 1024, 0, SCENARIO_BODY},
+    {"free-a-suspect", own_suspect, free_suspect, 208, 0, SCENARIO_BODY},
+    {"free-a-peers-suspect", peers_suspect, free_suspect, 208, 0, SCENARIO_BODY},
+    {"verify-a-suspect", freed_suspect, verify_suspect, 208, 0, SCENARIO_BODY},
+    {"large", nothing, large, 100000, 2 * MIB, SCENARIO_BODY},
+    {"very-large", nothing, very_large, 24 * MIB, 80 * MIB, SCENARIO_BODY},
+    {"grow-small", block_of_20, grow_small, 1000, 0, SCENARIO_BODY},
+    {"grow-large", block_of_70000, grow_large, 200000, 2 * MIB, SCENARIO_BODY},
+    {"move-large", block_of_2m, move_large, 5 * MIB, 40 * MIB, SCENARIO_BODY},
+    {"other-forms", nothing, other_forms, 4096, 2 * MIB, SCENARIO_BODY},
+    {"trim", much_free, trim, 1500, 0, SCENARIO_BODY},
+    {"count", much_free, count_live, 1500, 0, SCENARIO_BODY},
+    {"helper", much_free, nothing, 4096, 8 * MIB, SCENARIO_HELPER},
+    {"recover-small", left_behind, take_60_and_give, 4096, 0, SCENARIO_IN_CHILD},
+    {"recover-free", left_behind, give_what_was_left, 4096, 0, SCENARIO_IN_CHILD},
+    {"recover-large", left_behind, large, 4096, 2 * MIB, SCENARIO_IN_CHILD},
+    {"thread-exit", worn_heap, nothing, 500, 0, SCENARIO_EXIT},
+    {"thread-exit-with-destructors", worn_heap_and_destructors, nothing, 80, 0, SCENARIO_EXIT},
 };
 const int scenario_count = sizeof scenarios / sizeof scenarios[0];
 
+static _Atomic int peer_id;
+static void note_id(void *unused) {
+    (void)unused;
+    atomic_store(&peer_id, (int)syscall(SYS_gettid));
+}
+int scenario_peer_id(void) { return atomic_load(&peer_id); }
+
+static void run_setup(void *s) { ((const struct scenario *)s)->setup(); }
+void scenario_setup_by_peer(const struct scenario *s) { actor_do(&peer, run_setup, (void *)(uintptr_t)s); }
+
 void scenario_start(void) {
     actor_start(&peer);
+    actor_do(&peer, note_id, NULL);
     pthread_key_create(&key, destroy);
 }
 

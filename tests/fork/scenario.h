@@ -1,7 +1,7 @@
 // What: the paths of malloc and free that a worker is stopped in. Each scenario prepares a state (setup, runs freely) and
 // walks one path (body, stepped instruction by instruction).
 //
-// Who: setup and body run on the worker; scenario_prepare_main and scenario_clean on the main thread, before the worker
+// Who: setup and body run on the worker (exceptions: enum scenario_kind); scenario_prepare_main and scenario_clean on the main thread, before the worker
 // starts and after it has ended. The peer is one more thread, which sleeps except when a setup asks something of it.
 #ifndef MB_TESTS_FORK_SCENARIO_H
 #define MB_TESTS_FORK_SCENARIO_H
@@ -9,18 +9,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum scenario_kind {
+    SCENARIO_BODY,     // the body is stepped
+    SCENARIO_EXIT,     // what the thread does after its function has returned is stepped
+    SCENARIO_IN_CHILD, // setup runs on the peer, then the process forks; the body is stepped in the child
+    SCENARIO_HELPER,   // the allocator's own background thread is stepped after the setup
+};
+
 struct scenario {
     const char *name;
     void (*setup)(void);
     void (*body)(void);
     size_t focus_bytes;     // what the child uses up
     size_t in_flight_bytes; // what the worker may hold in its hands, beyond some small blocks
-    bool until_exit;        // the body is what the thread does after its function has returned
+    enum scenario_kind kind;
 };
 extern const struct scenario scenarios[];
 extern const int scenario_count;
 
 void scenario_start(void); // once
+void scenario_setup_by_peer(const struct scenario *s);
+int scenario_peer_id(void); // thread id
 void scenario_prepare_main(void);
 void scenario_clean(void);
 

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -30,6 +31,8 @@
 #include "tests/fork/stepped.h"
 
 enum { SKIPPED = 77, ANSWER_MS = 30000, FAULTS_PER_SCENARIO = 3, TEXT_MAX = 1 << 21, FIRST_VISITS = 2 };
+
+static const double HELPER_WAIT_S = 0.025; // half a tick at purge_delay_ms=100
 
 static struct shared *shared;
 static pid_t process, worker;
@@ -63,9 +66,12 @@ static _Noreturn void stop(int status, const char *why) {
 
 static void become_stepped(const int fds[4]) {
     const char *library = getenv("MBMALLOC_SO");
+    const struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (int i = 0; i < 4; i++) dup2(fds[i], FD_COMMANDS + i);
     if (library != NULL) setenv("LD_PRELOAD", library, 1);
+    setenv("MBMALLOC_OPTIONS", "purge_delay_ms=100", 1);
     // A stepped `rep movsb` stops at every byte.
     setenv("GLIBC_TUNABLES", "glibc.cpu.x86_rep_movsb_threshold=1000000000:glibc.cpu.x86_rep_stosb_threshold=1000000000", 1);
     execl("/proc/self/exe", "fork_step", "--stepped", (char *)NULL);
@@ -212,12 +218,21 @@ static int next_stop(void) {
     return WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
 }
 
+// A helper thread has no end; two full rounds between its waits will do.
+static bool has_waited_enough(const struct scenario *s, double step_s) {
+    static int waits;
+    if (s->kind != SCENARIO_HELPER || step_s < HELPER_WAIT_S) return false;
+    waits = (waits + 1) % 4;
+    return waits == 0;
+}
+
 static void step_through(struct walk *w, const struct scenario *s) {
     uint64_t before = 0;
     for (;;) {
+        double from = now_s();
         if (ptrace(PTRACE_SINGLESTEP, worker, 0, 0) != 0) stop(1, "cannot step the worker");
         int sig = next_stop();
-        if (sig == 0 || sig == BODY_ENDS) return;
+        if (sig == 0 || sig == BODY_ENDS || has_waited_enough(s, now_s() - from)) return;
         uint64_t at = insn_pointer(worker);
         if (sig != SIGTRAP) {
             complain(w, s, at, "the worker got a signal", sig);
@@ -237,6 +252,16 @@ static void seize_worker(int id) {
     stop(1, "cannot attach to the worker");
 }
 
+// Where the stepping begins: at the worker's own signal, or wherever the helper is.
+static void go_to_start(const struct scenario *s) {
+    if (s->kind == SCENARIO_HELPER) {
+        if (ptrace(PTRACE_INTERRUPT, worker, 0, 0) != 0 || next_stop() != SIGTRAP) stop(1, "the helper cannot be stopped");
+        return;
+    }
+    if (write(go_worker, "g", 1) != 1) stop(1, "the worker cannot be told to go");
+    if (next_stop() != BODY_BEGINS) stop(1, "the worker did not reach its body");
+}
+
 static void walk_scenario(struct walk *w, int number) {
     const struct scenario *s = &scenarios[number];
     int id = 0, unused;
@@ -244,12 +269,11 @@ static void walk_scenario(struct walk *w, int number) {
     memset(visits, 0, sizeof visits);
     if (!ask(OP_START, number, &id) || id <= 0) stop(1, "the process does not start a worker");
     seize_worker(id);
-    if (write(go_worker, "g", 1) != 1) stop(1, "the worker cannot be told to go");
-    if (next_stop() != BODY_BEGINS) stop(1, "the worker did not reach its body");
+    go_to_start(s);
     step_through(w, s);
     if (process_lost) return;
     ptrace(PTRACE_DETACH, worker, 0, 0);
-    if (!ask(OP_JOIN, 0, &unused)) process_lost = true;
+    if (!ask(OP_JOIN, number, &unused)) process_lost = true;
 }
 
 // --- all scenarios ----------------------------------------------------------------------------------------------------

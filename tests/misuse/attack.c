@@ -197,7 +197,8 @@ static void owner_uses_freed(const struct misuse_case *c) {
 
 // --- forged chunks of the libc's malloc -------------------------------------------------------------------------------
 // Pointers from outside may be blocks of the libc's own malloc, so they are looked at; what is forged to look like one
-// may at worst end in the libc's lists, never in ours.
+// may at worst end in the libc's lists, never in ours. (What satisfies all of glibc's own tests is handed to glibc, and
+// what glibc does with it is not tested: no large chunks on the brk heap.)
 
 static void forge_chunk(char *at, size_t size_and_flags, size_t next_size) {
     size_t size = size_and_flags & ~(size_t)7;
@@ -206,8 +207,8 @@ static void forge_chunk(char *at, size_t size_and_flags, size_t next_size) {
 }
 
 static void *forged_on_page(size_t size_and_flags) {
-    char *p = own_pages(16384);
-    shadow_forbid(p, 16384);
+    char *p = own_pages(1 << 18);
+    shadow_forbid(p, 4096);
     forge_chunk(p + 16, size_and_flags, 0x41);
     return p + 16;
 }
@@ -257,6 +258,7 @@ static void emit_forged(misuse_emit *emit) {
     static const char *const places[] = {"page", "static", "brk"};
     for (size_t i = 0; i < COUNT(forgers); i++)
         for (size_t k = 0; k < COUNT(headers); k++) {
+            if (forgers[i] == forged_on_brk && (headers[k] & ~(size_t)7) == 0x1010) continue;
             struct misuse_case c = {.end = END_STOPPED, .run = free_forged, .what = &forgers[i], .n = headers[k]};
             name_case(&c, "attack/forged-chunk-%zx-on-%s", headers[k], places[i]);
             text_case(&c, "libc");

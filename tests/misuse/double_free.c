@@ -13,7 +13,7 @@
 #include "tests/misuse/case.h"
 #include "tests/misuse/shadow.h"
 
-enum { MANY = 5000 };
+enum { MANY = 32768 };
 static void *pool[MANY];
 
 static size_t per_64k(size_t bytes) { return 65536 / bytes + 1; }

@@ -205,7 +205,7 @@ static const char never[] = "never handed out";
 static const char gone[] = "freed";
 static const char interior_or_crooked[] = "interior pointer|misaligned pointer";
 static const char foreign_or_crooked[] = "not a heap block|misaligned pointer";
-static const char slack[] = "not a heap block|never handed out|interior pointer";
+static const char slack[] = "not a heap block|never handed out|interior pointer|freed";
 static const char gone_or_bare[] = "freed|not a heap block|never handed out|interior pointer";
 
 static const struct pointer pointers[] = {
@@ -316,7 +316,12 @@ static void describe(struct misuse_case *c, const char *noun, const char *faults
     }
 }
 
-static size_t size_to_claim(const struct pointer *q) { return q->make == freed_block ? (size_t)q->n : 64; }
+// What the block was, or would be, so that only the pointer is wrong.
+static size_t size_to_claim(const struct pointer *q) {
+    if (q->make == neighbour_48) return 48;
+    if (q->make == neighbour_1024) return 1024;
+    return q->make == freed_block ? (size_t)q->n : 64;
+}
 
 static void emit_pair(misuse_emit *emit, const struct verb *v, const struct pointer *q) {
     struct misuse_case c = {.end = END_DIES, .run = hand_over, .what = q, .how = v, .n = size_to_claim(q)};

@@ -17,6 +17,7 @@ void *names_aligned_alloc(size_t align, size_t bytes) { return mb_memalign(align
 
 // The core has no function of this shape; the real one is the preload layer's.
 int names_posix_memalign(void **out, size_t align, size_t bytes) {
+    if (align < sizeof(void *)) return EINVAL;
     int saved = errno;
     void *p = mb_memalign(align, bytes);
     int error = p != NULL ? 0 : errno;

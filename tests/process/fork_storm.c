@@ -6,7 +6,7 @@
 #include "blocks.h"
 #include <stdatomic.h>
 
-enum { FORKS = 1000, FORKERS = 2, WORKERS = 2, SLOTS = 512, ORPHANS = 64, LINES = 45, NESTING = 3 };
+enum { FORKS = 1000, FORKERS = 2, WORKERS = 2, SLOTS = 512, ORPHANS = 64, LINES = 30, NESTING = 3 };
 
 static _Atomic(void *) rings[WORKERS][SLOTS];
 static _Atomic(void *) orphans[ORPHANS];
@@ -75,7 +75,7 @@ static void *read_stdio(void *arg) {
     return NULL;
 }
 
-// Lines that grow to 100 KB: getline, with its stream locked, asks for small and for large blocks.
+// Lines that grow to 40 KB: getline, with its stream locked, asks for small and for large blocks.
 static void write_text(void) {
     FILE *out = tmpfile();
     EXPECT(out != NULL);

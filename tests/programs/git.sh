@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 mb_need git git
-commits=$(mb_scale 25 400)
+commits=$(mb_scale 25 250)
 export commits
 
 settings() {
@@ -73,8 +73,8 @@ work() {
     git gc -q --aggressive --prune=now
     git verify-pack -v .git/objects/pack/*.idx
     inspect
-    git -c pack.threads=4 repack -a -d -f -q --window=30
     git bundle create -q ../all.bundle --all
+    git -c pack.threads=4 repack -a -d -f -q --window=30 # after the bundle, which reuses deltas
     git fsck --full --no-progress
     cd ..
     git clone -q --no-local repo copy

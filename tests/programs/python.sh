@@ -15,14 +15,14 @@ with_pymalloc() { "$python" "$WORK/$1" "$size"; }
 with_malloc() { PYTHONMALLOC=malloc "$python" "$WORK/$1" "$size"; }
 
 mb_same json with_pymalloc py_json.py
-mb_served 'python3*' 4000
+mb_served 'python3*' 15000
 mb_same json-malloc with_malloc py_json.py
 mb_served 'python3*' 500000
 mb_same threads with_pymalloc py_threads.py
-mb_served 'python3*' 4000
+mb_served 'python3*' 15000
 mb_same threads-malloc with_malloc py_threads.py
 mb_served 'python3*' 500000
 mb_same fork with_pymalloc py_fork.py
-mb_served 'python3*' 2000
+mb_served 'python3*' 50000
 mb_same fork-malloc with_malloc py_fork.py
 mb_served 'python3*' 100000

@@ -188,6 +188,24 @@ static void bind_nodes_sets_the_policy(void **state) {
     mb_os_unmap(p, 2 * page);
 }
 
+static int64_t accept_no_more_than_all_bits(const uint64_t arguments[6]) {
+    enum { WORDS = 3 };
+    return arguments[4] == WORDS * 64 + 1 ? 0 : -E2BIG; // the kernel takes one bit less than it is told
+}
+
+static bool bind_three_words(void *p) {
+    const uint64_t nodes[3] = {1, 0, UINT64_C(1) << 63};
+    if (!kernel_stand_in(SYS_mbind, -1, 0, accept_no_more_than_all_bits)) return true;
+    return mb_os_bind_nodes(p, page, nodes, 3) == 0;
+}
+
+static void bind_nodes_passes_the_last_bit(void **state) {
+    (void)state;
+    char *p = committed_memory(page);
+    assert_int_equal(child_outcome(bind_three_words, p), 0);
+    mb_os_unmap(p, page);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(purge_returns_pages_even_if_locked),
@@ -199,6 +217,7 @@ int main(void) {
         cmocka_unit_test(lock_is_all_or_nothing),
         cmocka_unit_test(secrets_stay_here),
         cmocka_unit_test(bind_nodes_sets_the_policy),
+        cmocka_unit_test(bind_nodes_passes_the_last_bit),
     };
     return cmocka_run_group_tests_name("platform: contents and advice", tests, begin, NULL);
 }

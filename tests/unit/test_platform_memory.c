@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "platform/os.h"
 #include "tests/unit/kernel.h"
@@ -43,6 +45,28 @@ static void reserve_takes_an_exact_place_or_none(void **state) {
     assert_int_equal(mb_os_unmap(p, 3 * page), 0); // three mappings at once
     struct kernel_mapping mapping;
     assert_false(kernel_mapping_at(p + 2 * page, &mapping));
+}
+
+// A kernel before 4.17: the flag is unknown and the address a hint that it does not take.
+static int64_t map_elsewhere(const uint64_t arguments[6]) {
+    return (int64_t)(uintptr_t)mmap(NULL, arguments[1], PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static bool reserve_on_an_old_kernel(void *argument) {
+    enum { NOREPLACE = 0x100000 };
+    void *at = NULL;
+    if (!kernel_stand_in(SYS_mmap, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | NOREPLACE, map_elsewhere)) return true;
+    size_t before = kernel_mappings_in(NULL, SIZE_MAX);
+    int error = mb_os_reserve(argument, page, &at);
+    return error == -EEXIST && at == NULL && kernel_mappings_in(NULL, SIZE_MAX) == before;
+}
+
+static void reserve_does_not_take_a_hint_for_an_answer(void **state) {
+    (void)state;
+    char *p = reserved_memory(page);
+    mb_os_unmap(p, page);
+    kernel_mappings_in(NULL, SIZE_MAX); // maps what stdio needs
+    assert_int_equal(child_outcome(reserve_on_an_old_kernel, p), 0);
 }
 
 static void reserve_refuses_what_does_not_fit(void **state) {
@@ -157,6 +181,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reserve_gives_no_access_and_no_charge),
         cmocka_unit_test(reserve_takes_an_exact_place_or_none),
+        cmocka_unit_test(reserve_does_not_take_a_hint_for_an_answer),
         cmocka_unit_test(reserve_refuses_what_does_not_fit),
         cmocka_unit_test(reserve_of_a_terabyte_costs_nothing),
         cmocka_unit_test(commit_is_zero_and_idempotent),

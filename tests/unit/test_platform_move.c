@@ -1,14 +1,8 @@
 // mb_os_move_pages: moves whole pages, refuses what the kernel would do by halves, and survives a late failure.
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <pthread.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "platform/os.h"
 #include "tests/unit/kernel.h"
@@ -55,60 +49,29 @@ static void move_pages_refuses_several_mappings(void **state) {
     mb_os_unmap(to, 16 * page);
 }
 
-// A supervisor thread that answers a seccomp notification for the one mremap that moves: it takes the target away, as a
-// kernel does that fails late, and answers ENOMEM.
-struct late_failure {
+// A kernel that fails late: the target is gone, and the move did not happen.
+static int64_t fail_late(const uint64_t arguments[6]) {
+    munmap((void *)(uintptr_t)arguments[4], arguments[2]);
+    return -ENOMEM;
+}
+
+struct move {
     char *from, *to;
     size_t bytes;
-    int listener;
 };
 
-static int notify_moves(void) {
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mremap, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + 8 * 3),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0), // flags 0: the question before
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {sizeof code / sizeof code[0], code};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
-    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-}
-
-static void *fail_late(void *argument) {
-    struct late_failure *it = argument;
-    struct seccomp_notif request;
-    struct seccomp_notif_resp answer;
-    while (__atomic_load_n(&it->listener, __ATOMIC_ACQUIRE) == -1) usleep(100);
-    if (it->listener < 0) return NULL;
-    memset(&request, 0, sizeof request);
-    memset(&answer, 0, sizeof answer);
-    if (ioctl(it->listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0) _exit(1);
-    munmap(it->to, it->bytes);
-    answer.id = request.id;
-    answer.error = -ENOMEM;
-    ioctl(it->listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
-    return NULL;
-}
-
 static bool move_with_late_failure(void *argument) {
-    struct late_failure *it = argument;
-    pthread_t supervisor;
-    if (pthread_create(&supervisor, NULL, fail_late, it) != 0) return false;
-    int listener = notify_moves();
-    __atomic_store_n(&it->listener, listener < 0 ? -2 : listener, __ATOMIC_RELEASE);
-    if (listener < 0) _exit(0); // no notifications here: nothing to see
+    enum { MOVE = MREMAP_MAYMOVE | MREMAP_FIXED | 4 };
+    struct move *it = argument;
+    if (!kernel_stand_in(SYS_mremap, 3, MOVE, fail_late)) return true; // nothing to see here
     int error = mb_os_move_pages(it->from, it->to, it->bytes);
-    pthread_join(supervisor, NULL);
     it->to[0] = it->to[it->bytes - 1] = 1; // must be there again
     return error == -ENOMEM && it->from[0] == 'm' && it->from[it->bytes - 1] == 'm';
 }
 
 static void move_pages_mends_its_target(void **state) {
     (void)state;
-    struct late_failure it = {committed_memory(16 * page), committed_memory(16 * page), 16 * page, -1};
+    struct move it = {committed_memory(16 * page), committed_memory(16 * page), 16 * page};
     memset(it.from, 'm', it.bytes);
     assert_int_equal(child_outcome(move_with_late_failure, &it), 0);
     mb_os_unmap(it.from, it.bytes);

@@ -263,6 +263,11 @@ static void released_pages_are_known_zero(void **state) {
     assert_ptr_equal(mb_region_allocate_zeroed(&region, 8 * page, page), p);
     assert_int_equal(mb_os_resident_pages(p, 8 * page), 2); // only what was still dirty has been cleared
     assert_all_bytes(p, 8 * page, 0);
+    memset(p, 'r', 8 * page);
+    mb_region_reset(&region);
+    assert_int_equal(mb_region_release_pages(&region, p + 2 * page, 2 * page), MB_REGION_OK); // a hole in the middle
+    assert_ptr_equal(mb_region_allocate_zeroed(&region, 8 * page, page), p);
+    assert_all_bytes(p, 8 * page, 0);
     region_dropped(&region);
 }
 

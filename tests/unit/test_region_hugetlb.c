@@ -77,10 +77,24 @@ static void hugetlb_falls_back_and_says_so(void **state) {
     assert_int_equal(mb_region_os_error(&region), -ENOMEM);
 }
 
+static void the_reason_is_that_of_the_requirement(void **state) {
+    (void)state;
+    const uint64_t no_such_node[16] = {[15] = UINT64_C(1) << 63};
+    struct mb_region region;
+    struct mb_region_config config = MB_REGION_CONFIG((size_t)1 << 38);
+    config.require = MB_REGION_HUGETLB;
+    config.prefer = MB_REGION_LAZY | MB_REGION_NUMA; // fails later, for another reason
+    config.nodes = no_such_node;
+    config.node_words = 16;
+    assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_UNSUPPORTED);
+    assert_int_equal(mb_region_os_error(&region), -ENOMEM);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hugetlb_takes_set_aside_pages),
         cmocka_unit_test(hugetlb_falls_back_and_says_so),
+        cmocka_unit_test(the_reason_is_that_of_the_requirement),
     };
     return cmocka_run_group_tests_name("region: set-aside huge pages", tests, grow_pool, shrink_pool);
 }

@@ -1,0 +1,101 @@
+// Symbols of loaded objects, read from their tables.
+//
+// What: what dlopen(RTLD_NOLOAD) and dlsym would answer, but without allocating, which they do: this is asked when memory is
+// gone, and from inside free. Only objects with a GNU hash table are searched.
+//
+//   header  bucket_count  first_hashed  bloom_words  bloom_shift  | bloom filter | buckets | chain of hashes
+//           a bucket holds the index of its first symbol; the chain's hash words go with the symbols and end in an odd one
+//
+// Who: any thread; the loader's list is locked while it is walked.
+#include <link.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "core/heap/foreign.h"
+
+// Absent in static programs that do not use it.
+__attribute__((weak)) int dl_iterate_phdr(int (*)(struct dl_phdr_info *, size_t, void *), void *);
+
+struct search {
+    const char *const *files;
+    const char *name;
+    const void *except;
+    uint32_t hash;
+    void *found;
+};
+
+struct tables {
+    const ElfW(Sym) *symbols;
+    const char *strings;
+    const uint32_t *hash;
+};
+
+static uint32_t hash_of(const char *name) {
+    uint32_t hash = 5381;
+    for (; *name != '\0'; name++) hash = hash * 33 + (unsigned char)*name;
+    return hash;
+}
+
+static bool is_wanted(const char *path, const char *const *files) {
+    if (files == NULL) return true;
+    if (path == NULL) return false;
+    const char *slash = strrchr(path, '/'), *file = slash != NULL ? slash + 1 : path;
+    for (; *files != NULL; files++) {
+        if (strncmp(file, *files, strlen(*files)) == 0) return true;
+    }
+    return false;
+}
+
+// The loader has made these addresses absolute, except in objects that it did not load itself (the kernel's).
+static const void *address_in(const struct dl_phdr_info *object, const ElfW(Dyn) *entry) {
+    uintptr_t value = entry->d_un.d_ptr;
+    return (const void *)(value < object->dlpi_addr ? value + object->dlpi_addr : value);
+}
+
+static bool tables_of(const struct dl_phdr_info *object, struct tables *out) {
+    const ElfW(Dyn) *entry = NULL;
+    for (unsigned i = 0; i < object->dlpi_phnum; i++) {
+        if (object->dlpi_phdr[i].p_type == PT_DYNAMIC) entry = (const void *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
+    }
+    *out = (struct tables){NULL, NULL, NULL};
+    for (; entry != NULL && entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_SYMTAB) out->symbols = address_in(object, entry);
+        if (entry->d_tag == DT_STRTAB) out->strings = address_in(object, entry);
+        if (entry->d_tag == DT_GNU_HASH) out->hash = address_in(object, entry);
+    }
+    return out->symbols != NULL && out->strings != NULL && out->hash != NULL;
+}
+
+static const ElfW(Sym) *symbol_in(const struct tables *t, const char *name, uint32_t hash) {
+    uint32_t bucket_count = t->hash[0], first_hashed = t->hash[1], bloom_words = t->hash[2];
+    const uint32_t *buckets = t->hash + 4 + bloom_words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
+    const uint32_t *chain = buckets + bucket_count;
+    uint32_t i = bucket_count != 0 ? buckets[hash % bucket_count] : 0;
+    if (i < first_hashed) return NULL;
+    for (;; i++) {
+        const ElfW(Sym) *symbol = &t->symbols[i];
+        uint32_t theirs = chain[i - first_hashed];
+        if ((theirs | 1) == (hash | 1) && strcmp(t->strings + symbol->st_name, name) == 0) return symbol;
+        if ((theirs & 1) != 0) return NULL;
+    }
+}
+
+static int look_into(struct dl_phdr_info *object, size_t bytes, void *argument) {
+    (void)bytes;
+    struct search *search = argument;
+    struct tables tables;
+    if (!is_wanted(object->dlpi_name, search->files) || !tables_of(object, &tables)) return 0;
+    const ElfW(Sym) *symbol = symbol_in(&tables, search->name, search->hash);
+    if (symbol == NULL || symbol->st_shndx == SHN_UNDEF) return 0;
+    void *address = (void *)(object->dlpi_addr + symbol->st_value);
+    if (address == search->except) return 0;
+    search->found = address;
+    return 1;
+}
+
+void *mb_foreign_symbol(const char *const *files, const char *name, const void *except) {
+    if (dl_iterate_phdr == NULL) return NULL;
+    struct search search = {.files = files, .name = name, .except = except, .hash = hash_of(name)};
+    dl_iterate_phdr(look_into, &search);
+    return search.found;
+}
