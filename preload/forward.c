@@ -5,13 +5,13 @@
 
 #include "core/heap/foreign.h"
 #include "core/heap/heap.h"
+#include "core/heap/init.h"
 #include "platform/bits.h"
 #include "preload/calls.h"
-#include "preload/mbmalloc.h"
 
 // --- another copy -------------------------------------------------------------------------------------------------------
 
-const struct mb_calls mb_self_calls = {
+static const struct mb_calls our_calls = {
     .malloc = mb_malloc,
     .calloc = mb_calloc,
     .realloc = mb_realloc,
@@ -26,26 +26,44 @@ const struct mb_calls mb_self_calls = {
     .stats_get = mb_stats_get,
 };
 
-typedef const struct mb_calls *(*find_calls)(void);
+enum { PIECES = 3, PIECE_BITS = 24, PIECE_MASK = (1 << PIECE_BITS) - 1, TAG = 0x5b };
+
+int mb_calls_answer(int piece) {
+    if (piece < 0 || piece >= PIECES) return 0;
+    return (TAG << PIECE_BITS) | (int)((uint64_t)(uintptr_t)&our_calls >> (piece * PIECE_BITS) & PIECE_MASK);
+}
+
+typedef int (*mallopt_function)(int parameter, int value);
+
+// The functions of the copy that defines this __libc_mallopt; NULL if it is no copy's.
+static const struct mb_calls *ask(mallopt_function whom) {
+    uint64_t address = 0;
+    for (int piece = 0; piece < PIECES; piece++) {
+        int answer = whom(MB_CALLS_QUESTION, piece);
+        if (answer >> PIECE_BITS != TAG) return NULL;
+        address |= (uint64_t)(answer & PIECE_MASK) << (piece * PIECE_BITS);
+    }
+    return (const struct mb_calls *)(uintptr_t)address;
+}
+
 static const struct mb_calls *earlier_copy; // written by the constructor only
 
 const struct mb_calls *mb_forward_get(void) {
-    const struct mb_calls *first = mb_calls_v1();
-    if (first == &mb_self_calls && earlier_copy != NULL) first = earlier_copy;
-    return first == &mb_self_calls ? NULL : first;
+    bool ours = mb_forward_same((uintptr_t)__libc_mallopt, (uintptr_t)mb_self_libc_mallopt);
+    const struct mb_calls *owner = ours ? NULL : ask(__libc_mallopt);
+    return owner != NULL ? owner : earlier_copy;
 }
 
 const struct mb_calls *mb_calls_serving(void) {
-    const struct mb_calls *other = mb_forward_get();
-    return other != NULL ? other : &mb_self_calls;
+    const struct mb_calls *other = mb_other_copy();
+    return other != NULL ? other : &our_calls;
 }
 
-// A copy that was loaded with RTLD_DEEPBIND, or out of sight of another one, owns the name for itself: who came first shows
-// in the loader's list.
+// A copy that was loaded with RTLD_DEEPBIND, or out of sight of another one, owns the name for itself: that somebody came first
+// shows in the loader's list only. Whoever loads such a copy calls it after this.
 __attribute__((constructor)) static void look_for_copy(void) {
-    if (mb_calls_v1() != &mb_self_calls) return;
-    find_calls find = (find_calls)mb_foreign_symbol(NULL, "mb_calls_v1", NULL);
-    if (find != NULL && find() != &mb_self_calls) earlier_copy = find();
+    mallopt_function first = (mallopt_function)mb_foreign_symbol(NULL, "__libc_mallopt", &our_calls);
+    if (first != NULL) earlier_copy = ask(first);
 }
 
 // --- somebody else's malloc ---------------------------------------------------------------------------------------------
@@ -136,13 +154,15 @@ static void *by_aligned_alloc(size_t align, size_t bytes) {
     return mb_align_up_checked(bytes, align, &rounded) ? aligned_alloc(align, rounded) : NULL;
 }
 
-// By whatever aligned name is theirs, else by their malloc.
+// By whatever aligned name is theirs, else by their malloc. Where no block of it is aligned (a header before each), a block of
+// ours is the last resort: what the libc's own functions would return, so what such a program is used to.
 static void *theirs(size_t align, size_t bytes) {
     if (!mb_forward_same((uintptr_t)posix_memalign, (uintptr_t)mb_self_posix_memalign)) return by_posix_memalign(align, bytes);
     if (!mb_forward_same((uintptr_t)memalign, (uintptr_t)mb_self_memalign)) return memalign(align, bytes);
     if (!mb_forward_same((uintptr_t)aligned_alloc, (uintptr_t)mb_self_aligned_alloc)) return by_aligned_alloc(align, bytes);
     if (heap_kind() == OURS) return mb_memalign(align, bytes);
-    return aligned_from_theirs(align, bytes);
+    void *p = aligned_from_theirs(align, bytes);
+    return p != NULL ? p : mb_memalign(align, bytes);
 }
 
 // Set while we are inside their functions: what these ask of us in turn (a malloc made of aligned_alloc) is served here.

@@ -131,7 +131,7 @@ MB_EXPORT void malloc_stats(void) {
 
 // 1: accepted. glibc's limits for its own lists and maps say nothing about this allocator, so any value will do; a request to
 // fill blocks is refused unless it asks for none, and what glibc does not know either is refused.
-MB_EXPORT int __libc_mallopt(int parameter, int value) {
+static int tune(int parameter, int value) {
     switch (parameter) {
     case M_MXFAST:
     case M_NLBLKS:
@@ -149,11 +149,16 @@ MB_EXPORT int __libc_mallopt(int parameter, int value) {
     }
 }
 
-MB_EXPORT int mallopt(int parameter, int value) { return __libc_mallopt(parameter, value); }
+MB_EXPORT int mallopt(int parameter, int value) { return tune(parameter, value); }
+
+MB_EXPORT int __libc_mallopt(int parameter, int value) {
+    return parameter == MB_CALLS_QUESTION ? mb_calls_answer(value) : tune(parameter, value);
+}
+
+int mb_self_libc_mallopt(int parameter, int value) __attribute__((alias("__libc_mallopt")));
 
 
 // --- our own header -----------------------------------------------------------------------------------------------------
 
 MB_EXPORT const char *mb_version_string(void) { return MBMALLOC_VERSION; }
 MB_EXPORT int mb_serves(const void *p) { return mb_calls_serving()->owns(p) ? 1 : 0; }
-MB_EXPORT const struct mb_calls *mb_calls_v1(void) { return &mb_self_calls; }

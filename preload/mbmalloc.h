@@ -17,10 +17,6 @@ const char *mb_version_string(void);
 // 1 when p points into memory that mbmalloc serves, else 0 (not whether it is a live block).
 int mb_serves(const void *p);
 
-// By this name the copies in one process find the one that serves; see core/heap/foreign.h. Not for programs.
-struct mb_calls;
-const struct mb_calls *mb_calls_v1(void);
-
 // C23. `bytes` and `align` are what the block was allocated with; a wrong size may end the process with a report.
 void free_sized(void *p, size_t bytes);
 void free_aligned_sized(void *p, size_t align, size_t bytes);

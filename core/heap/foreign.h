@@ -21,12 +21,13 @@ size_t mb_foreign_usable_size(const void *p);
 // The contents move to a block of ours. NULL with ENOMEM leaves p alone; bytes 0 frees p and returns NULL.
 void *mb_foreign_realloc(void *p, size_t bytes);
 
-// The first definition of a name among the objects that the loader has mapped, in its order; `except` does not count. `files`
-// (ends with NULL) are what their file names start with; NULL: all. NULL where there is none. Allocates nothing.
-void *mb_foreign_symbol(const char *const *files, const char *name, const void *except);
+// The first definition of a name among the objects that the loader has mapped, in its order, up to the object that `end` points
+// into (NULL: all). `files` (ends with NULL) are what their file names start with; NULL: any. NULL where there is none.
+// Allocates nothing.
+void *mb_foreign_symbol(const char *const *files, const char *name, const void *end);
 
 // One copy's functions, under the contracts of core/heap/heap.h: what a second copy calls instead of serving memory itself.
-// The layout is part of the name mb_calls_v1 by which copies find each other: a new layout needs a new name.
+// The layout is part of the question by which copies find each other (preload/calls.h): a new layout needs a new question.
 struct mb_calls {
     void *(*malloc)(size_t bytes);
     void *(*calloc)(size_t count, size_t bytes);

@@ -19,7 +19,7 @@ __attribute__((weak)) int dl_iterate_phdr(int (*)(struct dl_phdr_info *, size_t,
 struct search {
     const char *const *files;
     const char *name;
-    const void *except;
+    const void *end;
     uint32_t hash;
     void *found;
 };
@@ -80,22 +80,29 @@ static const ElfW(Sym) *symbol_in(const struct tables *t, const char *name, uint
     }
 }
 
+static bool contains(const struct dl_phdr_info *object, const void *p) {
+    for (unsigned i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        if (header->p_type == PT_LOAD && (uintptr_t)p - object->dlpi_addr - header->p_vaddr < header->p_memsz) return true;
+    }
+    return false;
+}
+
 static int look_into(struct dl_phdr_info *object, size_t bytes, void *argument) {
     (void)bytes;
     struct search *search = argument;
     struct tables tables;
+    if (contains(object, search->end)) return 1;
     if (!is_wanted(object->dlpi_name, search->files) || !tables_of(object, &tables)) return 0;
     const ElfW(Sym) *symbol = symbol_in(&tables, search->name, search->hash);
     if (symbol == NULL || symbol->st_shndx == SHN_UNDEF) return 0;
-    void *address = (void *)(object->dlpi_addr + symbol->st_value);
-    if (address == search->except) return 0;
-    search->found = address;
+    search->found = (void *)(object->dlpi_addr + symbol->st_value);
     return 1;
 }
 
-void *mb_foreign_symbol(const char *const *files, const char *name, const void *except) {
+void *mb_foreign_symbol(const char *const *files, const char *name, const void *end) {
     if (dl_iterate_phdr == NULL) return NULL;
-    struct search search = {.files = files, .name = name, .except = except, .hash = hash_of(name)};
+    struct search search = {.files = files, .name = name, .end = end, .hash = hash_of(name)};
     dl_iterate_phdr(look_into, &search);
     return search.found;
 }

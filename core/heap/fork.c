@@ -13,10 +13,17 @@ enum { NOT_LOOKED = 0, KNOWN = 1, LOOKING = 2 };
 
 struct mb_fork_watch_shared mb_fork_watch_shared;
 
-// Where the kernel cannot wipe (before Linux 4.14) a fork handler does the same for fork(3).
-static _Atomic uint32_t plain_word = KNOWN;
+// Where the kernel cannot wipe (before Linux 4.14) the handler does it, for fork(3) alone.
+static struct {
+    _Atomic uint32_t word;
+} plain_shared = {KNOWN};
 
-static void in_child(void) { atomic_store_explicit(&plain_word, NOT_LOOKED, memory_order_relaxed); }
+static void in_child(void) {
+    atomic_store_explicit(&plain_shared.word, NOT_LOOKED, memory_order_relaxed);
+    mb_fork_check();
+}
+
+void mb_fork_init(void) { pthread_atfork(NULL, NULL, in_child); }
 
 static _Atomic uint32_t *make_page(void) {
     size_t bytes = mb_os_page_size();
@@ -31,12 +38,10 @@ MB_COLD void mb_fork_watch(void) {
     if (atomic_load_explicit(&mb_fork_watch_shared.page, memory_order_relaxed) != NULL) return;
     _Atomic uint32_t *page = make_page();
     bool wiped = page != NULL;
-    if (!wiped) page = &plain_word;
+    if (!wiped) page = &plain_shared.word;
     atomic_store_explicit(page, KNOWN, memory_order_relaxed);
     _Atomic uint32_t *none = NULL;
-    if (atomic_compare_exchange_strong(&mb_fork_watch_shared.page, &none, page)) {
-        if (!wiped) pthread_atfork(NULL, NULL, in_child);
-    } else if (wiped) {
+    if (!atomic_compare_exchange_strong(&mb_fork_watch_shared.page, &none, page) && wiped) {
         mb_os_unmap((void *)page, mb_os_page_size());
     }
 }

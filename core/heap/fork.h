@@ -1,7 +1,9 @@
 // What a forked child finds: heaps of threads that do not exist in it, stopped at any instruction.
 //
-// What: no lock is taken before fork and no handler runs. A page that the kernel wipes in a child (MADV_WIPEONFORK) tells the
-// child on its first slow path, so _Fork and raw clone are covered too; a child that shares memory (vfork) sees it unchanged.
+// What: no lock is taken before fork. A page that the kernel wipes in a child (MADV_WIPEONFORK) tells the child on its first
+// slow path, so _Fork and raw clone are covered too; a child that shares memory (vfork) sees it unchanged. After fork(3) a handler
+// looks at the page at once, in the thread that survived: a thread that the child starts must not be the first to look, because
+// whoever looks keeps his heap and takes every other for left behind.
 // The child marks the slabs of the absent owners as orphans (reading descriptors only, so that no data page is copied); a sweep
 // adopts them one by one when their class needs memory.
 // The page is made when the second heap appears: a process with one heap has nothing to recover.
@@ -20,6 +22,9 @@ struct mb_fork_watch_shared {
 };
 extern MB_HIDDEN struct mb_fork_watch_shared mb_fork_watch_shared;
 
+// Registers the handler. From mb_init.
+void mb_fork_init(void);
+// Makes the page. When the second heap appears.
 void mb_fork_watch(void);
 void mb_fork_recover_slow(_Atomic uint32_t *page);
 

@@ -107,7 +107,7 @@ static bool explains(size_t usable, size_t bytes) {
 static bool size_fits(struct mb_block block, size_t bytes) {
     switch (block.kind) {
     case MB_BLOCK_SLAB: return explains(block.bytes, bytes);
-    case MB_BLOCK_LARGE: return bytes <= block.bytes && bytes + MB_UNIT_BYTES > block.bytes;
+    case MB_BLOCK_LARGE: return bytes <= block.bytes && (bytes + MB_UNIT_BYTES > block.bytes || mb_shrink_was_refused());
     case MB_BLOCK_OUTSIDE:
     case MB_BLOCK_LIBC: break;
     }

@@ -2,6 +2,7 @@
 
 #include "core/harden/link_key.h"
 #include "core/heap/foreign.h"
+#include "core/heap/fork.h"
 #include "core/heap/options.h"
 #include "core/region/arena.h"
 #include "platform/os.h"
@@ -18,6 +19,7 @@ static bool start(void) {
     mb_link_key_init(random);
     if (!mb_arena_init(random + 2)) return false;
     mb_thread_init();
+    mb_fork_init();
     return true;
 }
 

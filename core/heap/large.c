@@ -36,15 +36,20 @@ static struct mb_slab *descriptor(const void *p) { return &mb_unit_of(p)->slab; 
 
 // --- the guard page -------------------------------------------------------------------------------------------------
 
+static char *guard_of(const struct mb_slab *large, const void *p) { return (char *)(uintptr_t)p + large->large_bytes; }
+
 static void put_guard(struct mb_slab *large, const void *p) {
     if (large->large_bytes < MB_GUARDED_LARGE_MIN) return;
-    if (mb_os_guard((char *)(uintptr_t)p + large->large_bytes, mb_os_page_size()) == 0) large->large_flags |= MB_LARGE_GUARDED;
+    if (mb_os_guard(guard_of(large, p), mb_os_page_size()) == 0) large->large_flags |= MB_LARGE_GUARDED;
 }
 
-static void remove_guard(struct mb_slab *large, const void *p) {
-    if ((large->large_flags & MB_LARGE_GUARDED) == 0) return;
-    mb_os_unguard((char *)(uintptr_t)p + large->large_bytes, mb_os_page_size());
+// False when the system refuses every way to make the page usable again.
+static bool remove_guard(struct mb_slab *large, const void *p) {
+    if ((large->large_flags & MB_LARGE_GUARDED) == 0) return true;
+    size_t page = mb_os_page_size();
+    if (mb_os_unguard(guard_of(large, p), page) != 0 && mb_os_renew(guard_of(large, p), page) != 0) return false;
     large->large_flags &= ~(uint32_t)MB_LARGE_GUARDED;
+    return true;
 }
 
 // --- making ---------------------------------------------------------------------------------------------------------
@@ -97,6 +102,7 @@ void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
 // --- freeing --------------------------------------------------------------------------------------------------------
 
 static void give_span(void *p, size_t units, bool moved) {
+    if (units == 0) return;
     size_t first = mb_unit_index(mb_unit_of(p));
     if (moved && mb_os_renew(p, units << MB_UNIT_SHIFT) == 0) {
         mb_arena_give_cold(first, units);
@@ -113,22 +119,35 @@ static void claim_for_free(struct mb_unit *unit, const void *p) {
     if (!mine) mb_report_freed(MB_OP_FREE, p);
 }
 
+// The unit of a guard that cannot be removed is lost; what lies before and behind it is not.
+MB_COLD static void give_around_guard(const struct mb_slab *large, char *p, bool moved) {
+    size_t lost = large->large_bytes >> MB_UNIT_SHIFT;
+    mb_os_purge(p + (lost << MB_UNIT_SHIFT), MB_UNIT_BYTES);
+    give_span(p, lost, moved);
+    give_span(p + ((lost + 1) << MB_UNIT_SHIFT), large->large_units - lost - 1, moved);
+}
+
 void mb_large_free(void *p) {
     struct mb_unit *unit = mb_unit_of(p);
     if ((uintptr_t)p % MB_UNIT_BYTES != 0) mb_report_inside(MB_OP_FREE, p);
     claim_for_free(unit, p);
-    remove_guard(&unit->slab, p);
-    give_span(p, unit->slab.large_units, (unit->slab.large_flags & MB_LARGE_MOVED) != 0);
+    bool moved = (unit->slab.large_flags & MB_LARGE_MOVED) != 0;
+    if (MB_LIKELY(remove_guard(&unit->slab, p))) {
+        give_span(p, unit->slab.large_units, moved);
+    } else {
+        give_around_guard(&unit->slab, p, moved);
+    }
     mb_background_span_freed();
 }
 
 // --- resizing -------------------------------------------------------------------------------------------------------
 
-static void set_bytes(struct mb_slab *large, void *p, size_t bytes) {
-    if (large->large_bytes == bytes) return;
-    remove_guard(large, p);
+static bool set_bytes(struct mb_slab *large, void *p, size_t bytes) {
+    if (large->large_bytes == bytes) return true;
+    if (!remove_guard(large, p)) return false;
     large->large_bytes = bytes;
     put_guard(large, p);
+    return true;
 }
 
 // Units beyond a quarter more than needed go back when a block shrinks.
@@ -156,7 +175,7 @@ bool mb_large_resize(void *p, size_t bytes) {
     if (!extent_of(bytes, &extent)) return false;
     if (!grow_units(large, p, extent.units)) return false;
     bool shrinks = extent.bytes < large->large_bytes;
-    set_bytes(large, p, extent.bytes);
+    if (!set_bytes(large, p, extent.bytes)) return false;
     if (shrinks) shrink_units(large, p, extent.units);
     return true;
 }
@@ -184,7 +203,7 @@ void *mb_large_move(struct mb_heap *heap, void *p, size_t bytes) {
     // Warm pages behind the block would stay resident unseen.
     size_t slack_bytes = (span.units << MB_UNIT_SHIFT) - extent.bytes;
     if (!span.zero && slack_bytes > MB_UNIT_BYTES) mb_os_purge(fresh + extent.bytes, slack_bytes);
-    bool moved = move_contents(p, fresh, old->large_bytes);
+    bool moved = move_contents(p, fresh, mb_min(old->large_bytes, extent.bytes));
     set_up(heap, &span, extent.bytes);
     if (moved) {
         descriptor(fresh)->large_flags |= MB_LARGE_MOVED;

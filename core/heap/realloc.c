@@ -28,29 +28,26 @@ static void *copy_to_new(void *p, size_t usable, size_t bytes) {
 }
 
 // A shrink that finds no smaller block keeps the one it has: it must not fail.
-static void *shrink_small(void *p, size_t usable, size_t bytes) {
+static void *shrink_small(void *p, size_t bytes) {
     void *fresh = mb_malloc(bytes);
     if (fresh == NULL) {
         atomic_store_explicit(&realloc_shared.shrink_refused, true, memory_order_relaxed);
         return p;
     }
     memcpy(fresh, p, bytes);
-    (void)usable;
     mb_free(p);
     return fresh;
 }
 
 static void *realloc_small(void *p, size_t usable, size_t bytes) {
     if (bytes > usable) return copy_to_new(p, usable, bytes);
-    return bytes >= usable / 2 ? p : shrink_small(p, usable, bytes);
+    return bytes >= usable / 2 ? p : shrink_small(p, bytes);
 }
 
 static void *realloc_large(void *p, size_t usable, size_t bytes) {
-    if (bytes <= MB_MEDIUM_MAX) {
-        void *fresh = copy_to_new(p, usable, bytes);
-        return fresh != NULL || !mb_large_resize(p, bytes) ? fresh : p;
-    }
-    if (mb_large_resize(p, bytes)) return p;
+    if (bytes <= MB_MEDIUM_MAX && bytes < usable / 2) return shrink_small(p, bytes);
+    // Where the kernel refuses to move the guard page, the block that is too long serves as well.
+    if (mb_large_resize(p, bytes) || bytes <= usable) return p;
     struct mb_heap *heap = mb_thread_enter();
     void *fresh = heap == NULL ? NULL : mb_large_move(heap, p, bytes);
     if (heap != NULL) mb_thread_leave(heap);

@@ -293,6 +293,14 @@ static size_t span_units(const struct mb_unit *unit) {
     return 0;
 }
 
+// A unit that was in the hands of an absent thread: half a span, which may have a guard page in it.
+static void recover_unit(size_t unit) {
+    mb_unit_at(unit)->slab = (struct mb_slab){0};
+    if (mb_os_renew((void *)mb_unit_address(unit), MB_UNIT_BYTES) != 0) return;
+    mb_map_set_cold(unit, 1);
+    mb_map_release(unit, 1);
+}
+
 void mb_arena_recover(void) {
     mb_lock_reset(&arena_shared.grow);
     mb_lock_reset(&arena_shared.front.grow);
@@ -304,10 +312,7 @@ void mb_arena_recover(void) {
     for (size_t unit = 0; unit < end;) {
         size_t units = span_units(mb_unit_at(unit));
         if (units == 0) {
-            if (!mb_map_is_free(unit)) {
-                mb_map_set_warm(unit, 1);
-                mb_map_release(unit, 1);
-            }
+            if (!mb_map_is_free(unit)) recover_unit(unit);
             free_units++;
             warm_units += mb_map_count_warm(unit, 1);
             units = 1;

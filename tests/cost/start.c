@@ -1,5 +1,5 @@
 // The smallest life of a process, for counting its system calls.
-// Usage: start none | malloc     (malloc: the first block is asked for in main, and one of every kind)
+// Usage: start none | one | some     (one: a block is allocated and freed in main; some: several sizes, in several ways)
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +12,9 @@ static void use(void *p) {
 }
 
 int main(int argc, char **argv) {
-    if (argc > 1 && strcmp(argv[1], "malloc") == 0) {
-        use(malloc(1));
+    const char *how = argc > 1 ? argv[1] : "none";
+    if (strcmp(how, "none") != 0) use(malloc(1));
+    if (strcmp(how, "some") == 0) {
         use(calloc(10, 100));
         use(realloc(malloc(20), 3000));
         use(memalign(64, 64));

@@ -1,14 +1,17 @@
 #include "tests/fork/adopt.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/fork/api.h"
 #include "tests/fork/live.h"
 
-enum { OWN_MAX = 4096, LEAK_MAX = 256 << 10 };
+enum { OWN_MAX = 4096, LEAK_MAX = 256 << 10, GROWTH_MAX = 3 << 19 };
 
 struct piece {
     unsigned char *p;
@@ -136,12 +139,25 @@ static bool by_a_thread(struct adopt_report *r) {
     return true;
 }
 
+long adopt_resident_bytes(void) {
+    char text[128] = {0}, *second;
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t got = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (got <= 0) return 0;
+    strtol(text, &second, 10);
+    return strtol(second, NULL, 10) * sysconf(_SC_PAGESIZE);
+}
+
 static bool leaks(const struct adopt_plan *plan, struct adopt_report *r) {
-    struct piece left = {NULL, api.live_bytes()};
+    struct piece left = {NULL, api.live_bytes()}, resident = {NULL, (size_t)adopt_resident_bytes()};
     r->left_bytes = (long)left.bytes - (long)plan->base_bytes;
-    if (!plan->check_leak || left.bytes <= plan->base_bytes + plan->in_flight_max + LEAK_MAX) return false;
-    fail(r, "too much is still alive at the end", &left);
-    return true;
+    r->grown_bytes = plan->base_resident == 0 ? 0 : (long)resident.bytes - plan->base_resident;
+    if (!plan->check_leak) return false;
+    if (r->left_bytes > (long)plan->in_flight_max + LEAK_MAX) return !fail(r, "too much is still alive at the end", &left);
+    if (r->grown_bytes > (long)plan->in_flight_max + GROWTH_MAX) return !fail(r, "too much is resident at the end", &resident);
+    return false;
 }
 
 bool adopt_and_check(const struct adopt_plan *plan, struct adopt_report *r) {

@@ -80,6 +80,20 @@ static void fresh_classes(void) {
     take(2, 30000);
 }
 
+// A nearly full slab of every larger class. What the absent thread's heap holds on to would stay resident in the child.
+static void nearly_fill_slabs(enum part part) {
+    static struct crowd crowd;
+    for (size_t bytes = 1024; bytes < 30000; bytes += bytes / 8) have(&crowd, part, (int)(65536 / bytes) - 1, bytes);
+}
+static void nearly_fill_slabs_as_peer(void *unused) {
+    (void)unused;
+    nearly_fill_slabs(PEER);
+}
+static void much_alive(void) {
+    nearly_fill_slabs(WORKER);
+    actor_do(&peer, nearly_fill_slabs_as_peer, NULL);
+}
+
 static void one_of_many_classes(void) {
     for (size_t bytes = 900; bytes < 5000; bytes += bytes / 8) take(1, bytes);
 }
@@ -284,6 +298,7 @@ static void worn_heap_and_destructors(void) {
 
 const struct scenario scenarios[] = {
     {"pairs", some_64, pairs, 64, 0, SCENARIO_BODY},
+    {"pairs-with-much-alive", much_alive, pairs, 64, 0, SCENARIO_BODY},
     {"first-malloc-of-a-thread", nothing, take_30, 64, 0, SCENARIO_BODY},
     {"refill", freed_60, take_30, 64, 0, SCENARIO_BODY},
     {"fresh-classes", nothing, fresh_classes, 112, 0, SCENARIO_BODY},
@@ -320,6 +335,7 @@ const int scenario_count = sizeof scenarios / sizeof scenarios[0];
 static _Atomic int peer_id;
 static void note_id(void *unused) {
     (void)unused;
+    api.free(api.malloc(64)); // a second thread with a heap keeps the allocator's helper running
     atomic_store(&peer_id, (int)syscall(SYS_gettid));
 }
 int scenario_peer_id(void) { return atomic_load(&peer_id); }

@@ -45,7 +45,7 @@ static unsigned way_turn;
 struct walk {
     bool forking;
     long stride;                      // of the points that have had their first visits, every how-manieth is taken
-    long steps, points, distinct, forks, faults, most_left;
+    long steps, points, distinct, forks, faults, most_left, most_grown;
     double budget_s, started_s;
 };
 
@@ -175,6 +175,7 @@ static void fork_here(struct walk *w, const struct scenario *s, uint64_t at, enu
         complain(w, s, at, way_name(way), status);
     }
     if (shared->report.left_bytes > w->most_left) w->most_left = shared->report.left_bytes;
+    if (shared->report.grown_bytes > w->most_grown) w->most_grown = shared->report.grown_bytes;
 }
 
 static void fork_here_in_turn(struct walk *w, const struct scenario *s, uint64_t at) {
@@ -196,7 +197,7 @@ static bool is_chosen(struct walk *w, uint64_t at) {
     uint8_t *seen = &visits[at - shared->text_from];
     bool late = now_s() - w->started_s > 2 * w->budget_s;
     if (*seen == 0) w->distinct++;
-    if (*seen < FIRST_VISITS && !late) {
+    if (*seen < FIRST_VISITS) {
         ++*seen;
         return true;
     }
@@ -267,7 +268,7 @@ static void walk_scenario(struct walk *w, int number) {
     int id = 0, unused;
     w->started_s = now_s();
     memset(visits, 0, sizeof visits);
-    if (!ask(OP_START, number, &id) || id <= 0) stop(1, "the process does not start a worker");
+    if (!ask(OP_START, number, &id) || id <= 0) stop(1, "there is no worker, or no helper thread of the allocator");
     seize_worker(id);
     go_to_start(s);
     step_through(w, s);
@@ -301,8 +302,10 @@ static bool run_scenario(int number, double budget_s) {
     walk_scenario(&w, number);
     double taken = now_s() - w.started_s;
     if (w.forks > 0) fork_s = taken / (double)w.forks;
-    printf("%-30s %7ld steps %6ld points %5ld places %6ld forks, every %ld. further, %5.2f s, at most %ld bytes left, %ld faults\n",
-           scenarios[number].name, w.steps, w.points, w.distinct, w.forks, w.stride, taken, w.most_left, w.faults);
+    printf("%-30s %7ld steps %6ld points %5ld places %6ld forks, every %ld. further, %5.2f s; in a child at most "
+           "%ld KiB left alive, %ld KiB grown; %ld faults\n",
+           scenarios[number].name, w.steps, w.points, w.distinct, w.forks, w.stride, taken, w.most_left / 1024, w.most_grown / 1024,
+           w.faults);
     fflush(stdout);
     if (w.forks == 0) printf("FAIL %s never entered the allocator\n", scenarios[number].name);
     return w.forks > 0 && w.faults == 0 && !process_lost;

@@ -38,6 +38,7 @@ uint64_t blocks_random(uint64_t *state);
 
 // Whether errno, set to 0 before a request that was refused, says what it must.
 bool mem_refused_cleanly(const struct mem_api *api);
+bool mem_is_zero(const void *p, size_t bytes);
 
 void blocks_init(struct blocks *set, const struct mem_api *api, size_t capacity, uint64_t seed);
 // The same over the caller's table: needs no memory, is not dropped.

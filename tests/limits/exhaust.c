@@ -30,7 +30,7 @@ static void size_works(struct blocks *set, size_t bytes) {
     CHECK(blocks_resize(set, 0, bytes / 2 + 1), "shrinking to %zu bytes is still refused", bytes / 2 + 1);
     unsigned char *zero = set->api->calloc(bytes, 1);
     CHECK(zero, "calloc of %zu bytes is still refused", bytes);
-    for (size_t i = 0; i < bytes; i++) CHECK(zero[i] == 0, "calloc(%zu) is not zero at %zu", bytes, i);
+    CHECK(mem_is_zero(zero, bytes), "calloc(%zu) is not zero", bytes);
     memset(zero, 0xa5, bytes);
     set->api->free(zero);
     for (size_t align = 64; align <= 65536; align *= 32) {

@@ -9,12 +9,12 @@
 #include "tests/limits/measure.h"
 #include "tests/support/os_inject.h"
 
-enum { THREADS = 2, MOST_LIVE = 400, OPERATIONS = 1500, THREAD_OPERATIONS = 400, TABLE = 1024 };
+enum { THREADS = 2, MOST_LIVE = 400, OPERATIONS = 1200, THREAD_OPERATIONS = 400, TABLE = 1024 };
 
 // Mostly small, some of several units, a few large.
 static size_t some_size(uint64_t *rng) {
     uint64_t dice = blocks_random(rng) % 64;
-    size_t limit = dice == 0 ? 3 * MIB : dice < 8 ? 64 * KIB : 2 * KIB;
+    size_t limit = dice == 0 ? MIB : dice < 8 ? 64 * KIB : 2 * KIB;
     return 1 + blocks_random(rng) % limit;
 }
 
@@ -30,17 +30,24 @@ static void one_operation(struct blocks *set) {
     else must_be_a_fault(blocks_add(set, bytes), bytes);
 }
 
-// One block grows by doubling, then by small steps, then shrinks: in place, by moved pages, by copying.
+static void resize(struct blocks *set, size_t i, size_t bytes) {
+    must_be_a_fault(blocks_resize(set, i, bytes), bytes);
+}
+
+// Two blocks grow in turn, by doubling and by small steps, then shrink: in place, by moved pages, by copying.
 static void grow_and_shrink(struct blocks *set) {
-    if (!blocks_add(set, 64 * KIB)) return must_be_a_fault(false, 64 * KIB);
-    size_t last = set->count - 1;
-    for (size_t bytes = 128 * KIB; bytes <= 8 * MIB; bytes *= 2) must_be_a_fault(blocks_resize(set, last, bytes), bytes);
-    for (int i = 0; i < 8; i++) {
-        size_t bytes = set->v[last].bytes + 100000;
-        must_be_a_fault(blocks_resize(set, last, bytes), bytes);
+    for (int i = 0; i < 2; i++)
+        if (!blocks_add(set, 64 * KIB)) return must_be_a_fault(false, 64 * KIB);
+    size_t a = set->count - 1, b = set->count - 2;
+    for (size_t bytes = 128 * KIB; bytes <= 4 * MIB; bytes *= 2) {
+        resize(set, a, bytes);
+        resize(set, b, bytes + bytes / 4);
     }
-    must_be_a_fault(blocks_resize(set, last, 200 * KIB), 200 * KIB);
-    must_be_a_fault(blocks_resize(set, last, 100), 100);
+    for (int i = 0; i < 3; i++) resize(set, a, set->v[a].bytes + 100000);
+    for (int i = 0; i < 2; i++) {
+        resize(set, a, i ? 100 : 200 * KIB);
+        resize(set, b, i ? 40 * KIB : 3 * MIB);
+    }
 }
 
 static void aligned_blocks(const struct mem_api *api) {
@@ -96,7 +103,7 @@ void inject_workload(void) {
 }
 
 static void *classes_work(void *arg) {
-    exhaust_every_class_works(arg, 256 * KIB);
+    exhaust_every_class_works(arg, 128 * KIB);
     return NULL;
 }
 

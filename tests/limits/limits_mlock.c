@@ -58,9 +58,13 @@ int main(int argc, char **argv) {
         locked_as_root(api, ours);
     } else {
         CHECK(geteuid() != 0 && locked_limit() != SIZE_MAX, "start me unprivileged, with a finite limit");
-        exhaust_every_class_works(api, 32 * KIB);
+        struct blocks small;
+        blocks_init(&small, api, 1024, 6);
+        while (small.live_bytes < 128 * KIB) CHECK(blocks_add(&small, 16 + small.count % 1024), "refused before the lock");
         lock(strcmp(how, "future") == 0 ? MCL_CURRENT | MCL_FUTURE : MCL_CURRENT);
         zero_after_purge(api, locked_limit() / 8);
+        blocks_free_all(&small);
+        blocks_drop(&small);
     }
     if (strcmp(how, "future") == 0)
         exhaust_run(&(struct exhaust_plan){.api = api, .table_blocks = 1 << 12, .threads = 2, .live_bytes = locked_limit() / 64,

@@ -51,11 +51,13 @@ static void *produce(void *arg) {
     return NULL;
 }
 
-// Frees the oldest blocks of one queue, at most 64, and until the end leaves three quarters of what may live alive.
+// Frees the oldest blocks of one queue, at most 64, and until the end leaves three quarters of what may live alive (less
+// if the next block would then not fit).
 static size_t drain(struct queue *q, bool all) {
     size_t out = atomic_load_explicit(&q->out, memory_order_relaxed), n = 0;
     size_t in = atomic_load_explicit(&q->in, memory_order_acquire);
-    size_t keep = all ? 0 : live_limit / producers / 4 * 3;
+    size_t share = live_limit / producers, keep = share - size_max < share / 4 * 3 ? share - size_max : share / 4 * 3;
+    if (all) keep = 0;
     for (; out != in && n < 64 && live_bytes(q) > keep; out++, n++) {
         size_t bytes = q->bytes[out % QUEUE];
         free(q->slot[out % QUEUE]);

@@ -6,7 +6,7 @@
 
 #include "tests/misuse/case.h"
 
-enum { SLOTS = 1 << 17, FORBIDDEN = 16, CHURN = 3000 };
+enum { SLOTS = 1 << 18, FORBIDDEN = 16, CHURN = 3000 };
 
 struct entry {
     unsigned char *p; // NULL: empty
@@ -25,7 +25,7 @@ void shadow_forbid(const void *p, size_t bytes) {
 }
 
 static struct entry *slot_of(const void *p) {
-    size_t i = ((uintptr_t)p * UINT64_C(0x9e3779b97f4a7c15)) >> 47;
+    size_t i = ((uintptr_t)p * UINT64_C(0x9e3779b97f4a7c15)) >> 46;
     while (table[i].p != NULL && table[i].p != p) i = (i + 1) % SLOTS;
     return &table[i];
 }

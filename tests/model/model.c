@@ -448,17 +448,21 @@ static bool run_cycle(const struct limit *limit) {
     return true;
 }
 
-// Every edge of every class once: all sizes to 1 KiB, then each eighth of a doubling, one less and one more.
+static uint32_t visit_size(uint32_t slot, size_t bytes) {
+    make_room(bytes);
+    allocate_plain(slot, bytes);
+    return slot + 1;
+}
+
+// Every edge of every class once: all sizes to 1 KiB, then each eighth of a doubling, one less and one more; where
+// there are only pages (above 1 MiB) one edge of each doubling.
 static void visit_all_sizes(void) {
     uint32_t slot = 0;
-    for (size_t bytes = 0; bytes <= 1 * KIB; bytes++) allocate_plain(slot++, bytes);
-    for (size_t low = 1 * KIB; low <= LARGEST_BYTES / 2; low *= 2)
-        for (size_t eighth = 0; eighth < 8; eighth++)
-            for (size_t d = 0; d < 3; d++) {
-                size_t bytes = low + low / 8 * eighth + d - 1;
-                make_room(bytes);
-                allocate_plain(slot++, bytes);
-            }
+    for (size_t bytes = 0; bytes <= 1 * KIB; bytes++) slot = visit_size(slot, bytes);
+    for (size_t low = 1 * KIB; low < MIB; low *= 2)
+        for (size_t edge = 0; edge < 24; edge++) slot = visit_size(slot, low + low / 8 * (edge / 3) + edge % 3 - 1);
+    for (size_t low = MIB; low < LARGEST_BYTES; low *= 2)
+        slot = visit_size(slot, low + low / 8 * below(8) + below(3) - 1);
     drain(0, slot, ORDER_COMB);
 }
 

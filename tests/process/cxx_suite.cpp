@@ -96,6 +96,14 @@ void fail_without_handler() {
 
 int handler_calls;
 
+// Whether the C++ runtime is part of the program itself. Its nothrow forms are then replaced by the linker, and only C++
+// code can catch what a handler throws: such a program's nothrow new may fail without asking the handler.
+bool runtime_is_linked_in() {
+    Dl_info runtime, self;
+    if (dladdr(reinterpret_cast<void *>(&std::set_new_handler), &runtime) == 0) return true;
+    return dladdr(reinterpret_cast<void *>(&cxx_suite_run), &self) != 0 && self.dli_fbase == runtime.dli_fbase;
+}
+
 void give_up_at_third_call() {
     if (++handler_calls == 3) std::set_new_handler(nullptr);
 }
@@ -110,8 +118,10 @@ void handler_removes_itself() {
     for (maker make : silent) {
         handler_calls = 0;
         std::set_new_handler(give_up_at_third_call);
-        EXPECT(keep(make(opaque(absurd[0]))) == nullptr && handler_calls == 3);
+        EXPECT(keep(make(opaque(absurd[0]))) == nullptr);
+        EXPECT(handler_calls == 3 || (handler_calls == 0 && runtime_is_linked_in()));
     }
+    std::set_new_handler(nullptr);
 }
 
 struct handler_exception : std::bad_alloc {};

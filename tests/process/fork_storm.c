@@ -6,7 +6,7 @@
 #include "blocks.h"
 #include <stdatomic.h>
 
-enum { FORKS = 1000, FORKERS = 2, WORKERS = 2, SLOTS = 512, ORPHANS = 64, LINES = 30, NESTING = 3 };
+enum { FORKS = 1000, FORKERS = 2, WORKERS = 2, SLOTS = 256, ORPHANS = 64, LINES = 30, NESTING = 3 };
 
 static _Atomic(void *) rings[WORKERS][SLOTS];
 static _Atomic(void *) orphans[ORPHANS];

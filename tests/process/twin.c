@@ -1,6 +1,9 @@
 // A process that may hold several copies of the library (linked and preloaded, or preloaded twice under two names): the
 // blocks of any copy's functions can be freed, grown and measured by any other's, because the second forwards to the
-// first. twins.sh starts it; the argument says how many copies there must be.
+// first. usage: twin COPIES mixed|apart CXX_LIBRARY   (started by twins.sh; COPIES must be there)
+//
+// Apart: a copy that is linked statically shows nothing of itself but libc's names, so the other copy takes it for a
+// program with its own malloc. Then only what the process itself can do is tried, opening a C++ library included.
 #include "exercise.h"
 #include <link.h>
 
@@ -72,20 +75,34 @@ static void mix(const struct provider *from, const struct provider *to) {
     }
 }
 
-static void *mix_all(void *unused) {
+static void *mix_all(void *apart) {
     for (int i = 0; i < provider_count; i++)
-        for (int j = 0; j < provider_count; j++) mix(&providers[i], &providers[j]);
-    return unused;
+        for (int j = 0; j < provider_count; j++)
+            if (apart == NULL || i == j) mix(&providers[i], &providers[j]);
+    return NULL;
+}
+
+// Its operators new and delete may come from another copy than malloc.
+static void run_cxx_library(const char *path) {
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL) say(dlerror());
+    EXPECT(library != NULL);
+    void (*run)(void);
+    bind_one(library, "cxx_suite_run", &run);
+    run();
+    EXPECT(dlclose(library) == 0);
 }
 
 int main(int argc, char **argv) {
-    test_begin(60);
-    EXPECT(argc == 2);
+    alarm(60); // not test_begin: malloc may be the program's own copy
+    EXPECT(argc == 4);
+    void *apart = strcmp(argv[2], "apart") == 0 ? argv[2] : NULL;
     dl_iterate_phdr(visit_object, NULL);
     EXPECT(provider_count == atoi(argv[1]));
     exercise_all();
-    mix_all(NULL);
-    thread_join(thread_start(mix_all, NULL));
+    mix_all(apart);
+    thread_join(thread_start(mix_all, apart));
+    run_cxx_library(argv[3]);
     exercise_all();
     puts("twins clean");
     return 0;

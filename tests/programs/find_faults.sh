@@ -4,7 +4,7 @@
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-tmp=$(mktemp -d /tmp/mb-faults.XXXXXX)
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/mb-faults.XXXXXX")
 trap 'rm -rf -- "$tmp"' EXIT
 
 # library NAME: from C on standard input.

@@ -33,7 +33,7 @@ write_files() {
     seq "$1" $((60 * $1)) >"seq-$(($1 % 10))"
 }
 
-history() {
+make_history() {
     local n
     mkdir dir1 dir2 dir3 dir4
     for ((n = 1; n <= commits; n++)); do
@@ -68,7 +68,7 @@ work() {
     settings
     git init -q repo
     cd repo
-    history
+    make_history
     inspect
     git gc -q --aggressive --prune=now
     git verify-pack -v .git/objects/pack/*.idx

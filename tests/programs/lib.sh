@@ -44,7 +44,7 @@ mb_begin() {
     [[ -n ${MBMALLOC_SO:-} ]] || mb_fail 'MBMALLOC_SO is not set'
     [[ -f $MBMALLOC_SO ]] || mb_fail "MBMALLOC_SO is no file: $MBMALLOC_SO"
     MBMALLOC_SO=$(realpath -- "$MBMALLOC_SO")
-    mb_tmp=$(mktemp -d /tmp/mb-programs.XXXXXX)
+    mb_tmp=$(mktemp -d "${TMPDIR:-/tmp}/mb-programs.XXXXXX")
     trap mb_cleanup EXIT
     trap 'exit 130' INT TERM HUP
     ulimit -c 0

@@ -9,8 +9,8 @@ set -euo pipefail
 mb_need redis-server redis-server
 mb_need redis-cli redis-tools
 mb_need redis-benchmark redis-tools
-requests=$(mb_scale 15000 1000000)
-keys=$(mb_scale 20000 400000)
+requests=$(mb_scale 15000 150000)
+keys=$(mb_scale 20000 200000)
 io_threads=$(mb_scale 1 3) # they spin, which a busy small machine feels
 export requests keys io_threads
 

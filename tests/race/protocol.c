@@ -198,8 +198,9 @@ static void part_ping_pong(unsigned index) {
     }
 }
 
-// Every thread sends to the next and frees what the one before has sent: each is producer and consumer.
-static void part_circle(unsigned index) {
+// Every thread sends to the next and frees what the one before has sent: each is producer and consumer. `classes` sizes
+// follow each other in runs, shifted from thread to thread, so that spans of one class come back as another's.
+static void circle(unsigned index, size_t classes) {
     unsigned next = (index + 1) % stage.threads;
     size_t sent = 0;
     size_t received = 0;
@@ -210,12 +211,27 @@ static void part_circle(unsigned index) {
         for (; received < messages && ring_receive(&stage.rings[index], &parcel); received++, stuck = false)
             parcel_free(parcel);
         for (size_t burst = 0; sent < messages && burst < 64 && sent < received + RING_SLOTS; burst++, stuck = false) {
-            parcel = parcel_new(stage.bytes, tag_now(sent) + index);
+            size_t bytes = stage.bytes + stage.bytes / 4 * ((sent / 96 + index) % classes);
+            parcel = parcel_new(bytes, tag_now(sent) + index);
             if (!ring_send(&stage.rings[next], parcel)) parcel_free(parcel);
             else sent++;
         }
         if (stuck) sched_yield();
     }
+}
+
+static void part_circle(unsigned index) { circle(index, 1); }
+static void part_circle_classes(unsigned index) { circle(index, 5); }
+
+// The owner's slabs become full and are freed at once, while others fill slabs of another class from the same memory.
+static void part_classes(unsigned index) {
+    size_t messages = stage.capacity * 2;
+    if (index < 2) {
+        for (size_t i = 0; i < messages; i++)
+            ring_send_wait(&stage.rings[2 + index], parcel_new(stage.bytes + stage.bytes / 2 * index, tag_now(i)));
+        return;
+    }
+    for (size_t i = 0; i < messages; i++) parcel_free(ring_receive_wait(&stage.rings[index]));
 }
 
 // Thread 0 produces for all others: the classic stranding case.
@@ -278,15 +294,26 @@ static void life_adopted(unsigned index) {
     }
 }
 
-// Each thread leaves live blocks behind and frees those of the threads before it.
-static void life_short(unsigned index) {
+// Each thread leaves live blocks of its class behind and frees those of the thread before it.
+static void short_life(unsigned index, size_t classes) {
     size_t share = BLOCKS_MAX / CREW_THREADS_MAX;
     size_t count = stage.capacity < share ? stage.capacity : share;
     struct parcel *mine = &stage.blocks[share * ((index + stage.round) % stage.threads)];
+    size_t bytes = stage.bytes + stage.bytes / 4 * (index % classes);
     for (size_t i = 0; i < count; i++) {
         if (mine[i].p != NULL) parcel_free(mine[i]);
-        mine[i] = parcel_new(stage.bytes, tag_now(i) + index);
+        mine[i] = parcel_new(bytes, tag_now(i) + index);
     }
+}
+
+static void life_short(unsigned index) { short_life(index, 1); }
+
+// The same with classes that differ, and few blocks: slabs empty while their owner is leaving them, and become another's.
+static void life_classes(unsigned index) {
+    struct parcel few[4];
+    for (size_t i = 0; i < 4; i++) few[i] = parcel_new(stage.bytes + stage.bytes / 4 * ((i + index) % 5), tag_now(i));
+    for (size_t i = 0; i < 4; i++) ring_send_wait(&stage.rings[(index + 1) % stage.threads], few[i]);
+    for (size_t i = 0; i < 4; i++) parcel_free(ring_receive_wait(&stage.rings[index]));
 }
 
 static void finish_short(void) {
@@ -313,6 +340,8 @@ static const struct scenario lasting[] = {
     {"resize", 4, prepare_slab, part_resize, nothing},
     {"ping_pong", 2, nothing, part_ping_pong, nothing},
     {"circle", 4, nothing, part_circle, nothing},
+    {"circle_classes", 4, nothing, part_circle_classes, nothing},
+    {"classes", 4, nothing, part_classes, nothing},
     {"producer", 4, nothing, part_producer, nothing},
 };
 
@@ -321,6 +350,7 @@ static const struct scenario exiting[] = {
     {"owner_exits", 4, nothing, life_owner_exits, nothing},
     {"adopted", 4, nothing, life_adopted, nothing},
     {"short_lives", 6, nothing, life_short, finish_short},
+    {"short_lives_classes", 8, nothing, life_classes, nothing},
 };
 
 static uint64_t end_ms;

@@ -13,6 +13,8 @@
 
 static _Atomic unsigned armed_kinds; // bit k: calls of kind k are numbered; written by the test, read by every call
 static _Atomic unsigned long first_call, call_count, calls, failed;
+static _Atomic unsigned last_failed; // kind
+static _Atomic unsigned *last_note = &last_failed;
 
 void os_inject_arm(unsigned kinds, unsigned long first, unsigned long count) {
     atomic_store(&armed_kinds, 0);
@@ -27,6 +29,8 @@ void os_inject_disarm(void) { atomic_store(&armed_kinds, 0); }
 unsigned long os_inject_calls(void) { return atomic_load(&calls); }
 unsigned long os_inject_failed(void) { return atomic_load(&failed); }
 
+void os_inject_note_last(_Atomic unsigned *where) { last_note = where; }
+
 #define OS_INJECT_NAME(name, error) #name,
 const char *os_inject_name(unsigned kind) {
     static const char *const names[] = {OS_INJECT_PLAIN(OS_INJECT_NAME) OS_INJECT_OTHER(OS_INJECT_NAME)};
@@ -39,6 +43,7 @@ static bool refuses(enum os_call kind) {
     unsigned long number = atomic_fetch_add(&calls, 1) + 1, first = atomic_load(&first_call);
     if (number < first || number - first >= atomic_load(&call_count)) return false;
     atomic_fetch_add(&failed, 1);
+    atomic_store(last_note, (unsigned)kind);
     return true;
 }
 
@@ -164,7 +169,9 @@ OS_INJECT_PLAIN(OS_INJECT_WRAP)
 int __real_mb_os_reserve(void *at, size_t bytes, void **out);
 int __wrap_mb_os_reserve(void *at, size_t bytes, void **out);
 int __wrap_mb_os_reserve(void *at, size_t bytes, void **out) {
-    return refuses(OS_CALL_reserve) ? -ENOMEM : __real_mb_os_reserve(at, bytes, out);
+    if (at != NULL && refuses(OS_CALL_reserve_taken)) return -EEXIST;
+    if (refuses(at != NULL ? OS_CALL_reserve_at : OS_CALL_reserve)) return -ENOMEM;
+    return __real_mb_os_reserve(at, bytes, out);
 }
 
 int __real_mb_os_reserve_hugetlb(void *at, size_t bytes, void **out);

@@ -6,6 +6,7 @@
 #define MB_TESTS_SUPPORT_OS_INJECT_H
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 // name, error. Those of the form int f(void *p, size_t bytes) first.
@@ -23,7 +24,9 @@
     X(no_dump, EINVAL)                                                                                                \
     X(wipe_on_fork, EINVAL)
 #define OS_INJECT_OTHER(X)                                                                                            \
-    X(reserve, ENOMEM)                                                                                                \
+    X(reserve, ENOMEM) /* anywhere */                                                                                 \
+    X(reserve_at, ENOMEM) /* at a given address */                                                                    \
+    X(reserve_taken, EEXIST) /* the same, of which the mapping of somebody else stands in the way */                  \
     X(reserve_hugetlb, ENOMEM)                                                                                        \
     X(protect, ENOMEM)                                                                                                \
     X(move_pages, ENOMEM)                                                                                             \
@@ -36,7 +39,8 @@
 enum os_call { OS_INJECT_PLAIN(OS_INJECT_KIND) OS_INJECT_OTHER(OS_INJECT_KIND) OS_CALL_KINDS };
 
 static const unsigned long OS_INJECT_FOR_EVER = ~0ul;
-static const unsigned OS_INJECT_ALL = (1u << OS_CALL_KINDS) - 1;
+// A full system: everything but the rare case that a foreign mapping is in the way.
+static const unsigned OS_INJECT_ALL = ((1u << OS_CALL_KINDS) - 1) & ~(1u << OS_CALL_reserve_taken);
 
 // The calls of the kinds in `kinds` (bit k = kind k) are numbered from 1 on; those from `first` on, `count` of them, fail.
 void os_inject_arm(unsigned kinds, unsigned long first, unsigned long count);
@@ -44,6 +48,8 @@ void os_inject_disarm(void); // nothing fails; the counts stay
 
 unsigned long os_inject_calls(void);  // numbered calls since the last arming
 unsigned long os_inject_failed(void); // how many of them were made to fail
+// Where the kind of the last one that was made to fail is to be noted, for example memory shared with a parent.
+void os_inject_note_last(_Atomic unsigned *where);
 const char *os_inject_name(unsigned kind);
 
 // From now on commit, renew and protect are charged for pages that carry no charge yet and refused beyond `limit_bytes`;

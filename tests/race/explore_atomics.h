@@ -1,0 +1,122 @@
+// Included by the compiler before everything else in the explorer's build of the core (-include): turns each atomic access
+// into a step of explore.c, and shrinks the units so that a slab has two to four blocks.
+//
+// What: the generic functions of <stdatomic.h> and the compiler's builtins become plain accesses between a call that may let
+// another thread run first (explore_before) and one that notes what the memory order promises (explore_after).
+// Everything runs on one system thread, so plain accesses are exact. A weak exchange never fails without cause here.
+#ifndef MB_TESTS_RACE_EXPLORE_ATOMICS_H
+#define MB_TESTS_RACE_EXPLORE_ATOMICS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum explore_kind { EXPLORE_LOAD, EXPLORE_STORE, EXPLORE_EXCHANGE };
+
+struct explore_access {
+    const volatile void *address;
+    size_t bytes;
+    enum explore_kind kind;
+    const char *file;
+    int line;
+};
+
+void explore_before(struct explore_access access);
+// `order` as the memory_order of what happened: of the failure for an exchange that failed.
+void explore_after(const volatile void *address, enum explore_kind kind, int order);
+
+#define EXPLORE_BEFORE(p, kind) \
+    explore_before((struct explore_access){(const volatile void *)(p), sizeof *(p), (kind), __FILE__, __LINE__})
+#define EXPLORE_AFTER(p, kind, order) explore_after((const volatile void *)(p), (kind), (int)(order))
+
+#define EXPLORE_READ(p, order) \
+    __extension__({ \
+        EXPLORE_BEFORE(p, EXPLORE_LOAD); \
+        EXPLORE_AFTER(p, EXPLORE_LOAD, order); \
+        *(p); \
+    })
+#define EXPLORE_WRITE(p, value, order) \
+    __extension__({ \
+        EXPLORE_BEFORE(p, EXPLORE_STORE); \
+        *(p) = (value); \
+        EXPLORE_AFTER(p, EXPLORE_STORE, order); \
+    })
+#define EXPLORE_UPDATE(p, after, order) \
+    __extension__({ \
+        EXPLORE_BEFORE(p, EXPLORE_EXCHANGE); \
+        __typeof__(*(p) + 0) explore_old = *(p); \
+        *(p) = (after); \
+        EXPLORE_AFTER(p, EXPLORE_EXCHANGE, order); \
+        explore_old; \
+    })
+#define EXPLORE_SWAP(p, expected, desired, success, failure) \
+    __extension__({ \
+        EXPLORE_BEFORE(p, EXPLORE_EXCHANGE); \
+        bool explore_same = *(p) == *(expected); \
+        if (explore_same) *(p) = (desired); \
+        else *(expected) = *(p); \
+        EXPLORE_AFTER(p, explore_same ? EXPLORE_EXCHANGE : EXPLORE_LOAD, explore_same ? (success) : (failure)); \
+        explore_same; \
+    })
+
+#undef atomic_load_explicit
+#undef atomic_store_explicit
+#undef atomic_exchange_explicit
+#undef atomic_fetch_add_explicit
+#undef atomic_fetch_sub_explicit
+#undef atomic_fetch_or_explicit
+#undef atomic_fetch_and_explicit
+#undef atomic_compare_exchange_strong_explicit
+#undef atomic_compare_exchange_weak_explicit
+#define atomic_load_explicit(p, order) EXPLORE_READ(p, order)
+#define atomic_store_explicit(p, value, order) EXPLORE_WRITE(p, value, order)
+#define atomic_exchange_explicit(p, value, order) EXPLORE_UPDATE(p, value, order)
+#define atomic_fetch_add_explicit(p, value, order) EXPLORE_UPDATE(p, explore_old + (value), order)
+#define atomic_fetch_sub_explicit(p, value, order) EXPLORE_UPDATE(p, explore_old - (value), order)
+#define atomic_fetch_or_explicit(p, value, order) EXPLORE_UPDATE(p, explore_old | (value), order)
+#define atomic_fetch_and_explicit(p, value, order) EXPLORE_UPDATE(p, explore_old & (value), order)
+#define atomic_compare_exchange_strong_explicit EXPLORE_SWAP
+#define atomic_compare_exchange_weak_explicit EXPLORE_SWAP
+#define __atomic_load_n(p, order) EXPLORE_READ(p, order)
+#define __atomic_store_n(p, value, order) EXPLORE_WRITE(p, value, order)
+#define __atomic_compare_exchange_n(p, expected, desired, weak, success, failure) \
+    EXPLORE_SWAP(p, expected, desired, success, failure)
+
+// The form of platform/atomic.h in which every access goes through the builtins above.
+#define MB_TSAN 1
+
+// --- a small world --------------------------------------------------------------------------------------------------
+
+// The core's own numbers under other names, then those that the explorer wants.
+#undef MB_CHECK
+#define MB_CHECK 1
+#define MB_UNIT_SHIFT MB_REAL_UNIT_SHIFT
+#define MB_UNIT_BYTES MB_REAL_UNIT_BYTES
+#define MB_UNIT_MASK MB_REAL_UNIT_MASK
+#define MB_POOL_SLOTS MB_REAL_POOL_SLOTS
+#define MB_SWEEP_UNITS MB_REAL_SWEEP_UNITS
+#include "core/base/config.h"
+#undef MB_UNIT_SHIFT
+#undef MB_UNIT_BYTES
+#undef MB_UNIT_MASK
+#undef MB_POOL_SLOTS
+#undef MB_SWEEP_UNITS
+enum {
+    MB_UNIT_SHIFT = 6, // four blocks of 16 bytes, two of 32
+    MB_UNIT_BYTES = 1 << MB_UNIT_SHIFT,
+    MB_UNIT_MASK = MB_UNIT_BYTES - 1,
+    MB_POOL_SLOTS = 2,
+    MB_SWEEP_UNITS = 2,
+};
+
+// What the slabs stand on is the explorer's (explore.c): an arena of a few units, a page of one unit.
+#define mb_arena_take explore_arena_take
+#define mb_arena_give explore_arena_give
+#define mb_arena_units explore_arena_units
+#define mb_arena_metadata explore_arena_metadata
+#define mb_os_page_size explore_page_size
+#define mb_fatal explore_fatal
+#define mb_assert_failed explore_assert_failed
+
+#endif
