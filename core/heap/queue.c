@@ -12,14 +12,14 @@ static struct mb_slab_hint *take_ring(struct mb_heap *heap, uint32_t capacity) {
     unsigned order = ring_order(capacity);
     struct mb_slab_hint *ring = heap->spare_rings[order];
     if (ring == NULL) return mb_arena_metadata(capacity * sizeof *ring, 8);
-    __builtin_memcpy(&heap->spare_rings[order], ring, sizeof ring);
+    __builtin_memcpy(&heap->spare_rings[order], ring, sizeof(void *));
     return ring;
 }
 
 static void give_ring(struct mb_heap *heap, struct mb_slab_hint *ring, uint32_t capacity) {
     if (ring == NULL) return;
     unsigned order = ring_order(capacity);
-    __builtin_memcpy(ring, &heap->spare_rings[order], sizeof ring);
+    __builtin_memcpy(ring, &heap->spare_rings[order], sizeof(void *));
     heap->spare_rings[order] = ring;
 }
 

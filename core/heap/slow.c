@@ -6,7 +6,9 @@
 #include "core/base/check.h"
 #include "core/heap/background.h"
 #include "core/heap/fast.h"
+#include "core/heap/foreign.h"
 #include "core/heap/heap.h"
+#include "core/heap/init.h"
 #include "core/heap/large.h"
 #include "core/heap/own.h"
 #include "core/heap/queue.h"
@@ -133,6 +135,8 @@ void *mb_heap_take_block(struct mb_heap *heap, unsigned class_index) {
 }
 
 MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
+    const struct mb_calls *other = mb_other_copy();
+    if (MB_UNLIKELY(other != NULL)) return other->malloc(bytes);
     if (bytes > PTRDIFF_MAX) return mb_no_memory();
     struct mb_heap *heap = mb_thread_enter();
     if (heap == NULL) return mb_no_memory();

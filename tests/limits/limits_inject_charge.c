@@ -24,7 +24,8 @@ static void class_after_class(const struct mem_api *api) {
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         size_t fitted = fill_with(&set, sizes[i]);
         printf("%zu bytes: %zu KiB of a charge of %zu KiB\n", sizes[i], fitted / KIB, os_inject_charge() / KIB);
-        CHECK(fitted > LIMIT_MIB * MIB * 3 / 4, "only %zu KiB of %d MiB can be used in %zu-byte blocks", fitted / KIB,
+        // A block of 40,000 bytes is charged a whole unit of 64 KiB; all others come near the limit.
+        CHECK(fitted > LIMIT_MIB * MIB / 100 * (sizes[i] == 40000 ? 55 : 80), "only %zu KiB of %d MiB can be used in %zu-byte blocks", fitted / KIB,
               LIMIT_MIB, sizes[i]);
         blocks_free_all(&set);
     }
