@@ -21,18 +21,18 @@
 #define MB_POKE(lvalue, value) ((void)((lvalue) = (value)))
 #endif
 
-// Subtracts one from a counter that only the caller writes and others read with acquire: all earlier stores of the caller
-// are visible to a reader that sees the new value. True when the result is 0.
+// Subtracts one from the low half (not 0) of a counter that only the caller writes and others read with acquire: all earlier
+// stores of the caller are visible to a reader that sees the new value. True when the low half has become 0.
 MB_INLINE bool mb_owner_decrement(uint32_t *counter) {
 #if defined(__x86_64__) && !MB_TSAN
     // Stores are not reordered with stores here, so the subtraction itself is the release.
     bool zero;
-    __asm__ volatile("subl $1, %0" : "+m"(*counter), "=@ccz"(zero) : : "memory");
+    __asm__ volatile("subw $1, %0" : "+m"(*counter), "=@ccz"(zero) : : "memory");
     return zero;
 #else
     uint32_t value = __atomic_load_n(counter, __ATOMIC_RELAXED) - 1;
     __atomic_store_n(counter, value, __ATOMIC_RELEASE);
-    return value == 0;
+    return (value & 0xffff) == 0;
 #endif
 }
 

@@ -115,5 +115,5 @@ _Noreturn void mb_os_abort(void) {
     raise_in_this_thread(SIGABRT);
     default_action(SIGABRT); // a handler returned, or the signal was ignored
     raise_in_this_thread(SIGABRT);
-    for (;;) mb_syscall1(__NR_exit_group, 127); // a signal mask filter above us: still never return
+    for (;;) mb_syscall1(__NR_exit_group, 127); // a tracer swallowed the signal: still never return
 }

@@ -13,8 +13,8 @@
 
 void *mb_malloc_slow(size_t bytes);
 void mb_free_slow(void *p);
-// The slab's last used block has come back, or something about the push needs a second look.
-void mb_slab_emptied_slow(struct mb_slab *slab);
+// As many blocks have come back as the owner wanted to wait for: enough to use the slab again, or all.
+void mb_slab_look_slow(struct mb_slab *slab);
 
 MB_INLINE void *mb_malloc_fast(size_t bytes) {
     if (MB_UNLIKELY(bytes > MB_SMALL_MAX)) return mb_malloc_slow(bytes);
@@ -39,7 +39,7 @@ MB_INLINE void mb_free_fast(void *p) {
     mb_link_store(block, slab->local);
     mb_tag_store(block, own_code);
     MB_POKE(slab->local, own_code);
-    if (MB_UNLIKELY(mb_owner_decrement(&slab->used))) mb_slab_emptied_slow(slab);
+    if (MB_UNLIKELY(mb_owner_decrement(&slab->used))) mb_slab_look_slow(slab);
 }
 
 #endif

@@ -21,16 +21,20 @@
 // --- our own slab ---------------------------------------------------------------------------------------------------
 
 // The word is read before the owner is compared: whoever claims the slab in between changes the word.
-MB_NOINLINE void mb_slab_emptied_slow(struct mb_slab *slab) {
+MB_NOINLINE void mb_slab_look_slow(struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
     uint64_t word = mb_remote_load(unit);
-    if (mb_slab_if_owned(unit, mb_heap_self) == NULL || !mb_own_is_claimable(unit, word)) return;
-    if (mb_own_claim(unit, word)) mb_background_span_freed();
+    if (mb_slab_if_owned(unit, mb_heap_self) == NULL) return;
+    if (mb_own_is_claimable(unit, word)) {
+        if (mb_own_claim(unit, word)) mb_background_span_freed();
+        return;
+    }
+    if (mb_remote_state(word) == MB_SLAB_QUEUED && mb_slab_used(slab) > 0) mb_own_waiting_to_ready(mb_heap_self, slab);
 }
 
 static void free_owned(struct mb_slab *slab, void *p) {
     if (MB_UNLIKELY(mb_tag_present(p))) mb_suspect_verify(mb_heap_self, slab, p);
-    if (mb_slab_push(slab, p)) mb_slab_emptied_slow(slab);
+    if (mb_slab_push(slab, p)) mb_slab_look_slow(slab);
 }
 
 // --- somebody else's, or nobody's -------------------------------------------------------------------------------------
@@ -42,7 +46,8 @@ static void after_push(struct mb_unit *first, uint64_t word) {
         return;
     }
     uint32_t eighth = (first->slab.capacity + 7) / 8;
-    if (mb_remote_state(word) != MB_SLAB_UNOWNED || mb_remote_count(word) % eighth != 0) return;
+    bool usable = mb_remote_state(word) == MB_SLAB_UNOWNED || mb_remote_state(word) == MB_SLAB_QUEUED;
+    if (!usable || mb_remote_count(word) % eighth != 0) return;
     mb_pool_put(first->slab.class_index,
                 (struct mb_slab_hint){(uint32_t)mb_unit_index(first), mb_remote_generation(word)});
 }

@@ -5,6 +5,8 @@
 #include "core/heap/suspect.h"
 #include "core/region/arena.h"
 
+enum { REUSE_FRACTION = 16 };
+
 static void note_served(struct mb_heap *heap, uint32_t blocks) {
     uint64_t served = atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
     atomic_store_explicit(&heap->shared.blocks_served, served + blocks, memory_order_relaxed);
@@ -18,7 +20,7 @@ static void use_chain(struct mb_heap *heap, struct mb_slab *slab, struct mb_chai
 
 bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab) {
     mb_suspect_settle(heap, slab);
-    if (slab->used == slab->carved + 1) return false;
+    if (mb_slab_used(slab) == slab->carved + 1) return false;
     use_chain(heap, slab, mb_slab_take_local(slab));
     return true;
 }
@@ -54,7 +56,8 @@ static bool enter(struct mb_slab_hint hint, enum mb_slab_state from, enum mb_sla
 
 static struct mb_slab *own_as_current(struct mb_heap *heap, struct mb_unit *unit) {
     struct mb_slab *slab = &unit->slab;
-    mb_counter_write(&slab->used, slab->used + 1);
+    uint32_t used = mb_slab_used(slab) + 1;
+    mb_slab_set_used(slab, used, used);
     MB_POKE(slab->owner, heap);
     return slab;
 }
@@ -69,15 +72,46 @@ struct mb_slab *mb_own_unowned_to_current(struct mb_heap *heap, struct mb_slab_h
     return own_as_current(heap, mb_unit_at(hint.unit));
 }
 
+// A slab is worth using again when a page's worth of its blocks is free: then the cost of the change is spread over them.
+// Random frees over a large heap would otherwise bring every slab back for one block (measured with 1e6 live blocks: 2.3x the time).
+static uint32_t blocks_worth_using(const struct mb_slab *slab) {
+    return slab->capacity < REUSE_FRACTION ? 1 : slab->capacity / REUSE_FRACTION;
+}
+
+static uint32_t free_blocks(const struct mb_slab *slab) { return slab->capacity - mb_slab_used(slab); }
+
+static bool is_worth_using(const struct mb_slab *slab) { return free_blocks(slab) >= blocks_worth_using(slab); }
+
+// The next look is due when the slab is worth using, or, if it is already, when it is empty. At least one block is coming.
+static void arm(struct mb_slab *slab) {
+    uint32_t used = mb_slab_used(slab);
+    uint32_t missing = is_worth_using(slab) ? used : blocks_worth_using(slab) - free_blocks(slab);
+    mb_slab_set_used(slab, used, missing < used ? missing : used);
+}
+
 struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *first) {
     uint64_t word = mb_remote_load(first);
     if (mb_remote_state(word) != MB_SLAB_UNOWNED) return NULL;
     struct mb_slab_hint hint = {(uint32_t)mb_unit_index(first), (mb_remote_generation(word) + 1) & (UINT32_MAX >> 3)};
     // The queue entry comes first: an entry without its slab is stale, a slab without its entry would be forgotten.
-    if (!mb_queue_push(heap, first->slab.class_index, hint)) return NULL;
+    struct mb_queue *queue = is_worth_using(&first->slab) ? heap->ready : heap->waiting;
+    if (!mb_queue_push(heap, &queue[first->slab.class_index], hint)) return NULL;
     if (!mb_remote_change(first, word, MB_SLAB_QUEUED)) return NULL;
+    arm(&first->slab);
     MB_POKE(first->slab.owner, heap);
     return &first->slab;
+}
+
+void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_slab *slab) {
+    struct mb_unit *unit = mb_slab_unit(slab);
+    uint32_t used = mb_slab_used(slab);
+    mb_slab_set_used(slab, used, used);
+    uint64_t word = mb_remote_load(unit);
+    struct mb_slab_hint hint = {(uint32_t)mb_unit_index(unit), (mb_remote_generation(word) + 1) & (UINT32_MAX >> 3)};
+    if (!mb_queue_push(heap, &heap->ready[slab->class_index], hint)) return; // it stays among those that wait
+    while (mb_remote_state(word) == MB_SLAB_QUEUED && !mb_remote_change(unit, word, MB_SLAB_QUEUED)) {
+        word = mb_remote_load(unit);
+    }
 }
 
 // --- leaving --------------------------------------------------------------------------------------------------------
@@ -91,12 +125,13 @@ static void forget(struct mb_heap *heap, const struct mb_slab *slab) {
 // From CURRENT to UNOWNED. The owner's part is complete before the word changes.
 static bool leave(struct mb_heap *heap, struct mb_slab *slab, uint64_t seen) {
     struct mb_unit *unit = mb_slab_unit(slab);
-    mb_counter_write(&slab->used, slab->used - 1);
+    uint32_t used = mb_slab_used(slab) - 1;
+    mb_slab_set_used(slab, used, used);
     atomic_store_explicit(&unit->shared.home, heap, memory_order_relaxed);
     MB_POKE(slab->owner, NULL);
     if (mb_remote_change(unit, seen, MB_SLAB_UNOWNED)) return true;
     MB_POKE(slab->owner, heap);
-    mb_counter_write(&slab->used, slab->used + 1);
+    mb_slab_set_used(slab, used + 1, used + 1);
     return false;
 }
 
@@ -110,7 +145,7 @@ bool mb_own_current_to_unowned(struct mb_heap *heap, struct mb_slab *slab) {
 bool mb_own_is_claimable(const struct mb_unit *first, uint64_t word) {
     enum mb_slab_state state = mb_remote_state(word);
     return (state == MB_SLAB_QUEUED || state == MB_SLAB_UNOWNED) &&
-           mb_remote_count(word) == mb_counter_read(&first->slab.used);
+           mb_remote_count(word) == mb_slab_used(&first->slab);
 }
 
 static void give_to_arena(struct mb_unit *first) {
@@ -127,7 +162,7 @@ bool mb_own_claim(struct mb_unit *first, uint64_t seen) {
 }
 
 static void offer(struct mb_unit *first, uint64_t word) {
-    uint32_t live = mb_counter_read(&first->slab.used) - mb_remote_count(word);
+    uint32_t live = mb_slab_used(&first->slab) - mb_remote_count(word);
     if (live == first->slab.capacity) return;
     mb_pool_put(first->slab.class_index,
                 (struct mb_slab_hint){(uint32_t)mb_unit_index(first), mb_remote_generation(word)});
@@ -153,15 +188,20 @@ static void release_list(struct mb_heap *heap, unsigned class_index) {
     mb_slab_return_chain(heap->current[class_index], head);
 }
 
+static void release_queue(struct mb_heap *heap, struct mb_queue *queue) {
+    struct mb_slab_hint hint;
+    while (mb_queue_pop(queue, &hint)) {
+        struct mb_slab *slab = mb_own_queued_to_current(heap, hint);
+        if (slab != NULL) mb_own_release(heap, slab);
+    }
+}
+
 static void release_class(struct mb_heap *heap, unsigned class_index) {
     release_list(heap, class_index);
     if (heap->current[class_index] != NULL) mb_own_release(heap, heap->current[class_index]);
     if (heap->fresh[class_index] != NULL) mb_own_release(heap, heap->fresh[class_index]);
-    struct mb_slab_hint hint;
-    while (mb_queue_pop(heap, class_index, &hint)) {
-        struct mb_slab *slab = mb_own_queued_to_current(heap, hint);
-        if (slab != NULL) mb_own_release(heap, slab);
-    }
+    release_queue(heap, &heap->ready[class_index]);
+    release_queue(heap, &heap->waiting[class_index]);
 }
 
 void mb_own_release_all(struct mb_heap *heap) {

@@ -55,8 +55,7 @@ static bool enlarge(struct mb_heap *heap, struct mb_queue *queue) {
     return true;
 }
 
-bool mb_queue_push(struct mb_heap *heap, unsigned class_index, struct mb_slab_hint hint) {
-    struct mb_queue *queue = &heap->queue[class_index];
+bool mb_queue_push(struct mb_heap *heap, struct mb_queue *queue, struct mb_slab_hint hint) {
     if (queue->count == queue->capacity) {
         compact(queue);
         // Still more than half full: a larger ring keeps the cost of compacting per push constant.
@@ -66,8 +65,7 @@ bool mb_queue_push(struct mb_heap *heap, unsigned class_index, struct mb_slab_hi
     return true;
 }
 
-bool mb_queue_pop(struct mb_heap *heap, unsigned class_index, struct mb_slab_hint *out) {
-    struct mb_queue *queue = &heap->queue[class_index];
+bool mb_queue_pop(struct mb_queue *queue, struct mb_slab_hint *out) {
     if (queue->count == 0) return false;
     *out = entry_at(queue, 0);
     queue->first = (queue->first + 1) & (queue->capacity - 1);

@@ -1,4 +1,4 @@
-// The queue of a heap's owned slabs of one class: FIFO, so that a slab that has just stopped being full waits at the tail
+// A queue of a heap's owned slabs of one class: FIFO, so that a slab that has just stopped being full waits at the tail
 // until more of it is free. Owner thread. Rings come from metadata and are used again within the heap.
 #ifndef MB_CORE_HEAP_QUEUE_H
 #define MB_CORE_HEAP_QUEUE_H
@@ -8,7 +8,7 @@
 #include "core/heap/self.h"
 
 // False when no memory for a larger ring is to be had; the queue is unchanged.
-bool mb_queue_push(struct mb_heap *heap, unsigned class_index, struct mb_slab_hint hint);
-bool mb_queue_pop(struct mb_heap *heap, unsigned class_index, struct mb_slab_hint *out);
+bool mb_queue_push(struct mb_heap *heap, struct mb_queue *queue, struct mb_slab_hint hint);
+bool mb_queue_pop(struct mb_queue *queue, struct mb_slab_hint *out);
 
 #endif

@@ -39,7 +39,8 @@ struct mb_heap {
     uint8_t class_of[MB_SMALL_GRANULES];     // by (bytes + 15) / 16
     struct mb_slab *current[MB_CLASSES];     // the slab that `head` belongs to; NULL if none
     struct mb_slab *fresh[MB_CLASSES];       // a CURRENT slab with blocks to carve; may equal current
-    struct mb_queue queue[MB_CLASSES];
+    struct mb_queue ready[MB_CLASSES];       // owned slabs worth using again
+    struct mb_queue waiting[MB_CLASSES];     // owned slabs from which too few blocks have come back yet
     struct mb_slab_hint *spare_rings[16];    // rings of 4 << i entries to use again
     uint32_t slow_calls;                     // heartbeat for the purge
     uint32_t exit_rounds;                    // thread-exit hook: rounds postponed

@@ -48,7 +48,7 @@ static bool let_current_go(struct mb_heap *heap, unsigned class_index) {
 
 static bool from_queue(struct mb_heap *heap, unsigned class_index) {
     struct mb_slab_hint hint;
-    while (mb_queue_pop(heap, class_index, &hint)) {
+    while (mb_queue_pop(&heap->ready[class_index], &hint)) {
         struct mb_slab *slab = mb_own_queued_to_current(heap, hint);
         if (slab == NULL) continue;
         if (mb_own_use_local(heap, slab) || mb_own_use_remote(heap, slab) || mb_own_use_carved(heap, slab)) return true;
@@ -73,7 +73,9 @@ static bool from_adopted(struct mb_heap *heap, struct mb_slab *slab) {
 static bool from_pool(struct mb_heap *heap, unsigned class_index) {
     struct mb_slab_hint hint;
     while (mb_pool_take(class_index, &hint)) {
-        if (from_adopted(heap, mb_own_unowned_to_current(heap, hint))) return true;
+        struct mb_slab *slab = mb_own_unowned_to_current(heap, hint);
+        if (slab == NULL && mb_slab_if_owned(mb_unit_at(hint.unit), heap)) slab = mb_own_queued_to_current(heap, hint);
+        if (from_adopted(heap, slab)) return true;
     }
     return false;
 }

@@ -19,7 +19,7 @@ enum { STANDARD_ERROR = 2 };
 // --- counting -------------------------------------------------------------------------------------------------------
 
 static void count_slab(const struct mb_unit *unit, struct mb_stats *out) {
-    uint32_t used = mb_counter_read(&unit->slab.used);
+    uint32_t used = mb_slab_used(&unit->slab);
     uint64_t word = mb_remote_load(unit);
     uint32_t idle = mb_remote_count(word) + (mb_remote_state(word) == MB_SLAB_CURRENT);
     out->slabs++;

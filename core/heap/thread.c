@@ -69,7 +69,8 @@ static void empty_lists(struct mb_heap *heap) {
         MB_POKE(heap->head[c], (uintptr_t)&mb_sentinel);
         heap->current[c] = NULL;
         heap->fresh[c] = NULL;
-        heap->queue[c].count = 0;
+        heap->ready[c].count = 0;
+        heap->waiting[c].count = 0;
     }
 }
 
@@ -151,6 +152,12 @@ uint32_t mb_thread_heaps_ever(void) { return atomic_load_explicit(&heaps_shared.
 
 struct mb_heap *mb_thread_heaps(void) { return atomic_load_explicit(&heaps_shared.registered, memory_order_acquire); }
 
+// The absent owner may have been changing a ring: start with new ones.
+static void drop_queues(struct mb_heap *heap) {
+    for (unsigned c = 0; c < MB_CLASSES; c++) heap->ready[c] = heap->waiting[c] = (struct mb_queue){0};
+    for (unsigned i = 0; i < sizeof heap->spare_rings / sizeof heap->spare_rings[0]; i++) heap->spare_rings[i] = NULL;
+}
+
 void mb_thread_recover(void) {
     uint32_t mine = 0;
     atomic_store_explicit(&heaps_shared.parked, 0, memory_order_relaxed);
@@ -161,7 +168,7 @@ void mb_thread_recover(void) {
             continue;
         }
         empty_lists(heap);
-        for (unsigned c = 0; c < MB_CLASSES; c++) heap->queue[c] = (struct mb_queue){0};
+        drop_queues(heap);
         park(heap);
     }
     atomic_store_explicit(&heaps_shared.in_use, mine, memory_order_relaxed);

@@ -68,7 +68,7 @@ struct mb_slab *mb_slab_setup(size_t first_unit, unsigned class_index, struct mb
     slab->class_index = (uint8_t)class_index;
     slab->units = (uint8_t)units;
     slab->local = mb_link_encode(mb_list_end(mb_unit_address(first_unit)));
-    mb_counter_write(&slab->used, 1); // the bias of a current slab
+    mb_slab_set_used(slab, 1, 1); // the bias of a current slab
     setup_parts(unit, units);
     atomic_store_explicit(&unit->shared.suspect, 0, memory_order_relaxed);
     atomic_store_explicit(&unit->shared.home, heap, memory_order_relaxed);
@@ -85,7 +85,7 @@ void mb_slab_takedown(struct mb_unit *first) {
     MB_POKE(first->slab.owner, NULL);
     MB_POKE(first->slab.bound, 0);
     MB_POKE(first->slab.carved, 0);
-    mb_counter_write(&first->slab.used, 0);
+    mb_slab_set_used(&first->slab, 0, 0);
     for (unsigned i = 1; i < units; i++) {
         mb_unit_set_kind(&first[i], MB_UNIT_NONE);
         first[i].slab.back = 0;
@@ -97,9 +97,9 @@ void mb_slab_takedown(struct mb_unit *first) {
 struct mb_chain mb_slab_take_local(struct mb_slab *slab) {
     uint64_t end = mb_link_encode(mb_list_end(start_of(slab)));
     uintptr_t head = mb_link_decode(slab->local);
-    uint32_t listed = slab->carved + 1 - slab->used;
+    uint32_t listed = slab->carved + 1 - mb_slab_used(slab);
     MB_POKE(slab->local, end);
-    mb_counter_write(&slab->used, slab->carved + 1);
+    mb_slab_set_used(slab, slab->carved + 1, slab->carved + 1);
     return (struct mb_chain){head, listed};
 }
 
@@ -126,7 +126,8 @@ struct mb_chain mb_slab_carve(struct mb_slab *slab) {
     }
     MB_POKE(slab->carved, slab->carved + count);
     MB_POKE(slab->bound, slab->bound + count * bound_step(slab));
-    mb_counter_write(&slab->used, slab->used + count);
+    uint32_t used = mb_slab_used(slab) + count;
+    mb_slab_set_used(slab, used, used);
     return (struct mb_chain){first, count};
 }
 
@@ -172,7 +173,7 @@ void mb_slab_rebuild(struct mb_slab *slab, uintptr_t head) {
     if (head != 0) gather(slab, head, &set);
     slab->bound = slab->carved * bound_step(slab);
     slab->local = mb_link_encode(mb_list_end(start_of(slab)));
-    slab->used = slab->carved;
+    mb_slab_set_used(slab, slab->carved, slab->carved);
     for (uint32_t index = slab->carved; index > 0; index--) {
         if ((set.bits[(index - 1) / 64] >> ((index - 1) % 64) & 1) == 0) continue;
         mb_slab_push(slab, (struct mb_free_block *)block_address(slab, index - 1));
@@ -185,6 +186,6 @@ void mb_slab_check(const struct mb_slab *slab) {
     uint32_t listed = mb_slab_count_chain(mb_slab_unit(slab), mb_link_decode(slab->local), slab->capacity);
     uint32_t bias = mb_remote_state(mb_remote_load(mb_slab_unit(slab))) == MB_SLAB_CURRENT;
     MB_ASSERT(slab->carved <= slab->capacity);
-    MB_ASSERT(slab->used == slab->carved - listed + bias);
+    MB_ASSERT(mb_slab_used(slab) == slab->carved - listed + bias);
     (void)listed, (void)bias;
 }

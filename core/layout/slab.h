@@ -6,7 +6,7 @@
 // What: every carved block is live, or on the allocation list of the heap that owns the slab, or on the slab's local list
 // (freed by the owner), or on its remote list (freed by others). Lists are chains of encoded links (core/harden/link_key.h).
 // Who: the owner's functions take a struct mb_slab, which only the owner can get; the others take a struct mb_unit.
-// Invariant: used = carved - blocks on the local list (+ 1 while the slab is CURRENT); the remote list counts as used.
+// Invariant: mb_slab_used = carved - blocks on the local list (+ 1 while the slab is CURRENT); the remote list counts as used.
 #ifndef MB_CORE_LAYOUT_SLAB_H
 #define MB_CORE_LAYOUT_SLAB_H
 
@@ -57,7 +57,7 @@ struct mb_chain mb_slab_take_local(struct mb_slab *slab);
 // Carves blocks up to the end of the page at the cursor, at least one; count 0 when all are carved.
 struct mb_chain mb_slab_carve(struct mb_slab *slab);
 
-// Pushes one block on the local list. True when no block is used any more.
+// Pushes one block on the local list. True when the owner wanted to look again after this one (mb_slab_set_used).
 bool mb_slab_push(struct mb_slab *slab, struct mb_free_block *block);
 
 // Puts a chain (rest of an allocation list, or a collected remote list) on the local list. A broken link ends the process.

@@ -40,7 +40,7 @@ enum mb_large_flags {
 struct mb_slab {
     struct mb_heap *owner;   // NULL: unowned. Written by who owns or adopts; compared by any thread (MB_PEEK)
     uint64_t local;          // E(first block of the local list)
-    uint32_t used;           // blocks not on the local list, +1 while current; owner writes, others read (mb_counter_*)
+    uint32_t used;           // two halves, see mb_slab_used; owner writes, others read (mb_counter_*)
     uint32_t bound;          // carved * e: what the multiplied offset of a carved block's start stays below; 0 unless small
     uint32_t multiplier;     // floor(2^32 / block_bytes) + 1
     uint32_t carved;         // blocks handed to lists so far; the rest was never touched
@@ -104,6 +104,18 @@ MB_INLINE struct mb_unit *mb_slab_unit(const struct mb_slab *slab) { return (str
 // The owner's view, for the owner: NULL for every other heap.
 MB_INLINE struct mb_slab *mb_slab_if_owned(struct mb_unit *unit, const struct mb_heap *heap) {
     return MB_LIKELY(MB_PEEK(unit->slab.owner) == heap) ? &unit->slab : NULL;
+}
+
+// Blocks that are not on the local list, +1 while the slab is current. Kept as a sum of two halves: the low one counts local
+// frees down to the next one that the owner wants to look at (mb_slab_look_again), the high one is the rest. Any thread.
+MB_INLINE uint32_t mb_slab_used(const struct mb_slab *slab) {
+    uint32_t halves = mb_counter_read(&slab->used);
+    return (halves & 0xffff) + (halves >> 16);
+}
+
+// Owner thread; frees_to_look <= used.
+MB_INLINE void mb_slab_set_used(struct mb_slab *slab, uint32_t used, uint32_t frees_to_look) {
+    mb_counter_write(&slab->used, (used - frees_to_look) << 16 | frees_to_look);
 }
 
 MB_INLINE enum mb_unit_kind mb_unit_kind(const struct mb_unit *unit) {

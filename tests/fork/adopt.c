@@ -11,7 +11,7 @@
 #include "tests/fork/api.h"
 #include "tests/fork/live.h"
 
-enum { OWN_MAX = 4096, LEAK_MAX = 256 << 10, GROWTH_MAX = 3 << 19 };
+enum { OWN_MAX = 4096, LEAK_MAX = 256 << 10, GROWTH_MAX = 3 << 18 };
 
 struct piece {
     unsigned char *p;

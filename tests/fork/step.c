@@ -85,7 +85,9 @@ static void use_one_cpu(void) {
     sched_setaffinity(0, sizeof one, &one);
 }
 
+// The page of the process before, if any, goes.
 static void share_page(int fd) {
+    if (shared != NULL) munmap(shared, sizeof *shared);
     if (fd < 0 || ftruncate(fd, sizeof *shared) != 0) stop(1, "no shared page");
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (shared == MAP_FAILED) stop(1, "no shared page");
@@ -105,6 +107,7 @@ static void start_process(void) {
     close(commands[0]);
     close(answers[1]);
     close(go[0]);
+    close(page);
     to_process = commands[1];
     from_process = answers[0];
     go_worker = go[1];
@@ -119,6 +122,16 @@ static bool ask(int op, int argument, int *value) {
     if (poll(&wait, 1, ANSWER_MS) != 1 || read(from_process, &a, sizeof a) != sizeof a) return false;
     *value = a.value;
     return true;
+}
+
+static void end_process(void) {
+    int unused, status;
+    if (process_lost || !ask(OP_QUIT, 0, &unused)) kill(process, SIGKILL);
+    close(to_process);
+    close(from_process);
+    close(go_worker);
+    waitpid(process, &status, 0);
+    process = 0;
 }
 
 // --- where it stands --------------------------------------------------------------------------------------------------
@@ -253,6 +266,12 @@ static void seize_worker(int id) {
     stop(1, "cannot attach to the worker");
 }
 
+static void check_library(void) {
+    const char *library = getenv("MBMALLOC_SO");
+    if (shared->text_to == 0 || shared->text_to - shared->text_from > TEXT_MAX) stop(1, "the allocator's code was not found");
+    if (library != NULL && strcmp(library, shared->library) != 0) stop(1, "the preloaded library does not serve malloc");
+}
+
 // Where the stepping begins: at the worker's own signal, or wherever the helper is.
 static void go_to_start(const struct scenario *s) {
     if (s->kind == SCENARIO_HELPER) {
@@ -263,18 +282,26 @@ static void go_to_start(const struct scenario *s) {
     if (next_stop() != BODY_BEGINS) stop(1, "the worker did not reach its body");
 }
 
-static void walk_scenario(struct walk *w, int number) {
+static void walk_worker(struct walk *w, int number) {
     const struct scenario *s = &scenarios[number];
     int id = 0, unused;
-    w->started_s = now_s();
-    memset(visits, 0, sizeof visits);
     if (!ask(OP_START, number, &id) || id <= 0) stop(1, "there is no worker, or no helper thread of the allocator");
+    check_library();
     seize_worker(id);
     go_to_start(s);
     step_through(w, s);
     if (process_lost) return;
     ptrace(PTRACE_DETACH, worker, 0, 0);
     if (!ask(OP_JOIN, number, &unused)) process_lost = true;
+}
+
+// Each walk has a process of its own: some paths are walked only once in a process's life.
+static void walk_scenario(struct walk *w, int number) {
+    w->started_s = now_s();
+    memset(visits, 0, sizeof visits);
+    start_process();
+    walk_worker(w, number);
+    end_process();
 }
 
 // --- all scenarios ----------------------------------------------------------------------------------------------------
@@ -311,28 +338,18 @@ static bool run_scenario(int number, double budget_s) {
     return w.forks > 0 && w.faults == 0 && !process_lost;
 }
 
-static void check_library(void) {
-    const char *library = getenv("MBMALLOC_SO");
-    if (shared->text_to == 0 || shared->text_to - shared->text_from > TEXT_MAX) stop(1, "the allocator's code was not found");
-    if (library != NULL && strcmp(library, shared->library) != 0) stop(1, "the preloaded library does not serve malloc");
-}
-
 int main(int argc, char **argv) {
     const char *all = getenv("MB_TEST_LONG");
     const double seconds = 30;
     bool right = true;
-    int chosen = 0, unused;
+    int chosen = 0;
     if (argc == 2 && strcmp(argv[1], "--stepped") == 0) return stepped_main();
     take_all = all != NULL && strcmp(all, "1") == 0;
     use_one_cpu();
-    start_process();
     for (int i = 0; i < scenario_count; i++) chosen += is_wanted(&scenarios[i], argc, argv);
     for (int i = 0; i < scenario_count && !process_lost; i++) {
         if (!is_wanted(&scenarios[i], argc, argv)) continue;
         right &= run_scenario(i, seconds / chosen);
-        check_library();
     }
-    if (!process_lost) ask(OP_QUIT, 0, &unused);
-    if (process_lost) kill(process, SIGKILL);
     return right && chosen > 0 ? 0 : 1;
 }

@@ -1,12 +1,14 @@
 // A system with strict overcommit, counted by the injector: the allocator is charged for about what is live, gives charge
 // back, hands what one size class returned to the next, and recovers from refusal.
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "tests/limits/exhaust.h"
 #include "tests/limits/measure.h"
 #include "tests/support/os_inject.h"
 
-enum { LIMIT_MIB = 64, TABLE = 1 << 21 };
+enum { LIMIT_MIB = 64, TABLE = 1 << 21, THREADS = 64, STACK_BYTES = 64 << 10 };
 
 // Fills the whole charge with blocks of one size; the bytes that fitted.
 static size_t fill_with(struct blocks *set, size_t bytes) {
@@ -48,6 +50,44 @@ static void charge_follows_use(const struct mem_api *api, size_t start) {
     CHECK(empty < start + 10 * MIB, "charged %zu bytes for nothing", empty);
 }
 
+// Slabs that hold nothing must not stand in the way of a large block.
+static void large_after_many_sizes(const struct mem_api *api) {
+    for (size_t bytes = 16; bytes <= 32 * KIB; bytes += bytes < KIB ? 16 : bytes / 16) api->free(api->malloc(bytes));
+    void *p = api->malloc((LIMIT_MIB - 6) * MIB);
+    CHECK(p, "nothing is live and %d of %d MiB are refused", LIMIT_MIB - 6, LIMIT_MIB);
+    api->free(p);
+}
+
+static pthread_barrier_t all_there;
+static _Atomic unsigned refused_threads;
+
+static void *ask_for_little(void *arg) {
+    const struct mem_api *api = arg;
+    void *p = api->malloc(16);
+    if (!p) atomic_fetch_add(&refused_threads, 1);
+    pthread_barrier_wait(&all_there); // so that no heap serves two threads
+    api->free(p);
+    return NULL;
+}
+
+// What a new thread needs for itself must be had although all of the charge is taken, by memory that is free.
+static void new_threads_after_shortage(const struct mem_api *api) {
+    pthread_t threads[THREADS];
+    pthread_attr_t attr;
+    struct blocks set;
+    blocks_init(&set, api, 1 << 16, 10);
+    exhaust_fill(&set, MIB, SIZE_MAX);
+    blocks_free_all(&set);
+    blocks_drop(&set);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    pthread_barrier_init(&all_there, NULL, THREADS);
+    for (size_t i = 0; i < THREADS; i++)
+        CHECK(pthread_create(&threads[i], &attr, ask_for_little, (void *)(uintptr_t)api) == 0, "thread %zu", i);
+    for (size_t i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    CHECK(refused_threads == 0, "%u of %d new threads are refused 16 bytes with nothing live", refused_threads, THREADS);
+}
+
 int main(void) {
     const struct mem_api *api = mem_api_core();
     os_inject_limit_charge(LIMIT_MIB * MIB);
@@ -55,7 +95,9 @@ int main(void) {
     size_t start = os_inject_charge();
     CHECK(start > 0, "the injector saw no commit");
     charge_follows_use(api, start);
+    large_after_many_sizes(api);
     class_after_class(api);
+    new_threads_after_shortage(api);
     exhaust_run(&(struct exhaust_plan){.api = api, .threads = 4, .live_bytes = MIB, .cap_bytes = SIZE_MAX,
                                        .table_blocks = 1 << 16, .largest_bytes = 4 * MIB, .must_be_refused = true});
     api->trim();

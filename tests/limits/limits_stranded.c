@@ -1,8 +1,9 @@
 // Memory that others free must come back although its owner never runs again: a producer fills 400 MB and sleeps for ever,
 // a consumer frees all of it.
-// Usage: limits_stranded wait|trim small|large|mixed fifo|lifo|random none|first|last
+// Usage: limits_stranded wait|trim small|large|mixed fifo|lifo|random none|first|last main|thread
 //   wait: within 3 s by itself; trim: at the consumer's malloc_trim. none/first/last: the producer frees every 64th block
-//   itself, before or after the consumer frees the rest.
+//   itself, before or after the consumer frees the rest. main/thread: who produces; the other one, which then has never
+//   allocated a block of its own if it is the thread, consumes.
 #include <malloc.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -20,6 +21,7 @@ enum { FILL_MIB = 400, LEFT_MIB = 30, WAIT_MS = 3000, OWN_EVERY = 64, MOST_BLOCK
 static void **table;
 static size_t count;
 static const char *sizes, *order, *own;
+static bool ours;
 static sem_t produced, consumed, producer_done;
 
 static size_t next_size(uint64_t *rng) {
@@ -81,16 +83,8 @@ static size_t rss_at_the_end(bool wait) {
     return measure_rss_bytes();
 }
 
-int main(int argc, char **argv) {
-    if (argc != 5) return 2;
-    bool wait = strcmp(argv[1], "wait") == 0, ours = measure_under_mbmalloc();
-    pthread_t thread;
-    sizes = argv[2], order = argv[3], own = argv[4];
-    table = mmap(NULL, MOST_BLOCKS * sizeof *table, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    sem_init(&produced, 0, 0);
-    sem_init(&consumed, 0, 0);
-    sem_init(&producer_done, 0, 0);
-    CHECK(pthread_create(&thread, NULL, producer, NULL) == 0, "no thread");
+// Frees what the producer has made, judges what stays, and ends the process: the producer sleeps for ever.
+static void *consumer(void *wait) {
     sem_wait(&produced);
     size_t peak = measure_rss_bytes();
     CHECK(peak > FILL_MIB * MIB * 9 / 10, "only %zu bytes resident", peak);
@@ -99,10 +93,29 @@ int main(int argc, char **argv) {
     sem_wait(&producer_done);
     munmap(table, MOST_BLOCKS * sizeof *table);
     uint64_t start = measure_now_ms();
-    size_t rss = rss_at_the_end(wait);
+    size_t rss = rss_at_the_end(wait != NULL);
     printf("%zu blocks, RSS %zu MiB -> %zu.%zu MiB after %llu ms\n", count, peak / MIB, rss / MIB, rss % MIB * 10 / MIB,
            (unsigned long long)(measure_now_ms() - start));
     CHECK(!ours || rss < LEFT_MIB * MIB, "%zu bytes stay resident", rss);
     fflush(stdout);
-    _exit(0); // the producer sleeps for ever
+    _exit(0);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 6) return 2;
+    pthread_t thread;
+    char *wait = strcmp(argv[1], "wait") == 0 ? argv[1] : NULL;
+    bool main_produces = strcmp(argv[5], "main") == 0;
+    sizes = argv[2], order = argv[3], own = argv[4];
+    ours = measure_under_mbmalloc();
+    table = mmap(NULL, MOST_BLOCKS * sizeof *table, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(table != MAP_FAILED, "no table");
+    sem_init(&produced, 0, 0);
+    sem_init(&consumed, 0, 0);
+    sem_init(&producer_done, 0, 0);
+    int e = main_produces ? pthread_create(&thread, NULL, consumer, wait) : pthread_create(&thread, NULL, producer, NULL);
+    CHECK(e == 0, "no thread");
+    if (main_produces) producer(NULL);
+    else consumer(wait);
+    return 1;
 }

@@ -88,7 +88,8 @@ void fail_without_handler() {
         for (maker make : silent) EXPECT(keep(make(opaque(n))) == nullptr);
     }
     EXPECT(throws<std::bad_alloc>(plain, size_max) && throws<std::bad_alloc>(array, size_max));
-    if (from_mbmalloc(dlsym(RTLD_DEFAULT, "_ZnwmSt11align_val_t"))) {
+    void *(*form)(std::size_t, std::align_val_t) = ::operator new;
+    if (from_mbmalloc(reinterpret_cast<void *>(form))) {
         EXPECT(throws<std::bad_alloc>(aligned, size_max) && throws<std::bad_alloc>(aligned_array, size_max));
     }
     EXPECT(throws<std::bad_alloc>([](std::size_t n) { return static_cast<void *>(new int[n]); }, std::size_t{1} << 62));

@@ -8,8 +8,8 @@
 
 namespace {
 
-constexpr int warm_up = 500, threads_total = 10000, at_once = 4;
-constexpr long growth_limit = 1024 * 1024;
+constexpr int warm_up = 2000, threads_total = 10000, at_once = 4;
+constexpr long growth_limit = 2 * 1024 * 1024; // large blocks come and go, and how many at once is chance
 std::atomic<int> first_destroyed{0}, late_destroyed{0};
 
 // First touched inside another object's destructor.

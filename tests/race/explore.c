@@ -19,6 +19,7 @@
 
 #include "core/harden/link_key.h"
 #include "core/heap/background.h"
+#include "core/heap/fork.h"
 #include "core/heap/heap.h"
 #include "core/heap/init.h"
 #include "core/heap/own.h"
@@ -35,9 +36,10 @@ enum {
     CELLS = 4,
     LOCATIONS = 96,
     STACK_BYTES = 32 << 10,
+    SAVED_STACK_BYTES = 6 << 10,
     STACK_SLACK = 256, // below the marked end of a live stack: what the switch itself saves there
     STEPS_MAX = 2000,
-    METADATA_BYTES = 2048,
+    METADATA_BYTES = 512,
     NOBODY = -1,
 };
 
@@ -107,13 +109,13 @@ static struct world {
         const volatile void *address;
         uint32_t carries;            // what an acquire of this atomic lets a fiber know
     } location[LOCATIONS];
-} world, first_world;
+} world;
 
 // An atomic of the core outside the world: its value is put back for each run.
 static struct stray {
     volatile void *address;
     size_t bytes;
-    uint64_t first;
+    uint64_t first; // at the start of the run
 } strays[LOCATIONS];
 static size_t stray_count;
 
@@ -160,7 +162,7 @@ static struct fiber {
     struct mb_heap *self;    // its mb_heap_self
     bool done;
     _Alignas(16) unsigned char stack[STACK_BYTES];
-} fibers[FIBERS], first_fibers[FIBERS];
+} fibers[FIBERS];
 
 static jmp_buf scheduler;
 
@@ -205,12 +207,6 @@ static void start_fiber(unsigned index) {
     fiber->done = scenario->script[index] == NULL;
 }
 
-static void copy_fiber(struct fiber *to, const struct fiber *from) {
-    size_t bytes = from->live_bytes + STACK_SLACK;
-    memcpy(to, from, offsetof(struct fiber, stack));
-    memcpy(to->stack + STACK_BYTES - bytes, from->stack + STACK_BYTES - bytes, bytes);
-}
-
 // --- atomics --------------------------------------------------------------------------------------------------------
 
 static bool within(const volatile void *p, const void *start, size_t bytes) { return (uintptr_t)p - (uintptr_t)start < bytes; }
@@ -230,10 +226,9 @@ static void note_stray(const struct explore_access *access) {
 }
 
 // Constants (the sentinel) are among the strays: only what has changed is written.
-static void restore_strays(void) {
-    for (size_t i = 0; i < stray_count; i++)
-        if (value_at(strays[i].address, strays[i].bytes) != strays[i].first)
-            memcpy((void *)(uintptr_t)strays[i].address, &strays[i].first, strays[i].bytes);
+static void set_stray(const struct stray *stray, uint64_t value) {
+    if (value_at(stray->address, stray->bytes) != value)
+        memcpy((void *)(uintptr_t)stray->address, &value, stray->bytes);
 }
 
 static const char *unit_field(size_t offset) {
@@ -262,9 +257,12 @@ static void trace(const struct explore_access *access) {
            (unsigned long long)value_at(access->address, access->bytes), access->file, access->line);
 }
 
-// The blocks and the heaps are each touched by one thread at a time, or the checks would say so.
+// Where no other order could make a difference: the blocks and the heaps are each touched by one thread at a time, or the
+// checks would say so, and the process-wide words are constant here.
 static bool is_private(const volatile void *p) {
-    return within(p, world.memory, sizeof world.memory) || within(p, world.heaps, sizeof world.heaps);
+    return within(p, world.memory, sizeof world.memory) || within(p, world.heaps, sizeof world.heaps) ||
+           within(p, &mb_space, sizeof mb_space) || within(p, &mb_init_shared, sizeof mb_init_shared) ||
+           within(p, &mb_fork_watch_shared, sizeof mb_fork_watch_shared) || within(p, &mb_sentinel, sizeof mb_sentinel);
 }
 
 void explore_before(struct explore_access access) {
@@ -292,7 +290,8 @@ void explore_after(const volatile void *address, enum explore_kind kind, int ord
     if (kind != EXPLORE_STORE && acquires(order)) *knows |= *carries;
     if (kind == EXPLORE_STORE) *carries = releases(order) ? *knows : 0;
     if (kind == EXPLORE_EXCHANGE && releases(order)) *carries |= *knows;
-    if (kind == EXPLORE_EXCHANGE) pause_here(); // plain accesses that follow may come later than others' steps
+    // The plain accesses that follow a change of ownership may come later than others' steps.
+    if (kind == EXPLORE_EXCHANGE && within(address, world.table, sizeof world.table)) pause_here();
 }
 
 // --- the arena ------------------------------------------------------------------------------------------------------
@@ -473,8 +472,20 @@ static uint64_t mix(uint64_t hash, const void *p, size_t bytes) {
     return bytes == 0 ? hash : (hash ^ value_at(at, bytes)) * UINT64_C(0x9fb21c651e98df25);
 }
 
+// Of a heap only what three classes use; its counters steer nothing in so short a life.
+static uint64_t mix_heap(uint64_t hash, const struct mb_heap *heap) {
+    enum { USED = 3 };
+    hash = mix(hash, heap->head, USED * sizeof heap->head[0]);
+    hash = mix(hash, heap->current, USED * sizeof heap->current[0]);
+    hash = mix(hash, heap->fresh, USED * sizeof heap->fresh[0]);
+    hash = mix(hash, heap->queue, USED * sizeof heap->queue[0]);
+    return mix(hash, heap->spare_rings, sizeof heap->spare_rings);
+}
+
 static uint64_t hash_state(void) {
-    uint64_t hash = mix(UINT64_C(0x243f6a8885a308d3), &world, sizeof world);
+    uint64_t hash = mix(UINT64_C(0x243f6a8885a308d3), &world, offsetof(struct world, heaps));
+    hash = mix(hash, world.metadata, sizeof world - offsetof(struct world, metadata));
+    for (unsigned i = 0; i < FIBERS; i++) hash = mix_heap(hash, &world.heaps[i]);
     hash = mix(hash, script_at, sizeof script_at);
     for (unsigned i = 0; i < FIBERS; i++) {
         const struct fiber *fiber = &fibers[i];
@@ -522,12 +533,45 @@ static bool see(void) {
     return seen_insert(hash_state());
 }
 
-static void begin_run(void) {
-    world = first_world;
-    memset(script_at, 0, sizeof script_at);
-    for (unsigned i = 0; i < FIBERS; i++) copy_fiber(&fibers[i], &first_fibers[i]);
-    restore_strays();
+// --- states to come back to -----------------------------------------------------------------------------------------
+
+static struct snapshot {
+    struct world world;
+    uint64_t strays[LOCATIONS];
+    size_t stray_count; // those found later had their first value
+    unsigned script_at[FIBERS];
+    struct {
+        unsigned char head[offsetof(struct fiber, stack)];
+        unsigned char stack[SAVED_STACK_BYTES];
+    } fibers[FIBERS];
+} first_state, states[STEPS_MAX]; // states[i]: before step i of the path, where it has another choice
+
+static void save(struct snapshot *to) {
+    to->world = world;
+    to->stray_count = stray_count;
+    for (size_t i = 0; i < stray_count; i++) to->strays[i] = value_at(strays[i].address, strays[i].bytes);
+    memcpy(to->script_at, script_at, sizeof script_at);
+    for (unsigned i = 0; i < FIBERS; i++) {
+        size_t bytes = fibers[i].live_bytes + STACK_SLACK;
+        if (bytes > SAVED_STACK_BYTES) fail("a fiber's stack of %zu bytes", bytes);
+        memcpy(to->fibers[i].head, &fibers[i], sizeof to->fibers[i].head);
+        memcpy(to->fibers[i].stack, fibers[i].stack + STACK_BYTES - bytes, bytes);
+    }
 }
+
+static void restore(const struct snapshot *from) {
+    world = from->world;
+    for (size_t i = 0; i < stray_count; i++)
+        set_stray(&strays[i], i < from->stray_count ? from->strays[i] : strays[i].first);
+    memcpy(script_at, from->script_at, sizeof script_at);
+    for (unsigned i = 0; i < FIBERS; i++) {
+        memcpy(&fibers[i], from->fibers[i].head, sizeof from->fibers[i].head);
+        size_t bytes = fibers[i].live_bytes + STACK_SLACK;
+        memcpy(fibers[i].stack + STACK_BYTES - bytes, from->fibers[i].stack, bytes);
+    }
+}
+
+// --- the order of the search ----------------------------------------------------------------------------------------
 
 static unsigned ready_fibers(void) {
     unsigned ready = 0;
@@ -547,6 +591,7 @@ static void push_choice(unsigned ready) {
     unsigned fiber = (unsigned)__builtin_ctz(ready);
     path[depth].fiber = (uint8_t)fiber;
     path[depth].others = (uint8_t)(ready & (ready - 1));
+    if (path[depth].others != 0) save(&states[depth]);
     depth++;
     step(fiber);
 }
@@ -565,18 +610,20 @@ static bool go_on(void) {
     return false;
 }
 
-// The next path in order: the last step that has another choice takes it. False when there is none.
+// The next path in order: the last step that had another choice takes it. False when there is none.
 static bool turn_back(void) {
     while (depth > 0 && path[depth - 1].others == 0) depth--;
     if (depth == 0) return false;
     unsigned others = path[depth - 1].others;
     path[depth - 1].fiber = (uint8_t)__builtin_ctz(others);
     path[depth - 1].others = (uint8_t)(others & (others - 1));
+    restore(&states[depth - 1]);
+    step(path[depth - 1].fiber);
     return true;
 }
 
 static void replay(void) {
-    begin_run();
+    restore(&first_state);
     for (size_t i = 0; i < depth; i++) step(path[i].fiber);
 }
 
@@ -609,17 +656,15 @@ static void run_setup(void) {
 }
 
 static void begin_scenario(void) {
-    restore_strays();
+    for (size_t i = 0; i < stray_count; i++) set_stray(&strays[i], strays[i].first);
     stray_count = 0;
     set_up = false;
     set_up_world();
     run_setup();
     for (size_t i = 0; i < stray_count; i++) strays[i].first = value_at(strays[i].address, strays[i].bytes);
-    for (unsigned i = 0; i < FIBERS; i++) {
-        start_fiber(i);
-        copy_fiber(&first_fibers[i], &fibers[i]);
-    }
-    first_world = world;
+    memset(script_at, 0, sizeof script_at);
+    for (unsigned i = 0; i < FIBERS; i++) start_fiber(i);
+    save(&first_state);
     depth = 0;
     set_up = true;
 }
@@ -633,7 +678,6 @@ static void search(void) {
     seen_reserve(1 << 16);
     begin_scenario();
     do {
-        replay();
         ends += go_on();
         runs++;
     } while (turn_back());
