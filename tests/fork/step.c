@@ -65,12 +65,11 @@ static _Noreturn void stop(int status, const char *why) {
 // --- the process ------------------------------------------------------------------------------------------------------
 
 static void become_stepped(const int fds[4]) {
-    const char *library = getenv("MBMALLOC_SO");
     const struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (int i = 0; i < 4; i++) dup2(fds[i], FD_COMMANDS + i);
-    if (library != NULL) setenv("LD_PRELOAD", library, 1);
+    setenv("LD_PRELOAD", getenv("MBMALLOC_SO"), 1);
     setenv("MBMALLOC_OPTIONS", "purge_delay_ms=100", 1);
     // A stepped `rep movsb` stops at every byte.
     setenv("GLIBC_TUNABLES", "glibc.cpu.x86_rep_movsb_threshold=1000000000:glibc.cpu.x86_rep_stosb_threshold=1000000000", 1);
@@ -124,13 +123,17 @@ static bool ask(int op, int argument, int *value) {
     return true;
 }
 
+// A killed process is gone when its traced thread has been waited for, too.
 static void end_process(void) {
     int unused, status;
+    pid_t gone;
     if (process_lost || !ask(OP_QUIT, 0, &unused)) kill(process, SIGKILL);
     close(to_process);
     close(from_process);
     close(go_worker);
-    waitpid(process, &status, 0);
+    do {
+        gone = waitpid(-1, &status, __WALL);
+    } while (gone != process && (gone > 0 || errno == EINTR));
     process = 0;
 }
 
@@ -267,9 +270,8 @@ static void seize_worker(int id) {
 }
 
 static void check_library(void) {
-    const char *library = getenv("MBMALLOC_SO");
     if (shared->text_to == 0 || shared->text_to - shared->text_from > TEXT_MAX) stop(1, "the allocator's code was not found");
-    if (library != NULL && strcmp(library, shared->library) != 0) stop(1, "the preloaded library does not serve malloc");
+    if (strcmp(getenv("MBMALLOC_SO"), shared->library) != 0) stop(1, "the preloaded library does not serve malloc");
 }
 
 // Where the stepping begins: at the worker's own signal, or wherever the helper is.
@@ -344,6 +346,7 @@ int main(int argc, char **argv) {
     bool right = true;
     int chosen = 0;
     if (argc == 2 && strcmp(argv[1], "--stepped") == 0) return stepped_main();
+    if (getenv("MBMALLOC_SO") == NULL) stop(1, "MBMALLOC_SO is not set");
     take_all = all != NULL && strcmp(all, "1") == 0;
     use_one_cpu();
     for (int i = 0; i < scenario_count; i++) chosen += is_wanted(&scenarios[i], argc, argv);

@@ -438,7 +438,7 @@ static void check_slab(const struct mb_unit *unit) {
         if (times_listed(unit, word, p) + is_live != 1) fail("granule %zu lost or listed twice", granule_of((unsigned char *)p));
         live += is_live;
     }
-    if (unit->slab.used - mb_remote_count(word) != live) fail("unit %zu counts %u used", mb_unit_index(unit), unit->slab.used);
+    if (mb_slab_used(&unit->slab) - mb_remote_count(word) != live) fail("unit %zu counts %u used", mb_unit_index(unit), mb_slab_used(&unit->slab));
     if (live == 0) fail("unit %zu is empty and was not given back", mb_unit_index(unit));
 }
 
@@ -478,7 +478,8 @@ static uint64_t mix_heap(uint64_t hash, const struct mb_heap *heap) {
     hash = mix(hash, heap->head, USED * sizeof heap->head[0]);
     hash = mix(hash, heap->current, USED * sizeof heap->current[0]);
     hash = mix(hash, heap->fresh, USED * sizeof heap->fresh[0]);
-    hash = mix(hash, heap->queue, USED * sizeof heap->queue[0]);
+    hash = mix(hash, heap->ready, USED * sizeof heap->ready[0]);
+    hash = mix(hash, heap->waiting, USED * sizeof heap->waiting[0]);
     return mix(hash, heap->spare_rings, sizeof heap->spare_rings);
 }
 
