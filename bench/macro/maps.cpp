@@ -15,11 +15,13 @@
 
 namespace {
 
-enum { WORKERS = 2, KEYS = 120000 };
+enum { WORKERS = 2 };
+
+const int keys = static_cast<int>(bench::scaled(120000, 1000));
 
 template <class Map>
 void fill(Map &map, bench::Random &random, int count) {
-    for (int i = 0; i < count; ++i) map[random.below(KEYS * 4)] = std::string(random.below(60), 's');
+    for (int i = 0; i < count; ++i) map[random.below(static_cast<uint32_t>(keys) * 4)] = std::string(random.below(60), 's');
 }
 
 // Drops every key of one residue.
@@ -31,7 +33,7 @@ void thin_out(Map &map, uint32_t residue) {
 template <class Map>
 size_t search(const Map &map, bench::Random &random, int count) {
     size_t found = 0;
-    for (int i = 0; i < count; ++i) found += map.count(random.below(KEYS * 4));
+    for (int i = 0; i < count; ++i) found += map.count(random.below(static_cast<uint32_t>(keys) * 4));
     return found;
 }
 
@@ -40,8 +42,8 @@ size_t life(bench::Random &random) {
     Map map;
     size_t found = 0;
     for (uint32_t residue = 0; residue < 3; ++residue) {
-        fill(map, random, KEYS);
-        found += search(map, random, KEYS / 2);
+        fill(map, random, keys);
+        found += search(map, random, keys / 2);
         thin_out(map, residue);
     }
     return found;
@@ -57,7 +59,7 @@ void work(int64_t times, uint64_t seed) {
 } // namespace
 
 int main(int count, char **arguments) {
-    const int64_t times = bench::scaled(count > 1 ? std::atoll(arguments[1]) : 3);
+    const int64_t times = count > 1 ? std::atoll(arguments[1]) : 1;
     std::vector<std::thread> workers;
     for (uint64_t i = 0; i < WORKERS; ++i) workers.emplace_back(work, times, i + 1);
     for (std::thread &worker : workers) worker.join();

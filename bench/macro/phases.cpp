@@ -14,13 +14,15 @@
 
 namespace {
 
-enum { WORKERS = 2, PHASE_BYTES = 24 << 20 };
+enum { WORKERS = 2 };
+
+const auto phase_bytes = static_cast<size_t>(bench::scaled(24 << 20, 1 << 20));
 
 constexpr std::pair<uint32_t, uint32_t> ranges[] = {{16, 48}, {200, 400}, {1000, 3000}, {40, 90}, {5000, 20000}, {100, 160}, {30000, 120000}, {24, 600}};
 
 std::vector<void *> fill(bench::Random &random, uint32_t from, uint32_t to) {
     std::vector<void *> blocks;
-    for (size_t bytes = 0; bytes < PHASE_BYTES;) {
+    for (size_t bytes = 0; bytes < phase_bytes;) {
         const size_t size = from + random.below(to - from);
         void *p = bench::allocate(size);
         bench::touch_pages(p, 0, size);
@@ -59,7 +61,7 @@ void work(int64_t times, uint64_t seed) {
 } // namespace
 
 int main(int count, char **arguments) {
-    const int64_t times = bench::scaled(count > 1 ? std::atoll(arguments[1]) : 3);
+    const int64_t times = count > 1 ? std::atoll(arguments[1]) : 2;
     std::vector<std::thread> workers;
     for (uint64_t i = 0; i < WORKERS; ++i) workers.emplace_back(work, times, i + 1);
     for (std::thread &worker : workers) worker.join();

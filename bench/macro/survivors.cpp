@@ -69,7 +69,7 @@ size_t drifting_size(bench::Random &random, int64_t step) {
 } // namespace
 
 int main(int count, char **arguments) {
-    const int64_t steps = bench::scaled((count > 1 ? std::atoll(arguments[1]) : 2) * STEPS_PER_TIME);
+    const int64_t steps = bench::scaled((count > 1 ? std::atoll(arguments[1]) : 1) * STEPS_PER_TIME);
     bench::Random random(1);
     Heap heap;
     for (int64_t i = 0; i < steps; ++i) heap.step(random, drifting_size(random, i));

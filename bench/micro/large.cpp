@@ -32,10 +32,10 @@ void jittered(benchmark::State &state, size_t most) {
 
 void register_large() {
     const struct { const char *name; size_t bytes; int64_t pairs, jitters; } sizes[] = {
-        {"64K", 64u << 10, 500000, 60000},
-        {"256K", 256u << 10, 200000, 15000},
-        {"1M", 1u << 20, 100000, 4000},
-        {"4M", 4u << 20, 50000, 400},
+        {"64K", 64u << 10, 1000000, 300000},
+        {"256K", 256u << 10, 500000, 60000},
+        {"1M", 1u << 20, 100000, 12000},
+        {"4M", 4u << 20, 50000, 1500},
         {"32M", 32u << 20, 10000, 50}};
     for (const auto &size : sizes) {
         const size_t bytes = size.bytes;

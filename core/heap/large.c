@@ -1,5 +1,6 @@
 #include "core/heap/large.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 
 // Sizes in bytes from which the kernel's page tables beat copying and clearing.
 static const size_t MOVE_PAGES_MIN = (size_t)1 << 20;
+static const size_t MOVE_PART_MIN = (size_t)256 << 10;
 static const size_t PURGE_TO_ZERO_MIN = (size_t)16 << 20;
 static const size_t SLACK_MAX = (size_t)1 << 30;
 
@@ -188,8 +190,22 @@ static bool take_with_slack(struct extent extent, struct mb_span *span) {
     return mb_arena_take(extent.units + slack, 1, span) || take(extent.units, 1, span);
 }
 
-static bool move_contents(void *from, void *to, size_t bytes) {
-    if (bytes >= MOVE_PAGES_MIN && mb_os_move_pages(from, to, bytes) == 0) return true;
+// A block that was moved and has grown since lies in several mappings (-EFAULT): its halves may lie in one each. True when any
+// page was moved.
+static bool move_contents(char *from, char *to, size_t bytes) {
+    int error = bytes >= MOVE_PART_MIN ? mb_os_move_pages(from, to, bytes) : -EINVAL;
+    if (error == 0) return true;
+    if (error != -EFAULT) {
+        memcpy(to, from, bytes);
+        return false;
+    }
+    size_t half = mb_align_up(bytes / 2, MB_UNIT_BYTES);
+    bool first = move_contents(from, to, half);
+    return move_contents(from + half, to + half, bytes - half) || first;
+}
+
+static bool move_or_copy(void *from, void *to, size_t bytes) {
+    if (bytes >= MOVE_PAGES_MIN) return move_contents(from, to, bytes);
     memcpy(to, from, bytes);
     return false;
 }
@@ -203,7 +219,7 @@ void *mb_large_move(struct mb_heap *heap, void *p, size_t bytes) {
     // Warm pages behind the block would stay resident unseen.
     size_t slack_bytes = (span.units << MB_UNIT_SHIFT) - extent.bytes;
     if (!span.zero && slack_bytes > MB_UNIT_BYTES) mb_os_purge(fresh + extent.bytes, slack_bytes);
-    bool moved = move_contents(p, fresh, mb_min(old->large_bytes, extent.bytes));
+    bool moved = move_or_copy(p, fresh, mb_min(old->large_bytes, extent.bytes));
     set_up(heap, &span, extent.bytes);
     if (moved) {
         descriptor(fresh)->large_flags |= MB_LARGE_MOVED;

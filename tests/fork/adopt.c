@@ -1,3 +1,4 @@
+// What: adopt.h. Invariant: allocates nothing but what it tests; its own tables are static.
 #include "tests/fork/adopt.h"
 
 #include <fcntl.h>

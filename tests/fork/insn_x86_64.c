@@ -1,3 +1,4 @@
+// What: insn.h for x86-64: a decoder of opcodes and operands that knows the harmless ones and calls all others writers.
 #include <stddef.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>

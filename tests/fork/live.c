@@ -1,3 +1,4 @@
+// What: live.h. The marks are keyed by address and size, so a block that was handed out twice shows.
 #include "tests/fork/live.h"
 
 #include <stdint.h>
@@ -56,7 +57,7 @@ static int vacancy(int part) {
     static int hint[LIVE_PARTS];
     for (int i = 0; i < LIVE_PART; i++) {
         int index = part * LIVE_PART + (hint[part] + i) % LIVE_PART;
-        if (atomic_load_explicit(&live_table[index].p, memory_order_relaxed) != NULL) continue;
+        if (atomic_load_explicit(&live_table[index].p, memory_order_acquire) != NULL) continue;
         hint[part] = (hint[part] + i + 1) % LIVE_PART;
         return index;
     }

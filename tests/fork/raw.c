@@ -1,6 +1,8 @@
 // What: forks while other threads allocate, free and free each other's blocks, by fork, by _Fork and by a bare clone
 // system call, of which nobody is told. Every child uses, gives back and counts what it inherited.
 //
+//   raw [WAYS [no-threads]]       how many of the three ways; children that start no threads
+//
 // Who: three workers and the forking main thread. Links api_libc.c (preloaded) or api_core.c (also under sanitizers).
 #include <errno.h>
 #include <pthread.h>
@@ -22,6 +24,7 @@ enum { WORKERS = 3, HELD = 120, MAIL = 64, CHILD_SECONDS = 30, MOST_BYTES = 2000
 static _Atomic bool leaving;
 static _Atomic int mail[MAIL]; // indices + 1 of blocks that anybody may give
 static struct adopt_report *report;
+static bool children_start_threads = true;
 
 static uint64_t next_random(uint64_t *state) {
     *state ^= *state << 13;
@@ -64,8 +67,8 @@ static bool one_fork(enum way way, const struct adopt_plan *plan) {
 }
 
 static bool many_forks(enum way way, int count, size_t base_bytes) {
-    struct adopt_plan plan = {.focus_bytes = 256, .start_thread = way == WAY_FORK, .check_leak = true, .base_bytes = base_bytes,
-        .in_flight_max = WORKERS * 2 * MOST_BYTES};
+    struct adopt_plan plan = {.focus_bytes = 256, .start_thread = way == WAY_FORK && children_start_threads,
+        .check_leak = true, .base_bytes = base_bytes, .in_flight_max = WORKERS * 2 * MOST_BYTES};
     long most_left = 0;
     for (int i = 0; i < count; i++) {
         if (!one_fork(way, &plan)) return false;
@@ -78,9 +81,10 @@ static bool many_forks(enum way way, int count, size_t base_bytes) {
 
 int main(int argc, char **argv) {
     const char *all = getenv("MB_TEST_LONG");
-    int count = all != NULL && strcmp(all, "1") == 0 ? 3000 : 150, ways = argc > 1 ? atoi(argv[1]) : WAY_COUNT;
+    int count = all != NULL && strcmp(all, "1") == 0 ? 3000 : 80, ways = argc > 1 ? atoi(argv[1]) : WAY_COUNT;
     pthread_t workers[WORKERS];
     bool right = true;
+    children_start_threads = argc <= 2;
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (report == MAP_FAILED) return 1;

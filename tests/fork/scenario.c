@@ -1,3 +1,4 @@
+// What: scenario.h: the paths, one short setup and one short body each, and the table of them at the end.
 #include "tests/fork/scenario.h"
 
 #include <pthread.h>
@@ -214,13 +215,13 @@ static void grow_large(void) {
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) live_resize(moved, steps[i]);
 }
 
-static void block_of_2m(void) {
-    moved = live_take(WORKER, 2 * MIB);
+static void block_and_wall(void) {
+    moved = live_take(WORKER, 1200000);
     take(1, 2 * MIB);
 }
 static void move_large(void) {
-    live_resize(moved, 5 * MIB);
-    live_resize(moved, 16 * MIB);
+    live_resize(moved, 2 * MIB);
+    live_resize(moved, 12 * MIB);
     live_resize(moved, MIB);
 }
 
@@ -319,7 +320,7 @@ const struct scenario scenarios[] = {
     {"very-large", nothing, very_large, 24 * MIB, 80 * MIB, SCENARIO_BODY},
     {"grow-small", block_of_20, grow_small, 1000, 0, SCENARIO_BODY},
     {"grow-large", block_of_70000, grow_large, 200000, 2 * MIB, SCENARIO_BODY},
-    {"move-large", block_of_2m, move_large, 5 * MIB, 40 * MIB, SCENARIO_BODY},
+    {"move-large", block_and_wall, move_large, 2 * MIB, 40 * MIB, SCENARIO_BODY},
     {"other-forms", nothing, other_forms, 4096, 2 * MIB, SCENARIO_BODY},
     {"trim", much_free, trim, 1500, 0, SCENARIO_BODY},
     {"count", much_free, count_live, 1500, 0, SCENARIO_BODY},

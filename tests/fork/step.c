@@ -4,9 +4,10 @@
 //
 //   fork_step [SCENARIO...]        (`fork_step --stepped` is the process that it starts)
 //
-// The default takes every instruction that may write memory at its first few visits, and of the others as many as fit into
-// the time (each scenario is first walked once to count them). MB_TEST_LONG=1 takes every instruction, and every way to
-// fork. Where ptrace is not permitted the test is skipped.
+// The default forks after every instruction that may have written memory at its first visits, and at as many later visits
+// as fit into the time (each scenario is first walked once to count them). MB_TEST_LONG=1 forks after all of them, at all
+// visits, and after every other instruction at the first visits, in two ways each. Where ptrace is not permitted the test is
+// skipped.
 //
 // Who: one thread; traces only the worker. Everything runs on one CPU, which makes a step three times faster.
 #include <errno.h>
@@ -203,27 +204,28 @@ static void fork_here_in_turn(struct walk *w, const struct scenario *s, uint64_t
 
 // --- stepping ---------------------------------------------------------------------------------------------------------
 
-// Whether this standstill is one to fork at, before any sampling.
-static bool is_point(uint64_t before, uint64_t at) {
-    if (!in_text(at)) return false;
-    return take_all || !in_text(before) || look_up_may_write(before);
-}
+// Memory may have changed since the stop before. After all other instructions a child would be the same.
+static bool is_news(uint64_t before) { return !in_text(before) || look_up_may_write(before); }
 
-static bool is_chosen(struct walk *w, uint64_t at) {
+// Under a load that eats up the time, unseen places still count.
+static bool is_chosen(struct walk *w, uint64_t at, bool news) {
     uint8_t *seen = &visits[at - shared->text_from];
-    bool late = now_s() - w->started_s > 2 * w->budget_s;
+    double spent_s = now_s() - w->started_s;
     if (*seen == 0) w->distinct++;
-    if (*seen < FIRST_VISITS) {
+    if (*seen < (spent_s > w->budget_s ? 1 : FIRST_VISITS)) {
         ++*seen;
         return true;
     }
-    return w->points % (late ? 16 * w->stride : w->stride) == 0;
+    if (take_all) return news;
+    return w->points % (spent_s > w->budget_s ? 16 * w->stride : w->stride) == 0;
 }
 
 static void stand_still(struct walk *w, const struct scenario *s, uint64_t before, uint64_t at) {
-    if (!is_point(before, at)) return;
+    if (!in_text(at)) return;
+    bool news = is_news(before);
+    if (!news && !take_all) return;
     w->points++;
-    if (!is_chosen(w, at) || !w->forking) return;
+    if (!is_chosen(w, at, news) || !w->forking) return;
     fork_here_in_turn(w, s, at);
 }
 

@@ -1,3 +1,4 @@
+// What: ways.h.
 #include "tests/fork/ways.h"
 
 #include <signal.h>

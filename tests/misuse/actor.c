@@ -1,3 +1,4 @@
+// What: actor.h: one mutex and one condition per actor; the deed runs with the mutex held.
 #include "tests/misuse/actor.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// What: shadow.h: an open-addressing table of all blocks that are out, and the places where none may be.
 #include "tests/misuse/shadow.h"
 
 #include <stdint.h>

@@ -2,7 +2,7 @@
 // allocator: by one thread, with threads that hold blocks of each other, with blocks of threads that have ended.
 //
 // glibc counts headers and cached blocks too, so under plain glibc the sums are only printed.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <malloc.h>
 #include <stdatomic.h>
 

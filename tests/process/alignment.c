@@ -1,6 +1,6 @@
 // Alignment contracts: natural alignment of every block, requested alignment up to 1 GiB at every size (0 included),
 // contents of aligned blocks across realloc, what happens to alignments that are not powers of two.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <errno.h>
 #include <malloc.h>
 

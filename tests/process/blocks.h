@@ -5,7 +5,7 @@
 #ifndef MB_TESTS_PROCESS_BLOCKS_H
 #define MB_TESTS_PROCESS_BLOCKS_H
 
-#include "expect.h"
+#include "tests/process/expect.h"
 
 enum { BLOCK_MIN = 16, BLOCK_DENSE = 4096 };
 

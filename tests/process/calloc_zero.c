@@ -1,6 +1,6 @@
 // calloc returns zeroed memory at every size, also where the same memory was dirty before: freed by the owner, freed by
 // another thread, after malloc_trim, after a realloc moved or shrank a large block.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <malloc.h>
 
 enum { MANY = 400 };

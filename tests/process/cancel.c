@@ -1,6 +1,6 @@
 // malloc, free, realloc and malloc_trim are no cancellation points: a thread with a pending cancellation runs through
 // all of them and ends only where it asks for it.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <malloc.h>
 #include <stdatomic.h>
 

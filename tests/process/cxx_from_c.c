@@ -1,6 +1,6 @@
 // A C program opens a C++ library with RTLD_LOCAL: libstdc++ comes with it, outside the global scope, and still
 // operator new must find the new-handler and throw std::bad_alloc. From a thread too, and opened twice.
-#include "expect.h"
+#include "tests/process/expect.h"
 
 static void *run_suite(void *path) {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);

@@ -1,6 +1,6 @@
 // The operators' test in a C++ program; main catches what must not get out.
-#include "cxx_suite.h"
-#include "expect.h"
+#include "tests/process/cxx_suite.h"
+#include "tests/process/expect.h"
 
 #include <exception>
 

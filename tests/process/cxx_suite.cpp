@@ -1,7 +1,7 @@
 // All 20 replaceable operators new and delete (C++17): every pairing, alignment, std::bad_alloc on absurd sizes, the
 // nothrow forms, and new-handlers that free memory, remove themselves, throw, and are called again.
-#include "cxx_suite.h"
-#include "expect.h"
+#include "tests/process/cxx_suite.h"
+#include "tests/process/expect.h"
 
 #include <cerrno>
 #include <cstring>
@@ -17,7 +17,8 @@ constexpr std::align_val_t wide{256};
 const std::size_t sizes[] = {0, 1, 24, 1000, 40000, 300000, 5000000};
 constexpr std::size_t size_max = std::numeric_limits<std::size_t>::max();
 // The first is a multiple of every alignment used here: libstdc++ rounds its size up without a check.
-const std::size_t absurd[] = {size_max - 255, size_max - 4095, std::size_t{1} << 63, (std::size_t{1} << 63) - 1, std::size_t{1} << 60};
+const std::size_t absurd[] = {size_max - 255, size_max - 4095, std::size_t{1} << 63, (std::size_t{1} << 63) - 1,
+                              std::size_t{1} << 60};
 
 void *filled(void *p, std::size_t bytes, std::size_t align) {
     p = keep(p);

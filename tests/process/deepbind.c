@@ -1,8 +1,8 @@
 // A plugin under RTLD_DEEPBIND allocates with libc's malloc: 32 bytes, 200 KB (a mapping of its own), from a second
 // thread (an arena outside the brk heap), aligned. The host frees, reallocs and measures those blocks with the
 // process's malloc; the plugin frees and reallocs its own. Nothing crashes, nothing leaks.
-#include "blocks.h"
-#include "deepbind.h"
+#include "tests/process/blocks.h"
+#include "tests/process/deepbind.h"
 #include <malloc.h>
 
 enum { ROUNDS = 2000 };

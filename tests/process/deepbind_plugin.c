@@ -1,8 +1,8 @@
 // The plugin that deepbind.c loads with RTLD_DEEPBIND: its malloc is libc's, whatever is preloaded.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <malloc.h>
 
-#include "deepbind.h"
+#include "tests/process/deepbind.h"
 
 void *plugin_malloc(size_t bytes) { return block_new(bytes); }
 

@@ -3,7 +3,7 @@
 // forks, runs threads and ends as ever.
 //
 // MBMALLOC_SO names the library; nothing is preloaded.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <stdatomic.h>
 
 enum { THREADS = 4, BLOCKS = 800, ROUNDS = 200 };

@@ -1,6 +1,6 @@
 // The library that dlopen_users.c opens and closes thousands of times: allocates when it is loaded, in its thread-local
 // storage, in its functions, and when it is unloaded.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 
 enum { KEPT = 40 };
 

@@ -1,6 +1,6 @@
 // A library that allocates is opened and closed 3,000 times (30,000 when MB_TEST_LONG=1), used by main and by a thread:
 // no growth.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 
 enum { WARM_UP = 300, ROUNDS = 3000, ROUNDS_LONG = 30000 };
 static const long growth_limit = 1024 * 1024;

@@ -1,6 +1,6 @@
 // Requests that cannot be met: every allocating function, sizes around PTRDIFF_MAX and SIZE_MAX, products that overflow,
 // size plus alignment that wraps, every alignment. NULL and ENOMEM, the old block intact, and the next request works.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <errno.h>
 #include <malloc.h>
 

@@ -1,6 +1,6 @@
 // errno: kept by free on every path (small, large, aligned, other threads' blocks, after the kernel was asked for
 // something), untouched by allocations that succeed.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <errno.h>
 #include <malloc.h>
 

@@ -3,7 +3,7 @@
 #ifndef MB_TESTS_PROCESS_EXERCISE_H
 #define MB_TESTS_PROCESS_EXERCISE_H
 
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <malloc.h>
 #include <stdatomic.h>
 

@@ -1,6 +1,6 @@
 // exit() while other threads allocate, free and use stdio all the time, with exit handlers and destructors that
 // allocate too. Repeated, because the moment matters; every run must end by itself with status 0.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <stdatomic.h>
 
 enum { RUNS = 60, WORKERS = 3, SLOTS = 200 };

@@ -1,6 +1,6 @@
 // Forks inside forks: every generation starts threads, inherits the blocks of the generation before (whose threads are
 // gone), frees half of them, forks on. Also: fork handlers that allocate, and fork inside a signal handler.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <signal.h>
 
 enum { GENERATIONS = 6, THREADS = 3, BLOCKS = 400, SIGNALS = 50 };

@@ -3,7 +3,7 @@
 // inherited, and reallocs it.
 //
 // glibc's malloc forbids this (its locks stay taken), so under plain glibc the parent has no allocating threads.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>

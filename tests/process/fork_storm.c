@@ -3,10 +3,10 @@
 //
 // Each child checks and frees what it inherited, also blocks whose threads are gone, allocates, uses stdio, at times
 // starts threads and forks again. A deadlock ends the child by its own alarm.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <stdatomic.h>
 
-enum { FORKS = 1000, FORKERS = 2, WORKERS = 2, SLOTS = 256, ORPHANS = 64, LINES = 30, NESTING = 3 };
+enum { FORKS = 1000, FORKERS = 2, WORKERS = 2, SLOTS = 96, ORPHANS = 64, LINES = 30, NESTING = 3 };
 
 static _Atomic(void *) rings[WORKERS][SLOTS];
 static _Atomic(void *) orphans[ORPHANS];
@@ -92,10 +92,10 @@ static void free_inherited(void) {
 
 static void *allocate_some(void *arg) {
     uint64_t rng = (uint64_t)(uintptr_t)arg + 12345;
-    void *blocks[100];
-    for (int i = 0; i < 100; i++) blocks[i] = block_new(block_random_bytes(&rng));
-    for (int i = 0; i < 100; i += 3) blocks[i] = block_resize(blocks[i], block_random_bytes(&rng));
-    for (int i = 0; i < 100; i++) block_free(blocks[i]);
+    void *blocks[50];
+    for (int i = 0; i < 50; i++) blocks[i] = block_new(block_random_bytes(&rng));
+    for (int i = 0; i < 50; i += 3) blocks[i] = block_resize(blocks[i], block_random_bytes(&rng));
+    for (int i = 0; i < 50; i++) block_free(blocks[i]);
     return NULL;
 }
 
@@ -155,7 +155,7 @@ static void *fork_many(void *arg) {
 }
 
 int main(void) {
-    test_begin(110);
+    test_begin(200);
     write_text();
     pthread_t threads[WORKERS + 3];
     for (size_t w = 0; w < WORKERS; w++) threads[w] = thread_start(work, (void *)w);

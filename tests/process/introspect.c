@@ -1,5 +1,5 @@
 // malloc_info writes well-formed XML, malloc_stats prints, mallopt answers 0 or 1 and breaks nothing.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <ctype.h>
 #include <errno.h>
 #include <malloc.h>

@@ -1,5 +1,5 @@
 // A library that the life test links: its constructor runs before a preloaded library's own, its destructor after main.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 
 void life_mark(char phase);
 void early_mark(void);

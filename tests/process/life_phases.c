@@ -3,7 +3,7 @@
 //
 // Each phase frees blocks of the phase before and leaves some, then writes its letter; the parent compares the letters,
 // so a phase that is skipped or out of order fails too.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 
 enum { CARRIED = 300 };
 static const char expected[] = "pceMaonDE";

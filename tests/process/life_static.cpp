@@ -2,7 +2,7 @@
 // grow in a destructor; a static object first made while others are being destroyed.
 //
 // The last destructor ends the process with 0; every other way out of it is a failure.
-#include "expect.h"
+#include "tests/process/expect.h"
 
 #include <map>
 #include <memory>

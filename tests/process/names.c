@@ -1,6 +1,6 @@
 // Every name of the malloc family and all 20 operators new and delete come from mbmalloc, none from libc or libstdc++;
 // strdup stays libc's. Needs the preloaded library.
-#include "expect.h"
+#include "tests/process/expect.h"
 
 static const char *const ours[] = {
     "malloc", "free", "calloc", "realloc", "reallocarray", "posix_memalign", "aligned_alloc", "memalign", "valloc", "pvalloc",

@@ -2,8 +2,8 @@
 // reallocarray, operators new and delete, and libc's functions that allocate for their caller. Every block goes to the
 // program's free or realloc: no mix of heaps may crash, and with mbmalloc blocks up to 16-byte alignment come from the
 // program's own heap.
-#include "expect.h"
-#include "override.h"
+#include "tests/process/expect.h"
+#include "tests/process/override.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,8 +1,8 @@
 // Overrides malloc, free, calloc and realloc by a heap of its own in static storage: power-of-two blocks with a header.
 // A block that is not its own it counts and passes to the next free (as a careful program does), so that the test can
 // tell whether any heaps were mixed.
-#include "expect.h"
-#include "override.h"
+#include "tests/process/expect.h"
+#include "tests/process/override.h"
 #include <errno.h>
 #include <stdatomic.h>
 

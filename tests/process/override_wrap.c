@@ -1,7 +1,7 @@
 // Overrides malloc, free, calloc and realloc by counting wrappers around the next ones (dlsym RTLD_NEXT), as leak
 // checkers do. dlsym itself may allocate: a few static bytes serve it.
-#include "expect.h"
-#include "override.h"
+#include "tests/process/expect.h"
+#include "tests/process/override.h"
 #include <stdatomic.h>
 
 enum { EARLY_BYTES = 65536 };

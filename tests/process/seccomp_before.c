@@ -1,8 +1,8 @@
 // A sandbox that is entered before the second thread: memory, futex and clock calls, and what libc itself needs to
 // start and end threads. Every other call kills the process. Then main and several threads allocate heavily, end, and
 // others start, long enough for a helper thread of the allocator to start, work, end and start again.
-#include "seccomp_filter.h"
-#include "seccomp_heavy.h"
+#include "tests/process/seccomp_filter.h"
+#include "tests/process/seccomp_heavy.h"
 
 enum { THREADS = 3, GENERATIONS = 3 };
 

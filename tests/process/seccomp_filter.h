@@ -4,7 +4,7 @@
 #ifndef MB_TESTS_PROCESS_SECCOMP_FILTER_H
 #define MB_TESTS_PROCESS_SECCOMP_FILTER_H
 
-#include "expect.h"
+#include "tests/process/expect.h"
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -1,7 +1,7 @@
 // A sandbox that is entered when the threads exist and forbids to make more (no clone): whatever helper thread the
 // allocator wants must exist by then or never. Variants: see the table; the last one runs only when it is named.
-#include "seccomp_filter.h"
-#include "seccomp_heavy.h"
+#include "tests/process/seccomp_filter.h"
+#include "tests/process/seccomp_heavy.h"
 
 enum { THREADS = 3 };
 

@@ -1,6 +1,6 @@
 // The contract of sizes: zero-sized blocks are unique and freeable, realloc(p, 0) frees and returns NULL without a leak,
 // every byte up to malloc_usable_size may be written, growth up to it stays in place, 0 for NULL.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <malloc.h>
 
 enum { ZERO = 1000, LEAK_ROUNDS = 300000 };

@@ -1,5 +1,5 @@
 // A small program that uses the whole allocator: what valgrind.sh runs.
-#include "exercise.h"
+#include "tests/process/exercise.h"
 
 int main(void) {
     exercise_all();

@@ -1,6 +1,6 @@
 // A fully static program (cc -static with libmbmalloc.a). That mbmalloc serves is proved twice: its statistics are
 // written at exit, and mallinfo2 counts in usable sizes, which glibc's does not.
-#include "exercise.h"
+#include "tests/process/exercise.h"
 
 static void counts_like_mbmalloc(void) {
     size_t before = mallinfo2().uordblks;

@@ -1,6 +1,6 @@
 // 10,000 short threads (a million when MB_TEST_LONG=1), each allocates, hands a few blocks to its creator, exits:
 // neither the resident set, nor the address space, nor the number of mappings may grow.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 
 enum { WARM_UP = 1000, THREADS = 10000, THREADS_LONG = 1000000, AT_ONCE = 4, LEFT = 6, MINE = 20 };
 static const long growth_limit = 1024 * 1024;

@@ -1,6 +1,6 @@
 // Blocks outlive their thread: threads fill rows with blocks of all sizes and end; other threads and main check them,
 // realloc them, free them. Round after round the abandoned memory is used again: no growth.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 
 enum { ROWS = 4, BLOCKS = 1500, ROUNDS = 60, WARM_UP = 15 };
 static const long growth_limit = 8 * 1024 * 1024;

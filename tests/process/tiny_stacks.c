@@ -1,6 +1,6 @@
 // Threads with the smallest stack that POSIX allows (16 KiB) allocate, free, realloc and align in every size; and the
 // deepest stack use of any call, measured on a painted stack, stays under 8 KiB.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <malloc.h>
 #include <sys/mman.h>
 

@@ -1,6 +1,6 @@
 // C++ thread_local objects whose destructors allocate and free, and that create further thread_local objects while the
 // thread dies; 10,000 threads without growth.
-#include "expect.h"
+#include "tests/process/expect.h"
 
 #include <atomic>
 #include <string>

@@ -3,7 +3,7 @@
 //
 // The last keys lie beyond the 32 that fit into the thread block, so libc allocates a second-level table for each
 // thread and frees it after the last destructor has run.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <limits.h>
 #include <stdatomic.h>
 

@@ -4,7 +4,7 @@
 //
 // Apart: a copy that is linked statically shows nothing of itself but libc's names, so the other copy takes it for a
 // program with its own malloc. Then only what the process itself can do is tried, opening a C++ library included.
-#include "exercise.h"
+#include "tests/process/exercise.h"
 #include <link.h>
 
 enum { MOST = 4 };

@@ -3,7 +3,7 @@
 //
 // pthread_join returns a moment before the kernel has forgotten the thread: under plain glibc on a busy machine one run
 // in 300 fails for about 30 us. So a few runs may need a second try, most may not.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <errno.h>
 #include <sched.h>
 

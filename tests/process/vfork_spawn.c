@@ -2,7 +2,7 @@
 // popen, and clone(CLONE_VM | CLONE_VFORK) on a stack of its own, while other threads allocate.
 //
 // A vfork child may allocate and free before it execs; the parent must find its heap whole and the child's blocks usable.
-#include "blocks.h"
+#include "tests/process/blocks.h"
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What: redis-server on a loopback port of its own, loaded by redis-benchmark (many connections, pipelined) and by
 #   redis-cli; what is compared is the digest of the whole data set and the answers to deterministic commands. The
-#   server also writes and reads back a snapshot in a forked child. It is started and shut down by this test.
+#   server also reads back a snapshot, writes one from a forked child, and drops values in a thread of its own. It is
+#   started and shut down by this test.
 set -euo pipefail
 # shellcheck source=tests/programs/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -11,8 +12,7 @@ mb_need redis-cli redis-tools
 mb_need redis-benchmark redis-tools
 requests=$(mb_scale 15000 150000)
 keys=$(mb_scale 20000 200000)
-io_threads=$(mb_scale 1 3) # they spin, which a busy small machine feels
-export requests keys io_threads
+export requests keys
 
 # Commands in the protocol's inline form, the same every time.
 awk -v keys="$keys" 'BEGIN {
@@ -30,17 +30,19 @@ awk -v keys="$keys" 'BEGIN {
 
 cli() { redis-cli -h 127.0.0.1 -p "$port" "$@"; }
 
-# Starts the server on a random port below the ephemeral ones; another try when somebody has it.
+# Starts the server on a random port below the ephemeral ones (another try when somebody has it) and waits until it has
+# loaded its data.
 start_server() { # ARGUMENTS...
     local try wait
     for ((try = 0; try < 20; try++)); do
         port=$((10000 + RANDOM % 20000))
         redis-server --bind 127.0.0.1 --port "$port" --daemonize no --save '' --appendonly no --dir "$PWD" \
-            --enable-debug-command local --io-threads "$io_threads" --logfile "$PWD/server.log" "$@" &
+            --enable-debug-command local --logfile "$PWD/server.log" \
+            --lazyfree-lazy-user-del yes --lazyfree-lazy-server-del yes "$@" &
         server=$!
-        for ((wait = 0; wait < 100; wait++)); do
+        for ((wait = 0; wait < 400; wait++)); do
             kill -0 "$server" 2>/dev/null || break
-            if [[ $(cli info server 2>/dev/null) == *process_id:$server* ]]; then return 0; fi
+            if [[ $(cli info 2>/dev/null) == *process_id:$server$'\r'*$'\n'loading:0* ]]; then return 0; fi
             sleep 0.05
         done
         kill "$server" 2>/dev/null || true
@@ -77,11 +79,12 @@ work() {
     cli --pipe <"$IN/commands" | tail -n 1
     look
     cli debug reload # through a snapshot file
-    cli save
+    cli bgsave
+    until [[ $(cli info persistence) == *rdb_bgsave_in_progress:0*rdb_last_bgsave_status:ok* ]]; do sleep 0.05; done
     stop_server
     start_server --dbfilename dump.rdb
     look
-    cli flushall
+    cli flushall async
     stop_server
     rm -f server.log dump.rdb # hold times
 }

@@ -1,0 +1,144 @@
+"""The bench driver: see scripts/bench, which builds and starts it. Python's standard library only."""
+import argparse
+import hashlib
+import json
+import os
+import sys
+
+import allocators
+import catalogue
+import instructions
+import machine
+import plots
+import report
+from figures import Figures
+from measure import Bench
+from session import Session
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/bench")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only")
+    parser.add_argument("--allocators", type=lambda text: text.split(","))
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--scale", type=float)
+    parser.add_argument("--name")
+    parser.add_argument("--out")
+    parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--instructions", action="store_true")
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--report", metavar="DIR")
+    parser.add_argument("extra", nargs="*", metavar="NAME=PATH.so")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (2 if options.quick else 6)
+    options.scale = options.scale or (0.1 if options.quick else 1.0)
+    if options.rounds < 1 or any("=" not in one for one in options.extra):
+        parser.error("at least one round; libraries as NAME=PATH.so")
+    options.extra = dict(one.split("=", 1) for one in options.extra)
+    return options
+
+
+def command_line(options):
+    """As it was typed, without the places that files have on this machine."""
+    words, drop = ["scripts/bench"], False
+    for word in sys.argv[1:]:
+        if drop or word in ("--out", "--name"):
+            drop = not drop
+            continue
+        name, _, path = word.partition("=")
+        words.append(f"{name}={os.path.basename(path)}" if name in options.extra else word)
+    return " ".join(words)
+
+
+def make_header(options, bench, tests, found):
+    header = {
+        "command": command_line(options), "commit": machine.commit(ROOT), "machine": machine.describe(), "rounds": options.rounds,
+        "scale": options.scale, "idle_ms": bench.idle_ms, "allocators": {name: allocators.describe(name, path) for name, path in found.items()},
+        "tests": [{"name": test.name, "counted": test.counted} for test in tests],
+    }
+    same = {key: header[key] for key in ("commit", "machine", "scale", "idle_ms", "allocators", "tests")}
+    header["fingerprint"] = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:16]
+    return header
+
+
+def folder_of(options, header):
+    """Only a run of everything belongs to the repository."""
+    if options.out:
+        return os.path.abspath(options.out)
+    whole = not (options.quick or options.only or options.allocators or options.scale != 1.0)
+    base = os.path.join(ROOT, "bench", "results") if whole else os.path.join(ROOT, "build", "bench-results")
+    kind = "quick" if options.quick else "full" if whole else "part"
+    changed = "-changes" if header["commit"].endswith("+changes") else ""
+    return os.path.join(base, options.name or f"{kind}-{header['commit'][:8]}{changed}-{header['fingerprint'][:6]}")
+
+
+def write_report(folder, header, runs, notes, counts):
+    figures = Figures(runs, header["tests"], list(header["allocators"]))
+    notes = notes + plots.draw(figures, folder)
+    with open(os.path.join(folder, "report.md"), "w", encoding="utf-8") as file:
+        file.write(report.text(figures, header, notes, counts))
+    print(report.summary(figures))
+    print(report.goals(figures))
+    print(report.worst(figures))
+    for note in notes:
+        print("note:", note)
+    print("written:", os.path.relpath(folder, ROOT) if folder.startswith(ROOT) else folder)
+    return figures
+
+
+def read_extras(folder):
+    try:
+        with open(os.path.join(folder, "extras.json"), encoding="utf-8") as file:
+            extras = json.load(file)
+    except (OSError, ValueError):
+        extras = {}
+    return extras.get("notes", []), extras.get("instructions", {})
+
+
+def report_only(folder):
+    with open(os.path.join(folder, "raw.jsonl"), encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file if line.rstrip().endswith("}")]
+    write_report(os.path.abspath(folder), lines[0]["header"], lines[1:], *read_extras(folder))
+
+
+def main():
+    options = arguments()
+    if options.report:
+        return report_only(options.report)
+    bin_dir = os.path.abspath(os.environ["MB_BENCH_BIN"])
+    work = os.path.join(bin_dir, f"work-{options.scale:g}")
+    os.makedirs(work, exist_ok=True)
+    bench = Bench(bin_dir, work, options.scale, int(os.environ.get("MB_BENCH_IDLE_MS", "300" if options.quick else "1500")))
+    tests, notes = catalogue.tests(bench, options.long, options.quick, options.only)
+    if options.list:
+        return print("\n".join(test.name for test in tests))
+    if not tests:
+        sys.exit("scripts/bench: no test has such a name (--list names them)")
+    found, missing = allocators.find(bin_dir, os.environ["MBMALLOC_SO"], options.extra, options.allocators)
+    if not found:
+        sys.exit("scripts/bench: no allocator to measure: " + "; ".join(missing))
+    header = make_header(options, bench, tests, found)
+    folder = folder_of(options, header)
+    session = Session(folder, header)
+    if not options.fresh and session.resume():
+        print(f"goes on with an earlier run ({len(session.runs)} measurements)", file=sys.stderr)
+        session.header["rounds"] = max(session.header["rounds"], options.rounds)
+    session.rewrite()
+    try:
+        session.measure(bench, tests, found, options.rounds)
+    except KeyboardInterrupt:
+        sys.exit("\nscripts/bench: interrupted; the same command goes on from here")
+    counts = instructions.count(bench, found) if options.instructions else {}
+    with open(os.path.join(folder, "extras.json"), "w", encoding="utf-8") as file:
+        json.dump({"notes": notes + missing, "instructions": counts}, file)
+    figures = write_report(folder, session.header, session.runs, notes + missing, counts)
+    own_failures = [key for key in figures.failures if key[1] == allocators.OWN]
+    return sys.exit(1 if own_failures else 0)
+
+
+if __name__ == "__main__":
+    main()

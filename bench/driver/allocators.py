@@ -1,0 +1,59 @@
+"""What is compared: names, where Debian puts the libraries, and the proof that malloc comes from them."""
+import glob
+import hashlib
+import os
+import subprocess
+
+OWN = "mbmalloc"
+# glibc is preloaded too: Debian's redis-server links jemalloc, and only what is preloaded comes first in every program.
+PLACES = {
+    "glibc": ["/lib/*/libc.so.6"],
+    "jemalloc": ["/usr/lib/*/libjemalloc.so.2"],
+    "mimalloc": ["/usr/lib/*/libmimalloc.so.2"],
+    "tcmalloc": ["/usr/lib/*/libtcmalloc_minimal.so.4"],
+    "tbbmalloc": ["/usr/lib/*/libtbbmalloc_proxy.so.2"],
+    "scudo": ["/usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.scudo_standalone-x86_64.so"],
+}
+PACKAGES = {"glibc": "libc6", "jemalloc": "libjemalloc2", "mimalloc": "libmimalloc2.0", "tcmalloc": "libtcmalloc-minimal4",
+            "tbbmalloc": "libtbbmalloc2", "scudo": "libclang-rt-14-dev"}
+
+
+def is_rival(name):
+    """Variants of our own (mbmalloc-old=...) are measured, but nobody is compared with them."""
+    return not name.startswith(OWN)
+
+
+def origin(bin_dir, library):
+    run = subprocess.run([os.path.join(bin_dir, "bench_which")], env={"LD_PRELOAD": library}, capture_output=True, text=True, check=False)
+    return run.stdout.split("\n")[:2]
+
+
+def find(bin_dir, own_library, extra, wanted):
+    """({name: path}, [note]) of what is here and really serves malloc."""
+    candidates = {OWN: [own_library], **PLACES, **{name: [path] for name, path in extra.items()}}
+    found, notes = {}, []
+    for name, patterns in candidates.items():
+        if wanted and name not in wanted:
+            continue
+        paths = sorted(path for pattern in patterns for path in glob.glob(pattern))
+        if not paths:
+            notes.append(f"{name} is not installed")
+            continue
+        path = os.path.abspath(paths[-1])
+        if any(os.path.realpath(o or "/") != os.path.realpath(path) for o in origin(bin_dir, path)):
+            notes.append(f"{name} does not take over malloc and free: left out")
+            continue
+        found[name] = path
+    notes += [f"unknown allocator: {name}" for name in wanted or [] if name not in candidates]
+    return found, notes
+
+
+def describe(name, path):
+    """What a reader needs to have the same: the package's version, or the file's hash."""
+    with open(path, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()[:16]
+    version = ""
+    if name in PACKAGES:
+        query = subprocess.run(["dpkg-query", "-W", "-f=${Version}", PACKAGES[name]], capture_output=True, text=True, check=False)
+        version = query.stdout
+    return {"version": version, "sha256": digest}

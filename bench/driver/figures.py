@@ -1,0 +1,97 @@
+"""From runs to figures: medians, quartiles, geometric means, the chooser ratio.
+
+The chooser takes the best rival on each test. So that luck does not choose for it, it chooses by the odd rounds, and the ratio
+(ours over the chosen rival's) is of the even rounds. Its spread is that of the ratios of single rounds, which ran side by side."""
+import collections
+import math
+import statistics
+
+from allocators import OWN, is_rival
+
+
+def quartiles(values):
+    if len(values) < 2:
+        return (values[0], values[0]) if values else (math.nan, math.nan)
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, high
+
+
+def geomean(values):
+    values = [value for value in values if value and value > 0]
+    return math.exp(sum(map(math.log, values)) / len(values)) if values else None
+
+
+METRICS = {
+    "cpu": lambda run: run.get("op_ns") or run.get("cpu_s"),
+    "wall": lambda run: run.get("wall_op_ns") or run.get("wall_s"),
+    "peak": lambda run: run.get("peak_kib"),
+    "faults": lambda run: run.get("faults"),
+    "final": lambda run: run.get("final_kib"),
+    "trimmed": lambda run: run.get("trimmed_kib"),
+}
+
+
+class Ratio:
+    def __init__(self, value, low, high, rival, difference):
+        self.value, self.low, self.high, self.rival, self.difference = value, low, high, rival, difference
+
+
+class Figures:
+    def __init__(self, runs, tests, allocators):
+        self.tests = [test for test in tests if any(run["test"] == test["name"] for run in runs)]
+        self.allocators = allocators
+        self.rivals = [name for name in allocators if is_rival(name)]
+        self.runs = collections.defaultdict(dict)  # (test, allocator) -> {round: run}
+        self.failures = collections.Counter()
+        for run in runs:
+            if run.get("status") == 0:
+                self.runs[run["test"], run["allocator"]][run["round"]] = run
+            else:
+                self.failures[run["test"], run["allocator"], run.get("status")] += 1
+
+    def values(self, metric, test, allocator, parity=None):
+        read = METRICS.get(metric) or (lambda run: run.get(metric))
+        by_round = {number: read(run) for number, run in self.runs[test, allocator].items()}
+        return {n: v for n, v in by_round.items() if v is not None and (parity is None or n % 2 == parity)}
+
+    def median(self, metric, test, allocator, parity=None):
+        values = self.values(metric, test, allocator, parity)
+        return statistics.median(values.values()) if values else None
+
+    def quartiles(self, metric, test, allocator):
+        return quartiles(list(self.values(metric, test, allocator).values()))
+
+    def best_rival(self, metric, test, parity=None):
+        figures = {name: self.median(metric, test, name, parity) for name in self.rivals if name != OWN}
+        figures = {name: value for name, value in figures.items() if value}
+        return min(figures, key=figures.get) if figures else None
+
+    def ratio(self, metric, test, allocator=OWN):
+        """None where a side has no figure. With a single round both sides are of that round."""
+        odd_and_even = self.values(metric, test, allocator, 0) and self.values(metric, test, allocator, 1)
+        chosen_by, taken_from = (1, 0) if odd_and_even else (None, None)
+        rival = self.best_rival(metric, test, chosen_by)
+        ours = self.values(metric, test, allocator, taken_from)
+        theirs = self.values(metric, test, rival, taken_from) if rival else {}
+        if not ours or not theirs or statistics.median(theirs.values()) == 0:
+            return None
+        mine, best = statistics.median(ours.values()), statistics.median(theirs.values())
+        single = [ours[n] / theirs[n] for n in ours if theirs.get(n)]
+        return Ratio(mine / best, *quartiles(single), rival, mine - best)
+
+    def counted(self, groups):
+        return [test["name"] for test in self.tests if test["counted"] and test["name"].split("/")[0] in groups]
+
+    def chooser(self, metric, groups, allocator=OWN):
+        """(geomean of the ratios, on how many tests)."""
+        ratios = [ratio.value for test in self.counted(groups) if (ratio := self.ratio(metric, test, allocator))]
+        return geomean(ratios), len(ratios)
+
+    def against(self, metric, groups, allocator, other):
+        """Geomean of allocator over other, all rounds."""
+        pairs = [(self.median(metric, test, allocator), self.median(metric, test, other)) for test in self.counted(groups)]
+        return geomean([a / b for a, b in pairs if a and b])
+
+    def worst(self, metric, count, groups=("micro", "macro", "program")):
+        ratios = [(test, ratio) for test in self.counted(groups) if (ratio := self.ratio(metric, test))]
+        return sorted(ratios, key=lambda pair: -pair[1].value)[:count]
