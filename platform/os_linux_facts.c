@@ -62,7 +62,7 @@ static size_t probe_address_space(size_t limit) {
 }
 
 size_t mb_os_address_space_left(void) {
-    struct { uint64_t soft, hard; } limit;
+    struct { uint64_t soft, hard; } limit = {0, 0};
     long result = mb_syscall4(__NR_prlimit64, 0, RLIMIT_AS, 0, mb_arg(&limit));
     if (result != 0 || limit.soft == UINT64_MAX) return SIZE_MAX;
     uint64_t pages;

@@ -76,8 +76,8 @@ def programs(bench):
 
     return [
         Test("program/true", "program", ["sh", "-c", f"i=0; while [ $i -lt {inputs.count(bench, 300)} ]; do /bin/true; i=$((i+1)); done"]),
-        Test("program/g++", "program", ["g++", "-O1", "-c", at("large.cpp"), "-o", at("large.o")], prepare=source, needs=("g++",)),
-        Test("program/clang++", "program", ["clang++", "-O1", "-c", at("large.cpp"), "-o", at("large.o")], prepare=source, needs=("clang++",)),
+        Test("program/g++", "program", ["g++", "-std=c++17", "-O1", "-c", at("large.cpp"), "-o", at("large.o")], prepare=source, needs=("g++",)),
+        Test("program/clang++", "program", ["clang++", "-std=c++17", "-O1", "-c", at("large.cpp"), "-o", at("large.o")], prepare=source, needs=("clang++",)),
         script("python", "python3", "work.py", inputs.python_script, {"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "1"}),
         script("perl", "perl", "work.pl", inputs.perl_script, {"PERL_HASH_SEED": "1"}),
         script("lua", "lua5.4", "work.lua", inputs.lua_script),

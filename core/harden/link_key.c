@@ -36,5 +36,6 @@ void mb_link_key_init(const uint64_t random[2]) {
     uint64_t state = random[1];
     uint64_t factor = random[0] | 1;
     while (!every_flip_detected(inverse_of(factor))) factor = stretch(&state) | 1;
-    mb_link_key = (struct mb_link_key){.factor = factor, .inverse = inverse_of(factor)};
+    MB_POKE(mb_link_key.factor, factor);
+    MB_POKE(mb_link_key.inverse, inverse_of(factor));
 }

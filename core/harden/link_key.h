@@ -37,12 +37,17 @@ struct mb_free_block {
 // Draws the factor from two random words, stretched until every single-bit flip of a link is detected.
 void mb_link_key_init(const uint64_t random[2]);
 
-MB_INLINE uint64_t mb_link_encode(uintptr_t address) { return address * mb_link_key.factor; }
+MB_INLINE uint64_t mb_link_encode(uintptr_t address) { return address * MB_PEEK(mb_link_key.factor); }
 
-MB_INLINE uintptr_t mb_link_decode(uint64_t code) { return code * mb_link_key.inverse; }
+MB_INLINE uintptr_t mb_link_decode(uint64_t code) { return code * MB_PEEK(mb_link_key.inverse); }
 
 MB_INLINE uintptr_t mb_link_next(const struct mb_free_block *block) {
     return mb_link_decode(MB_PEEK(block->link) - (uintptr_t)block);
+}
+
+// For a walk along a list that its owner may be using meanwhile: the block may be live by now, and its link user data.
+MB_INLINE uintptr_t mb_link_next_unsure(const struct mb_free_block *block) {
+    return mb_link_decode(mb_peek_user_word(&block->link) - (uintptr_t)block);
 }
 
 // `next_code` is E(next).

@@ -15,7 +15,6 @@
 
 enum {
     HELPER_STACK_BYTES = 64 << 10,
-    HELPER_STARTS_MAX = 16, // a process whose threads come and go one at a time stops paying for helpers
     TICKS_PER_DELAY = 2,
     HELPER_STEP_UNITS = 128, // purged between two looks at the wake-up word
     TICK_UNITS_MIN = 256,    // what one tick without a helper gives back at least, if it is old
@@ -24,11 +23,10 @@ enum {
 static struct {
     struct mb_lock_shared lock;   // guards the fields up to the next comment
     bool running;
-    bool given_up;                // pthread_create was refused, or too many starts
-    uint32_t starts;
     pthread_t thread;
+    _Atomic bool given_up;        // no helper (any more): refused, or it has ended; relaxed, written under the lock
     _Atomic uint32_t stop;        // 1: the helper shall end; written by who stops it, read by the helper; futex word
-    _Atomic uint32_t present;     // 1 while a helper runs; relaxed hint for the paths that do its work otherwise
+    _Atomic uint32_t present;     // 1 while a helper runs; written by it and by who stops it; futex word of its start
     _Atomic uint64_t next_tick;   // ns; who moves it forward by compare-and-swap does the tick
 } background_shared = {.lock = {.rank = MB_RANK_BACKGROUND}};
 
@@ -38,6 +36,7 @@ static uint64_t tick_ns(void) { return mb_options.purge_delay_ms * UINT64_C(1000
 
 // Units that were free at the last tick and still are have been idle for a tick at least.
 static size_t purge_tick(size_t max_units) {
+    while (mb_thread_drain_parked()) continue;
     size_t purged = mb_arena_purge_old(max_units);
     if (purged < max_units) mb_arena_age();
     return purged;
@@ -69,6 +68,7 @@ void mb_background_span_freed(void) {
 }
 
 void mb_background_claim_all(void) {
+    while (mb_thread_drain_parked()) continue;
     size_t end = mb_arena_units();
     for (size_t i = 0; i < end; i++) {
         struct mb_unit *unit = mb_unit_at(i);
@@ -86,6 +86,8 @@ static bool stopping(void) { return atomic_load_explicit(&background_shared.stop
 
 static void *helper_main(void *unused) {
     mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_heap_departed; // never a heap of its own
+    atomic_store_explicit(&background_shared.present, 1, memory_order_release);
+    mb_os_wake(&background_shared.present, 1);
     while (!stopping()) {
         mb_os_wait(&background_shared.stop, 0, tick_ns());
         if (stopping()) break;
@@ -108,11 +110,14 @@ static bool create_helper(void) {
     return created;
 }
 
+static void give_up(void) { atomic_store_explicit(&background_shared.given_up, true, memory_order_relaxed); }
+
+// Waits until the helper is through libc's start of a thread: a seccomp filter that the caller installs right after this
+// allocation must not meet the system calls of that.
 static void start_helper(void) {
-    atomic_store_explicit(&background_shared.stop, 0, memory_order_relaxed);
-    background_shared.running = ++background_shared.starts <= HELPER_STARTS_MAX && create_helper();
-    background_shared.given_up = !background_shared.running;
-    atomic_store_explicit(&background_shared.present, background_shared.running, memory_order_relaxed);
+    background_shared.running = create_helper();
+    if (!background_shared.running) give_up();
+    while (background_shared.running && !helper_present()) mb_os_wait(&background_shared.present, 0, UINT64_MAX);
 }
 
 // The last but one thread with a heap waits for the end, so that the process is single-threaded when it can know it.
@@ -122,13 +127,15 @@ static void stop_helper(void) {
     mb_os_wake(&background_shared.stop, 1);
     pthread_join(background_shared.thread, NULL);
     background_shared.running = false;
+    give_up(); // a second start might meet a sandbox that was set up since; and threads that come and go would pay for it
 }
 
 void mb_background_heaps_changed(void) {
-    if (!mb_options.background || background_shared.given_up) return;
+    if (!mb_options.background || atomic_load_explicit(&background_shared.given_up, memory_order_relaxed)) return;
     mb_lock(&background_shared.lock);
     uint32_t in_use = mb_thread_heaps_in_use();
-    if (in_use >= 2 && !background_shared.running && !background_shared.given_up) start_helper();
+    bool given_up = atomic_load_explicit(&background_shared.given_up, memory_order_relaxed);
+    if (in_use >= 2 && !background_shared.running && !given_up) start_helper();
     if (in_use < 2 && background_shared.running) stop_helper();
     mb_unlock(&background_shared.lock);
 }
@@ -136,7 +143,7 @@ void mb_background_heaps_changed(void) {
 void mb_background_recover(void) {
     mb_lock_reset(&background_shared.lock);
     background_shared.running = false;
-    background_shared.given_up = false;
-    background_shared.starts = 0;
+    atomic_store_explicit(&background_shared.given_up, false, memory_order_relaxed);
+    atomic_store_explicit(&background_shared.stop, 0, memory_order_relaxed);
     atomic_store_explicit(&background_shared.present, 0, memory_order_relaxed);
 }

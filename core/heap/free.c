@@ -29,7 +29,7 @@ MB_NOINLINE void mb_slab_look_slow(struct mb_slab *slab) {
         if (mb_own_claim(unit, word)) mb_background_span_freed();
         return;
     }
-    if (mb_remote_state(word) == MB_SLAB_QUEUED && mb_slab_used(slab) > 0) mb_own_waiting_to_ready(mb_heap_self, slab);
+    if (mb_remote_state(word) == MB_SLAB_QUEUED) mb_own_waiting_to_ready(mb_heap_self, unit, word);
 }
 
 static void free_owned(struct mb_slab *slab, void *p) {
@@ -45,10 +45,10 @@ static void after_push(struct mb_unit *first, uint64_t word) {
         if (mb_own_claim(first, word)) mb_background_span_freed();
         return;
     }
-    uint32_t eighth = (first->slab.capacity + 7) / 8;
+    uint32_t eighth = (MB_PEEK(first->slab.capacity) + 7) / 8;
     bool usable = mb_remote_state(word) == MB_SLAB_UNOWNED || mb_remote_state(word) == MB_SLAB_QUEUED;
     if (!usable || mb_remote_count(word) % eighth != 0) return;
-    mb_pool_put(first->slab.class_index,
+    mb_pool_put(MB_PEEK(first->slab.class_index),
                 (struct mb_slab_hint){(uint32_t)mb_unit_index(first), mb_remote_generation(word)});
 }
 

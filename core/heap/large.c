@@ -60,8 +60,8 @@ static void *set_up(struct mb_heap *heap, const struct mb_span *span, size_t byt
     struct mb_unit *unit = mb_unit_at(span->first);
     void *p = (void *)mb_unit_address(span->first);
     unit->slab.large_flags = 0;
-    unit->slab.large_bytes = bytes;
-    unit->slab.large_units = (uint32_t)span->units;
+    MB_POKE(unit->slab.large_bytes, bytes);
+    MB_POKE(unit->slab.large_units, (uint32_t)span->units);
     put_guard(&unit->slab, p);
     mb_unit_set_kind(unit, MB_UNIT_LARGE);
     uint64_t served = atomic_load_explicit(&heap->shared.large_served, memory_order_relaxed);
@@ -147,7 +147,7 @@ void mb_large_free(void *p) {
 static bool set_bytes(struct mb_slab *large, void *p, size_t bytes) {
     if (large->large_bytes == bytes) return true;
     if (!remove_guard(large, p)) return false;
-    large->large_bytes = bytes;
+    MB_POKE(large->large_bytes, bytes);
     put_guard(large, p);
     return true;
 }
@@ -157,7 +157,7 @@ static void shrink_units(struct mb_slab *large, void *p, size_t units) {
     if (large->large_units - units <= units / 4) return;
     size_t rest = large->large_units - units;
     bool moved = (large->large_flags & MB_LARGE_MOVED) != 0;
-    large->large_units = (uint32_t)units;
+    MB_POKE(large->large_units, (uint32_t)units);
     give_span((char *)p + (units << MB_UNIT_SHIFT), rest, moved);
     mb_background_span_freed();
 }
@@ -167,7 +167,7 @@ static bool grow_units(struct mb_slab *large, const void *p, size_t units) {
     bool zero;
     size_t end = mb_unit_index(mb_unit_of(p)) + large->large_units;
     if (!mb_arena_take_at(end, units - large->large_units, &zero)) return false;
-    large->large_units = (uint32_t)units;
+    MB_POKE(large->large_units, (uint32_t)units);
     return true;
 }
 

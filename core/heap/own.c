@@ -6,6 +6,7 @@
 #include "core/region/arena.h"
 
 enum { REUSE_FRACTION = 16 };
+static const uint32_t GENERATION_MASK = UINT32_MAX >> (MB_REMOTE_GENERATION_SHIFT - 32);
 
 static void note_served(struct mb_heap *heap, uint32_t blocks) {
     uint64_t served = atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
@@ -92,33 +93,41 @@ static void arm(struct mb_slab *slab) {
 struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *first) {
     uint64_t word = mb_remote_load(first);
     if (mb_remote_state(word) != MB_SLAB_UNOWNED) return NULL;
-    struct mb_slab_hint hint = {(uint32_t)mb_unit_index(first), (mb_remote_generation(word) + 1) & (UINT32_MAX >> 3)};
-    // The queue entry comes first: an entry without its slab is stale, a slab without its entry would be forgotten.
+    struct mb_slab_hint hint = {(uint32_t)mb_unit_index(first), (mb_remote_generation(word) + 1) & GENERATION_MASK};
     struct mb_queue *queue = is_worth_using(&first->slab) ? heap->ready : heap->waiting;
-    if (!mb_queue_push(heap, &queue[first->slab.class_index], hint)) return NULL;
-    if (!mb_remote_change(first, word, MB_SLAB_QUEUED)) return NULL;
+    queue += first->slab.class_index;
+    // Room first, then the slab, then its entry: an entry made before the slab is ours could come to name another heap's.
+    if (!mb_queue_make_room(heap, queue) || !mb_remote_change(first, word, MB_SLAB_QUEUED)) return NULL;
+    mb_queue_push(queue, hint);
     arm(&first->slab);
     MB_POKE(first->slab.owner, heap);
     return &first->slab;
 }
 
-void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_slab *slab) {
-    struct mb_unit *unit = mb_slab_unit(slab);
+// The free that led here is over: the last live blocks may come back to others any moment, who then claim the slab. So it is
+// made CURRENT before anything of it is touched.
+void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_t seen) {
+    struct mb_slab_hint hint = {(uint32_t)mb_unit_index(unit), mb_remote_generation(seen)};
+    if (!enter(hint, MB_SLAB_QUEUED, MB_SLAB_CURRENT)) return;
+    struct mb_slab *slab = &unit->slab;
     uint32_t used = mb_slab_used(slab);
     mb_slab_set_used(slab, used, used);
-    uint64_t word = mb_remote_load(unit);
-    struct mb_slab_hint hint = {(uint32_t)mb_unit_index(unit), (mb_remote_generation(word) + 1) & (UINT32_MAX >> 3)};
-    if (!mb_queue_push(heap, &heap->ready[slab->class_index], hint)) return; // it stays among those that wait
-    while (mb_remote_state(word) == MB_SLAB_QUEUED && !mb_remote_change(unit, word, MB_SLAB_QUEUED)) {
-        word = mb_remote_load(unit);
+    hint.generation = (hint.generation + 2) & GENERATION_MASK;
+    struct mb_queue *queue = &heap->ready[slab->class_index];
+    if (mb_queue_make_room(heap, queue)) {
+        mb_queue_push(queue, hint);
+        while (!mb_remote_change(unit, mb_remote_load(unit), MB_SLAB_QUEUED)) continue;
+    } else {
+        mb_slab_set_used(slab, used + 1, used + 1);
+        mb_own_release(heap, slab);
     }
 }
 
 // --- leaving --------------------------------------------------------------------------------------------------------
 
-static void forget(struct mb_heap *heap, const struct mb_slab *slab) {
-    unsigned class_index = slab->class_index;
-    if (heap->current[class_index] == slab) heap->current[class_index] = NULL;
+// Only the address is used: a slab that has been let go may be another's, of another class, at once.
+static void forget(struct mb_heap *heap, unsigned class_index, const struct mb_slab *slab) {
+    if (heap->current[class_index] == slab) MB_POKE(heap->current[class_index], NULL);
     if (heap->fresh[class_index] == slab) heap->fresh[class_index] = NULL;
 }
 
@@ -136,9 +145,10 @@ static bool leave(struct mb_heap *heap, struct mb_slab *slab, uint64_t seen) {
 }
 
 bool mb_own_current_to_unowned(struct mb_heap *heap, struct mb_slab *slab) {
+    unsigned class_index = slab->class_index;
     uint64_t word = mb_remote_load(mb_slab_unit(slab));
     if (mb_remote_count(word) != 0 || !leave(heap, slab, word)) return false;
-    forget(heap, slab);
+    forget(heap, class_index, slab);
     return true;
 }
 
@@ -163,19 +173,20 @@ bool mb_own_claim(struct mb_unit *first, uint64_t seen) {
 
 static void offer(struct mb_unit *first, uint64_t word) {
     uint32_t live = mb_slab_used(&first->slab) - mb_remote_count(word);
-    if (live == first->slab.capacity) return;
-    mb_pool_put(first->slab.class_index,
+    if (live == MB_PEEK(first->slab.capacity)) return;
+    mb_pool_put(MB_PEEK(first->slab.class_index),
                 (struct mb_slab_hint){(uint32_t)mb_unit_index(first), mb_remote_generation(word)});
 }
 
 void mb_own_release(struct mb_heap *heap, struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
+    unsigned class_index = slab->class_index;
     mb_suspect_settle(heap, slab);
     uint64_t word;
     do {
         word = mb_remote_load(unit);
     } while (!leave(heap, slab, word));
-    forget(heap, slab);
+    forget(heap, class_index, slab);
     word = mb_remote_load(unit);
     if (mb_own_is_claimable(unit, word) && mb_own_claim(unit, word)) return;
     if (mb_remote_state(word) == MB_SLAB_UNOWNED) offer(unit, word);

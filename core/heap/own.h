@@ -19,8 +19,8 @@ struct mb_slab *mb_own_unowned_to_current(struct mb_heap *heap, struct mb_slab_h
 // The home heap takes a slab back into its queue, because one of its blocks is being freed by it. NULL: somebody else was faster.
 struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *first);
 
-// A queued slab of ours from which as many blocks have come back as it waited for.
-void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_slab *slab);
+// A queued slab of ours from which as many blocks have come back as it waited for. `seen`: its word while it was ours.
+void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_t seen);
 
 // Lets an exhausted slab (all carved, no list) go. False when a remote free came in between: it stays CURRENT.
 bool mb_own_current_to_unowned(struct mb_heap *heap, struct mb_slab *slab);

@@ -55,14 +55,16 @@ static bool enlarge(struct mb_heap *heap, struct mb_queue *queue) {
     return true;
 }
 
-bool mb_queue_push(struct mb_heap *heap, struct mb_queue *queue, struct mb_slab_hint hint) {
-    if (queue->count == queue->capacity) {
-        compact(queue);
-        // Still more than half full: a larger ring keeps the cost of compacting per push constant.
-        if (queue->count * 2 >= queue->capacity && !enlarge(heap, queue) && queue->count == queue->capacity) return false;
-    }
+bool mb_queue_make_room(struct mb_heap *heap, struct mb_queue *queue) {
+    if (queue->count < queue->capacity) return true;
+    compact(queue);
+    // Still more than half full: a larger ring keeps the cost of compacting per push constant.
+    if (queue->count * 2 >= queue->capacity) enlarge(heap, queue);
+    return queue->count < queue->capacity;
+}
+
+void mb_queue_push(struct mb_queue *queue, struct mb_slab_hint hint) {
     queue->ring[(queue->first + queue->count++) & (queue->capacity - 1)] = hint;
-    return true;
 }
 
 bool mb_queue_pop(struct mb_queue *queue, struct mb_slab_hint *out) {

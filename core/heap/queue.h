@@ -7,8 +7,10 @@
 
 #include "core/heap/self.h"
 
-// False when no memory for a larger ring is to be had; the queue is unchanged.
-bool mb_queue_push(struct mb_heap *heap, struct mb_queue *queue, struct mb_slab_hint hint);
+// Makes sure that one entry fits; false when no memory for a larger ring is to be had.
+bool mb_queue_make_room(struct mb_heap *heap, struct mb_queue *queue);
+// After mb_queue_make_room.
+void mb_queue_push(struct mb_queue *queue, struct mb_slab_hint hint);
 bool mb_queue_pop(struct mb_queue *queue, struct mb_slab_hint *out);
 
 #endif

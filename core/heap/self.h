@@ -4,7 +4,7 @@
 // queue of owned slabs with free blocks. A new thread has the constant empty heap, whose lists are empty, so the fast path
 // needs no test for it; a thread whose exit hook has run has the departed heap, which is empty for good.
 // Who: a heap belongs to one thread at a time; what others may read is in `shared`. Heaps are never freed: a thread that
-// ends parks its heap and the next new thread takes it over.
+// ends parks its heap with its slabs and the next new thread takes it over.
 #ifndef MB_CORE_HEAP_SELF_H
 #define MB_CORE_HEAP_SELF_H
 
@@ -17,8 +17,6 @@
 #include "core/layout/size_class.h"
 #include "core/layout/slab.h"
 
-enum mb_heap_state { MB_HEAP_PARKED, MB_HEAP_IN_USE };
-
 // A FIFO of slabs that this heap owns in state QUEUED. The ring grows by doubling; stale entries drop when they come out.
 struct mb_queue {
     struct mb_slab_hint *ring;
@@ -26,8 +24,6 @@ struct mb_queue {
 };
 
 struct mb_heap_shared {
-    _Atomic uint32_t state;                     // enum mb_heap_state; written by who takes or parks the heap
-    _Atomic uint32_t claims;                    // written by the owner, read by statistics
     _Atomic uint64_t blocks_served;             // blocks put on allocation lists; written by the owner, read by statistics
     _Atomic uint64_t large_served;              // likewise, large blocks
     _Atomic(struct mb_heap *) next_registered;  // written once before the heap is published

@@ -23,17 +23,17 @@ static void count_slab(const struct mb_unit *unit, struct mb_stats *out) {
     uint64_t word = mb_remote_load(unit);
     uint32_t idle = mb_remote_count(word) + (mb_remote_state(word) == MB_SLAB_CURRENT);
     out->slabs++;
-    out->slab_bytes += (size_t)unit->slab.units * MB_UNIT_BYTES;
+    out->slab_bytes += (size_t)MB_PEEK(unit->slab.units) * MB_UNIT_BYTES;
     if (used <= idle) return;
     out->live_blocks += used - idle;
-    out->live_bytes += (size_t)(used - idle) * unit->slab.block_bytes;
+    out->live_bytes += (size_t)(used - idle) * MB_PEEK(unit->slab.block_bytes);
 }
 
 static void count_large(const struct mb_unit *unit, struct mb_stats *out) {
     out->live_blocks++;
     out->large_blocks++;
-    out->live_bytes += unit->slab.large_bytes;
-    out->large_bytes += unit->slab.large_bytes;
+    out->live_bytes += MB_PEEK(unit->slab.large_bytes);
+    out->large_bytes += MB_PEEK(unit->slab.large_bytes);
 }
 
 static void count_units(struct mb_stats *out) {
@@ -52,7 +52,7 @@ static void discount_list(const struct mb_heap *heap, unsigned class_index, stru
     const struct mb_slab *slab = MB_PEEK(heap->current[class_index]);
     uintptr_t head = MB_PEEK(heap->head[class_index]);
     if (slab == NULL || head == (uintptr_t)&mb_sentinel) return;
-    uint32_t listed = mb_slab_count_chain(mb_slab_unit(slab), head, slab->capacity);
+    uint32_t listed = mb_slab_count_chain(mb_slab_unit(slab), head, MB_PEEK(slab->capacity));
     size_t bytes = (size_t)listed * mb_class_bytes(class_index);
     if (listed > out->live_blocks || bytes > out->live_bytes) return;
     out->live_blocks -= listed;
@@ -62,7 +62,6 @@ static void discount_list(const struct mb_heap *heap, unsigned class_index, stru
 static void count_heap(const struct mb_heap *heap, struct mb_stats *out) {
     out->blocks_served += atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
     out->large_served += atomic_load_explicit(&heap->shared.large_served, memory_order_relaxed);
-    if (atomic_load_explicit(&heap->shared.state, memory_order_relaxed) != MB_HEAP_IN_USE) return;
     for (unsigned c = 0; c < MB_CLASSES; c++) discount_list(heap, c, out);
 }
 

@@ -18,9 +18,10 @@ static uint64_t tidy(struct mb_unit *unit) {
 }
 
 static bool worth_adopting(const struct mb_unit *unit, uint64_t word, unsigned class_index) {
-    if (mb_remote_state(word) != MB_SLAB_UNOWNED || unit->slab.class_index != class_index) return false;
+    if (mb_remote_state(word) != MB_SLAB_UNOWNED || MB_PEEK(unit->slab.class_index) != class_index) return false;
     uint32_t live = mb_slab_used(&unit->slab) - mb_remote_count(word);
-    return unit->slab.capacity - live >= (unit->slab.capacity + 7) / 8;
+    uint32_t capacity = MB_PEEK(unit->slab.capacity);
+    return capacity - live >= (capacity + 7) / 8;
 }
 
 bool mb_sweep_find(unsigned class_index, struct mb_slab_hint *out) {

@@ -12,30 +12,30 @@ static uintptr_t block_address(const struct mb_slab *slab, uint32_t index) {
 
 static bool is_link_target(const struct mb_unit *first, uintptr_t address) {
     uintptr_t offset = address - mb_slab_start(first);
-    uint32_t block_bytes = first->slab.block_bytes;
-    return block_bytes != 0 && offset < (uintptr_t)first->slab.units * MB_UNIT_BYTES && offset % block_bytes == 0 &&
+    uint32_t block_bytes = MB_PEEK(first->slab.block_bytes);
+    return block_bytes != 0 && offset < (uintptr_t)MB_PEEK(first->slab.units) * MB_UNIT_BYTES && offset % block_bytes == 0 &&
            offset / block_bytes < MB_PEEK(first->slab.carved);
 }
 
 // Slabs of one unit have the product that free uses; the others are rare enough for a division.
 bool mb_slab_is_block(const struct mb_unit *first, const void *p) {
-    if (first->slab.units > 1) return is_link_target(first, (uintptr_t)p);
-    return (uint32_t)((uintptr_t)p & MB_UNIT_MASK) * first->slab.multiplier < MB_PEEK(first->slab.bound);
+    if (MB_PEEK(first->slab.units) > 1) return is_link_target(first, (uintptr_t)p);
+    return (uint32_t)((uintptr_t)p & MB_UNIT_MASK) * MB_PEEK(first->slab.multiplier) < MB_PEEK(first->slab.bound);
 }
 
 uint32_t mb_slab_count_chain(const struct mb_unit *first, uintptr_t head, uint32_t limit) {
     uint32_t count = 0;
     while (count < limit && is_link_target(first, head)) {
-        head = mb_link_next((const struct mb_free_block *)head);
+        head = mb_link_next_unsure((const struct mb_free_block *)head);
         count++;
     }
     return count;
 }
 
 bool mb_slab_chain_holds(const struct mb_unit *first, uintptr_t head, uintptr_t p) {
-    for (uint32_t steps = 0; steps < first->slab.capacity && is_link_target(first, head); steps++) {
+    for (uint32_t steps = 0; steps < MB_PEEK(first->slab.capacity) && is_link_target(first, head); steps++) {
         if (head == p) return true;
-        head = mb_link_next((const struct mb_free_block *)head);
+        head = mb_link_next_unsure((const struct mb_free_block *)head);
     }
     return false;
 }
@@ -50,7 +50,7 @@ static uint32_t bound_step(const struct mb_slab *slab) {
 
 static void setup_parts(struct mb_unit *first, unsigned units) {
     for (unsigned i = 1; i < units; i++) {
-        first[i].slab.back = (uint8_t)i;
+        MB_POKE(first[i].slab.back, (uint8_t)i);
         mb_unit_set_kind(&first[i], MB_UNIT_PART);
     }
 }
@@ -60,14 +60,14 @@ struct mb_slab *mb_slab_setup(size_t first_unit, unsigned class_index, struct mb
     struct mb_slab *slab = &unit->slab;
     unsigned units = mb_class_units(class_index);
     uint32_t bytes = mb_class_bytes(class_index);
-    slab->block_bytes = bytes;
-    slab->multiplier = multiplier_of(bytes);
+    MB_POKE(slab->block_bytes, bytes);
+    MB_POKE(slab->multiplier, multiplier_of(bytes));
     MB_POKE(slab->bound, 0);
     MB_POKE(slab->carved, 0);
-    slab->capacity = units * MB_UNIT_BYTES / bytes;
-    slab->class_index = (uint8_t)class_index;
-    slab->units = (uint8_t)units;
-    slab->local = mb_link_encode(mb_list_end(mb_unit_address(first_unit)));
+    MB_POKE(slab->capacity, units * MB_UNIT_BYTES / bytes);
+    MB_POKE(slab->class_index, (uint8_t)class_index);
+    MB_POKE(slab->units, (uint8_t)units);
+    MB_POKE(slab->local, mb_link_encode(mb_list_end(mb_unit_address(first_unit))));
     mb_slab_set_used(slab, 1, 1); // the bias of a current slab
     setup_parts(unit, units);
     atomic_store_explicit(&unit->shared.suspect, 0, memory_order_relaxed);
@@ -88,7 +88,7 @@ void mb_slab_takedown(struct mb_unit *first) {
     mb_slab_set_used(&first->slab, 0, 0);
     for (unsigned i = 1; i < units; i++) {
         mb_unit_set_kind(&first[i], MB_UNIT_NONE);
-        first[i].slab.back = 0;
+        MB_POKE(first[i].slab.back, 0);
     }
 }
 

@@ -29,7 +29,7 @@ struct mb_chain {
 
 // The first unit of the slab that the unit belongs to (a first unit leads to itself).
 MB_INLINE struct mb_unit *mb_slab_first(struct mb_unit *unit) {
-    return mb_unit_kind(unit) == MB_UNIT_PART ? unit - unit->slab.back : unit;
+    return mb_unit_kind(unit) == MB_UNIT_PART ? unit - MB_PEEK(unit->slab.back) : unit;
 }
 
 MB_INLINE uintptr_t mb_slab_start(const struct mb_unit *first) { return mb_unit_address(mb_unit_index(first)); }

@@ -8,7 +8,7 @@
 // States, and who may leave them by one compare-and-swap on the whole word:
 //
 //   NONE     no slab                              -> CURRENT by the thread that took the span (plain store)
-//   CURRENT  a heap allocates from it             -> QUEUED, UNOWNED, NONE   by its owner
+//   CURRENT  a heap allocates from it             -> QUEUED, UNOWNED         by its owner
 //   QUEUED   owned, waits in its owner's queue    -> CURRENT, UNOWNED, NONE  by its owner; NONE by anyone when count == used
 //   UNOWNED  nobody may touch the owner's part    -> CURRENT, QUEUED         by any heap (adoption); NONE by anyone when count == used
 //

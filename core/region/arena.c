@@ -25,7 +25,6 @@ static struct {
     struct mb_lazy_shared metadata;   // heaps, tables
     struct mb_bump_shared bump;       // cursor of the metadata
     struct mb_lock_shared grow;       // adds units to the front
-    _Atomic size_t free_units;        // any thread, relaxed: a statistic
     _Atomic size_t warm_free_units;   // any thread, relaxed: steers the purge
     _Atomic uint64_t spans_taken;     // any thread, relaxed: a statistic
     _Atomic uint64_t purged_units;    // any thread, relaxed: a statistic
@@ -105,7 +104,6 @@ static bool publish_to(size_t units) {
     if (mb_lazy_commit(&arena_shared.table, units * sizeof(struct mb_unit)) != 0) return false;
     if (!mb_map_extend(units)) return false;
     __atomic_store_n(&mb_space.bytes, units << MB_UNIT_SHIFT, __ATOMIC_RELEASE);
-    atomic_fetch_add_explicit(&arena_shared.free_units, units - published, memory_order_relaxed);
     mb_map_release(published, units - published);
     return true;
 }
@@ -163,7 +161,6 @@ static bool claimed(size_t first, size_t units, bool *zero) {
     size_t warm = mb_map_count_warm(first, units);
     *zero = warm == 0;
     mb_map_set_warm(first, units);
-    atomic_fetch_sub_explicit(&arena_shared.free_units, units, memory_order_relaxed);
     if (warm > 0) atomic_fetch_sub_explicit(&arena_shared.warm_free_units, warm, memory_order_relaxed);
     atomic_fetch_add_explicit(&arena_shared.spans_taken, 1, memory_order_relaxed);
     return true;
@@ -198,14 +195,12 @@ bool mb_arena_take(size_t units, size_t align_units, struct mb_span *out) {
 }
 
 void mb_arena_give(size_t first, size_t units) {
-    atomic_fetch_add_explicit(&arena_shared.free_units, units, memory_order_relaxed);
     atomic_fetch_add_explicit(&arena_shared.warm_free_units, units, memory_order_relaxed);
     mb_map_release(first, units);
 }
 
 void mb_arena_give_cold(size_t first, size_t units) {
     mb_map_set_cold(first, units);
-    atomic_fetch_add_explicit(&arena_shared.free_units, units, memory_order_relaxed);
     mb_map_release(first, units);
 }
 
@@ -259,8 +254,6 @@ bool mb_arena_is_free(size_t unit) { return mb_map_is_free(unit); }
 
 bool mb_arena_is_warm(size_t unit) { return mb_map_count_warm(unit, 1) != 0; }
 
-size_t mb_arena_free_units(void) { return atomic_load_explicit(&arena_shared.free_units, memory_order_relaxed); }
-
 size_t mb_arena_warm_free_units(void) {
     return atomic_load_explicit(&arena_shared.warm_free_units, memory_order_relaxed);
 }
@@ -307,18 +300,15 @@ void mb_arena_recover(void) {
     mb_lock_reset(&arena_shared.table.grow);
     mb_lock_reset(&arena_shared.metadata.grow);
     size_t end = mb_arena_units();
-    size_t free_units = 0;
     size_t warm_units = 0;
     for (size_t unit = 0; unit < end;) {
         size_t units = span_units(mb_unit_at(unit));
         if (units == 0) {
             if (!mb_map_is_free(unit)) recover_unit(unit);
-            free_units++;
             warm_units += mb_map_count_warm(unit, 1);
             units = 1;
         }
         unit += units;
     }
-    atomic_store_explicit(&arena_shared.free_units, free_units, memory_order_relaxed);
     atomic_store_explicit(&arena_shared.warm_free_units, warm_units, memory_order_relaxed);
 }

@@ -41,7 +41,6 @@ size_t mb_arena_purge_old(size_t max_units);
 size_t mb_arena_purge_any(size_t max_units);
 
 size_t mb_arena_units(void);            // units of the front: descriptors below this may be read
-size_t mb_arena_free_units(void);
 size_t mb_arena_warm_free_units(void);
 bool mb_arena_is_free(size_t unit);
 bool mb_arena_is_warm(size_t unit);     // its pages were used and have not been given back

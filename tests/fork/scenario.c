@@ -155,6 +155,12 @@ static void thread_gone(void) {
     if (pthread_create(&t, NULL, gone_main, NULL) != 0) live_damaged("pthread_create failed");
     pthread_join(t, NULL);
 }
+static void thread_gone_by_peer(void *unused) {
+    (void)unused;
+    thread_gone();
+}
+// The worker itself has not allocated yet: it may take over the heap of the one that is gone.
+static void heap_left_over(void) { actor_do(&peer, thread_gone_by_peer, NULL); }
 static void adopt(void) {
     take(60, 1024);
     give_crowd(&theirs);
@@ -313,6 +319,8 @@ const struct scenario scenarios[] = {
     {"collect", freed_by_peer, collect, 2048, 0, SCENARIO_BODY},
     {"take-pooled", pooled_slabs, take_pooled, 4096, 0, SCENARIO_BODY},
     {"adopt", thread_gone, adopt, 1024, 0, SCENARIO_BODY},
+    {"take-over-a-heap", heap_left_over, adopt, 1024, 0, SCENARIO_BODY},
+    {"trim-a-left-over-heap", heap_left_over, trim, 1024, 0, SCENARIO_BODY},
     {"free-a-suspect", own_suspect, free_suspect, 208, 0, SCENARIO_BODY},
     {"free-a-peers-suspect", peers_suspect, free_suspect, 208, 0, SCENARIO_BODY},
     {"verify-a-suspect", freed_suspect, verify_suspect, 208, 0, SCENARIO_BODY},

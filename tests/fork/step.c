@@ -42,6 +42,7 @@ static uint8_t may_write[TEXT_MAX]; // by offset in the text: 0 not looked at, 1
 static uint8_t visits[TEXT_MAX];    // forks at this offset in this scenario
 static bool take_all, process_lost;
 static unsigned way_turn;
+static long phase; // where the sampling begins; another one each run, or MB_TEST_SEED
 
 struct walk {
     bool forking;
@@ -217,7 +218,7 @@ static bool is_chosen(struct walk *w, uint64_t at, bool news) {
         return true;
     }
     if (take_all) return news;
-    return w->points % (spent_s > w->budget_s ? 16 * w->stride : w->stride) == 0;
+    return (w->points + phase) % (spent_s > w->budget_s ? 16 * w->stride : w->stride) == 0;
 }
 
 static void stand_still(struct walk *w, const struct scenario *s, uint64_t before, uint64_t at) {
@@ -343,13 +344,15 @@ static bool run_scenario(int number, double budget_s) {
 }
 
 int main(int argc, char **argv) {
-    const char *all = getenv("MB_TEST_LONG");
+    const char *all = getenv("MB_TEST_LONG"), *seed = getenv("MB_TEST_SEED");
     const double seconds = 30;
     bool right = true;
     int chosen = 0;
     if (argc == 2 && strcmp(argv[1], "--stepped") == 0) return stepped_main();
     if (getenv("MBMALLOC_SO") == NULL) stop(1, "MBMALLOC_SO is not set");
     take_all = all != NULL && strcmp(all, "1") == 0;
+    phase = seed != NULL ? atol(seed) : (long)(time(NULL) % 10007);
+    printf("MB_TEST_SEED=%ld\n", phase);
     use_one_cpu();
     for (int i = 0; i < scenario_count; i++) chosen += is_wanted(&scenarios[i], argc, argv);
     for (int i = 0; i < scenario_count && !process_lost; i++) {

@@ -32,25 +32,24 @@ void blocks_drop(struct blocks *set) {
     set->v = NULL;
 }
 
+// Blocks are aligned to 8 bytes at least, so the pattern is written and read by words.
+typedef uint64_t __attribute__((may_alias)) pattern_word;
+
 static uint64_t word_at(uint64_t seed, size_t i) { return (seed + i) * UINT64_C(0x9E3779B97F4A7C15); }
 
 static void fill(const struct block *b) {
     size_t words = b->bytes / 8;
-    for (size_t i = 0; i < words; i++) {
-        uint64_t w = word_at(b->seed, i);
-        memcpy(b->p + i * 8, &w, 8);
-    }
-    memset(b->p + words * 8, (int)(b->seed & 0xff), b->bytes - words * 8);
+    pattern_word *p = (pattern_word *)(void *)b->p;
+    for (size_t i = 0; i < words; i++) p[i] = word_at(b->seed, i);
+    memset(p + words, (int)(b->seed & 0xff), b->bytes - words * 8);
 }
 
 // The first `bytes` bytes have the block's pattern (whole words, and the odd tail when it is the block's own).
 static void verify(const struct block *b, size_t bytes) {
     size_t words = bytes / 8;
-    for (size_t i = 0; i < words; i++) {
-        uint64_t w;
-        memcpy(&w, b->p + i * 8, 8);
-        CHECK(w == word_at(b->seed, i), "block %p of %zu bytes differs at %zu", (void *)b->p, b->bytes, i * 8);
-    }
+    const pattern_word *p = (const pattern_word *)(const void *)b->p;
+    for (size_t i = 0; i < words; i++)
+        CHECK(p[i] == word_at(b->seed, i), "block %p of %zu bytes differs at %zu", (void *)b->p, b->bytes, i * 8);
     for (size_t i = words * 8; bytes == b->bytes && i < bytes; i++)
         CHECK(b->p[i] == (b->seed & 0xff), "block %p of %zu bytes differs at %zu", (void *)b->p, b->bytes, i);
 }

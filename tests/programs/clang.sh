@@ -7,8 +7,8 @@ set -euo pipefail
 mb_need clang clang
 mb_need awk mawk
 
-awk -v functions="$(mb_scale 40 1000)" -f "$WORK/gen_c.awk" >"$IN/large.c"
-awk -v types="$(mb_scale 2 20)" -f "$WORK/gen_cxx.awk" >"$IN/types.cc"
+awk -v functions="$(mb_scale 40 400)" -f "$WORK/gen_c.awk" >"$IN/large.c"
+awk -v types="$(mb_scale 2 10)" -f "$WORK/gen_cxx.awk" >"$IN/types.cc"
 
 c_object() { clang -O2 -g -c "$IN/large.c" -o large.o; }
 cxx_program() {

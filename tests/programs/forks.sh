@@ -7,7 +7,7 @@ set -euo pipefail
 
 shell=${1:-bash}
 mb_need "$shell" "$shell"
-rounds=$(mb_scale 150 3000)
+rounds=$(mb_scale 150 1500)
 export rounds shell
 
 work() { "$shell" "$WORK/forks.sh" "$rounds"; }

@@ -8,8 +8,8 @@ set -euo pipefail
 mb_need gcc gcc
 mb_need awk mawk
 
-awk -v functions="$(mb_scale 400 3000)" -f "$WORK/gen_c.awk" >"$IN/large.c"
-awk -v functions="$(mb_scale 30 600)" -f "$WORK/gen_c.awk" >"$IN/small.c"
+awk -v functions="$(mb_scale 400 1500)" -f "$WORK/gen_c.awk" >"$IN/large.c"
+awk -v functions="$(mb_scale 30 300)" -f "$WORK/gen_c.awk" >"$IN/small.c"
 
 object() { gcc -g -c "$IN/large.c" -o large.o; }
 assembly() { gcc -O2 -Wall -Wextra -S "$IN/small.c" -o small.s; }

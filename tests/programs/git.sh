@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 mb_need git git
-commits=$(mb_scale 25 250)
+commits=$(mb_scale 25 150)
 export commits
 
 settings() {

@@ -7,7 +7,7 @@ set -euo pipefail
 mb_need g++ g++
 mb_need awk mawk
 
-awk -v types="$(mb_scale 2 40)" -f "$WORK/gen_cxx.awk" >"$IN/types.cc"
+awk -v types="$(mb_scale 2 15)" -f "$WORK/gen_cxx.awk" >"$IN/types.cc"
 
 program() {
     g++ -std=c++17 -O1 -g -save-temps=obj "$IN/types.cc" -o types # leaves preprocessed source, assembly and object

@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 mb_need node nodejs
-size=$(mb_scale 1 20)
+size=$(mb_scale 1 10)
 export size UV_THREADPOOL_SIZE=4 NODE_NO_WARNINGS=1
 
 mb_same pool node "$WORK/node_pool.js" "$size"

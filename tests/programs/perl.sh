@@ -7,7 +7,7 @@ set -euo pipefail
 
 mb_need perl perl
 export PERL_HASH_SEED=7 PERL_PERTURB_KEYS=0
-size=$(mb_scale 1 15)
+size=$(mb_scale 1 8)
 export size
 
 mb_same text perl "$WORK/perl_text.pl" "$size"

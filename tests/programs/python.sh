@@ -8,7 +8,7 @@ set -euo pipefail
 mb_need python3 python3
 python=$(python3 -c 'import sys; print(sys.executable)') # python3 may be a wrapper script
 export python PYTHONHASHSEED=1 PYTHONDONTWRITEBYTECODE=1
-size=$(mb_scale 1 12)
+size=$(mb_scale 1 8)
 export size
 
 with_pymalloc() { "$python" "$WORK/$1" "$size"; }

@@ -9,14 +9,14 @@ mb_need sort coreutils
 mb_need gzip gzip
 mb_need awk mawk
 
-awk -v lines="$(mb_scale 200000 4000000)" 'BEGIN {
+awk -v lines="$(mb_scale 200000 1500000)" 'BEGIN {
     state = 17
     for (i = 0; i < lines; i++) {
         state = (state * 16807) % 2147483647
         printf "%x name-%d %.*s\n", state, state % 5003, i % 60, "some more text that is as long as the longest line of them"
     }
 }' >"$IN/lines"
-head -n "$(mb_scale 40000 1000000)" "$IN/lines" >"$IN/fewer"
+head -n "$(mb_scale 40000 300000)" "$IN/lines" >"$IN/fewer"
 
 in_memory() {
     sort --parallel=4 -S 200M "$IN/lines" -o by-text

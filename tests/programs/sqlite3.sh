@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 mb_need sqlite3 sqlite3
-rows=$(mb_scale 20000 400000)
+rows=$(mb_scale 20000 150000)
 export rows
 
 tables() { # JOURNAL

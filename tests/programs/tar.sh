@@ -11,9 +11,9 @@ mb_need awk mawk
 
 make_tree() {
     local d
-    for ((d = 0; d < $(mb_scale 20 60); d++)); do
+    for ((d = 0; d < $(mb_scale 20 30); d++)); do
         mkdir -p "$IN/tree/directory-$d/a/long/way/down/where/the/name/is/over/one/hundred/characters/when/all/is/said/and/done/$d"
-        awk -v d="$d" -v lines="$(mb_scale 400 4000)" -v top="$IN/tree/directory-$d" 'BEGIN {
+        awk -v d="$d" -v lines="$(mb_scale 400 1200)" -v top="$IN/tree/directory-$d" 'BEGIN {
             for (f = 0; f < 40; f++) {
                 name = top (f % 3 ? "" : "/a/long") "/file-" f
                 for (l = 0; l < lines; l++) printf "%d %x line %d of %d\n", l * (d + 7) % 9973, l * l * (f + 3) % 1048573, l, f > name

@@ -75,7 +75,8 @@ static const struct scenario scenarios[] = {
     {"exit and adoption", "mmm", {"x", "0m", "1"}, 64, ""},
     {"exit and two adoptions", "mm", {"x", "m", "m"}, 64, ""},
     {"two exits", "MMM", {"x", "0x", "1M"}, 64, ""},
-    {"pooled, two take", "mmmmm", {"0", "1m", "m"}, 64, ""},
+    {"frees, exits, adopted", "mm", {"0x", "1", "mm"}, 64, "1"},
+    {"pooled, two take", "mmmmm", {"0", "m", "m"}, 64, "0"},
     {"pooled, taken, completed", "MMM", {"2", "0M", "1"}, 64, ""},
     {"home frees, other adopts", "mmmmm", {"01", "2", "m"}, 64, ""},
     {"home frees after adoption", "mmmmm01", {"23", "mm", "t"}, 64, ""},
@@ -642,7 +643,6 @@ static void replay(void) {
 static void set_up_heap(struct mb_heap *heap) {
     for (unsigned c = 0; c < MB_CLASSES; c++) heap->head[c] = (uintptr_t)&mb_sentinel;
     for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) heap->class_of[i] = (uint8_t)mb_class_of((size_t)i * MB_GRANULE);
-    atomic_store_explicit(&heap->shared.state, MB_HEAP_IN_USE, memory_order_relaxed);
 }
 
 static void set_up_world(void) {

@@ -30,12 +30,7 @@ void explore_after(const volatile void *address, enum explore_kind kind, int ord
     explore_before((struct explore_access){(const volatile void *)(p), sizeof *(p), (kind), __FILE__, __LINE__})
 #define EXPLORE_AFTER(p, kind, order) explore_after((const volatile void *)(p), (kind), (int)(order))
 
-#define EXPLORE_READ(p, order) \
-    __extension__({ \
-        EXPLORE_BEFORE(p, EXPLORE_LOAD); \
-        EXPLORE_AFTER(p, EXPLORE_LOAD, order); \
-        *(p); \
-    })
+#define EXPLORE_READ(p, order) (EXPLORE_BEFORE(p, EXPLORE_LOAD), EXPLORE_AFTER(p, EXPLORE_LOAD, order), *(p))
 #define EXPLORE_WRITE(p, value, order) \
     __extension__({ \
         EXPLORE_BEFORE(p, EXPLORE_STORE); \

@@ -17,7 +17,7 @@
 
 enum {
     ROUNDS = 4000,              // of a scenario with one block size
-    SHARE_MS = 350,             // or this long
+    SHARE_MS = 200,             // or this long
     BLOCKS_MAX = 3 * 4096 + 64, // live at once
     KEPT_BYTES_MAX = 1 << 20,   // slabs that may be left after the final trim
 };
