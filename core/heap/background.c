@@ -36,7 +36,6 @@ static uint64_t tick_ns(void) { return mb_options.purge_delay_ms * UINT64_C(1000
 
 // Units that were free at the last tick and still are have been idle for a tick at least.
 static size_t purge_tick(size_t max_units) {
-    while (mb_thread_drain_parked()) continue;
     size_t purged = mb_arena_purge_old(max_units);
     if (purged < max_units) mb_arena_age();
     return purged;
@@ -51,7 +50,9 @@ static bool my_tick(uint64_t now) {
 static bool helper_present(void) { return atomic_load_explicit(&background_shared.present, memory_order_relaxed) != 0; }
 
 void mb_background_tick(void) {
-    if (helper_present() || mb_arena_warm_free_units() == 0 || !my_tick(mb_os_now_ns())) return;
+    if (helper_present() || (mb_arena_warm_free_units() == 0 && !mb_pool_ever_used())) return;
+    if (!my_tick(mb_os_now_ns())) return;
+    mb_background_claim_all();
     size_t budget = mb_arena_warm_free_units() / 2;
     if (budget < TICK_UNITS_MIN) budget = TICK_UNITS_MIN;
     if (purge_tick(budget) == budget) { // more is due: soon again
@@ -120,6 +121,14 @@ static void start_helper(void) {
     while (background_shared.running && !helper_present()) mb_os_wait(&background_shared.present, 0, UINT64_MAX);
 }
 
+// What the helper would have given back in time.
+static void settle(void) {
+    mb_background_claim_all();
+    size_t warm = mb_arena_warm_free_units();
+    size_t keep = MB_RETAIN_BYTES >> MB_UNIT_SHIFT;
+    if (warm > keep) mb_arena_purge_any(warm - keep);
+}
+
 // The last but one thread with a heap waits for the end, so that the process is single-threaded when it can know it.
 static void stop_helper(void) {
     atomic_store_explicit(&background_shared.present, 0, memory_order_relaxed);
@@ -127,6 +136,7 @@ static void stop_helper(void) {
     mb_os_wake(&background_shared.stop, 1);
     pthread_join(background_shared.thread, NULL);
     background_shared.running = false;
+    settle();
     give_up(); // a second start might meet a sandbox that was set up since; and threads that come and go would pay for it
 }
 

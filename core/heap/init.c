@@ -27,10 +27,13 @@ MB_COLD static bool start_once(void) {
     uint32_t seen = MB_INIT_UNTOUCHED;
     if (atomic_compare_exchange_strong(&mb_init_shared.stage, &seen, MB_INIT_RUNNING)) {
         bool ready = start();
-        atomic_store_explicit(&mb_init_shared.stage, ready ? MB_INIT_READY : MB_INIT_FAILED, memory_order_release);
+        bool retry = !ready && atomic_load_explicit(&mb_init_shared.other_copy, memory_order_relaxed) == NULL;
+        uint32_t stage = ready ? MB_INIT_READY : (retry ? MB_INIT_UNTOUCHED : MB_INIT_FORWARDED);
+        atomic_store_explicit(&mb_init_shared.stage, stage, memory_order_release);
         mb_os_wake(&mb_init_shared.stage, INT32_MAX);
         return ready;
     }
+    if (seen == MB_INIT_FORWARDED) return false;
     while ((seen = atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire)) == MB_INIT_RUNNING) {
         mb_os_wait(&mb_init_shared.stage, MB_INIT_RUNNING, UINT64_MAX);
     }

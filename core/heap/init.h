@@ -9,8 +9,8 @@
 
 #include "platform/compiler.h"
 
-// True when the allocator is ready. The first caller makes it so; others wait. False for ever when the system refuses
-// even the first pages.
+// True when the allocator is ready. The first caller makes it so; others wait. False when another copy of this library
+// serves, or when the system refuses even the first pages (the next call tries again).
 bool mb_init(void);
 
 // The copy of this library that serves the process instead of this one; NULL when it is this one, at the cost of one load.
@@ -22,7 +22,7 @@ struct mb_init_shared {
 };
 extern MB_HIDDEN struct mb_init_shared mb_init_shared;
 
-enum mb_init_stage { MB_INIT_UNTOUCHED, MB_INIT_RUNNING, MB_INIT_READY, MB_INIT_FAILED };
+enum mb_init_stage { MB_INIT_UNTOUCHED, MB_INIT_RUNNING, MB_INIT_READY, MB_INIT_FORWARDED };
 
 MB_INLINE const struct mb_calls *mb_other_copy(void) {
     if (MB_LIKELY(atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire) == MB_INIT_READY)) return NULL;

@@ -7,6 +7,7 @@
 #include "core/base/check.h"
 #include "core/heap/background.h"
 #include "core/heap/outside.h"
+#include "core/heap/own.h"
 #include "core/heap/report.h"
 #include "core/region/arena.h"
 #include "platform/bits.h"
@@ -69,10 +70,12 @@ static void *set_up(struct mb_heap *heap, const struct mb_span *span, size_t byt
     return p;
 }
 
-static bool take(size_t units, size_t align, struct mb_span *span) {
+// When memory is short, slabs that hold nothing may help: this heap's own and sleeping ones'.
+static bool take(struct mb_heap *heap, size_t units, size_t align, struct mb_span *span) {
     size_t align_units = mb_max(align >> MB_UNIT_SHIFT, 1);
     if (mb_arena_take(units, align_units, span)) return true;
-    mb_background_claim_all(); // memory is short: slabs that hold nothing may help
+    mb_own_release_all(heap);
+    mb_background_claim_all();
     return mb_arena_take(units, align_units, span);
 }
 
@@ -80,7 +83,7 @@ void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes) {
     struct extent extent;
     struct mb_span span;
     mb_background_tick();
-    if (extent_of(bytes, &extent) && take(extent.units, align, &span)) return set_up(heap, &span, extent.bytes);
+    if (extent_of(bytes, &extent) && take(heap, extent.units, align, &span)) return set_up(heap, &span, extent.bytes);
     return mb_outside_alloc(align, bytes);
 }
 
@@ -95,7 +98,7 @@ static void make_zero(void *p, size_t bytes) {
 void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
     struct extent extent;
     struct mb_span span;
-    if (!extent_of(bytes, &extent) || !take(extent.units, 1, &span)) return mb_outside_alloc(1, bytes); // fresh: zero
+    if (!extent_of(bytes, &extent) || !take(heap, extent.units, 1, &span)) return mb_outside_alloc(1, bytes); // fresh: zero
     void *p = set_up(heap, &span, extent.bytes);
     if (!span.zero) make_zero(p, bytes);
     return p;
@@ -185,9 +188,9 @@ bool mb_large_resize(void *p, size_t bytes) {
 // --- moving ---------------------------------------------------------------------------------------------------------
 
 // A block that has grown once will grow again: it gets free address space behind it.
-static bool take_with_slack(struct extent extent, struct mb_span *span) {
+static bool take_with_slack(struct mb_heap *heap, struct extent extent, struct mb_span *span) {
     size_t slack = mb_min(extent.units, SLACK_MAX >> MB_UNIT_SHIFT);
-    return mb_arena_take(extent.units + slack, 1, span) || take(extent.units, 1, span);
+    return mb_arena_take(extent.units + slack, 1, span) || take(heap, extent.units, 1, span);
 }
 
 // A block that was moved and has grown since lies in several mappings (-EFAULT): its halves may lie in one each. True when any
@@ -214,7 +217,7 @@ void *mb_large_move(struct mb_heap *heap, void *p, size_t bytes) {
     struct mb_slab *old = descriptor(p);
     struct extent extent;
     struct mb_span span;
-    if (!extent_of(bytes, &extent) || !take_with_slack(extent, &span)) return NULL;
+    if (!extent_of(bytes, &extent) || !take_with_slack(heap, extent, &span)) return NULL;
     char *fresh = (char *)mb_unit_address(span.first);
     // Warm pages behind the block would stay resident unseen.
     size_t slack_bytes = (span.units << MB_UNIT_SHIFT) - extent.bytes;

@@ -97,7 +97,8 @@ bool mb_outside_free(void *p) {
     struct record_shared *record = find(p);
     uintptr_t block = (uintptr_t)p;
     if (record == NULL || !atomic_compare_exchange_strong(&record->block, &block, BEING_SET_UP)) return false;
-    mb_os_unmap(p, atomic_load_explicit(&record->bytes, memory_order_relaxed));
+    size_t bytes = atomic_load_explicit(&record->bytes, memory_order_relaxed);
+    if (mb_os_unmap(p, bytes) != 0) mb_os_purge(p, bytes); // the addresses are lost, the memory is not
     atomic_store_explicit(&record->block, 0, memory_order_release);
     return true;
 }

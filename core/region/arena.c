@@ -7,6 +7,7 @@
 #include "core/base/config.h"
 #include "core/base/lock.h"
 #include "core/region/lazy.h"
+#include "core/region/purge.h"
 #include "core/region/unit.h"
 #include "core/region/unit_map.h"
 #include "platform/bits.h"
@@ -15,6 +16,7 @@
 
 enum { BASE_TRIES = 8, HOLE_TRIES = 8 };
 static const size_t HOLE_BYTES = (size_t)64 << 20;
+static const size_t FALLBACK_BYTES = (size_t)16 << 20;
 static const size_t BASE_ALIGN = (size_t)2 << 20;
 
 struct mb_space mb_space;
@@ -25,9 +27,7 @@ static struct {
     struct mb_lazy_shared metadata;   // heaps, tables
     struct mb_bump_shared bump;       // cursor of the metadata
     struct mb_lock_shared grow;       // adds units to the front
-    _Atomic size_t warm_free_units;   // any thread, relaxed: steers the purge
     _Atomic uint64_t spans_taken;     // any thread, relaxed: a statistic
-    _Atomic uint64_t purged_units;    // any thread, relaxed: a statistic
 } arena_shared;
 
 // --- start ----------------------------------------------------------------------------------------------------------
@@ -48,8 +48,13 @@ static bool reserve_window(uint64_t random, size_t bytes, struct mb_lazy_shared 
         }
         if (error != -EEXIST && error != -ENOMEM && error != -EINVAL) break;
     }
-    // One unit more than needed, so that the base can be aligned to a unit.
-    if (mb_os_reserve(NULL, bytes + MB_UNIT_BYTES, &at) != 0) return false;
+    // Wherever the system likes, other mappings are near: room to grow must come at once. One unit more aligns the base.
+    size_t wanted = bytes;
+    bytes = FALLBACK_BYTES;
+    if (mb_os_reserve(NULL, bytes + MB_UNIT_BYTES, &at) != 0) {
+        bytes = wanted;
+        if (mb_os_reserve(NULL, bytes + MB_UNIT_BYTES, &at) != 0) return false;
+    }
     uintptr_t base = mb_align_up((uintptr_t)at, MB_UNIT_BYTES);
     mb_lazy_init(lazy, base, capacity, mb_align_down((uintptr_t)at + bytes + MB_UNIT_BYTES - base, MB_UNIT_BYTES));
     return true;
@@ -93,31 +98,40 @@ bool mb_arena_init(const uint64_t random[2]) {
     return true;
 }
 
-void *mb_arena_metadata(size_t bytes, size_t align) { return mb_bump_shared_alloc(&arena_shared.bump, bytes, align); }
+// Where the system refuses, what is free in the front may pay for it.
+void *mb_arena_metadata(size_t bytes, size_t align) {
+    void *p = mb_bump_shared_alloc(&arena_shared.bump, bytes, align);
+    if (p != NULL || mb_arena_decommit(SIZE_MAX) == 0) return p;
+    return mb_bump_shared_alloc(&arena_shared.bump, bytes, align);
+}
 
 // --- growing --------------------------------------------------------------------------------------------------------
 
-// Descriptors and map must reach a unit before it is published. Publishes what the front has beyond `published`.
+// Descriptors and map for so many units of the front.
+static bool describe_to(size_t units) {
+    return mb_lazy_commit(&arena_shared.table, units * sizeof(struct mb_unit)) == 0 && mb_map_extend(units);
+}
+
+// Descriptors and map must reach a unit before it is published.
 static bool publish_to(size_t units) {
     size_t published = mb_arena_units();
     if (units <= published) return true;
-    if (mb_lazy_commit(&arena_shared.table, units * sizeof(struct mb_unit)) != 0) return false;
-    if (!mb_map_extend(units)) return false;
+    if (!describe_to(units)) return false;
     __atomic_store_n(&mb_space.bytes, units << MB_UNIT_SHIFT, __ATOMIC_RELEASE);
     mb_map_release(published, units - published);
     return true;
 }
 
 // A foreign mapping stands in the way: what lies before it is published, the hole gets a descriptor that says so, and
-// the front goes on behind it.
+// the front goes on behind it. Nothing has changed when the descriptors cannot be had.
 static bool skip_hole(void) {
     size_t begin;
     struct mb_lazy_shared *front = &arena_shared.front;
-    if (!mb_lazy_skip(front, mb_lazy_mapped(front), HOLE_BYTES, &begin)) return false;
+    size_t mapped = mb_lazy_mapped(front);
+    size_t end = (mapped + HOLE_BYTES) >> MB_UNIT_SHIFT;
+    if (!describe_to(end) || !mb_lazy_skip(front, mapped, HOLE_BYTES, &begin)) return false;
     size_t first = begin >> MB_UNIT_SHIFT;
-    size_t end = mb_lazy_mapped(front) >> MB_UNIT_SHIFT;
-    if (!publish_to(first)) return false;
-    if (mb_lazy_commit(&arena_shared.table, end * sizeof(struct mb_unit)) != 0 || !mb_map_extend(end)) return false;
+    publish_to(first);
     struct mb_unit *hole = mb_unit_at(first);
     hole->slab.large_units = (uint32_t)(end - first);
     mb_unit_set_kind(hole, MB_UNIT_HOLE);
@@ -157,11 +171,23 @@ static bool grow(size_t units, size_t align_units) {
 
 // --- taking and giving ----------------------------------------------------------------------------------------------
 
+// Units that were decommitted while they were free get their memory back; false when the system refuses it.
+static bool recommit(size_t first, size_t units) {
+    if (MB_LIKELY(mb_map_count_bare(first, units) == 0)) return true;
+    if (mb_os_commit((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) != 0) {
+        mb_map_release(first, units);
+        return false;
+    }
+    mb_map_set_committed(first, units);
+    return true;
+}
+
 static bool claimed(size_t first, size_t units, bool *zero) {
+    if (!recommit(first, units)) return false;
     size_t warm = mb_map_count_warm(first, units);
     *zero = warm == 0;
     mb_map_set_warm(first, units);
-    if (warm > 0) atomic_fetch_sub_explicit(&arena_shared.warm_free_units, warm, memory_order_relaxed);
+    if (warm > 0) atomic_fetch_sub_explicit(&mb_purge_shared.warm_free_units, warm, memory_order_relaxed);
     atomic_fetch_add_explicit(&arena_shared.spans_taken, 1, memory_order_relaxed);
     return true;
 }
@@ -179,7 +205,7 @@ static bool take_free(const struct mb_map_query *query, struct mb_span *out) {
         if (first == MB_NO_UNIT) return false;
         out->first = first;
         out->units = query->units;
-        if (mb_arena_take_at(first, query->units, &out->zero)) return true;
+        if (mb_map_claim(first, query->units)) return claimed(first, query->units, &out->zero);
     }
 }
 
@@ -195,7 +221,7 @@ bool mb_arena_take(size_t units, size_t align_units, struct mb_span *out) {
 }
 
 void mb_arena_give(size_t first, size_t units) {
-    atomic_fetch_add_explicit(&arena_shared.warm_free_units, units, memory_order_relaxed);
+    atomic_fetch_add_explicit(&mb_purge_shared.warm_free_units, units, memory_order_relaxed);
     mb_map_release(first, units);
 }
 
@@ -203,48 +229,6 @@ void mb_arena_give_cold(size_t first, size_t units) {
     mb_map_set_cold(first, units);
     mb_map_release(first, units);
 }
-
-// --- giving back to the system --------------------------------------------------------------------------------------
-
-void mb_arena_age(void) { mb_map_age(mb_arena_units()); }
-
-// Purges units that the caller has claimed. Memory that the system refuses to take back stays warm.
-static size_t purge_run(size_t first, size_t units) {
-    bool purged = mb_os_purge((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) == 0;
-    if (purged) {
-        mb_map_set_cold(first, units);
-        atomic_fetch_sub_explicit(&arena_shared.warm_free_units, units, memory_order_relaxed);
-        atomic_fetch_add_explicit(&arena_shared.purged_units, units, memory_order_relaxed);
-    }
-    mb_map_release(first, units);
-    return purged ? units : 0;
-}
-
-static size_t purge_word(size_t word, bool old_only, size_t max_units) {
-    uint64_t mask = mb_map_purgeable(word, old_only);
-    while (mb_popcount64(mask) > max_units) mask &= mask - 1;
-    uint64_t mine = mask == 0 ? 0 : mb_map_claim_mask(word, mask);
-    size_t purged = 0;
-    while (mine != 0) {
-        unsigned first = mb_ctz64(mine);
-        uint64_t from_first = mine >> first;
-        unsigned run = ~from_first == 0 ? 64 : mb_ctz64(~from_first);
-        purged += purge_run(word * 64 + first, run);
-        mine &= ~mb_bit_range(first, run);
-    }
-    return purged;
-}
-
-static size_t purge(bool old_only, size_t max_units) {
-    size_t purged = 0;
-    for (size_t word = (mb_arena_units() + 63) / 64; word > 0 && purged < max_units; word--) {
-        purged += purge_word(word - 1, old_only, max_units - purged);
-    }
-    return purged;
-}
-
-size_t mb_arena_purge_old(size_t max_units) { return purge(true, max_units); }
-size_t mb_arena_purge_any(size_t max_units) { return purge(false, max_units); }
 
 // --- numbers --------------------------------------------------------------------------------------------------------
 
@@ -254,15 +238,7 @@ bool mb_arena_is_free(size_t unit) { return mb_map_is_free(unit); }
 
 bool mb_arena_is_warm(size_t unit) { return mb_map_count_warm(unit, 1) != 0; }
 
-size_t mb_arena_warm_free_units(void) {
-    return atomic_load_explicit(&arena_shared.warm_free_units, memory_order_relaxed);
-}
-
 uint64_t mb_arena_spans_taken(void) { return atomic_load_explicit(&arena_shared.spans_taken, memory_order_relaxed); }
-
-uint64_t mb_arena_purged_bytes(void) {
-    return atomic_load_explicit(&arena_shared.purged_units, memory_order_relaxed) << MB_UNIT_SHIFT;
-}
 
 size_t mb_arena_reserved_bytes(void) {
     return mb_lazy_mapped(&arena_shared.front) + mb_lazy_mapped(&arena_shared.table) +
@@ -290,6 +266,7 @@ static size_t span_units(const struct mb_unit *unit) {
 static void recover_unit(size_t unit) {
     mb_unit_at(unit)->slab = (struct mb_slab){0};
     if (mb_os_renew((void *)mb_unit_address(unit), MB_UNIT_BYTES) != 0) return;
+    mb_map_set_committed(unit, 1);
     mb_map_set_cold(unit, 1);
     mb_map_release(unit, 1);
 }
@@ -310,5 +287,5 @@ void mb_arena_recover(void) {
         }
         unit += units;
     }
-    atomic_store_explicit(&arena_shared.warm_free_units, warm_units, memory_order_relaxed);
+    atomic_store_explicit(&mb_purge_shared.warm_free_units, warm_units, memory_order_relaxed);
 }

@@ -40,6 +40,10 @@ void mb_arena_age(void);
 size_t mb_arena_purge_old(size_t max_units);
 size_t mb_arena_purge_any(size_t max_units);
 
+// The same, and from long free runs it takes the commit charge too, warm or not. Such units are committed again when they are
+// taken, which the system may refuse.
+size_t mb_arena_decommit(size_t max_units);
+
 size_t mb_arena_units(void);            // units of the front: descriptors below this may be read
 size_t mb_arena_warm_free_units(void);
 bool mb_arena_is_free(size_t unit);

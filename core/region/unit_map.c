@@ -30,6 +30,7 @@ static struct mb_map_chunk_shared *chunk_of(size_t word) {
 
 static _Atomic uint64_t *free_word(size_t word) { return &chunk_of(word)->free[word % MB_MAP_CHUNK_WORDS]; }
 static _Atomic uint64_t *warm_word(size_t word) { return &chunk_of(word)->warm[word % MB_MAP_CHUNK_WORDS]; }
+static _Atomic uint64_t *bare_word(size_t word) { return &chunk_of(word)->bare[word % MB_MAP_CHUNK_WORDS]; }
 static _Atomic uint64_t *aged_word(size_t word) { return &chunk_of(word)->aged[word % MB_MAP_CHUNK_WORDS]; }
 
 static uint64_t read_free(size_t word) { return atomic_load_explicit(free_word(word), memory_order_acquire); }
@@ -110,31 +111,40 @@ void mb_map_release(size_t first, size_t units) {
 
 bool mb_map_is_free(size_t unit) { return (read_free(unit / 64) >> (unit % 64) & 1) != 0; }
 
-size_t mb_map_count_warm(size_t first, size_t units) {
+typedef _Atomic uint64_t *plane(size_t word);
+
+static size_t count_bits(plane *at, size_t first, size_t units) {
     size_t count = 0;
     for (size_t done = 0; done < units;) {
         struct part part = part_at(first + done, units - done);
-        count += mb_popcount64(atomic_load_explicit(warm_word(part.word), memory_order_relaxed) & part.mask);
+        count += mb_popcount64(atomic_load_explicit(at(part.word), memory_order_relaxed) & part.mask);
         done += part.units;
     }
     return count;
 }
 
-void mb_map_set_warm(size_t first, size_t units) {
+static void set_bits(plane *at, size_t first, size_t units) {
     for (size_t done = 0; done < units;) {
         struct part part = part_at(first + done, units - done);
-        atomic_fetch_or_explicit(warm_word(part.word), part.mask, memory_order_relaxed);
+        atomic_fetch_or_explicit(at(part.word), part.mask, memory_order_relaxed);
         done += part.units;
     }
 }
 
-void mb_map_set_cold(size_t first, size_t units) {
+static void clear_bits(plane *at, size_t first, size_t units) {
     for (size_t done = 0; done < units;) {
         struct part part = part_at(first + done, units - done);
-        atomic_fetch_and_explicit(warm_word(part.word), ~part.mask, memory_order_relaxed);
+        atomic_fetch_and_explicit(at(part.word), ~part.mask, memory_order_relaxed);
         done += part.units;
     }
 }
+
+size_t mb_map_count_warm(size_t first, size_t units) { return count_bits(warm_word, first, units); }
+void mb_map_set_warm(size_t first, size_t units) { set_bits(warm_word, first, units); }
+void mb_map_set_cold(size_t first, size_t units) { clear_bits(warm_word, first, units); }
+size_t mb_map_count_bare(size_t first, size_t units) { return count_bits(bare_word, first, units); }
+void mb_map_set_bare(size_t first, size_t units) { set_bits(bare_word, first, units); }
+void mb_map_set_committed(size_t first, size_t units) { clear_bits(bare_word, first, units); }
 
 void mb_map_age(size_t end) {
     for (size_t word = 0; word * 64 < end; word++) {
@@ -142,9 +152,14 @@ void mb_map_age(size_t end) {
     }
 }
 
-uint64_t mb_map_purgeable(size_t word, bool old_only) {
-    uint64_t bits = read_free_warm(word);
-    return old_only ? bits & atomic_load_explicit(aged_word(word), memory_order_relaxed) : bits;
+uint64_t mb_map_purgeable(size_t word) { return read_free_warm(word); }
+
+uint64_t mb_map_purgeable_old(size_t word) {
+    return read_free_warm(word) & atomic_load_explicit(aged_word(word), memory_order_relaxed);
+}
+
+uint64_t mb_map_decommittable(size_t word) {
+    return read_free(word) & ~atomic_load_explicit(bare_word(word), memory_order_relaxed);
 }
 
 uint64_t mb_map_claim_mask(size_t word, uint64_t mask) {

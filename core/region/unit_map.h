@@ -1,7 +1,8 @@
-// Three bits for every unit of the arena.
+// Four bits for every unit of the arena.
 //
 //   free   the unit may be claimed                       set and cleared by compare-and-swap, any thread
 //   warm   the unit may hold pages, and other than zero  written only by who holds the unit (is clearing or setting `free`)
+//   bare   the unit's memory is not committed               likewise
 //   aged   the unit was free and warm at the last tick   written by the ticking thread, cleared by who claims the unit
 //
 // Order: `free` is set with release after everything else about the unit, and claimed with acquire.
@@ -19,6 +20,7 @@ enum { MB_MAP_CHUNK_WORDS = 64, MB_MAP_CHUNK_UNITS = MB_MAP_CHUNK_WORDS * 64 };
 struct mb_map_chunk_shared {
     _Atomic uint64_t free[MB_MAP_CHUNK_WORDS];
     _Atomic uint64_t warm[MB_MAP_CHUNK_WORDS];
+    _Atomic uint64_t bare[MB_MAP_CHUNK_WORDS];
     _Atomic uint64_t aged[MB_MAP_CHUNK_WORDS];
 };
 
@@ -43,11 +45,16 @@ bool mb_map_is_free(size_t unit);
 size_t mb_map_count_warm(size_t first, size_t units);
 void mb_map_set_warm(size_t first, size_t units);
 void mb_map_set_cold(size_t first, size_t units);
+size_t mb_map_count_bare(size_t first, size_t units);
+void mb_map_set_bare(size_t first, size_t units);
+void mb_map_set_committed(size_t first, size_t units);
 
 // Copies free-and-warm to aged below `end`.
 void mb_map_age(size_t end);
-// The free warm units of one word (64 units), for the purge; `old_only` masks with aged.
-uint64_t mb_map_purgeable(size_t word, bool old_only);
+// The free warm units of one word (64 units), for the purge; those that are aged too; the free units that are not bare.
+uint64_t mb_map_purgeable(size_t word);
+uint64_t mb_map_purgeable_old(size_t word);
+uint64_t mb_map_decommittable(size_t word);
 // Claims the units of `mask` in one word; returns those it got.
 uint64_t mb_map_claim_mask(size_t word, uint64_t mask);
 

@@ -1,0 +1,77 @@
+#include "core/region/purge.h"
+
+#include "core/region/arena.h"
+#include "core/region/unit.h"
+#include "core/region/unit_map.h"
+#include "platform/bits.h"
+#include "platform/os.h"
+
+enum { DECOMMIT_UNITS_MIN = 32 }; // 2 MiB: what is taken away costs up to two mappings
+
+struct mb_purge_shared mb_purge_shared;
+
+void mb_arena_age(void) { mb_map_age(mb_arena_units()); }
+
+static void note_cold(size_t first, size_t units) {
+    size_t warm = mb_map_count_warm(first, units);
+    mb_map_set_cold(first, units);
+    atomic_fetch_sub_explicit(&mb_purge_shared.warm_free_units, warm, memory_order_relaxed);
+    atomic_fetch_add_explicit(&mb_purge_shared.purged_units, warm, memory_order_relaxed);
+}
+
+// Purges units that the caller has claimed. Memory that the system refuses to take back stays warm.
+static size_t purge_run(size_t first, size_t units) {
+    bool purged = mb_os_purge((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) == 0;
+    if (purged) note_cold(first, units);
+    mb_map_release(first, units);
+    return purged ? units : 0;
+}
+
+// Takes contents and commit charge away. What the system refuses stays as it was.
+static size_t decommit_run(size_t first, size_t units) {
+    if (units < DECOMMIT_UNITS_MIN || mb_os_decommit((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) != 0) {
+        return purge_run(first, units);
+    }
+    note_cold(first, units);
+    mb_map_set_bare(first, units);
+    mb_map_release(first, units);
+    return units;
+}
+
+typedef size_t run_function(size_t first, size_t units);
+typedef uint64_t mask_function(size_t word);
+
+static size_t treat_word(size_t word, mask_function *mask_of, run_function *treat, size_t max_units) {
+    uint64_t mask = mask_of(word);
+    while (mb_popcount64(mask) > max_units) mask &= mask - 1;
+    uint64_t mine = mask == 0 ? 0 : mb_map_claim_mask(word, mask);
+    size_t treated = 0;
+    while (mine != 0) {
+        unsigned first = mb_ctz64(mine);
+        uint64_t from_first = mine >> first;
+        unsigned run = ~from_first == 0 ? 64 : mb_ctz64(~from_first);
+        treated += treat(word * 64 + first, run);
+        mine &= ~mb_bit_range(first, run);
+    }
+    return treated;
+}
+
+static size_t treat_all(mask_function *mask_of, run_function *treat, size_t max_units) {
+    size_t treated = 0;
+    for (size_t word = (mb_arena_units() + 63) / 64; word > 0 && treated < max_units; word--) {
+        treated += treat_word(word - 1, mask_of, treat, max_units - treated);
+    }
+    return treated;
+}
+
+size_t mb_arena_purge_old(size_t max_units) { return treat_all(mb_map_purgeable_old, purge_run, max_units); }
+size_t mb_arena_purge_any(size_t max_units) { return treat_all(mb_map_purgeable, purge_run, max_units); }
+size_t mb_arena_decommit(size_t max_units) { return treat_all(mb_map_decommittable, decommit_run, max_units); }
+
+size_t mb_arena_warm_free_units(void) {
+    return atomic_load_explicit(&mb_purge_shared.warm_free_units, memory_order_relaxed);
+}
+
+uint64_t mb_arena_purged_bytes(void) {
+    return atomic_load_explicit(&mb_purge_shared.purged_units, memory_order_relaxed) << MB_UNIT_SHIFT;
+}

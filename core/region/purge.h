@@ -1,0 +1,17 @@
+// What giving free spans back to the system counts, for the arena's own use. The functions are in arena.h. Any thread.
+#ifndef MB_CORE_REGION_PURGE_H
+#define MB_CORE_REGION_PURGE_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/compiler.h"
+
+struct mb_purge_shared {
+    _Atomic size_t warm_free_units; // any thread, relaxed: steers the purge
+    _Atomic uint64_t purged_units;  // any thread, relaxed: a statistic
+};
+extern MB_HIDDEN struct mb_purge_shared mb_purge_shared;
+
+#endif

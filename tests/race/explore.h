@@ -1,0 +1,103 @@
+// What the explorer's three parts share: the world that the steps change, the fibers, and what each part offers.
+//
+//   explore.c          scenarios, the search over all orders of steps, the report of a failure
+//   explore_fibers.c   fibers, atomic accesses as steps, states to come back to
+//   explore_script.c   the arena under the slabs, the operations of a script, the checks
+//
+// Who: one system thread.
+#ifndef MB_TESTS_RACE_EXPLORE_H
+#define MB_TESTS_RACE_EXPLORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/heap/self.h"
+#include "core/region/unit.h"
+
+enum {
+    UNITS = 3,
+    FIBERS = 3,
+    GRANULES = UNITS * MB_UNIT_BYTES / MB_GRANULE,
+    GRANULES_PER_UNIT = MB_UNIT_BYTES / MB_GRANULE,
+    PRESETS = 8,
+    CELLS = 4,
+    LOCATIONS = 96,
+    STACK_BYTES = 32 << 10,
+    SAVED_STACK_BYTES = 6 << 10,
+    STACK_SLACK = 256, // below the marked end of a live stack: what the switch itself saves there
+    STEPS_MAX = 2000,
+    FIRST_STATE = STEPS_MAX,
+    METADATA_BYTES = 512,
+    NOBODY = -1,
+};
+
+// Scripts, a character an operation:
+//   m M   malloc of 16 (four a slab) or 32 bytes (two a slab); S: malloc and free one of 48 (one a slab)
+//   f     free the newest own block           0-7  free that block of the setup
+//   p g   put the newest own block into the next cell; wait for the next cell and free what is there
+//   t     claim every empty slab, as malloc_trim and the helper do      x  the thread exits
+struct scenario {
+    const char *name;
+    const char *setup;          // by fiber 0's heap, alone
+    const char *script[FIBERS]; // NULL: no such fiber
+    unsigned page_bytes;        // what one carve may touch: 64 carves a whole slab
+    const char *heapless;       // digits of the fibers that only free and have no heap
+};
+
+// Everything that the steps change, apart from fibers and from atomics inside the core's own files.
+extern struct world {
+    _Alignas(4096) unsigned char memory[UNITS * MB_UNIT_BYTES];
+    struct mb_unit table[UNITS];
+    struct mb_heap heaps[FIBERS];
+    _Alignas(16) unsigned char metadata[METADATA_BYTES];
+    size_t metadata_used;
+    uint64_t free_units;             // a bit a unit
+    uint8_t live[GRANULES];          // granule 0 of a live block: its granules; else 0
+    unsigned char *preset[PRESETS];  // blocks of the setup
+    size_t presets;
+    unsigned char *own[FIBERS][PRESETS];
+    size_t owned[FIBERS];
+    unsigned char *cell[CELLS];
+    size_t put, got;
+    bool waits[FIBERS];              // for cell[got]
+    unsigned script_at[FIBERS];      // next character
+    uint32_t knows[FIBERS];          // bit g: the last access of granule g happens before what the fiber does next
+    struct {
+        const volatile void *address;
+        uint32_t carries;            // what an acquire of this atomic lets a fiber know
+    } location[LOCATIONS];
+} world;
+
+// --- explore.c ------------------------------------------------------------------------------------------------------
+
+extern const struct scenario *scenario; // the one under way
+
+// Ends the scenario: the search reports the schedule that led here.
+__attribute__((format(printf, 1, 2))) _Noreturn void fail(const char *format, ...);
+
+// --- explore_fibers.c -----------------------------------------------------------------------------------------------
+
+extern int current;  // the fiber that runs, or NOBODY: then nothing is a step
+extern bool tracing; // print each step
+
+bool within(const volatile void *p, const void *start, size_t bytes);
+
+void fibers_start(void);         // the scenario's fibers, each before its first operation
+void fibers_forget_strays(void); // puts back what a scenario has changed outside the world
+void fibers_begin(void);         // what is there now is the state at the start of a run
+void fiber_step(unsigned index); // runs the fiber up to its next atomic access
+bool fiber_is_done(unsigned index);
+
+// Memory, fibers and all: a hash, never 0; and a copy that can be gone back to. `slot` is below STEPS_MAX, or FIRST_STATE.
+uint64_t state_hash(void);
+void state_save(size_t slot);
+void state_restore(size_t slot);
+
+// --- explore_script.c -----------------------------------------------------------------------------------------------
+
+void script_set_up(void);          // an empty world, then the scenario's setup
+void script_run(unsigned index);   // a fiber's life
+void script_check_end(void);       // all fibers are done
+
+#endif

@@ -1,0 +1,264 @@
+// What: the explorer's fibers (stacks switched by setjmp and longjmp, entered once by setcontext), the two functions that
+// every atomic access of the explored code calls (explore_atomics.h), and snapshots of all that steps change.
+//
+// Invariant: a fiber's state is the live part of its stack, its registers at the last pause, its mb_heap_self, and the world.
+#include "tests/race/explore.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "core/heap/fork.h"
+#include "core/heap/init.h"
+
+int current = NOBODY;
+bool tracing;
+
+// An atomic of the core outside the world: its value is put back for each run.
+static struct stray {
+    volatile void *address;
+    size_t bytes;
+    uint64_t first; // at the start of the run
+} strays[LOCATIONS];
+static size_t stray_count;
+
+// --- fibers ---------------------------------------------------------------------------------------------------------
+
+static struct fiber {
+    jmp_buf resume;
+    ucontext_t context;
+    size_t live_bytes;       // of the stack, at its upper end: the fiber's state
+    struct mb_heap *self;    // its mb_heap_self
+    bool done;
+    _Alignas(16) unsigned char stack[STACK_BYTES];
+} fibers[FIBERS];
+
+static jmp_buf scheduler;
+
+__attribute__((noinline)) static void pause_here(void) {
+    unsigned char mark[16];
+    struct fiber *fiber = &fibers[current];
+    __asm__ volatile("" : : "r"(mark) : "memory");
+    fiber->live_bytes = (size_t)(fiber->stack + STACK_BYTES - mark);
+    fiber->self = mb_heap_self;
+    if (_setjmp(fiber->resume) == 0) _longjmp(scheduler, 1);
+}
+
+void fiber_step(unsigned index) {
+    current = (int)index;
+    mb_heap_self = fibers[index].self;
+    if (_setjmp(scheduler) == 0) _longjmp(fibers[index].resume, 1);
+    current = NOBODY;
+}
+
+static void fiber_main(void) {
+    unsigned index = (unsigned)current;
+    pause_here();
+    script_run(index);
+    fibers[index].done = true;
+    for (;;) pause_here();
+}
+
+static void start_fiber(unsigned index) {
+    struct fiber *fiber = &fibers[index];
+    memset(fiber, 0, sizeof *fiber);
+    bool has_heap = strchr(scenario->heapless, (char)('0' + index)) == NULL;
+    mb_heap_self = has_heap ? &world.heaps[index] : (struct mb_heap *)(uintptr_t)&mb_heap_empty;
+    getcontext(&fiber->context);
+    fiber->context.uc_stack.ss_sp = fiber->stack;
+    fiber->context.uc_stack.ss_size = STACK_BYTES;
+    makecontext(&fiber->context, fiber_main, 0);
+    current = (int)index;
+    if (_setjmp(scheduler) == 0) setcontext(&fiber->context);
+    current = NOBODY;
+    fiber->done = scenario->script[index] == NULL;
+}
+
+void fibers_start(void) {
+    for (unsigned i = 0; i < FIBERS; i++) start_fiber(i);
+}
+
+bool fiber_is_done(unsigned index) { return fibers[index].done; }
+
+// --- atomics --------------------------------------------------------------------------------------------------------
+
+bool within(const volatile void *p, const void *start, size_t bytes) { return (uintptr_t)p - (uintptr_t)start < bytes; }
+
+static uint64_t value_at(const volatile void *p, size_t bytes) {
+    uint64_t value = 0;
+    __builtin_memcpy(&value, (const void *)(uintptr_t)p, bytes);
+    return value;
+}
+
+static void note_stray(const struct explore_access *access) {
+    for (size_t i = 0; i < stray_count; i++)
+        if (strays[i].address == access->address) return;
+    if (stray_count == LOCATIONS) fail("more than %d atomics outside the world", LOCATIONS);
+    strays[stray_count++] = (struct stray){(volatile void *)(uintptr_t)access->address, access->bytes,
+                                           value_at(access->address, access->bytes)};
+}
+
+// Constants (the sentinel) are among the strays: only what has changed is written.
+static void set_stray(const struct stray *stray, uint64_t value) {
+    if (value_at(stray->address, stray->bytes) != value)
+        memcpy((void *)(uintptr_t)stray->address, &value, stray->bytes);
+}
+
+void fibers_forget_strays(void) {
+    for (size_t i = 0; i < stray_count; i++) set_stray(&strays[i], strays[i].first);
+    stray_count = 0;
+}
+
+void fibers_begin(void) {
+    for (size_t i = 0; i < stray_count; i++) strays[i].first = value_at(strays[i].address, strays[i].bytes);
+    state_save(FIRST_STATE);
+}
+
+static const char *unit_field(size_t offset) {
+    static const struct {
+        size_t offset;
+        const char *name;
+    } fields[] = {{offsetof(struct mb_unit, shared.remote), "remote"}, {offsetof(struct mb_unit, shared.home), "home"},
+                  {offsetof(struct mb_unit, shared.suspect), "suspect"}, {offsetof(struct mb_unit, slab.owner), "owner"},
+                  {offsetof(struct mb_unit, slab.used), "used"}, {offsetof(struct mb_unit, slab.kind), "kind"},
+                  {offsetof(struct mb_unit, slab.carved), "carved"}, {offsetof(struct mb_unit, slab.local), "local"}};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (fields[i].offset == offset) return fields[i].name;
+    return "field";
+}
+
+static void trace(const struct explore_access *access) {
+    static const char *const kinds[] = {"load", "store", "exchange"};
+    char where[64] = "elsewhere";
+    if (within(access->address, world.table, sizeof world.table)) {
+        size_t offset = (size_t)((uintptr_t)access->address - (uintptr_t)world.table);
+        snprintf(where, sizeof where, "unit %zu %s", offset / sizeof(struct mb_unit), unit_field(offset % sizeof(struct mb_unit)));
+    } else if (within(access->address, &world.free_units, sizeof world.free_units)) {
+        snprintf(where, sizeof where, "arena");
+    }
+    printf("  fiber %d  %-8s %-16s is %#llx  %s:%d\n", current, kinds[access->kind], where,
+           (unsigned long long)value_at(access->address, access->bytes), access->file, access->line);
+}
+
+// Where no other order could make a difference: the blocks and the heaps are each touched by one thread at a time, or the
+// checks would say so, and the process-wide words are constant here.
+static bool is_private(const volatile void *p) {
+    return within(p, world.memory, sizeof world.memory) || within(p, world.heaps, sizeof world.heaps) ||
+           within(p, &mb_space, sizeof mb_space) || within(p, &mb_init_shared, sizeof mb_init_shared) ||
+           within(p, &mb_fork_watch_shared, sizeof mb_fork_watch_shared) || within(p, &mb_sentinel, sizeof mb_sentinel);
+}
+
+void explore_before(struct explore_access access) {
+    if (!within(access.address, &world, sizeof world)) note_stray(&access);
+    if (current == NOBODY || is_private(access.address)) return;
+    pause_here();
+    if (tracing) trace(&access);
+}
+
+static uint32_t *carried_by(const volatile void *address) {
+    for (size_t i = 0; i < LOCATIONS; i++) {
+        if (world.location[i].address == NULL) world.location[i].address = address;
+        if (world.location[i].address == address) return &world.location[i].carries;
+    }
+    fail("more than %d atomics", LOCATIONS);
+}
+
+static bool acquires(int order) { return order != memory_order_relaxed && order != memory_order_release; }
+static bool releases(int order) { return order >= memory_order_release; }
+
+void explore_after(const volatile void *address, enum explore_kind kind, int order) {
+    if (current == NOBODY || is_private(address)) return;
+    uint32_t *carries = carried_by(address);
+    uint32_t *knows = &world.knows[current];
+    if (kind != EXPLORE_STORE && acquires(order)) *knows |= *carries;
+    if (kind == EXPLORE_STORE) *carries = releases(order) ? *knows : 0;
+    if (kind == EXPLORE_EXCHANGE && releases(order)) *carries |= *knows;
+    // The plain accesses that follow a change of ownership may come later than others' steps.
+    if (kind == EXPLORE_EXCHANGE && within(address, world.table, sizeof world.table)) pause_here();
+}
+
+// --- the state as a number -----------------------------------------------------------------------------------------------------
+
+static uint64_t mix_word(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * UINT64_C(0x9fb21c651e98df25);
+    return hash ^ hash >> 32;
+}
+
+static uint64_t mix(uint64_t hash, const void *p, size_t bytes) {
+    const unsigned char *at = p;
+    uint64_t word;
+    for (; bytes >= 8; at += 8, bytes -= 8) {
+        __builtin_memcpy(&word, at, 8);
+        hash = mix_word(hash, word);
+    }
+    return bytes == 0 ? hash : mix_word(hash, value_at(at, bytes));
+}
+
+// Of a heap only what three classes use; its counters steer nothing in so short a life.
+static uint64_t mix_heap(uint64_t hash, const struct mb_heap *heap) {
+    enum { USED = 3 };
+    hash = mix(hash, heap->head, USED * sizeof heap->head[0]);
+    hash = mix(hash, heap->current, USED * sizeof heap->current[0]);
+    hash = mix(hash, heap->fresh, USED * sizeof heap->fresh[0]);
+    hash = mix(hash, heap->ready, USED * sizeof heap->ready[0]);
+    hash = mix(hash, heap->waiting, USED * sizeof heap->waiting[0]);
+    return mix(hash, heap->spare_rings, sizeof heap->spare_rings);
+}
+
+uint64_t state_hash(void) {
+    uint64_t hash = mix(UINT64_C(0x243f6a8885a308d3), &world, offsetof(struct world, heaps));
+    hash = mix(hash, world.metadata, offsetof(struct world, location) - offsetof(struct world, metadata));
+    for (unsigned i = 0; i < FIBERS; i++) hash = mix_heap(hash, &world.heaps[i]);
+    for (unsigned i = 0; i < FIBERS; i++) {
+        const struct fiber *fiber = &fibers[i];
+        hash = mix(hash, fiber->resume, sizeof fiber->resume);
+        hash = mix(hash, &fiber->self, sizeof fiber->self);
+        hash = mix(hash, &fiber->done, sizeof fiber->done);
+        hash = mix(hash, fiber->stack + STACK_BYTES - fiber->live_bytes, fiber->live_bytes);
+    }
+    for (size_t i = 0; i < stray_count; i++) {
+        uint64_t value = value_at(strays[i].address, strays[i].bytes);
+        if (value != strays[i].first) hash += mix_word(value, (uintptr_t)strays[i].address);
+    }
+    for (size_t i = 0; i < LOCATIONS && world.location[i].address != NULL; i++) // whichever was met first
+        if (world.location[i].carries != 0) hash += mix_word(world.location[i].carries, (uintptr_t)world.location[i].address);
+    return hash == 0 ? 1 : hash;
+}
+
+// --- states to come back to -----------------------------------------------------------------------------------------
+
+static struct snapshot {
+    struct world world;
+    uint64_t strays[LOCATIONS];
+    size_t stray_count; // those found later had their first value
+    struct {
+        unsigned char head[offsetof(struct fiber, stack)];
+        unsigned char stack[SAVED_STACK_BYTES];
+    } fibers[FIBERS];
+} states[STEPS_MAX + 1];
+
+void state_save(size_t slot) {
+    struct snapshot *to = &states[slot];
+    to->world = world;
+    to->stray_count = stray_count;
+    for (size_t i = 0; i < stray_count; i++) to->strays[i] = value_at(strays[i].address, strays[i].bytes);
+    for (unsigned i = 0; i < FIBERS; i++) {
+        size_t bytes = fibers[i].live_bytes + STACK_SLACK;
+        if (bytes > SAVED_STACK_BYTES) fail("a fiber's stack of %zu bytes", bytes);
+        memcpy(to->fibers[i].head, &fibers[i], sizeof to->fibers[i].head);
+        memcpy(to->fibers[i].stack, fibers[i].stack + STACK_BYTES - bytes, bytes);
+    }
+}
+
+void state_restore(size_t slot) {
+    const struct snapshot *from = &states[slot];
+    world = from->world;
+    for (size_t i = 0; i < stray_count; i++)
+        set_stray(&strays[i], i < from->stray_count ? from->strays[i] : strays[i].first);
+    for (unsigned i = 0; i < FIBERS; i++) {
+        memcpy(&fibers[i], from->fibers[i].head, sizeof from->fibers[i].head);
+        size_t bytes = fibers[i].live_bytes + STACK_SLACK;
+        memcpy(fibers[i].stack + STACK_BYTES - bytes, from->fibers[i].stack, bytes);
+    }
+}

@@ -1,0 +1,221 @@
+// What: the ground that the explored code stands on (an arena of UNITS units, a small page) and the scripts' operations, each
+// with its checks: no block handed out twice or given back while live, contents kept, accesses ordered.
+#include "tests/race/explore.h"
+
+#include <string.h>
+
+#include "core/heap/background.h"
+#include "core/heap/heap.h"
+#include "core/heap/init.h"
+#include "core/heap/own.h"
+#include "core/region/arena.h"
+
+struct world world;
+
+_Noreturn void explore_fatal(const char *what, const void *address);
+_Noreturn void explore_assert_failed(const char *condition, const char *file, int line);
+size_t explore_page_size(void);
+
+void explore_fatal(const char *what, const void *address) {
+    fail("%s: granule %td", what, ((const unsigned char *)address - world.memory) / MB_GRANULE);
+}
+void explore_assert_failed(const char *condition, const char *file, int line) {
+    fail("%s:%d: assertion %s", file, line, condition);
+}
+size_t explore_page_size(void) { return scenario->page_bytes; }
+
+// --- the arena ------------------------------------------------------------------------------------------------------
+
+static void arena_step(void) {
+    EXPLORE_BEFORE(&world.free_units, EXPLORE_EXCHANGE);
+    EXPLORE_AFTER(&world.free_units, EXPLORE_EXCHANGE, memory_order_acq_rel);
+}
+
+bool mb_arena_take(size_t units, size_t align_units, struct mb_span *out) {
+    (void)align_units;
+    arena_step();
+    if (units != 1) fail("a span of %zu units", units);
+    if (world.free_units == 0) return false;
+    out->first = (size_t)__builtin_ctzll(world.free_units);
+    world.free_units &= world.free_units - 1;
+    out->units = 1;
+    out->zero = false;
+    return true;
+}
+
+void mb_arena_give(size_t first, size_t units) {
+    arena_step();
+    if (units != 1 || first >= UNITS || (world.free_units >> first & 1) != 0) fail("unit %zu given back twice", first);
+    for (size_t g = first * GRANULES_PER_UNIT; g < (first + 1) * GRANULES_PER_UNIT; g++)
+        if (world.live[g] != 0) fail("unit %zu given back while granule %zu is live", first, g);
+    if (world.table[first].slab.kind != MB_UNIT_NONE) fail("unit %zu given back with its descriptor set", first);
+    world.free_units |= UINT64_C(1) << first;
+}
+
+size_t mb_arena_units(void) { return UNITS; }
+
+void *mb_arena_metadata(size_t bytes, size_t align) {
+    size_t at = mb_align_up(world.metadata_used, align);
+    if (at + bytes > METADATA_BYTES) return NULL;
+    world.metadata_used = at + bytes;
+    return world.metadata + at;
+}
+
+// --- operations -----------------------------------------------------------------------------------------------------
+
+static size_t granule_of(const unsigned char *p) { return (size_t)(p - world.memory) / MB_GRANULE; }
+
+// The block is used by the current fiber: what was done with it before must be known to have happened.
+static void touch(size_t first, size_t count) {
+    if (current == NOBODY) return;
+    uint32_t bits = ((1u << count) - 1) << first;
+    if ((world.knows[current] & bits) != bits) fail("granule %zu: not ordered after its last use", first);
+    for (unsigned i = 0; i < FIBERS; i++) world.knows[i] &= ~bits;
+    for (size_t i = 0; i < LOCATIONS; i++) world.location[i].carries &= ~bits;
+    world.knows[current] |= bits;
+}
+
+static unsigned char *allocate(size_t bytes) {
+    unsigned char *p = mb_malloc(bytes);
+    if (p == NULL) return NULL;
+    if (!within(p, world.memory, sizeof world.memory) || (size_t)(p - world.memory) % MB_GRANULE != 0)
+        fail("malloc returned %p", (void *)p);
+    size_t first = granule_of(p);
+    for (size_t g = 0; g < GRANULES; g++)
+        if (world.live[g] != 0 && g < first + bytes / MB_GRANULE && g + world.live[g] > first) fail("granule %zu handed out twice", first);
+    world.live[first] = (uint8_t)(bytes / MB_GRANULE);
+    touch(first, bytes / MB_GRANULE);
+    memset(p, 0x40 + (int)first, bytes);
+    return p;
+}
+
+static void release(unsigned char *p) {
+    if (p == NULL) return; // a malloc that found no memory
+    size_t first = granule_of(p);
+    size_t count = world.live[first];
+    if (count == 0) fail("the script frees granule %zu twice", first);
+    touch(first, count);
+    for (size_t i = 0; i < count * MB_GRANULE; i++)
+        if (p[i] != 0x40 + first) fail("granule %zu changed while live", first);
+    world.live[first] = 0;
+    mb_free(p);
+}
+
+static void keep(unsigned index, unsigned char *p) {
+    if (world.owned[index] == PRESETS) fail("script too long");
+    world.own[index][world.owned[index]++] = p;
+}
+
+static unsigned char *newest(unsigned index) {
+    if (world.owned[index] == 0) fail("the script has no block");
+    return world.own[index][--world.owned[index]];
+}
+
+static void put_cell(unsigned index) {
+    EXPLORE_BEFORE(&world.put, EXPLORE_EXCHANGE);
+    world.cell[world.put++] = newest(index);
+    EXPLORE_AFTER(&world.put, EXPLORE_EXCHANGE, memory_order_acq_rel);
+}
+
+static void get_cell(unsigned index) {
+    world.waits[index] = true;
+    EXPLORE_BEFORE(&world.put, EXPLORE_EXCHANGE);
+    world.waits[index] = false;
+    EXPLORE_AFTER(&world.put, EXPLORE_EXCHANGE, memory_order_acq_rel);
+    release(world.cell[world.got++]);
+}
+
+static void leave_thread(void) {
+    struct mb_heap *heap = mb_heap_self;
+    mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_heap_departed;
+    mb_own_release_all(heap);
+}
+
+static void run_operation(unsigned index, char operation) {
+    switch (operation) {
+    case 'm': keep(index, allocate(16)); break;
+    case 'M': keep(index, allocate(32)); break;
+    case 'S': release(allocate(48)); break;
+    case 'f': release(newest(index)); break;
+    case 'p': put_cell(index); break;
+    case 'g': get_cell(index); break;
+    case 't': mb_background_claim_all(); break;
+    case 'x': leave_thread(); break;
+    default: release(world.preset[operation - '0']); break;
+    }
+}
+
+void script_run(unsigned index) {
+    const char *script = scenario->script[index];
+    for (; script[world.script_at[index]] != '\0'; world.script_at[index]++)
+        run_operation(index, script[world.script_at[index]]);
+}
+
+// --- the setup -----------------------------------------------------------------------------------------------------
+
+static void set_up_heap(struct mb_heap *heap) {
+    for (unsigned c = 0; c < MB_CLASSES; c++) heap->head[c] = (uintptr_t)&mb_sentinel;
+    for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) heap->class_of[i] = (uint8_t)mb_class_of((size_t)i * MB_GRANULE);
+}
+
+static void set_up_world(void) {
+    memset(&world, 0, sizeof world);
+    world.free_units = (1u << UNITS) - 1;
+    for (unsigned i = 0; i < FIBERS; i++) set_up_heap(&world.heaps[i]);
+    for (unsigned i = 0; i < FIBERS; i++) world.knows[i] = UINT32_MAX;
+    mb_space.base = (uintptr_t)world.memory;
+    mb_space.table = world.table;
+    mb_space.bytes = sizeof world.memory;
+    atomic_store_explicit(&mb_init_shared.stage, MB_INIT_READY, memory_order_relaxed);
+}
+
+void script_set_up(void) {
+    set_up_world();
+    mb_heap_self = &world.heaps[0];
+    for (const char *at = scenario->setup; *at != '\0'; at++) {
+        bool is_malloc = *at == 'm' || *at == 'M';
+        if (is_malloc) world.preset[world.presets++] = allocate(*at == 'm' ? 16 : 32);
+        else run_operation(0, *at);
+    }
+}
+
+// --- the end of a run -----------------------------------------------------------------------------------------------
+
+static size_t times_listed(const struct mb_unit *unit, uint64_t word, uintptr_t p) {
+    uintptr_t start = mb_slab_start(unit);
+    return (size_t)mb_slab_chain_holds(unit, mb_link_decode(unit->slab.local), p) +
+           (size_t)mb_slab_chain_holds(unit, mb_remote_head_address(word, start), p);
+}
+
+static void check_slab(const struct mb_unit *unit) {
+    uint64_t word = mb_remote_load(unit);
+    uint32_t live = 0;
+    if (mb_remote_state(word) != MB_SLAB_UNOWNED) fail("unit %zu in state %d at the end", mb_unit_index(unit), mb_remote_state(word));
+    for (uint32_t i = 0; i < unit->slab.carved; i++) {
+        uintptr_t p = mb_slab_start(unit) + (uintptr_t)i * unit->slab.block_bytes;
+        bool is_live = world.live[granule_of((unsigned char *)p)] != 0;
+        if (times_listed(unit, word, p) + is_live != 1) fail("granule %zu lost or listed twice", granule_of((unsigned char *)p));
+        live += is_live;
+    }
+    if (mb_slab_used(&unit->slab) - mb_remote_count(word) != live) fail("unit %zu counts %u used", mb_unit_index(unit), mb_slab_used(&unit->slab));
+    if (live == 0) fail("unit %zu is empty and was not given back", mb_unit_index(unit));
+}
+
+static void check_units(void) {
+    for (size_t i = 0; i < UNITS; i++) {
+        bool is_free = (world.free_units >> i & 1) != 0;
+        if (is_free != (world.table[i].slab.kind == MB_UNIT_NONE)) fail("unit %zu lost", i);
+        if (!is_free) check_slab(&world.table[i]);
+    }
+}
+
+// All threads leave; then the live blocks are freed one by one, and the last of each slab must bring it home.
+void script_check_end(void) {
+    for (unsigned i = 0; i < FIBERS; i++) mb_own_release_all(&world.heaps[i]);
+    mb_background_claim_all();
+    check_units();
+    mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_heap_departed;
+    for (size_t g = 0; g < GRANULES; g++)
+        if (world.live[g] != 0) release(world.memory + g * MB_GRANULE);
+    check_units();
+}
