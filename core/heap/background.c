@@ -69,7 +69,6 @@ void mb_background_span_freed(void) {
 }
 
 void mb_background_claim_all(void) {
-    while (mb_thread_drain_parked()) continue;
     size_t end = mb_arena_units();
     for (size_t i = 0; i < end; i++) {
         struct mb_unit *unit = mb_unit_at(i);

@@ -4,7 +4,7 @@
 // queue of owned slabs with free blocks. A new thread has the constant empty heap, whose lists are empty, so the fast path
 // needs no test for it; a thread whose exit hook has run has the departed heap, which is empty for good.
 // Who: a heap belongs to one thread at a time; what others may read is in `shared`. Heaps are never freed: a thread that
-// ends parks its heap with its slabs and the next new thread takes it over.
+// ends releases its slabs and parks its heap, and the next new thread takes it over.
 #ifndef MB_CORE_HEAP_SELF_H
 #define MB_CORE_HEAP_SELF_H
 

@@ -85,14 +85,6 @@ static bool from_sweep(struct mb_heap *heap, unsigned class_index) {
     return mb_sweep_find(class_index, &hint) && from_adopted(heap, mb_own_unowned_to_current(heap, hint));
 }
 
-// Threads that have ended may have left what we are about to take anew.
-static bool from_parked(struct mb_heap *heap, unsigned class_index) {
-    while (mb_thread_drain_parked()) {
-        if (from_pool(heap, class_index)) return true;
-    }
-    return false;
-}
-
 static bool from_arena(struct mb_heap *heap, unsigned class_index) {
     struct mb_span span;
     if (!mb_arena_take(mb_class_units(class_index), 1, &span)) return false;
@@ -110,8 +102,8 @@ MB_COLD static bool from_last_resort(struct mb_heap *heap, unsigned class_index)
 
 static bool refill(struct mb_heap *heap, unsigned class_index) {
     return from_current(heap, class_index) || let_current_go(heap, class_index) || from_queue(heap, class_index) ||
-           from_fresh(heap, class_index) || from_pool(heap, class_index) || from_parked(heap, class_index) ||
-           from_sweep(heap, class_index) || from_arena(heap, class_index) || from_last_resort(heap, class_index);
+           from_fresh(heap, class_index) || from_pool(heap, class_index) || from_sweep(heap, class_index) ||
+           from_arena(heap, class_index) || from_last_resort(heap, class_index);
 }
 
 // --- popping with every check said aloud ----------------------------------------------------------------------------

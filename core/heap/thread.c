@@ -17,13 +17,11 @@ const struct mb_heap mb_heap_departed = {.head = EVERY_LIST_EMPTY};
 
 MB_THREAD_LOCAL struct mb_heap *mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_heap_empty;
 
-enum { TAG_SHIFT = 48, POSTPONED_ROUNDS = 2, LOADED_MAX = 2 };
+enum { TAG_SHIFT = 48, POSTPONED_ROUNDS = 2 };
 
 static struct {
     _Atomic(struct mb_heap *) registered; // all heaps ever; pushed by any thread (release), read by any (acquire)
-    _Atomic uint64_t loaded;              // stack of parked heaps that still have slabs: tag << 48 | address; the tag defeats ABA
-    _Atomic uint64_t parked;              // stack of parked heaps without slabs, likewise
-    _Atomic int32_t loaded_count;         // about the length of `loaded`; relaxed
+    _Atomic uint64_t parked;              // stack of parked heaps: tag << 48 | address; the tag defeats ABA
     _Atomic uint32_t in_use;              // relaxed; steers the background thread
     _Atomic uint32_t ever;                // relaxed; a statistic
 } heaps_shared;
@@ -32,17 +30,18 @@ static struct {
 
 static struct mb_heap *heap_of(uint64_t tagged) { return (struct mb_heap *)(uintptr_t)(tagged << 16 >> 16); }
 
-static void park(struct mb_heap *heap, _Atomic uint64_t *stack) {
-    uint64_t seen = atomic_load_explicit(stack, memory_order_relaxed);
+static void park(struct mb_heap *heap) {
+    uint64_t seen = atomic_load_explicit(&heaps_shared.parked, memory_order_relaxed);
     uint64_t next;
     do {
         atomic_store_explicit(&heap->shared.next_parked, heap_of(seen), memory_order_relaxed);
         next = ((seen >> TAG_SHIFT) + 1) << TAG_SHIFT | (uintptr_t)heap;
-    } while (!atomic_compare_exchange_weak_explicit(stack, &seen, next, memory_order_release, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&heaps_shared.parked, &seen, next, memory_order_release,
+                                                    memory_order_relaxed));
 }
 
-static struct mb_heap *unpark(_Atomic uint64_t *stack) {
-    uint64_t seen = atomic_load_explicit(stack, memory_order_acquire);
+static struct mb_heap *unpark(void) {
+    uint64_t seen = atomic_load_explicit(&heaps_shared.parked, memory_order_acquire);
     uint64_t next;
     do {
         struct mb_heap *heap = heap_of(seen);
@@ -50,7 +49,8 @@ static struct mb_heap *unpark(_Atomic uint64_t *stack) {
         // A heap is never freed, so the read is safe even if another thread has taken it; the tag then refuses the swap.
         uintptr_t below = (uintptr_t)atomic_load_explicit(&heap->shared.next_parked, memory_order_relaxed);
         next = ((seen >> TAG_SHIFT) + 1) << TAG_SHIFT | below;
-    } while (!atomic_compare_exchange_weak_explicit(stack, &seen, next, memory_order_acquire, memory_order_acquire));
+    } while (!atomic_compare_exchange_weak_explicit(&heaps_shared.parked, &seen, next, memory_order_acquire,
+                                                    memory_order_acquire));
     return heap_of(seen);
 }
 
@@ -82,26 +82,13 @@ static struct mb_heap *new_heap(void) {
     return heap;
 }
 
-static struct mb_heap *unpark_loaded(void) {
-    struct mb_heap *heap = unpark(&heaps_shared.loaded);
-    if (heap != NULL) atomic_fetch_sub_explicit(&heaps_shared.loaded_count, 1, memory_order_relaxed);
-    return heap;
-}
-
-// A few heaps stay loaded for the threads to come; more would only hold memory.
-static void park_with_slabs(struct mb_heap *heap) {
-    if (atomic_fetch_add_explicit(&heaps_shared.loaded_count, 1, memory_order_relaxed) < LOADED_MAX) {
-        park(heap, &heaps_shared.loaded);
-        return;
-    }
-    atomic_fetch_sub_explicit(&heaps_shared.loaded_count, 1, memory_order_relaxed);
+static void release_and_park(struct mb_heap *heap) {
     mb_own_release_all(heap);
-    park(heap, &heaps_shared.parked);
+    park(heap);
 }
 
 static struct mb_heap *acquire(void) {
-    struct mb_heap *heap = unpark_loaded();
-    if (heap == NULL) heap = unpark(&heaps_shared.parked);
+    struct mb_heap *heap = unpark();
     if (heap == NULL) heap = new_heap();
     if (heap == NULL) return NULL;
     heap->exit_rounds = 0;
@@ -124,7 +111,7 @@ static void thread_exits(void *argument) {
         if (pthread_setspecific(exit_key.key, heap) == 0) return;
     }
     mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_heap_departed;
-    park_with_slabs(heap);
+    release_and_park(heap);
     atomic_fetch_sub_explicit(&heaps_shared.in_use, 1, memory_order_acq_rel);
     mb_background_heaps_changed();
 }
@@ -156,15 +143,7 @@ struct mb_heap *mb_thread_enter(void) {
 
 void mb_thread_leave(struct mb_heap *heap) {
     if (MB_LIKELY(mb_heap_self == heap)) return;
-    park_with_slabs(heap);
-}
-
-bool mb_thread_drain_parked(void) {
-    struct mb_heap *heap = unpark_loaded();
-    if (heap == NULL) return false;
-    mb_own_release_all(heap);
-    park(heap, &heaps_shared.parked);
-    return true;
+    release_and_park(heap);
 }
 
 // --- all heaps ------------------------------------------------------------------------------------------------------
@@ -182,8 +161,6 @@ static void drop_queues(struct mb_heap *heap) {
 
 void mb_thread_recover(void) {
     uint32_t mine = 0;
-    atomic_store_explicit(&heaps_shared.loaded, 0, memory_order_relaxed);
-    atomic_store_explicit(&heaps_shared.loaded_count, 0, memory_order_relaxed);
     atomic_store_explicit(&heaps_shared.parked, 0, memory_order_relaxed);
     for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL;
          heap = atomic_load_explicit(&heap->shared.next_registered, memory_order_relaxed)) {
@@ -193,7 +170,7 @@ void mb_thread_recover(void) {
         }
         empty_lists(heap);
         drop_queues(heap);
-        park(heap, &heaps_shared.parked);
+        park(heap);
     }
     atomic_store_explicit(&heaps_shared.in_use, mine, memory_order_relaxed);
 }

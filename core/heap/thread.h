@@ -12,10 +12,6 @@ struct mb_heap *mb_thread_enter(void);
 // Ends a slow path: a departed thread gives the heap back at once.
 void mb_thread_leave(struct mb_heap *heap);
 
-// A thread that ends parks its heap with its slabs, so that the next thread starts warm. Lets the slabs of one such heap go;
-// false when there is none. Called before the arena is asked for memory, by the purge clock and by trim. Any thread.
-bool mb_thread_drain_parked(void);
-
 // Heaps that belong to living threads.
 uint32_t mb_thread_heaps_in_use(void);
 uint32_t mb_thread_heaps_ever(void);

@@ -16,9 +16,10 @@ void mb_lazy_init(struct mb_lazy_shared *lazy, uintptr_t base, size_t capacity, 
     atomic_store_explicit(&lazy->mapped, mapped, memory_order_release);
 }
 
-// The next piece doubles the front, within the cap, and covers what is needed.
+// The next piece adds a quarter to the front, within the cap, and covers what is needed. Reservations count in limits on locked
+// memory and address space, so they stay near what is used.
 static size_t piece_bytes(const struct mb_lazy_shared *lazy, size_t mapped, size_t need) {
-    size_t piece = mb_max(mapped, MB_PIECE_FIRST_BYTES);
+    size_t piece = mb_max(mb_align_down(mapped / 4, MB_PIECE_MIN_BYTES), MB_PIECE_MIN_BYTES);
     piece = mb_min(piece, mb_align_down(lazy->piece_cap_bytes, mb_os_page_size()));
     return mb_min(mb_max(piece, need), lazy->capacity - mapped);
 }

@@ -3,7 +3,7 @@
 //   base            committed        mapped                      base + capacity
 //   |== may be used ==|-- reserved --|   not ours yet                  |
 //
-// What: [0, mapped) is reserved without access rights, in pieces that double; [0, committed) may be touched. Both marks
+// What: [0, mapped) is reserved without access rights, in pieces that add a quarter; [0, committed) may be touched. Both marks
 // only rise. Commit goes forward in steps that grow with the front, from 64 KiB to 8 MiB: never a call per page, and
 // small for a small heap (a huge page cannot form, locked memory is not made resident far ahead).
 // Who: any thread; growing takes a lock that a forked child resets. Reading the marks needs none.

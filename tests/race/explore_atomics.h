@@ -18,6 +18,7 @@ struct explore_access {
     const volatile void *address;
     size_t bytes;
     enum explore_kind kind;
+    int order; // memory_order
     const char *file;
     int line;
 };
@@ -26,20 +27,21 @@ void explore_before(struct explore_access access);
 // `order` as the memory_order of what happened: of the failure for an exchange that failed.
 void explore_after(const volatile void *address, enum explore_kind kind, int order);
 
-#define EXPLORE_BEFORE(p, kind) \
-    explore_before((struct explore_access){(const volatile void *)(p), sizeof *(p), (kind), __FILE__, __LINE__})
+#define EXPLORE_BEFORE(p, kind, order) \
+    explore_before( \
+        (struct explore_access){(const volatile void *)(p), sizeof *(p), (kind), (int)(order), __FILE__, __LINE__})
 #define EXPLORE_AFTER(p, kind, order) explore_after((const volatile void *)(p), (kind), (int)(order))
 
-#define EXPLORE_READ(p, order) (EXPLORE_BEFORE(p, EXPLORE_LOAD), EXPLORE_AFTER(p, EXPLORE_LOAD, order), *(p))
+#define EXPLORE_READ(p, order) (EXPLORE_BEFORE(p, EXPLORE_LOAD, order), EXPLORE_AFTER(p, EXPLORE_LOAD, order), *(p))
 #define EXPLORE_WRITE(p, value, order) \
     __extension__({ \
-        EXPLORE_BEFORE(p, EXPLORE_STORE); \
+        EXPLORE_BEFORE(p, EXPLORE_STORE, order); \
         *(p) = (value); \
         EXPLORE_AFTER(p, EXPLORE_STORE, order); \
     })
 #define EXPLORE_UPDATE(p, after, order) \
     __extension__({ \
-        EXPLORE_BEFORE(p, EXPLORE_EXCHANGE); \
+        EXPLORE_BEFORE(p, EXPLORE_EXCHANGE, order); \
         __typeof__(*(p) + 0) explore_old = *(p); \
         *(p) = (after); \
         EXPLORE_AFTER(p, EXPLORE_EXCHANGE, order); \
@@ -47,7 +49,7 @@ void explore_after(const volatile void *address, enum explore_kind kind, int ord
     })
 #define EXPLORE_SWAP(p, expected, desired, success, failure) \
     __extension__({ \
-        EXPLORE_BEFORE(p, EXPLORE_EXCHANGE); \
+        EXPLORE_BEFORE(p, EXPLORE_EXCHANGE, success); \
         bool explore_same = *(p) == *(expected); \
         if (explore_same) *(p) = (desired); \
         else *(expected) = *(p); \

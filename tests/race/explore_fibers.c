@@ -141,17 +141,24 @@ static void trace(const struct explore_access *access) {
            (unsigned long long)value_at(access->address, access->bytes), access->file, access->line);
 }
 
-// Where no other order could make a difference: the blocks and the heaps are each touched by one thread at a time, or the
-// checks would say so, and the process-wide words are constant here.
+// The blocks and the heaps are each touched by one thread at a time, or the checks would say so.
 static bool is_private(const volatile void *p) {
-    return within(p, world.memory, sizeof world.memory) || within(p, world.heaps, sizeof world.heaps) ||
-           within(p, &mb_space, sizeof mb_space) || within(p, &mb_init_shared, sizeof mb_init_shared) ||
-           within(p, &mb_fork_watch_shared, sizeof mb_fork_watch_shared) || within(p, &mb_sentinel, sizeof mb_sentinel);
+    return within(p, world.memory, sizeof world.memory) || within(p, world.heaps, sizeof world.heaps);
+}
+
+// No step of its own: the process-wide words are constant here, and what else is read outside the world without acquire
+// (places of the pool, the helper's presence) is a hint that any value does for.
+static bool is_quiet(const struct explore_access *access) {
+    bool outside = !within(access->address, &world, sizeof world);
+    return is_private(access->address) || within(access->address, &mb_space, sizeof mb_space) ||
+           within(access->address, &mb_init_shared, sizeof mb_init_shared) ||
+           within(access->address, &mb_fork_watch_shared, sizeof mb_fork_watch_shared) ||
+           (outside && access->kind == EXPLORE_LOAD && access->order == memory_order_relaxed);
 }
 
 void explore_before(struct explore_access access) {
     if (!within(access.address, &world, sizeof world)) note_stray(&access);
-    if (current == NOBODY || is_private(access.address)) return;
+    if (current == NOBODY || is_quiet(&access)) return;
     pause_here();
     if (tracing) trace(&access);
 }

@@ -27,7 +27,7 @@ size_t explore_page_size(void) { return scenario->page_bytes; }
 // --- the arena ------------------------------------------------------------------------------------------------------
 
 static void arena_step(void) {
-    EXPLORE_BEFORE(&world.free_units, EXPLORE_EXCHANGE);
+    EXPLORE_BEFORE(&world.free_units, EXPLORE_EXCHANGE, memory_order_acq_rel);
     EXPLORE_AFTER(&world.free_units, EXPLORE_EXCHANGE, memory_order_acq_rel);
 }
 
@@ -112,14 +112,14 @@ static unsigned char *newest(unsigned index) {
 }
 
 static void put_cell(unsigned index) {
-    EXPLORE_BEFORE(&world.put, EXPLORE_EXCHANGE);
+    EXPLORE_BEFORE(&world.put, EXPLORE_EXCHANGE, memory_order_acq_rel);
     world.cell[world.put++] = newest(index);
     EXPLORE_AFTER(&world.put, EXPLORE_EXCHANGE, memory_order_acq_rel);
 }
 
 static void get_cell(unsigned index) {
     world.waits[index] = true;
-    EXPLORE_BEFORE(&world.put, EXPLORE_EXCHANGE);
+    EXPLORE_BEFORE(&world.put, EXPLORE_EXCHANGE, memory_order_acq_rel);
     world.waits[index] = false;
     EXPLORE_AFTER(&world.put, EXPLORE_EXCHANGE, memory_order_acq_rel);
     release(world.cell[world.got++]);
