@@ -70,12 +70,13 @@ static void *set_up(struct mb_heap *heap, const struct mb_span *span, size_t byt
     return p;
 }
 
-// When memory is short, slabs that hold nothing may help: this heap's own and sleeping ones'.
+// When memory is short, slabs that hold nothing may help, this heap's own and sleeping ones', and the commit charge of free spans.
 static bool take(struct mb_heap *heap, size_t units, size_t align, struct mb_span *span) {
     size_t align_units = mb_max(align >> MB_UNIT_SHIFT, 1);
     if (mb_arena_take(units, align_units, span)) return true;
     mb_own_release_all(heap);
     mb_background_claim_all();
+    mb_arena_decommit(SIZE_MAX);
     return mb_arena_take(units, align_units, span);
 }
 

@@ -197,15 +197,23 @@ bool mb_arena_take_at(size_t first, size_t units, bool *zero) {
     return claimed(first, units, zero);
 }
 
-static bool take_free(const struct mb_map_query *query, struct mb_span *out) {
+static size_t find(const struct mb_map_query *query) {
+    size_t first = MB_NO_UNIT;
+    if (mb_arena_warm_free_units() >= query->units) first = mb_map_find_warm(query);
+    if (first == MB_NO_UNIT) first = mb_map_find_committed(query);
+    return first != MB_NO_UNIT ? first : mb_map_find_free(query);
+}
+
+enum outcome { TAKEN, NONE_FREE, REFUSED };
+
+static enum outcome take_free(const struct mb_map_query *query, struct mb_span *out) {
     for (;;) {
-        size_t first = MB_NO_UNIT;
-        if (mb_arena_warm_free_units() >= query->units) first = mb_map_find_warm(query);
-        if (first == MB_NO_UNIT) first = mb_map_find_free(query);
-        if (first == MB_NO_UNIT) return false;
+        size_t first = find(query);
+        if (first == MB_NO_UNIT) return NONE_FREE;
         out->first = first;
         out->units = query->units;
-        if (mb_map_claim(first, query->units)) return claimed(first, query->units, &out->zero);
+        if (!mb_map_claim(first, query->units)) continue;
+        return claimed(first, query->units, &out->zero) ? TAKEN : REFUSED;
     }
 }
 
@@ -213,11 +221,9 @@ bool mb_arena_take(size_t units, size_t align_units, struct mb_span *out) {
     if (units > MB_WINDOW_BYTES >> MB_UNIT_SHIFT || align_units > MB_WINDOW_BYTES >> MB_UNIT_SHIFT) return false;
     struct mb_map_query query = {
         .units = units, .align = align_units, .phase = mb_space.base >> MB_UNIT_SHIFT, .end = mb_arena_units()};
-    while (!take_free(&query, out)) {
-        if (!grow(units, align_units)) return false;
-        query.end = mb_arena_units();
-    }
-    return true;
+    enum outcome outcome;
+    while ((outcome = take_free(&query, out)) == NONE_FREE && grow(units, align_units)) query.end = mb_arena_units();
+    return outcome == TAKEN;
 }
 
 void mb_arena_give(size_t first, size_t units) {

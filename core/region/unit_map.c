@@ -65,6 +65,7 @@ static size_t find_run(word_reader *read, const struct mb_map_query *query) {
 
 size_t mb_map_find_free(const struct mb_map_query *query) { return find_run(read_free, query); }
 size_t mb_map_find_warm(const struct mb_map_query *query) { return find_run(read_free_warm, query); }
+size_t mb_map_find_committed(const struct mb_map_query *query) { return find_run(mb_map_decommittable, query); }
 
 // The part of [first, first + units) that lies in first's word.
 struct part {

@@ -30,12 +30,13 @@ static const size_t MB_NO_UNIT = SIZE_MAX;
 bool mb_map_extend(size_t units);
 
 // The lowest run of `units` free units below `end` that starts at a multiple of `align` units counted so that
-// (first + phase) % align == 0; MB_NO_UNIT if none. `warm_only`: all of them warm.
+// (first + phase) % align == 0; MB_NO_UNIT if none. Of any kind, or all of them warm, or none of them bare.
 struct mb_map_query {
     size_t units, align, phase, end;
 };
 size_t mb_map_find_free(const struct mb_map_query *query);
 size_t mb_map_find_warm(const struct mb_map_query *query);
+size_t mb_map_find_committed(const struct mb_map_query *query);
 
 // Claims exactly these units: all or none.
 bool mb_map_claim(size_t first, size_t units);
