@@ -76,7 +76,7 @@ static bool take(struct mb_heap *heap, size_t units, size_t align, struct mb_spa
     if (mb_arena_take(units, align_units, span)) return true;
     mb_own_release_all(heap);
     mb_background_claim_all();
-    mb_arena_decommit(SIZE_MAX);
+    mb_arena_decommit_all();
     return mb_arena_take(units, align_units, span);
 }
 

@@ -97,7 +97,8 @@ static bool from_arena(struct mb_heap *heap, unsigned class_index) {
 MB_COLD static bool from_last_resort(struct mb_heap *heap, unsigned class_index) {
     mb_own_release_all(heap);
     mb_background_claim_all();
-    return from_pool(heap, class_index) || from_arena(heap, class_index);
+    if (from_pool(heap, class_index) || from_arena(heap, class_index)) return true;
+    return mb_arena_decommit_all() > 0 && from_arena(heap, class_index);
 }
 
 static bool refill(struct mb_heap *heap, unsigned class_index) {

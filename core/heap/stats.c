@@ -113,7 +113,7 @@ bool mb_trim(size_t keep_bytes) {
     mb_background_claim_all();
     size_t warm = mb_arena_warm_free_units();
     size_t keep = keep_bytes >> MB_UNIT_SHIFT;
-    if (keep == 0) return mb_arena_decommit(SIZE_MAX) > 0 && warm > 0;
+    if (keep == 0) return mb_arena_decommit_long() > 0 && warm > 0;
     return warm > keep && mb_arena_purge_any(warm - keep) > 0;
 }
 

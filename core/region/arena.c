@@ -101,7 +101,7 @@ bool mb_arena_init(const uint64_t random[2]) {
 // Where the system refuses, what is free in the front may pay for it.
 void *mb_arena_metadata(size_t bytes, size_t align) {
     void *p = mb_bump_shared_alloc(&arena_shared.bump, bytes, align);
-    if (p != NULL || mb_arena_decommit(SIZE_MAX) == 0) return p;
+    if (p != NULL || mb_arena_decommit_all() == 0) return p;
     return mb_bump_shared_alloc(&arena_shared.bump, bytes, align);
 }
 

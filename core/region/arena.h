@@ -40,9 +40,10 @@ void mb_arena_age(void);
 size_t mb_arena_purge_old(size_t max_units);
 size_t mb_arena_purge_any(size_t max_units);
 
-// The same, and from long free runs it takes the commit charge too, warm or not. Such units are committed again when they are
-// taken, which the system may refuse.
-size_t mb_arena_decommit(size_t max_units);
+// The same for all free units, and takes their commit charge too, warm or not: from runs of 2 MiB and more (each costs up to
+// two mappings), or, when memory is short, from all. Such units are committed again when they are taken, which the system may refuse.
+size_t mb_arena_decommit_long(void);
+size_t mb_arena_decommit_all(void);
 
 size_t mb_arena_units(void);            // units of the front: descriptors below this may be read
 size_t mb_arena_warm_free_units(void);

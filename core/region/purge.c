@@ -29,13 +29,15 @@ static size_t purge_run(size_t first, size_t units) {
 
 // Takes contents and commit charge away. What the system refuses stays as it was.
 static size_t decommit_run(size_t first, size_t units) {
-    if (units < DECOMMIT_UNITS_MIN || mb_os_decommit((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) != 0) {
-        return purge_run(first, units);
-    }
+    if (mb_os_decommit((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) != 0) return purge_run(first, units);
     note_cold(first, units);
     mb_map_set_bare(first, units);
     mb_map_release(first, units);
     return units;
+}
+
+static size_t decommit_long_run(size_t first, size_t units) {
+    return units < DECOMMIT_UNITS_MIN ? purge_run(first, units) : decommit_run(first, units);
 }
 
 typedef size_t run_function(size_t first, size_t units);
@@ -66,7 +68,8 @@ static size_t treat_all(mask_function *mask_of, run_function *treat, size_t max_
 
 size_t mb_arena_purge_old(size_t max_units) { return treat_all(mb_map_purgeable_old, purge_run, max_units); }
 size_t mb_arena_purge_any(size_t max_units) { return treat_all(mb_map_purgeable, purge_run, max_units); }
-size_t mb_arena_decommit(size_t max_units) { return treat_all(mb_map_decommittable, decommit_run, max_units); }
+size_t mb_arena_decommit_long(void) { return treat_all(mb_map_decommittable, decommit_long_run, SIZE_MAX); }
+size_t mb_arena_decommit_all(void) { return treat_all(mb_map_decommittable, decommit_run, SIZE_MAX); }
 
 size_t mb_arena_warm_free_units(void) {
     return atomic_load_explicit(&mb_purge_shared.warm_free_units, memory_order_relaxed);

@@ -107,12 +107,15 @@ enum {
     MB_SWEEP_UNITS = 2,
 };
 
-// What the slabs stand on is the explorer's (explore.c): an arena of a few units, a page of one unit.
+// What the slabs stand on is the explorer's (explore.c): an arena of a few units, a page of one unit, no clock.
 #define mb_arena_take explore_arena_take
 #define mb_arena_give explore_arena_give
 #define mb_arena_units explore_arena_units
 #define mb_arena_metadata explore_arena_metadata
 #define mb_os_page_size explore_page_size
+#define mb_background_tick explore_background_tick
+#define mb_background_span_freed explore_background_span_freed
+#define mb_background_claim_all explore_background_claim_all
 #define mb_fatal explore_fatal
 #define mb_assert_failed explore_assert_failed
 

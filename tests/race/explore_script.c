@@ -8,6 +8,7 @@
 #include "core/heap/heap.h"
 #include "core/heap/init.h"
 #include "core/heap/own.h"
+#include "core/heap/suspect.h"
 #include "core/region/arena.h"
 
 struct world world;
@@ -59,6 +60,22 @@ void *mb_arena_metadata(size_t bytes, size_t align) {
     if (at + bytes > METADATA_BYTES) return NULL;
     world.metadata_used = at + bytes;
     return world.metadata + at;
+}
+
+// --- the helper -----------------------------------------------------------------------------------------------------
+
+void mb_background_tick(void) {}
+void mb_background_span_freed(void) {}
+
+// As core/heap/background.c, which keeps time and threads besides.
+void mb_background_claim_all(void) {
+    for (size_t i = 0; i < UNITS; i++) {
+        struct mb_unit *unit = mb_unit_at(i);
+        if (mb_unit_kind(unit) != MB_UNIT_SLAB) continue;
+        mb_suspect_inspect(unit);
+        uint64_t word = mb_remote_load(unit);
+        if (mb_own_is_claimable(unit, word)) mb_own_claim(unit, word);
+    }
 }
 
 // --- operations -----------------------------------------------------------------------------------------------------
