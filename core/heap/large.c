@@ -17,6 +17,8 @@
 static const size_t MOVE_PAGES_MIN = (size_t)1 << 20;
 static const size_t MOVE_PART_MIN = (size_t)256 << 10;
 static const size_t PURGE_TO_ZERO_MIN = (size_t)16 << 20;
+// Longer blocks give their pages back when they are freed, as glibc's do; shorter ones stay warm for the next.
+static const size_t KEEP_WARM_MAX = (size_t)33 << 20;
 static const size_t SLACK_MAX = (size_t)1 << 30;
 
 // --- geometry -------------------------------------------------------------------------------------------------------
@@ -110,7 +112,8 @@ void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
 static void give_span(void *p, size_t units, bool moved) {
     if (units == 0) return;
     size_t first = mb_unit_index(mb_unit_of(p));
-    if (moved && mb_os_renew(p, units << MB_UNIT_SHIFT) == 0) {
+    size_t bytes = units << MB_UNIT_SHIFT;
+    if ((moved && mb_os_renew(p, bytes) == 0) || (bytes > KEEP_WARM_MAX && mb_os_purge(p, bytes) == 0)) {
         mb_arena_give_cold(first, units);
     } else {
         mb_arena_give(first, units);
