@@ -46,9 +46,12 @@ static enum fault fault_of(const void *p) {
     return inside_large(p) ? INTERIOR : NEVER_HANDED_OUT;
 }
 
-// The start of a unit whose pages have been used and not given back since.
+// The start of a unit that was a large block's (its length is still written there), or whose pages have been used and not been
+// given back since.
 static bool may_have_been_large(const void *p) {
-    return (uintptr_t)p % MB_UNIT_BYTES == 0 && mb_arena_is_warm(mb_unit_index(mb_unit_of(p)));
+    const struct mb_unit *unit = mb_unit_of(p);
+    if ((uintptr_t)p % MB_UNIT_BYTES != 0) return false;
+    return MB_PEEK(unit->slab.large_bytes) != 0 || mb_arena_is_warm(mb_unit_index(unit));
 }
 
 MB_COLD _Noreturn void mb_report_inside(enum mb_operation operation, const void *p) {
