@@ -28,7 +28,6 @@ static const struct option {
     {"purge_delay_ms", NUMBER, &mb_options.purge_delay_ms, 3600000, "free pages older than this go back to the system"},
     {"stats", WHEN, &mb_options.stats, 0, "exit: print statistics when the process ends"},
     {"stats_file", PATH, mb_options.stats_file, sizeof mb_options.stats_file - 1, "append a line of statistics at exit"},
-    {"verbose", NUMBER, &mb_options.verbose, 1, "1: say at the start that mbmalloc serves"},
     {"help", WHEN, NULL, 0, "list the options"},
 };
 enum { OPTION_COUNT = sizeof OPTIONS / sizeof OPTIONS[0] };

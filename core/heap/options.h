@@ -14,7 +14,6 @@ struct mb_options {
     uint64_t background;     // 1: a helper thread gives memory back while two or more threads have heaps
     uint64_t purge_delay_ms; // free pages older than this go back to the system
     uint64_t stats;          // enum mb_stats_when
-    uint64_t verbose;        // 1: say at the start that mbmalloc serves
     char stats_file[256];    // append one line of statistics at exit; empty: no
 };
 

@@ -8,7 +8,7 @@
 // What: "may be handed over, may not be shared" as a layout. Any thread gets from an address to a struct mb_unit and may
 // read what never changes while a block of it lives (kind, class, block size). struct mb_slab is the owner's view; it comes
 // from mb_slab_if_owned (compares the owner) and from the transitions of core/layout/slab_remote.h (adoption), nowhere else.
-// Invariant: a descriptor whose kind is MB_UNIT_NONE is all zero, so its owner matches no heap and its bound admits no
+// Invariant: a descriptor whose kind is MB_UNIT_NONE has no owner and bound 0, so its owner matches no heap and its bound admits no
 // block: every wild, interior or stale pointer leaves the fast path of free by arithmetic alone.
 #ifndef MB_CORE_REGION_UNIT_H
 #define MB_CORE_REGION_UNIT_H
