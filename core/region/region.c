@@ -5,14 +5,14 @@
 #include "core/base/check.h"
 #include "platform/os.h"
 
-static enum mb_region_error fail(struct mb_region *region, enum mb_region_error error) {
+static enum mb_error fail(struct mb_region *region, enum mb_error error) {
     region->error = error;
     return error;
 }
 
-static enum mb_region_error refused(struct mb_region *region, int os_error) {
+static enum mb_error refused(struct mb_region *region, int os_error) {
     region->os_error = os_error;
-    return fail(region, MB_REGION_REFUSED);
+    return fail(region, MB_REFUSED);
 }
 
 static bool honours(const struct mb_region *region, enum mb_region_flag flag) { return (region->honoured & flag) != 0; }
@@ -29,7 +29,7 @@ bool mb_region_check(const struct mb_region *region) {
 // --- committing -----------------------------------------------------------------------------------------------------
 
 // A preference that stops being possible is dropped from what is honoured; a requirement is an error.
-static enum mb_region_error populate(struct mb_region *region) {
+static enum mb_error populate(struct mb_region *region) {
     size_t committed = mb_region_committed(region);
     int error = mb_os_populate((void *)(region->bump.base + region->populated), committed - region->populated);
     if (error == 0) {
@@ -40,31 +40,31 @@ static enum mb_region_error populate(struct mb_region *region) {
     } else {
         return refused(region, error);
     }
-    return MB_REGION_OK;
+    return MB_OK;
 }
 
 // Makes [0, upto) usable; upto is at most the capacity. Huge pages want whole ones, hence the step.
-static enum mb_region_error commit(struct mb_region *region, size_t upto) {
+static enum mb_error commit(struct mb_region *region, size_t upto) {
     if (upto > mb_region_committed(region)) {
         size_t target = mb_min(mb_align_up(upto, region->commit_step), mb_region_capacity(region));
         int error = mb_lazy_commit(&region->lazy, target);
         if (error != 0) return refused(region, error);
     }
     if (honours(region, MB_REGION_POPULATE) && upto > region->populated) return populate(region);
-    return MB_REGION_OK;
+    return MB_OK;
 }
 
-enum mb_region_error mb_region_commit(struct mb_region *region, size_t offset, size_t bytes) {
+enum mb_error mb_region_commit(struct mb_region *region, size_t offset, size_t bytes) {
     size_t capacity = mb_region_capacity(region);
-    if (offset > capacity || bytes > capacity - offset) return fail(region, MB_REGION_BAD_RANGE);
+    if (offset > capacity || bytes > capacity - offset) return fail(region, MB_BAD_RANGE);
     return commit(region, offset + bytes);
 }
 
 // --- carving --------------------------------------------------------------------------------------------------------
 
-static enum mb_region_error why_not(size_t bytes, size_t align) {
-    if (bytes == 0 || bytes > PTRDIFF_MAX) return MB_REGION_BAD_SIZE;
-    return mb_is_pow2(align) ? MB_REGION_FULL : MB_REGION_BAD_ALIGN;
+static enum mb_error why_not(size_t bytes, size_t align) {
+    if (bytes == 0 || bytes > PTRDIFF_MAX) return MB_BAD_SIZE;
+    return mb_is_pow2(align) ? MB_FULL : MB_BAD_ALIGN;
 }
 
 void *mb_region_allocate(struct mb_region *region, size_t bytes, size_t align) {
@@ -73,7 +73,7 @@ void *mb_region_allocate(struct mb_region *region, size_t bytes, size_t align) {
         fail(region, why_not(bytes, align));
         return NULL;
     }
-    if (commit(region, start + bytes - region->bump.base) != MB_REGION_OK) return NULL;
+    if (commit(region, start + bytes - region->bump.base) != MB_OK) return NULL;
     return mb_bump_take(&region->bump, start, bytes);
 }
 
@@ -102,7 +102,7 @@ static void *grow_in_place(struct mb_region *region, void *p, size_t old_bytes, 
         fail(region, why_not(new_bytes, 1));
         return NULL;
     }
-    if (commit(region, offset + new_bytes) != MB_REGION_OK) return NULL;
+    if (commit(region, offset + new_bytes) != MB_OK) return NULL;
     mb_bump_resize_last(&region->bump, p, old_bytes, new_bytes);
     return p;
 }
@@ -113,11 +113,11 @@ static void *grow_by_copy(struct mb_region *region, const void *p, size_t old_by
 }
 
 void *mb_region_grow(struct mb_region *region, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
-    enum mb_region_error error = MB_REGION_OK;
-    if (!mb_is_pow2(align)) error = MB_REGION_BAD_ALIGN;
-    else if (!is_block(region, p, old_bytes)) error = MB_REGION_BAD_RANGE;
-    else if (new_bytes < old_bytes) error = MB_REGION_BAD_SIZE;
-    if (error != MB_REGION_OK) {
+    enum mb_error error = MB_OK;
+    if (!mb_is_pow2(align)) error = MB_BAD_ALIGN;
+    else if (!is_block(region, p, old_bytes)) error = MB_BAD_RANGE;
+    else if (new_bytes < old_bytes) error = MB_BAD_SIZE;
+    if (error != MB_OK) {
         fail(region, error);
         return NULL;
     }
@@ -129,7 +129,7 @@ void *mb_region_grow(struct mb_region *region, void *p, size_t old_bytes, size_t
 void *mb_region_shrink(struct mb_region *region, void *p, size_t old_bytes, size_t new_bytes) {
     bool ok = is_block(region, p, old_bytes);
     if (!ok || new_bytes == 0 || new_bytes > old_bytes) {
-        fail(region, ok ? MB_REGION_BAD_SIZE : MB_REGION_BAD_RANGE);
+        fail(region, ok ? MB_BAD_SIZE : MB_BAD_RANGE);
         return NULL;
     }
     if (mb_bump_is_last(&region->bump, p, old_bytes)) {
@@ -139,8 +139,8 @@ void *mb_region_shrink(struct mb_region *region, void *p, size_t old_bytes, size
     return p;
 }
 
-enum mb_region_error mb_region_deallocate(struct mb_region *region, const void *p) {
-    return mb_region_contains(region, p) ? MB_REGION_OK : fail(region, MB_REGION_BAD_RANGE);
+enum mb_error mb_region_deallocate(struct mb_region *region, const void *p) {
+    return mb_region_contains(region, p) ? MB_OK : fail(region, MB_BAD_RANGE);
 }
 
 void mb_region_reset(struct mb_region *region) {
@@ -151,12 +151,12 @@ void mb_region_reset(struct mb_region *region) {
 
 size_t mb_region_mark(const struct mb_region *region) { return mb_bump_mark(&region->bump); }
 
-enum mb_region_error mb_region_rewind(struct mb_region *region, size_t mark) {
-    if (mark > mb_region_allocated(region)) return fail(region, MB_REGION_BAD_RANGE);
+enum mb_error mb_region_rewind(struct mb_region *region, size_t mark) {
+    if (mark > mb_region_allocated(region)) return fail(region, MB_BAD_RANGE);
     note_dirty(region);
     mb_bump_rewind(&region->bump, mark);
     MB_ASSERT(mb_region_check(region));
-    return MB_REGION_OK;
+    return MB_OK;
 }
 
 // --- pages ----------------------------------------------------------------------------------------------------------
@@ -168,24 +168,24 @@ static bool is_pages(const struct mb_region *region, const void *p, size_t bytes
     return offset <= limit && bytes <= limit - offset;
 }
 
-enum mb_region_error mb_region_release_pages(struct mb_region *region, void *p, size_t bytes) {
-    if (!is_pages(region, p, bytes, mb_region_capacity(region))) return fail(region, MB_REGION_BAD_RANGE);
+enum mb_error mb_region_release_pages(struct mb_region *region, void *p, size_t bytes) {
+    if (!is_pages(region, p, bytes, mb_region_capacity(region))) return fail(region, MB_BAD_RANGE);
     int error = mb_os_purge(p, bytes);
     if (error != 0) return refused(region, error);
     size_t offset = offset_of(region, p);
     if (offset + bytes >= region->dirty) region->dirty = mb_min(region->dirty, offset);
-    return MB_REGION_OK;
+    return MB_OK;
 }
 
-enum mb_region_error mb_region_protect(struct mb_region *region, void *p, size_t bytes, unsigned access) {
-    if (!is_pages(region, p, bytes, mb_region_committed(region))) return fail(region, MB_REGION_BAD_RANGE);
+enum mb_error mb_region_protect(struct mb_region *region, void *p, size_t bytes, unsigned access) {
+    if (!is_pages(region, p, bytes, mb_region_committed(region))) return fail(region, MB_BAD_RANGE);
     int error = mb_os_protect(p, bytes, access);
-    return error == 0 ? MB_REGION_OK : refused(region, error);
+    return error == 0 ? MB_OK : refused(region, error);
 }
 
-enum mb_region_error mb_region_drop(struct mb_region *region) {
+enum mb_error mb_region_drop(struct mb_region *region) {
     int error = mb_os_unmap((void *)region->bump.base, region->mapped);
     if (error != 0) return refused(region, error);
     memset(region, 0, sizeof *region);
-    return MB_REGION_OK;
+    return MB_OK;
 }

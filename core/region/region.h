@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "core/base/bump.h"
+#include "core/base/error.h"
 #include "core/region/lazy.h"
 
 // Wishes about a mapping, and what became of them.
@@ -30,23 +31,12 @@ enum mb_region_flag {
     MB_REGION_FLAGS = 63,       // all of them
 };
 
-enum mb_region_error {
-    MB_REGION_OK = 0,
-    MB_REGION_BAD_SIZE,    // 0, or beyond what the address space can hold
-    MB_REGION_BAD_ALIGN,   // not a power of two
-    MB_REGION_BAD_RANGE,   // not inside the region (or its committed part), or not page aligned
-    MB_REGION_BAD_CONFIG,  // unknown flags, no nodes, or a config of a later version that says more than we understand
-    MB_REGION_FULL,        // the capacity is used up
-    MB_REGION_UNSUPPORTED, // a required flag cannot be honoured here; honoured and os_error say more
-    MB_REGION_REFUSED,     // the system refused; os_error says why
-};
-
 // Initialise with MB_REGION_CONFIG(bytes), then set what is wanted. May grow at its end.
 struct mb_region_config {
     size_t size;           // bytes of this struct as the caller knows it
     size_t bytes;          // at least so much capacity
     uint32_t prefer;       // set of enum mb_region_flag: honoured where possible
-    uint32_t require;      //   ... honoured or MB_REGION_UNSUPPORTED
+    uint32_t require;      //   ... honoured or MB_UNSUPPORTED
     const uint64_t *nodes; // for MB_REGION_NUMA: bit n is node n,
     size_t node_words;     //   in so many words of 64 bits
 };
@@ -62,7 +52,7 @@ struct mb_region {
     size_t commit_step;          // commits end at multiples of this
     size_t release_step;         // release_pages and protect act on multiples of this: the page
     uint32_t honoured, require;  // sets of enum mb_region_flag
-    enum mb_region_error error;  // of the last call that failed
+    enum mb_error error;  // of the last call that failed
     int os_error;                // why the system last refused: a negative errno value, 0 if it never did
 };
 
@@ -72,14 +62,14 @@ struct mb_region {
 uint32_t mb_region_supported(uint32_t flags);
 
 // Maps a region. On failure *region holds the error, os_error and what was honoured, and nothing else.
-enum mb_region_error mb_region_new_with(struct mb_region *region, const struct mb_region_config *config);
+enum mb_error mb_region_new_with(struct mb_region *region, const struct mb_region_config *config);
 // At least `bytes`, committed at once / lazily / lazily and with huge pages if possible.
-enum mb_region_error mb_region_new(struct mb_region *region, size_t bytes);
-enum mb_region_error mb_region_new_lazy(struct mb_region *region, size_t bytes);
-enum mb_region_error mb_region_new_huge(struct mb_region *region, size_t bytes);
+enum mb_error mb_region_new(struct mb_region *region, size_t bytes);
+enum mb_error mb_region_new_lazy(struct mb_region *region, size_t bytes);
+enum mb_error mb_region_new_huge(struct mb_region *region, size_t bytes);
 
 // Returns the mapping; live blocks go with it. Owner thread, as everything below.
-enum mb_region_error mb_region_drop(struct mb_region *region);
+enum mb_error mb_region_drop(struct mb_region *region);
 
 // --- looking --------------------------------------------------------------------------------------------------------
 
@@ -89,7 +79,7 @@ MB_INLINE size_t mb_region_allocated(const struct mb_region *region) { return mb
 MB_INLINE size_t mb_region_remaining(const struct mb_region *region) { return mb_bump_left(&region->bump); }
 MB_INLINE size_t mb_region_committed(const struct mb_region *region) { return mb_lazy_committed(&region->lazy); }
 MB_INLINE uint32_t mb_region_honoured(const struct mb_region *region) { return region->honoured; }
-MB_INLINE enum mb_region_error mb_region_last_error(const struct mb_region *region) { return region->error; }
+MB_INLINE enum mb_error mb_region_last_error(const struct mb_region *region) { return region->error; }
 MB_INLINE int mb_region_os_error(const struct mb_region *region) { return region->os_error; }
 MB_INLINE bool mb_region_contains(const struct mb_region *region, const void *p) {
     return mb_bump_contains(&region->bump, p);
@@ -108,21 +98,21 @@ void *mb_region_allocate_zeroed(struct mb_region *region, size_t bytes, size_t a
 void *mb_region_grow(struct mb_region *region, void *p, size_t old_bytes, size_t new_bytes, size_t align);
 void *mb_region_shrink(struct mb_region *region, void *p, size_t old_bytes, size_t new_bytes);
 
-// No effect on a pointer of the region (a bump cursor cannot free it), MB_REGION_BAD_RANGE for any other.
-enum mb_region_error mb_region_deallocate(struct mb_region *region, const void *p);
+// No effect on a pointer of the region (a bump cursor cannot free it), MB_BAD_RANGE for any other.
+enum mb_error mb_region_deallocate(struct mb_region *region, const void *p);
 
-// Forgets all blocks; those since the mark (MB_REGION_BAD_RANGE when the mark itself was rewound over). No system call.
+// Forgets all blocks; those since the mark (MB_BAD_RANGE when the mark itself was rewound over). No system call.
 void mb_region_reset(struct mb_region *region);
 size_t mb_region_mark(const struct mb_region *region);
-enum mb_region_error mb_region_rewind(struct mb_region *region, size_t mark);
+enum mb_error mb_region_rewind(struct mb_region *region, size_t mark);
 
 // --- pages ----------------------------------------------------------------------------------------------------------
 
 // Makes [base, base + offset + bytes) usable without carving it. Idempotent; the committed part only grows.
-enum mb_region_error mb_region_commit(struct mb_region *region, size_t offset, size_t bytes);
+enum mb_error mb_region_commit(struct mb_region *region, size_t offset, size_t bytes);
 // Gives the contents of whole pages back: the next read is zero.
-enum mb_region_error mb_region_release_pages(struct mb_region *region, void *p, size_t bytes);
+enum mb_error mb_region_release_pages(struct mb_region *region, void *p, size_t bytes);
 // Access rights (a set of enum mb_os_access) of whole, committed pages.
-enum mb_region_error mb_region_protect(struct mb_region *region, void *p, size_t bytes, unsigned access);
+enum mb_error mb_region_protect(struct mb_region *region, void *p, size_t bytes, unsigned access);
 
 #endif

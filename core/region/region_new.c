@@ -88,31 +88,31 @@ static void settle(struct mb_region *region, const struct place *place, size_t u
 }
 
 // One attempt, by kind: 0 (plain pages), MB_REGION_HUGE_PAGES or MB_REGION_HUGETLB.
-static enum mb_region_error map_kind(struct mb_region *region, size_t bytes, uint32_t wanted, uint32_t kind) {
+static enum mb_error map_kind(struct mb_region *region, size_t bytes, uint32_t wanted, uint32_t kind) {
     size_t unit = kind != 0 ? mb_os_huge_page_size() : mb_os_page_size();
     struct place place;
-    if (!measure(bytes, unit, wanted, &place)) return MB_REGION_BAD_SIZE;
+    if (!measure(bytes, unit, wanted, &place)) return MB_BAD_SIZE;
     int error = reserve_aligned(place.capacity + place.guard, unit, &place.base);
     if (error == 0 && kind == MB_REGION_HUGETLB) error = put_hugetlb(&place);
     if (error != 0) {
         region->os_error = error;
-        return MB_REGION_REFUSED;
+        return MB_REFUSED;
     }
     settle(region, &place, unit);
     if (kind == MB_REGION_HUGETLB) {
         region->release_step = unit;
         region->honoured |= MB_REGION_HUGETLB;
     }
-    return MB_REGION_OK;
+    return MB_OK;
 }
 
 // The best kind first. Each further attempt is made only because the one before was refused.
-static enum mb_region_error map(struct mb_region *region, size_t bytes, uint32_t wanted) {
-    enum mb_region_error error = MB_REGION_REFUSED;
+static enum mb_error map(struct mb_region *region, size_t bytes, uint32_t wanted) {
+    enum mb_error error = MB_REFUSED;
     if ((wanted & MB_REGION_HUGETLB) != 0) error = map_kind(region, bytes, wanted, MB_REGION_HUGETLB);
-    if (error == MB_REGION_REFUSED && (wanted & ANY_HUGE) != 0 && mb_os_huge_pages_enabled())
+    if (error == MB_REFUSED && (wanted & ANY_HUGE) != 0 && mb_os_huge_pages_enabled())
         error = map_kind(region, bytes, wanted, MB_REGION_HUGE_PAGES);
-    if (error == MB_REGION_REFUSED) error = map_kind(region, bytes, wanted, 0);
+    if (error == MB_REFUSED) error = map_kind(region, bytes, wanted, 0);
     return error;
 }
 
@@ -145,7 +145,7 @@ static void fulfil(struct mb_region *region, const struct mb_region_config *conf
 }
 
 // Ends a failed start: only the error, its reason and what was honoured remain.
-static enum mb_region_error give_up(struct mb_region *region, enum mb_region_error error) {
+static enum mb_error give_up(struct mb_region *region, enum mb_error error) {
     uint32_t honoured = region->honoured;
     int os_error = region->os_error;
     if (region->mapped != 0) mb_os_unmap(mb_region_base(region), region->mapped);
@@ -156,36 +156,36 @@ static enum mb_region_error give_up(struct mb_region *region, enum mb_region_err
     return error;
 }
 
-enum mb_region_error mb_region_new_with(struct mb_region *region, const struct mb_region_config *given) {
+enum mb_error mb_region_new_with(struct mb_region *region, const struct mb_region_config *given) {
     struct mb_region_config config;
     memset(region, 0, sizeof *region);
-    if (!read_config(given, &config) || !config_is_valid(&config)) return give_up(region, MB_REGION_BAD_CONFIG);
-    if (config.bytes == 0) return give_up(region, MB_REGION_BAD_SIZE);
+    if (!read_config(given, &config) || !config_is_valid(&config)) return give_up(region, MB_BAD_CONFIG);
+    if (config.bytes == 0) return give_up(region, MB_BAD_SIZE);
     uint32_t wanted = config.prefer | config.require;
     region->require = config.require;
-    enum mb_region_error error = map(region, config.bytes, wanted);
-    if (error != MB_REGION_OK) return give_up(region, error);
+    enum mb_error error = map(region, config.bytes, wanted);
+    if (error != MB_OK) return give_up(region, error);
     fulfil(region, &config, wanted);
-    if ((config.require & ~region->honoured) != 0) return give_up(region, MB_REGION_UNSUPPORTED);
+    if ((config.require & ~region->honoured) != 0) return give_up(region, MB_UNSUPPORTED);
     if ((wanted & MB_REGION_LAZY) == 0) error = mb_region_commit(region, 0, mb_region_capacity(region));
-    return error == MB_REGION_OK ? MB_REGION_OK : give_up(region, error);
+    return error == MB_OK ? MB_OK : give_up(region, error);
 }
 
 // --- ready-made -----------------------------------------------------------------------------------------------------
 
-static enum mb_region_error new_preferring(struct mb_region *region, size_t bytes, uint32_t flags) {
+static enum mb_error new_preferring(struct mb_region *region, size_t bytes, uint32_t flags) {
     struct mb_region_config config = MB_REGION_CONFIG(bytes);
     config.prefer = flags;
     return mb_region_new_with(region, &config);
 }
 
-enum mb_region_error mb_region_new(struct mb_region *region, size_t bytes) { return new_preferring(region, bytes, 0); }
+enum mb_error mb_region_new(struct mb_region *region, size_t bytes) { return new_preferring(region, bytes, 0); }
 
-enum mb_region_error mb_region_new_lazy(struct mb_region *region, size_t bytes) {
+enum mb_error mb_region_new_lazy(struct mb_region *region, size_t bytes) {
     return new_preferring(region, bytes, MB_REGION_LAZY);
 }
 
-enum mb_region_error mb_region_new_huge(struct mb_region *region, size_t bytes) {
+enum mb_error mb_region_new_huge(struct mb_region *region, size_t bytes) {
     return new_preferring(region, bytes, MB_REGION_LAZY | MB_REGION_HUGE_PAGES);
 }
 
@@ -198,7 +198,7 @@ static uint32_t probe(enum mb_region_flag flag, const uint64_t *nodes) {
     config.prefer = MB_REGION_LAZY;
     config.nodes = nodes;
     config.node_words = 1;
-    if (mb_region_new_with(&region, &config) != MB_REGION_OK) return 0;
+    if (mb_region_new_with(&region, &config) != MB_OK) return 0;
     mb_region_drop(&region);
     return flag;
 }

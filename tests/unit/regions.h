@@ -6,7 +6,7 @@
 #include "tests/unit/kernel.h"
 #include "tests/unit/memory.h"
 
-static inline enum mb_region_error region_try(struct mb_region *region, size_t bytes, uint32_t prefer, uint32_t require) {
+static inline enum mb_error region_try(struct mb_region *region, size_t bytes, uint32_t prefer, uint32_t require) {
     struct mb_region_config config = MB_REGION_CONFIG(bytes);
     config.prefer = prefer;
     config.require = require;
@@ -15,7 +15,7 @@ static inline enum mb_region_error region_try(struct mb_region *region, size_t b
 
 static inline struct mb_region region_made(size_t bytes, uint32_t prefer, uint32_t require) {
     struct mb_region region;
-    assert_int_equal(region_try(&region, bytes, prefer, require), MB_REGION_OK);
+    assert_int_equal(region_try(&region, bytes, prefer, require), MB_OK);
     assert_int_equal(mb_region_honoured(&region) & require, require);
     return region;
 }
@@ -24,7 +24,7 @@ static inline void region_dropped(struct mb_region *region) {
     void *first = mb_region_base(region), *last = (char *)first + region->mapped - 1;
     struct kernel_mapping mapping;
     assert_true(mb_region_check(region));
-    assert_int_equal(mb_region_drop(region), MB_REGION_OK);
+    assert_int_equal(mb_region_drop(region), MB_OK);
     assert_false(kernel_mapping_at(first, &mapping));
     assert_false(kernel_mapping_at(last, &mapping));
 }

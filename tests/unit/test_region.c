@@ -15,9 +15,9 @@ static int begin(void **state) {
     return 0;
 }
 
-static void assert_error(struct mb_region *region, enum mb_region_error error) {
+static void assert_error(struct mb_region *region, enum mb_error error) {
     assert_int_equal(mb_region_last_error(region), error);
-    region->error = MB_REGION_OK;
+    region->error = MB_OK;
 }
 
 // --- mapping --------------------------------------------------------------------------------------------------------
@@ -42,16 +42,16 @@ static void impossible_sizes_are_errors(void **state) {
     const size_t sizes[] = {0, SIZE_MAX, SIZE_MAX - page + 2, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct mb_region region;
-        assert_int_equal(mb_region_new(&region, sizes[i]), MB_REGION_BAD_SIZE);
+        assert_int_equal(mb_region_new(&region, sizes[i]), MB_BAD_SIZE);
         assert_int_equal(mb_region_os_error(&region), 0); // found before any system call
-        assert_int_equal(mb_region_new_lazy(&region, sizes[i]), MB_REGION_BAD_SIZE);
-        assert_int_equal(mb_region_new_huge(&region, sizes[i]), MB_REGION_BAD_SIZE);
+        assert_int_equal(mb_region_new_lazy(&region, sizes[i]), MB_BAD_SIZE);
+        assert_int_equal(mb_region_new_huge(&region, sizes[i]), MB_BAD_SIZE);
         assert_int_equal(mb_region_capacity(&region), 0);
     }
     struct mb_region region;
-    assert_int_equal(mb_region_new(&region, (size_t)1 << 60), MB_REGION_REFUSED); // no such address space
+    assert_int_equal(mb_region_new(&region, (size_t)1 << 60), MB_REFUSED); // no such address space
     assert_int_equal(mb_region_os_error(&region), -ENOMEM);
-    assert_int_equal(mb_region_last_error(&region), MB_REGION_REFUSED);
+    assert_int_equal(mb_region_last_error(&region), MB_REFUSED);
 }
 
 static void configs_of_other_versions_are_understood(void **state) {
@@ -59,22 +59,22 @@ static void configs_of_other_versions_are_understood(void **state) {
     struct mb_region region;
     struct { struct mb_region_config known; uint64_t later; } longer = {MB_REGION_CONFIG(page), 0};
     longer.known.size = sizeof longer;
-    assert_int_equal(mb_region_new_with(&region, &longer.known), MB_REGION_OK);
+    assert_int_equal(mb_region_new_with(&region, &longer.known), MB_OK);
     region_dropped(&region);
     longer.later = 1; // a wish that we do not know
-    assert_int_equal(mb_region_new_with(&region, &longer.known), MB_REGION_BAD_CONFIG);
+    assert_int_equal(mb_region_new_with(&region, &longer.known), MB_BAD_CONFIG);
     struct mb_region_config config = MB_REGION_CONFIG(page);
     config.size = offsetof(struct mb_region_config, nodes); // an older one
-    assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_OK);
+    assert_int_equal(mb_region_new_with(&region, &config), MB_OK);
     region_dropped(&region);
     config.size = 8;
-    assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_BAD_CONFIG);
+    assert_int_equal(mb_region_new_with(&region, &config), MB_BAD_CONFIG);
     config.size = sizeof config;
     config.prefer = MB_REGION_FLAGS + 1;
-    assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_BAD_CONFIG);
+    assert_int_equal(mb_region_new_with(&region, &config), MB_BAD_CONFIG);
     config.prefer = MB_REGION_NUMA; // without nodes
-    assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_BAD_CONFIG);
-    assert_int_equal(mb_region_last_error(&region), MB_REGION_BAD_CONFIG);
+    assert_int_equal(mb_region_new_with(&region, &config), MB_BAD_CONFIG);
+    assert_int_equal(mb_region_last_error(&region), MB_BAD_CONFIG);
 }
 
 // --- carving --------------------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ static void allocate_reaches_the_last_byte_and_says_full(void **state) {
     assert_ptr_equal(p, mb_region_base(&region));
     memset(p, 1, 2 * page);
     assert_null(mb_region_allocate(&region, 1, 1));
-    assert_error(&region, MB_REGION_FULL);
+    assert_error(&region, MB_FULL);
     assert_int_equal(mb_region_remaining(&region), 0);
     region_dropped(&region);
 }
@@ -106,10 +106,10 @@ static void allocate_reaches_the_last_byte_and_says_full(void **state) {
 static void bad_requests_change_nothing(void **state) {
     (void)state;
     struct mb_region region = region_made(page, 0, 0);
-    const struct { size_t bytes, align; enum mb_region_error error; } cases[] = {
-        {0, 1, MB_REGION_BAD_SIZE},         {SIZE_MAX, 1, MB_REGION_BAD_SIZE}, {1, 0, MB_REGION_BAD_ALIGN},
-        {1, 24, MB_REGION_BAD_ALIGN},       {page + 1, 1, MB_REGION_FULL},     {PTRDIFF_MAX, 1, MB_REGION_FULL},
-        {1, (size_t)1 << 63, MB_REGION_FULL},
+    const struct { size_t bytes, align; enum mb_error error; } cases[] = {
+        {0, 1, MB_BAD_SIZE},         {SIZE_MAX, 1, MB_BAD_SIZE}, {1, 0, MB_BAD_ALIGN},
+        {1, 24, MB_BAD_ALIGN},       {page + 1, 1, MB_FULL},     {PTRDIFF_MAX, 1, MB_FULL},
+        {1, (size_t)1 << 63, MB_FULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_null(mb_region_allocate(&region, cases[i].bytes, cases[i].align));
@@ -133,7 +133,7 @@ static void zeroed_is_zero_after_every_reuse(void **state) {
         memset(p, 0xff, bytes);
         if (round % 5 == 0) mark = mb_region_mark(&region);
         if (round % 7 == 0) mb_region_shrink(&region, p, bytes, bytes / 2 + 1);
-        if (round % 11 == 0) assert_int_equal(mb_region_rewind(&region, mark), MB_REGION_OK);
+        if (round % 11 == 0) assert_int_equal(mb_region_rewind(&region, mark), MB_OK);
         if (round % 50 == 0) mb_region_reset(&region), mark = 0;
     }
     region_dropped(&region);
@@ -166,7 +166,7 @@ static void last_block_grows_and_shrinks_in_place(void **state) {
     assert_ptr_equal(mb_region_shrink(&region, p, 1 << 20, 50), p);
     assert_int_equal(mb_region_allocated(&region), 50);
     assert_null(mb_region_grow(&region, p, 50, (4 << 20) + 1, 1));
-    assert_error(&region, MB_REGION_FULL);
+    assert_error(&region, MB_FULL);
     assert_int_equal(mb_region_allocated(&region), 50);
     assert_all_bytes(p, 50, 'a');
     region_dropped(&region);
@@ -196,21 +196,21 @@ static void resizing_refuses_what_is_no_block(void **state) {
     struct mb_region region = region_made(page, 0, 0);
     char *p = mb_region_allocate(&region, 100, 1);
     assert_null(mb_region_grow(&region, p, 101, 200, 1)); // longer than everything handed out
-    assert_error(&region, MB_REGION_BAD_RANGE);
+    assert_error(&region, MB_BAD_RANGE);
     assert_null(mb_region_grow(&region, &region, 8, 16, 1)); // foreign
-    assert_error(&region, MB_REGION_BAD_RANGE);
+    assert_error(&region, MB_BAD_RANGE);
     assert_null(mb_region_grow(&region, p, 100, 99, 1));
-    assert_error(&region, MB_REGION_BAD_SIZE);
+    assert_error(&region, MB_BAD_SIZE);
     assert_null(mb_region_grow(&region, p, 100, 200, 3));
-    assert_error(&region, MB_REGION_BAD_ALIGN);
+    assert_error(&region, MB_BAD_ALIGN);
     assert_null(mb_region_shrink(&region, p, 100, 101));
-    assert_error(&region, MB_REGION_BAD_SIZE);
+    assert_error(&region, MB_BAD_SIZE);
     assert_null(mb_region_shrink(&region, p, 100, 0));
-    assert_error(&region, MB_REGION_BAD_SIZE);
+    assert_error(&region, MB_BAD_SIZE);
     assert_null(mb_region_shrink(&region, p + 100, 1, 1));
-    assert_error(&region, MB_REGION_BAD_RANGE);
-    assert_int_equal(mb_region_deallocate(&region, p), MB_REGION_OK);
-    assert_int_equal(mb_region_deallocate(&region, &region), MB_REGION_BAD_RANGE);
+    assert_error(&region, MB_BAD_RANGE);
+    assert_int_equal(mb_region_deallocate(&region, p), MB_OK);
+    assert_int_equal(mb_region_deallocate(&region, &region), MB_BAD_RANGE);
     assert_int_equal(mb_region_allocated(&region), 100);
     region_dropped(&region);
 }
@@ -222,8 +222,8 @@ static void marks_nest_and_foreign_marks_fail(void **state) {
     size_t outer = mb_region_mark(&region);
     mb_region_allocate(&region, 10, 1);
     size_t inner = mb_region_mark(&region);
-    assert_int_equal(mb_region_rewind(&region, outer), MB_REGION_OK);
-    assert_int_equal(mb_region_rewind(&region, inner), MB_REGION_BAD_RANGE);
+    assert_int_equal(mb_region_rewind(&region, outer), MB_OK);
+    assert_int_equal(mb_region_rewind(&region, inner), MB_BAD_RANGE);
     assert_int_equal(mb_region_allocated(&region), 10);
     mb_region_reset(&region);
     assert_int_equal(mb_region_allocated(&region), 0);
@@ -237,7 +237,7 @@ static void release_pages_gives_back_and_keeps_addresses(void **state) {
     struct mb_region region = region_made(8 * page, 0, 0);
     char *p = mb_region_allocate(&region, 8 * page, page);
     memset(p, 'r', 8 * page);
-    assert_int_equal(mb_region_release_pages(&region, p + 2 * page, 4 * page), MB_REGION_OK);
+    assert_int_equal(mb_region_release_pages(&region, p + 2 * page, 4 * page), MB_OK);
     assert_int_equal(mb_os_resident_pages(p, 8 * page), 4);
     assert_all_bytes(p + 2 * page, 4 * page, 0);
     assert_all_bytes(p, 2 * page, 'r');
@@ -246,8 +246,8 @@ static void release_pages_gives_back_and_keeps_addresses(void **state) {
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         void *at = (void *)((uintptr_t)p + (uintptr_t)bad[i].offset);
-        assert_int_equal(mb_region_release_pages(&region, at, bad[i].bytes), MB_REGION_BAD_RANGE);
-        assert_int_equal(mb_region_protect(&region, at, bad[i].bytes, MB_OS_NONE), MB_REGION_BAD_RANGE);
+        assert_int_equal(mb_region_release_pages(&region, at, bad[i].bytes), MB_BAD_RANGE);
+        assert_int_equal(mb_region_protect(&region, at, bad[i].bytes, MB_OS_NONE), MB_BAD_RANGE);
     }
     assert_all_bytes(p, 2 * page, 'r');
     region_dropped(&region);
@@ -259,13 +259,13 @@ static void released_pages_are_known_zero(void **state) {
     memset(mb_region_allocate(&region, 8 * page, page), 'r', 8 * page);
     char *p = mb_region_base(&region);
     mb_region_reset(&region);
-    assert_int_equal(mb_region_release_pages(&region, p + 2 * page, 6 * page), MB_REGION_OK);
+    assert_int_equal(mb_region_release_pages(&region, p + 2 * page, 6 * page), MB_OK);
     assert_ptr_equal(mb_region_allocate_zeroed(&region, 8 * page, page), p);
     assert_int_equal(mb_os_resident_pages(p, 8 * page), 2); // only what was still dirty has been cleared
     assert_all_bytes(p, 8 * page, 0);
     memset(p, 'r', 8 * page);
     mb_region_reset(&region);
-    assert_int_equal(mb_region_release_pages(&region, p + 2 * page, 2 * page), MB_REGION_OK); // a hole in the middle
+    assert_int_equal(mb_region_release_pages(&region, p + 2 * page, 2 * page), MB_OK); // a hole in the middle
     assert_ptr_equal(mb_region_allocate_zeroed(&region, 8 * page, page), p);
     assert_all_bytes(p, 8 * page, 0);
     region_dropped(&region);
@@ -275,14 +275,14 @@ static void protect_acts_on_committed_pages(void **state) {
     (void)state;
     struct mb_region region = region_made((size_t)1 << 20, 0, MB_REGION_LAZY);
     char *p = mb_region_allocate(&region, page, page);
-    assert_int_equal(mb_region_protect(&region, p, page, MB_OS_READ), MB_REGION_OK);
+    assert_int_equal(mb_region_protect(&region, p, page, MB_OS_READ), MB_OK);
     assert_string_equal(kernel_mapping_of(p).access, "r--p");
     assert_int_equal(child_outcome(child_writes, p), SIGSEGV);
-    assert_int_equal(mb_region_protect(&region, p, page, MB_OS_READ | MB_OS_EXEC), MB_REGION_OK);
+    assert_int_equal(mb_region_protect(&region, p, page, MB_OS_READ | MB_OS_EXEC), MB_OK);
     assert_string_equal(kernel_mapping_of(p).access, "r-xp");
-    assert_int_equal(mb_region_protect(&region, p, page, MB_OS_READ | MB_OS_WRITE), MB_REGION_OK);
+    assert_int_equal(mb_region_protect(&region, p, page, MB_OS_READ | MB_OS_WRITE), MB_OK);
     size_t committed = mb_region_committed(&region);
-    assert_int_equal(mb_region_protect(&region, p + committed, page, MB_OS_READ), MB_REGION_BAD_RANGE);
+    assert_int_equal(mb_region_protect(&region, p + committed, page, MB_OS_READ), MB_BAD_RANGE);
     region_dropped(&region);
 }
 

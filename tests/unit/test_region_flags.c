@@ -42,7 +42,7 @@ static void lazy_terabyte_works_to_its_end(void **state) {
     (void)state;
     const size_t terabyte = (size_t)1 << 40;
     struct mb_region region;
-    if (region_try(&region, terabyte, 0, MB_REGION_LAZY) != MB_REGION_OK) {
+    if (region_try(&region, terabyte, 0, MB_REGION_LAZY) != MB_OK) {
         assert_int_equal(mb_region_os_error(&region), -ENOMEM); // a limit on address space
         skip();
     }
@@ -50,7 +50,7 @@ static void lazy_terabyte_works_to_its_end(void **state) {
     p[(1 << 20) - 1] = 1;
     assert_true(mb_region_committed(&region) < (size_t)16 << 20);
     assert_null(mb_region_allocate(&region, terabyte, 1));
-    assert_int_equal(mb_region_last_error(&region), MB_REGION_FULL);
+    assert_int_equal(mb_region_last_error(&region), MB_FULL);
     region_dropped(&region);
 }
 
@@ -58,18 +58,18 @@ static void commit_is_idempotent_and_bounded(void **state) {
     (void)state;
     struct mb_region region = region_made((size_t)1 << 20, 0, MB_REGION_LAZY);
     size_t capacity = mb_region_capacity(&region);
-    assert_int_equal(mb_region_commit(&region, capacity, 1), MB_REGION_BAD_RANGE);
-    assert_int_equal(mb_region_commit(&region, 1, capacity), MB_REGION_BAD_RANGE);
-    assert_int_equal(mb_region_commit(&region, 1, SIZE_MAX), MB_REGION_BAD_RANGE);
+    assert_int_equal(mb_region_commit(&region, capacity, 1), MB_BAD_RANGE);
+    assert_int_equal(mb_region_commit(&region, 1, capacity), MB_BAD_RANGE);
+    assert_int_equal(mb_region_commit(&region, 1, SIZE_MAX), MB_BAD_RANGE);
     assert_int_equal(mb_region_committed(&region), 0);
-    assert_int_equal(mb_region_commit(&region, 200000, 1), MB_REGION_OK);
+    assert_int_equal(mb_region_commit(&region, 200000, 1), MB_OK);
     size_t committed = mb_region_committed(&region);
     assert_true(committed > 200000);
     ((char *)mb_region_base(&region))[200000] = 1;
-    assert_int_equal(mb_region_commit(&region, 0, 200000), MB_REGION_OK);
+    assert_int_equal(mb_region_commit(&region, 0, 200000), MB_OK);
     assert_int_equal(mb_region_committed(&region), committed);
-    assert_int_equal(mb_region_commit(&region, 0, capacity), MB_REGION_OK);
-    assert_int_equal(mb_region_commit(&region, capacity, 0), MB_REGION_OK);
+    assert_int_equal(mb_region_commit(&region, 0, capacity), MB_OK);
+    assert_int_equal(mb_region_commit(&region, capacity, 0), MB_OK);
     assert_int_equal(mb_region_committed(&region), capacity);
     assert_int_equal(mb_region_allocated(&region), 0);
     region_dropped(&region);
@@ -128,7 +128,7 @@ static void huge_pages_come_with_lazy_commits(void **state) {
     (void)state;
     if (!mb_os_huge_pages_enabled()) skip();
     struct mb_region region;
-    assert_int_equal(mb_region_new_huge(&region, (size_t)64 << 20), MB_REGION_OK);
+    assert_int_equal(mb_region_new_huge(&region, (size_t)64 << 20), MB_OK);
     assert_int_equal(mb_region_honoured(&region), MB_REGION_LAZY | MB_REGION_HUGE_PAGES);
     for (size_t carved = 0; carved < 8 * huge; carved += 1 << 16) // if 64 KiB at a time were committed, none would form
         memset(mb_region_allocate(&region, 1 << 16, 64), 1, 1 << 16);
@@ -141,9 +141,9 @@ static bool without_huge_pages(void *unused) {
     (void)unused;
     if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0) return true;
     if (mb_region_supported(MB_REGION_HUGE_PAGES) != 0) return false;
-    if (region_try(&region, huge, MB_REGION_HUGE_PAGES, 0) != MB_REGION_OK) return false;
-    if (mb_region_honoured(&region) != 0 || mb_region_drop(&region) != MB_REGION_OK) return false;
-    return region_try(&region, huge, 0, MB_REGION_HUGE_PAGES) == MB_REGION_UNSUPPORTED &&
+    if (region_try(&region, huge, MB_REGION_HUGE_PAGES, 0) != MB_OK) return false;
+    if (mb_region_honoured(&region) != 0 || mb_region_drop(&region) != MB_OK) return false;
+    return region_try(&region, huge, 0, MB_REGION_HUGE_PAGES) == MB_UNSUPPORTED &&
            mb_region_os_error(&region) == -EOPNOTSUPP;
 }
 
@@ -170,7 +170,7 @@ static void numa_binds_all_of_it(void **state) {
     config.require = MB_REGION_NUMA | MB_REGION_LAZY | MB_REGION_GUARD_AT_END;
     config.nodes = &node_0;
     config.node_words = 1;
-    assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_OK);
+    assert_int_equal(mb_region_new_with(&region, &config), MB_OK);
     char *p = mb_region_allocate(&region, 8 * page, page);
     memset(p, 1, 8 * page);
     assert_int_equal(bound_nodes(p), 1);
@@ -178,11 +178,11 @@ static void numa_binds_all_of_it(void **state) {
     region_dropped(&region);
     config.nodes = node_1023;
     config.node_words = 16;
-    assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_UNSUPPORTED);
+    assert_int_equal(mb_region_new_with(&region, &config), MB_UNSUPPORTED);
     assert_int_equal(mb_region_os_error(&region), -EINVAL);
     config.prefer = config.require;
     config.require = 0;
-    assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_OK);
+    assert_int_equal(mb_region_new_with(&region, &config), MB_OK);
     assert_int_equal(mb_region_honoured(&region), MB_REGION_LAZY | MB_REGION_GUARD_AT_END);
     region_dropped(&region);
 }
@@ -218,7 +218,7 @@ static void supported_flags_are_those_that_are_honoured(void **state) {
     for (uint32_t flag = 1; flag < MB_REGION_FLAGS; flag <<= 1) {
         struct mb_region region;
         if (flag == MB_REGION_NUMA) continue; // needs nodes: above
-        bool made_it = region_try(&region, 1, 0, flag) == MB_REGION_OK;
+        bool made_it = region_try(&region, 1, 0, flag) == MB_OK;
         assert_int_equal(made_it, (supported & flag) != 0);
         if (made_it) region_dropped(&region);
     }

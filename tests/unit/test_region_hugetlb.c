@@ -55,8 +55,8 @@ static void hugetlb_takes_set_aside_pages(void **state) {
     assert_all_bytes(p, 2 * huge, 0);
     memset(p, 't', 2 * huge);
     assert_int_equal(child_outcome(child_writes, p + 2 * huge), SIGSEGV);
-    assert_int_equal(mb_region_release_pages(&region, p, page), MB_REGION_BAD_RANGE);
-    if (mb_region_release_pages(&region, p, huge) == MB_REGION_OK) assert_int_equal(p[0], 0); // Linux 5.18
+    assert_int_equal(mb_region_release_pages(&region, p, page), MB_BAD_RANGE);
+    if (mb_region_release_pages(&region, p, huge) == MB_OK) assert_int_equal(p[0], 0); // Linux 5.18
     region_dropped(&region);
     region = region_made(huge, 0, MB_REGION_HUGETLB | MB_REGION_HUGE_PAGES | MB_REGION_POPULATE);
     assert_int_equal(mb_os_resident_pages(mb_region_base(&region), huge), huge / page);
@@ -67,13 +67,13 @@ static void hugetlb_falls_back_and_says_so(void **state) {
     (void)state;
     const size_t too_much = (size_t)1 << 38; // nobody sets so many aside
     struct mb_region region;
-    if (region_try(&region, too_much, MB_REGION_HUGETLB | MB_REGION_LAZY, 0) != MB_REGION_OK) skip(); // limited address space
+    if (region_try(&region, too_much, MB_REGION_HUGETLB | MB_REGION_LAZY, 0) != MB_OK) skip(); // limited address space
     assert_int_equal(mb_region_honoured(&region) & MB_REGION_HUGETLB, 0);
     assert_int_equal(mb_region_os_error(&region), -ENOMEM);
     if (mb_os_huge_pages_enabled()) assert_true(kernel_has_flag(mb_region_base(&region), "hg"));
     memset(mb_region_allocate(&region, 1000, 1), 1, 1000);
     region_dropped(&region);
-    assert_int_equal(region_try(&region, too_much, MB_REGION_LAZY, MB_REGION_HUGETLB), MB_REGION_UNSUPPORTED);
+    assert_int_equal(region_try(&region, too_much, MB_REGION_LAZY, MB_REGION_HUGETLB), MB_UNSUPPORTED);
     assert_int_equal(mb_region_os_error(&region), -ENOMEM);
 }
 
@@ -86,7 +86,7 @@ static void the_reason_is_that_of_the_requirement(void **state) {
     config.prefer = MB_REGION_LAZY | MB_REGION_NUMA; // fails later, for another reason
     config.nodes = no_such_node;
     config.node_words = 16;
-    assert_int_equal(mb_region_new_with(&region, &config), MB_REGION_UNSUPPORTED);
+    assert_int_equal(mb_region_new_with(&region, &config), MB_UNSUPPORTED);
     assert_int_equal(mb_region_os_error(&region), -ENOMEM);
 }
 

@@ -17,7 +17,7 @@ static int begin(void **state) {
     return 0;
 }
 
-static enum mb_region_error try_with(struct mb_region *region, size_t bytes, uint32_t prefer, uint32_t require) {
+static enum mb_error try_with(struct mb_region *region, size_t bytes, uint32_t prefer, uint32_t require) {
     static const uint64_t nodes[2] = {UINT64_C(1) << 3, UINT64_C(1) << 6};
     struct mb_region_config config = MB_REGION_CONFIG(bytes);
     config.prefer = prefer;
@@ -61,7 +61,7 @@ static void note_step(struct run *run, unsigned i, unsigned char *p) {
 
 // A refused step leaves every number and the block before as they were.
 static void assert_refusal_changed_nothing(const struct run *before, const struct run *now, unsigned i) {
-    assert_int_equal(mb_region_last_error(&now->region), MB_REGION_REFUSED);
+    assert_int_equal(mb_region_last_error(&now->region), MB_REFUSED);
     assert_int_equal(mb_region_os_error(&now->region), -ENOMEM);
     assert_memory_equal(&before->region.bump, &now->region.bump, sizeof(struct mb_bump));
     assert_int_equal(mb_region_committed(&before->region), mb_region_committed(&now->region));
@@ -77,7 +77,7 @@ static unsigned run_steps(unsigned kinds, unsigned skip, uint32_t flags, size_t 
     struct run run = {.last = NULL};
     unsigned failed = 0;
     os_allow_all();
-    assert_int_equal(try_with(&run.region, RUN_BYTES, 0, MB_REGION_LAZY | flags), MB_REGION_OK);
+    assert_int_equal(try_with(&run.region, RUN_BYTES, 0, MB_REGION_LAZY | flags), MB_OK);
     os_refuse(kinds, skip, 2);
     for (unsigned i = 0; i < STEPS; i++) {
         struct run before = run;
@@ -96,7 +96,7 @@ static unsigned run_steps(unsigned kinds, unsigned skip, uint32_t flags, size_t 
         assert_int_equal(offset, offsets[i]); // the same places as without refusals
     }
     os.count = 0;
-    assert_int_equal(mb_region_drop(&run.region), MB_REGION_OK);
+    assert_int_equal(mb_region_drop(&run.region), MB_OK);
     return failed;
 }
 
@@ -125,7 +125,7 @@ static void preferred_populate_is_dropped_and_said(void **state) {
     (void)state;
     struct mb_region region;
     os_refuse(1u << OS_POPULATE, 1, 1);
-    assert_int_equal(try_with(&region, RUN_BYTES, MB_REGION_POPULATE, MB_REGION_LAZY), MB_REGION_OK);
+    assert_int_equal(try_with(&region, RUN_BYTES, MB_REGION_POPULATE, MB_REGION_LAZY), MB_OK);
     assert_non_null(mb_region_allocate(&region, 1, 1));
     assert_int_equal(mb_region_honoured(&region), MB_REGION_LAZY | MB_REGION_POPULATE);
     assert_non_null(mb_region_allocate(&region, 1 << 20, 1));
@@ -134,14 +134,14 @@ static void preferred_populate_is_dropped_and_said(void **state) {
     os_allow_all();
     assert_non_null(mb_region_allocate(&region, 1 << 20, 1));
     assert_int_equal(os.made[OS_POPULATE], 0);
-    assert_int_equal(mb_region_drop(&region), MB_REGION_OK);
+    assert_int_equal(mb_region_drop(&region), MB_OK);
 }
 
 static void commits_come_in_rising_chunks(void **state) {
     (void)state;
     struct mb_region region;
     os_allow_all();
-    assert_int_equal(mb_region_new_lazy(&region, (size_t)1 << 30), MB_REGION_OK);
+    assert_int_equal(mb_region_new_lazy(&region, (size_t)1 << 30), MB_OK);
     assert_non_null(mb_region_allocate(&region, 1, 1));
     assert_int_equal(mb_region_committed(&region), 64 << 10);
     size_t largest = 0, before = mb_region_committed(&region);
@@ -150,10 +150,10 @@ static void commits_come_in_rising_chunks(void **state) {
         largest = mb_max(largest, mb_region_committed(&region) - before);
         before = mb_region_committed(&region);
     }
-    assert_int_equal(mb_region_last_error(&region), MB_REGION_FULL);
+    assert_int_equal(mb_region_last_error(&region), MB_FULL);
     assert_int_equal(largest, 8 << 20);
     assert_true(os.made[OS_COMMIT] <= 200);
-    assert_int_equal(mb_region_drop(&region), MB_REGION_OK);
+    assert_int_equal(mb_region_drop(&region), MB_OK);
 }
 
 // --- mapping --------------------------------------------------------------------------------------------------------
@@ -164,18 +164,18 @@ static void sweep_start(uint32_t prefer, uint32_t require) {
         struct mb_region region;
         uint64_t before = mapped_pages();
         os_refuse(~0u & ~(1u << OS_UNMAP), skip, 1); // a refused unmap leaves what it should have taken: below
-        enum mb_region_error error = try_with(&region, 3 * page, prefer, require);
+        enum mb_error error = try_with(&region, 3 * page, prefer, require);
         unsigned refused = os.refused;
         os_allow_all();
-        if (error != MB_REGION_OK) {
-            assert_true(error == MB_REGION_REFUSED || error == MB_REGION_UNSUPPORTED);
+        if (error != MB_OK) {
+            assert_true(error == MB_REFUSED || error == MB_UNSUPPORTED);
             assert_true(mb_region_os_error(&region) < 0);
             assert_int_equal(mb_region_last_error(&region), error);
         } else {
             assert_int_equal(mb_region_honoured(&region) & require, require);
             if (refused > 0) assert_true(mb_region_honoured(&region) != (prefer | require));
             memset(mb_region_allocate(&region, 3 * page, 1), 1, 3 * page);
-            assert_int_equal(mb_region_drop(&region), MB_REGION_OK);
+            assert_int_equal(mb_region_drop(&region), MB_OK);
         }
         assert_int_equal(mapped_pages(), before);
         if (refused == 0) break;
@@ -195,26 +195,26 @@ static void refused_drop_keeps_the_region(void **state) {
     (void)state;
     struct mb_region region;
     os_allow_all();
-    assert_int_equal(mb_region_new(&region, page), MB_REGION_OK);
+    assert_int_equal(mb_region_new(&region, page), MB_OK);
     char *p = mb_region_allocate(&region, page, 1);
     memset(p, 'd', page);
     os_refuse(1u << OS_UNMAP, 0, 1);
-    assert_int_equal(mb_region_drop(&region), MB_REGION_REFUSED);
+    assert_int_equal(mb_region_drop(&region), MB_REFUSED);
     assert_int_equal(mb_region_os_error(&region), -ENOMEM);
     assert_int_equal(mb_region_allocated(&region), page);
     assert_all_bytes(p, page, 'd');
-    assert_int_equal(mb_region_drop(&region), MB_REGION_OK);
+    assert_int_equal(mb_region_drop(&region), MB_OK);
 }
 
 static void several_nodes_reach_the_system(void **state) {
     (void)state;
     struct mb_region region;
     os_allow_all();
-    assert_int_equal(try_with(&region, page, 0, MB_REGION_NUMA), MB_REGION_OK);
+    assert_int_equal(try_with(&region, page, 0, MB_REGION_NUMA), MB_OK);
     assert_true(os.nodes[0] == UINT64_C(1) << 3 && os.nodes[1] == UINT64_C(1) << 6);
-    assert_int_equal(mb_region_drop(&region), MB_REGION_OK);
+    assert_int_equal(mb_region_drop(&region), MB_OK);
     os_refuse(1u << OS_BIND_NODES, 0, 1);
-    assert_int_equal(try_with(&region, page, 0, MB_REGION_NUMA), MB_REGION_UNSUPPORTED);
+    assert_int_equal(try_with(&region, page, 0, MB_REGION_NUMA), MB_UNSUPPORTED);
     assert_int_equal(mb_region_os_error(&region), -ENOMEM);
 }
 
@@ -224,18 +224,18 @@ static void refused_purge_and_protect_change_nothing(void **state) {
     (void)state;
     struct mb_region region;
     os_allow_all();
-    assert_int_equal(mb_region_new(&region, 4 * page), MB_REGION_OK);
+    assert_int_equal(mb_region_new(&region, 4 * page), MB_OK);
     char *p = mb_region_allocate(&region, 4 * page, page);
     memset(p, 'c', 4 * page);
     os_refuse(1u << OS_PURGE | 1u << OS_PROTECT, 0, 2);
-    assert_int_equal(mb_region_protect(&region, p, page, MB_OS_NONE), MB_REGION_REFUSED);
+    assert_int_equal(mb_region_protect(&region, p, page, MB_OS_NONE), MB_REFUSED);
     mb_region_reset(&region);
-    assert_int_equal(mb_region_release_pages(&region, p, 4 * page), MB_REGION_REFUSED);
+    assert_int_equal(mb_region_release_pages(&region, p, 4 * page), MB_REFUSED);
     assert_int_equal(mb_region_os_error(&region), -ENOMEM);
     assert_all_bytes(p, 4 * page, 'c');
     assert_ptr_equal(mb_region_allocate_zeroed(&region, 4 * page, 1), p); // still known to be dirty
     assert_all_bytes(p, 4 * page, 0);
-    assert_int_equal(mb_region_drop(&region), MB_REGION_OK);
+    assert_int_equal(mb_region_drop(&region), MB_OK);
 }
 
 int main(void) {

@@ -1,0 +1,123 @@
+// The one interface of the region family: what every member answers to, so that members and layers compose.
+//
+// What: a member embeds `struct mb_allocator` as its first field and fills its table. Callers use the mb_allocator_* functions
+// below, which answer the edge cases that are the same for all (size 0, bad alignment, overflow) before the member is asked.
+// Who: as the member's header says: the owner thread, or any thread where MB_TRAIT_SHARED is set.
+// Invariant: a call that fails has changed nothing but the last error.
+// Idea: composable allocators after Berger, Zorn, McKinley, "Composing high-performance memory allocators" (PLDI 2001).
+#ifndef MB_CORE_BASE_ALLOCATOR_H
+#define MB_CORE_BASE_ALLOCATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "platform/bits.h"
+#include "platform/compiler.h"
+
+struct mb_allocator;
+
+// What a member can do: layers ask before they wrap it, and refuse (MB_BAD_CONFIG) where they could not act.
+enum mb_trait {
+    MB_TRAIT_FREES = 1,   // deallocate really takes a single block back
+    MB_TRAIT_RESETS = 2,  // reset forgets all blocks at once
+    MB_TRAIT_SHARED = 4,  // any thread may call at any time; else one owner thread, may be handed over
+    MB_TRAIT_SIZES = 8,   // usable_size is exact for every live block
+    MB_TRAIT_OWNS = 16,   // owns is exact; foreign pointers are detected
+    MB_TRAIT_RANGE = 32,  // all blocks lie in one range: `range` is set
+};
+
+// The range of addresses a member carves from.
+struct mb_range_table {
+    void *(*base)(const struct mb_allocator *);
+    size_t (*size)(const struct mb_allocator *);                                     // bytes
+    enum mb_error (*commit)(struct mb_allocator *, size_t offset, size_t bytes);     // idempotent, monotone
+    enum mb_error (*release_pages)(struct mb_allocator *, void *p, size_t bytes);    // next read is zero; NULL: cannot
+    enum mb_error (*protect)(struct mb_allocator *, void *p, size_t bytes, unsigned access); // NULL: cannot
+};
+
+// bytes is never 0 and never above PTRDIFF_MAX, align always a power of two, old_bytes what the block was asked with last.
+struct mb_allocator_table {
+    uint32_t traits; // set of enum mb_trait
+    void *(*allocate)(struct mb_allocator *, size_t bytes, size_t align);
+    void *(*allocate_zeroed)(struct mb_allocator *, size_t bytes, size_t align);
+    enum mb_error (*deallocate)(struct mb_allocator *, void *p, size_t bytes);
+    void *(*grow)(struct mb_allocator *, void *p, size_t old_bytes, size_t new_bytes, size_t align);
+    void *(*shrink)(struct mb_allocator *, void *p, size_t old_bytes, size_t new_bytes, size_t align);
+    enum mb_error (*reset)(struct mb_allocator *);
+    size_t (*usable_size)(const struct mb_allocator *, const void *p); // 0: not a live block, or unknown
+    size_t (*capacity)(const struct mb_allocator *);                   // bytes; SIZE_MAX: bounded by the system alone
+    bool (*owns)(const struct mb_allocator *, const void *p);          // p lies in memory that this member serves
+    uint64_t (*corruption_events)(const struct mb_allocator *);        // monotone; any thread
+    enum mb_error (*last_error)(const struct mb_allocator *);          // of the last call that failed
+    enum mb_error (*drop)(struct mb_allocator *);                      // gives everything back; the member is unusable then
+    const struct mb_range_table *range;                                // NULL without MB_TRAIT_RANGE
+};
+
+struct mb_allocator {
+    const struct mb_allocator_table *table;
+    // What the wrappers below found before the member was asked; MB_OK: ask the member. Owner thread; relaxed where shared.
+    enum mb_error refused;
+};
+
+MB_INLINE enum mb_error mb_allocator_judge(size_t bytes, size_t align) {
+    if (bytes == 0 || bytes > PTRDIFF_MAX) return MB_BAD_SIZE;
+    return mb_is_pow2(align) ? MB_OK : MB_BAD_ALIGN;
+}
+
+MB_INLINE bool mb_allocator_admits(struct mb_allocator *a, size_t bytes, size_t align) {
+    enum mb_error refused = mb_allocator_judge(bytes, align);
+    __atomic_store_n(&a->refused, refused, __ATOMIC_RELAXED);
+    return MB_LIKELY(refused == MB_OK);
+}
+
+MB_INLINE bool mb_allocator_can(const struct mb_allocator *a, uint32_t traits) {
+    return (a->table->traits & traits) == traits;
+}
+
+// Uninitialised / zero bytes at a multiple of align (a power of two). NULL on error: mb_allocator_last_error says which.
+MB_INLINE void *mb_allocator_allocate(struct mb_allocator *a, size_t bytes, size_t align) {
+    return mb_allocator_admits(a, bytes, align) ? a->table->allocate(a, bytes, align) : NULL;
+}
+MB_INLINE void *mb_allocator_allocate_zeroed(struct mb_allocator *a, size_t bytes, size_t align) {
+    return mb_allocator_admits(a, bytes, align) ? a->table->allocate_zeroed(a, bytes, align) : NULL;
+}
+
+// `bytes` as the block was asked with last. NULL p is fine. No effect (MB_OK) for a member without MB_TRAIT_FREES.
+MB_INLINE enum mb_error mb_allocator_deallocate(struct mb_allocator *a, void *p, size_t bytes) {
+    return p == NULL ? MB_OK : a->table->deallocate(a, p, bytes);
+}
+
+// new_bytes >= old_bytes / new_bytes <= old_bytes. The block may move (contents kept), or NULL and nothing has changed.
+MB_INLINE void *mb_allocator_grow(struct mb_allocator *a, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    if (!mb_allocator_admits(a, new_bytes < old_bytes ? 0 : new_bytes, align)) return NULL;
+    return a->table->grow(a, p, old_bytes, new_bytes, align);
+}
+MB_INLINE void *mb_allocator_shrink(struct mb_allocator *a, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    if (!mb_allocator_admits(a, new_bytes > old_bytes ? 0 : new_bytes, align)) return NULL;
+    return a->table->shrink(a, p, old_bytes, new_bytes, align);
+}
+
+// Forgets all blocks; MB_UNSUPPORTED without MB_TRAIT_RESETS.
+MB_INLINE enum mb_error mb_allocator_reset(struct mb_allocator *a) { return a->table->reset(a); }
+MB_INLINE size_t mb_allocator_usable_size(const struct mb_allocator *a, const void *p) {
+    return p == NULL ? 0 : a->table->usable_size(a, p);
+}
+MB_INLINE size_t mb_allocator_capacity(const struct mb_allocator *a) { return a->table->capacity(a); }
+MB_INLINE bool mb_allocator_owns(const struct mb_allocator *a, const void *p) { return a->table->owns(a, p); }
+MB_INLINE uint64_t mb_allocator_corruption_events(const struct mb_allocator *a) { return a->table->corruption_events(a); }
+MB_INLINE enum mb_error mb_allocator_last_error(const struct mb_allocator *a) {
+    enum mb_error refused = __atomic_load_n(&a->refused, __ATOMIC_RELAXED);
+    return refused != MB_OK ? refused : a->table->last_error(a);
+}
+MB_INLINE enum mb_error mb_allocator_drop(struct mb_allocator *a) { return a->table->drop(a); }
+
+// What a member does when it detects misuse or damage that it could survive.
+enum mb_policy {
+    MB_POLICY_ABORT, // one line on stderr, then abort: the default
+    MB_POLICY_LOG,   // one line on stderr, count, return the error
+    MB_POLICY_COUNT, // count (mb_allocator_corruption_events), return the error
+};
+
+#endif
