@@ -26,6 +26,15 @@ MB_INLINE bool mb_align_up_checked(size_t x, size_t align, size_t *out) {
 MB_INLINE bool mb_mul_overflows(size_t a, size_t b, size_t *out) { return __builtin_mul_overflow(a, b, out); }
 
 // Index of the lowest / highest set bit; x must not be 0.
+MB_INLINE uint64_t mb_lowest_bit(uint64_t x) {
+#if defined(__x86_64__)
+    uint64_t index; // 64 bits wide from the start: the compiler's builtin costs an extension
+    __asm__("rep bsfq %1, %0" : "=r"(index) : "r"(x) : "cc");
+    return index;
+#else
+    return (uint64_t)__builtin_ctzll(x);
+#endif
+}
 MB_INLINE unsigned mb_ctz64(uint64_t x) { return (unsigned)__builtin_ctzll(x); }
 MB_INLINE unsigned mb_log2(uint64_t x) { return 63u - (unsigned)__builtin_clzll(x); }
 MB_INLINE unsigned mb_popcount64(uint64_t x) { return (unsigned)__builtin_popcountll(x); }
@@ -34,6 +43,38 @@ MB_INLINE unsigned mb_popcount64(uint64_t x) { return (unsigned)__builtin_popcou
 MB_INLINE uint64_t mb_bit_range(unsigned first, unsigned count) {
     if (count == 0) return 0;
     return (~UINT64_C(0) >> (64 - count)) << first;
+}
+
+// Both halves of a product of 32-bit numbers.
+struct mb_halves {
+    uint32_t low;
+    uint64_t high; // 64 bits wide, so that it can be an index without an extension
+};
+MB_INLINE struct mb_halves mb_multiply(uint32_t a, const uint32_t *b) {
+    struct mb_halves product;
+#if defined(__x86_64__) && !MB_TSAN
+    // One instruction leaves both halves in registers of their own, and takes its second operand from memory.
+    __asm__("mull %3" : "=a"(product.low), "=d"(product.high) : "0"(a), "m"(*b) : "cc");
+#else
+    uint64_t whole = (uint64_t)a * __atomic_load_n(b, __ATOMIC_RELAXED);
+    product.low = (uint32_t)whole;
+    product.high = whole >> 32;
+#endif
+    return product;
+}
+
+// Sets bit `index % 64` of *word; whether it was set before.
+MB_INLINE bool mb_bit_test_set(uint64_t *word, uint64_t index) {
+#if defined(__x86_64__)
+    bool was; // one instruction, which compilers do not find
+    __asm__("btsq %2, %0" : "+r"(*word), "=@ccc"(was) : "r"(index));
+    return was;
+#else
+    uint64_t bit = UINT64_C(1) << (index % 64);
+    bool was = (*word & bit) != 0;
+    *word |= bit;
+    return was;
+#endif
 }
 
 MB_INLINE size_t mb_min(size_t a, size_t b) { return a < b ? a : b; }

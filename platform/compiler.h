@@ -15,6 +15,8 @@
 #define MB_UNUSED __attribute__((unused))
 #define MB_MALLOC_LIKE __attribute__((malloc, warn_unused_result))
 #define MB_CACHE_ALIGNED __attribute__((aligned(64)))
+// The compiler must take the value as it is: no reassociation across this point.
+#define MB_OPAQUE(value) __asm__("" : "+r"(value))
 #define MB_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 
 // Thread-local words live in the static TLS block: one load from the thread pointer, no call that could allocate.

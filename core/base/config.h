@@ -17,9 +17,8 @@ enum {
     MB_UNIT_MASK = MB_UNIT_BYTES - 1,
 
     MB_GRANULE = 16,         // every block starts and ends at a multiple of this
-    MB_SMALL_MAX = 8192,     // served by the fast path from slabs of one unit
-    MB_MEDIUM_MAX = 32768,   // served from slabs of several units
-    MB_SLAB_UNITS_MAX = 4,   // units of the longest slab
+    MB_SMALL_MAX = 8192,     // looked up in the fast path's table
+    MB_MEDIUM_MAX = 32768,   // the largest block of a slab
     MB_SLAB_BLOCKS_MAX = MB_UNIT_BYTES / MB_GRANULE,
 
     MB_GUARDED_LARGE_MIN = 4 << 20, // large blocks from here on end at an inaccessible page

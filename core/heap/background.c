@@ -8,7 +8,6 @@
 #include "core/base/lock.h"
 #include "core/heap/options.h"
 #include "core/heap/own.h"
-#include "core/heap/suspect.h"
 #include "core/heap/thread.h"
 #include "core/region/arena.h"
 #include "platform/os.h"
@@ -74,9 +73,7 @@ void mb_background_claim_all(void) {
         struct mb_unit *unit = mb_unit_at(i);
         if (mb_unit_kind(unit) != MB_UNIT_SLAB) continue;
         mb_own_adopt_orphan(unit);
-        mb_suspect_inspect(unit);
-        uint64_t word = mb_remote_load(unit);
-        if (mb_own_is_claimable(unit, word)) mb_own_claim(unit, word);
+        mb_own_claim_if_free(unit);
     }
 }
 

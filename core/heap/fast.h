@@ -1,13 +1,12 @@
 // malloc and free, whole: no loop, no lock, no system call, no configuration. Every rare case ends in a _slow function.
 //
-// malloc pops the head of the class's allocation list. The one failing branch is taken for an empty list (the sentinel's link
-// leads nowhere), for the last block (the list's end lies outside the slab) and for a broken link.
-// free needs the descriptor, the owner, the block's start and the tag; then it pushes on the slab's local list. NULL and foreign
-// pointers fail the range test, other threads' and large blocks the owner test, interior pointers and slabs of several units the bound.
+// malloc takes the lowest bit of the class's mask and clears it in the slab's word as well. The one failing branch is taken for an
+// empty mask: nothing left in this word, or no slab, or no heap yet.
+// free needs the descriptor, the owner, the block's index and its bit; the block itself is not touched. NULL and foreign pointers
+// fail the range test, other threads' and large blocks the owner test, interior pointers the bound, second frees the bit.
 #ifndef MB_CORE_HEAP_FAST_H
 #define MB_CORE_HEAP_FAST_H
 
-#include "core/harden/link_key.h"
 #include "core/heap/self.h"
 #include "core/region/unit.h"
 
@@ -16,30 +15,34 @@ void mb_free_slow(void *p);
 // As many blocks have come back as the owner wanted to wait for: enough to use the slab again, or all.
 void mb_slab_look_slow(struct mb_slab *slab);
 
+// The mask is not empty.
+MB_INLINE void *mb_front_take(struct mb_front *front) {
+    uint64_t mask = front->mask;
+    uint64_t rest = mask & (mask - 1);
+    uint64_t taken = mask ^ rest;
+    front->mask = rest;
+    MB_OPAQUE(taken);
+    MB_POKE(*front->word, MB_PEEK(*front->word) ^ taken);
+    return (void *)(front->base + mb_lowest_bit(mask) * front->block_bytes);
+}
+
 MB_INLINE void *mb_malloc_fast(size_t bytes) {
     if (MB_UNLIKELY(bytes > MB_SMALL_MAX)) return mb_malloc_slow(bytes);
-    struct mb_heap *heap = mb_heap_self;
-    unsigned class_index = heap->class_of[(bytes + MB_GRANULE - 1) / MB_GRANULE];
-    struct mb_free_block *block = (struct mb_free_block *)heap->head[class_index];
-    uintptr_t next = mb_link_next(block);
-    if (MB_UNLIKELY((next ^ (uintptr_t)block) >= MB_UNIT_BYTES)) return mb_malloc_slow(bytes);
-    MB_POKE(heap->head[class_index], next);
-    mb_tag_clear(block);
-    return block;
+    struct mb_front *front = mb_heap_front(mb_heap_self, bytes);
+    if (MB_UNLIKELY(front->mask == 0)) return mb_malloc_slow(bytes);
+    return mb_front_take(front);
 }
 
 MB_INLINE void mb_free_fast(void *p) {
     if (MB_UNLIKELY(!mb_space_contains(p))) return mb_free_slow(p);
     struct mb_slab *slab = mb_slab_if_owned(mb_unit_of(p), mb_heap_self);
     if (MB_UNLIKELY(slab == NULL)) return mb_free_slow(p);
-    if (MB_UNLIKELY((uint32_t)((uintptr_t)p & MB_UNIT_MASK) * slab->multiplier >= MB_PEEK(slab->bound))) return mb_free_slow(p);
-    struct mb_free_block *block = p;
-    uint64_t own_code = mb_link_encode((uintptr_t)p);
-    if (MB_UNLIKELY(MB_PEEK(block->tag) == own_code)) return mb_free_slow(p);
-    mb_link_store(block, slab->local);
-    mb_tag_store(block, own_code);
-    MB_POKE(slab->local, own_code);
-    if (MB_UNLIKELY(mb_owner_decrement(&slab->used))) mb_slab_look_slow(slab);
+    struct mb_halves product = mb_slab_product(slab, p);
+    if (MB_UNLIKELY(product.low >= slab->bound)) return mb_free_slow(p);
+    uint64_t *word = &slab->free_bits[product.high / 64];
+    uint64_t bits = MB_PEEK(*word);
+    if (MB_UNLIKELY(mb_bit_test_set(&bits, product.high))) return mb_free_slow(p);
+    if (MB_UNLIKELY(mb_slab_put(slab, word, bits))) mb_slab_look_slow(slab);
 }
 
 #endif

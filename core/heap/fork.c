@@ -48,20 +48,11 @@ MB_COLD void mb_fork_watch(void) {
 
 // --- the child ------------------------------------------------------------------------------------------------------
 
-static uintptr_t rest_of_list(const struct mb_slab *slab) {
-    for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL;
-         heap = atomic_load_explicit(&heap->shared.next_registered, memory_order_relaxed)) {
-        if (heap != mb_heap_self && heap->current[slab->class_index] == slab) return heap->head[slab->class_index];
-    }
-    return 0;
-}
-
 // A slab in the hands of an absent thread: owned, or on its way in or out of ownership.
 static void note_orphan(struct mb_unit *unit) {
     enum mb_slab_state state = mb_remote_state(mb_remote_load(unit));
     if (state != MB_SLAB_CURRENT && state != MB_SLAB_QUEUED) return;
     if (unit->slab.owner == mb_heap_self) return;
-    unit->slab.orphan_list = rest_of_list(&unit->slab);
     unit->slab.owner = mb_orphan_owner();
 }
 

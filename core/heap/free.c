@@ -14,7 +14,6 @@
 #include "core/heap/outside.h"
 #include "core/heap/own.h"
 #include "core/heap/realloc.h"
-#include "core/heap/suspect.h"
 #include "core/layout/pool.h"
 #include "core/region/arena.h"
 
@@ -25,59 +24,69 @@ MB_NOINLINE void mb_slab_look_slow(struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
     uint64_t word = mb_remote_load(unit);
     if (mb_slab_if_owned(unit, mb_heap_self) == NULL) return;
-    if (mb_own_is_claimable(unit, word)) {
-        if (mb_own_claim(unit, word)) mb_background_span_freed();
-        return;
+    if (mb_own_claim_if_free(unit)) {
+        mb_background_span_freed();
+    } else if (mb_remote_state(word) == MB_SLAB_QUEUED) {
+        mb_own_waiting_to_ready(mb_heap_self, unit, word);
     }
-    if (mb_remote_state(word) == MB_SLAB_QUEUED) mb_own_waiting_to_ready(mb_heap_self, unit, word);
 }
 
 static void free_owned(struct mb_slab *slab, void *p) {
-    if (MB_UNLIKELY(mb_tag_present(p))) mb_suspect_verify(mb_heap_self, slab, p);
-    if (mb_slab_push(slab, p)) mb_slab_look_slow(slab);
+    uint32_t index = mb_slab_index(mb_slab_unit(slab), p);
+    uint64_t *word = &slab->free_bits[index / 64];
+    uint64_t bits = MB_PEEK(*word);
+    if (mb_bit_test_set(&bits, index)) mb_report_freed(MB_OP_FREE, p);
+    if (mb_slab_put(slab, word, bits)) mb_slab_look_slow(slab);
 }
 
 // --- somebody else's, or nobody's -------------------------------------------------------------------------------------
 
-// Every eighth of a slab that comes back is worth a hint to those who look for free blocks.
-static void after_push(struct mb_unit *first, uint64_t word) {
-    if (mb_own_is_claimable(first, word)) {
-        if (mb_own_claim(first, word)) mb_background_span_freed();
-        return;
-    }
-    uint32_t eighth = (MB_PEEK(first->slab.capacity) + 7) / 8;
-    bool usable = mb_remote_state(word) == MB_SLAB_UNOWNED || mb_remote_state(word) == MB_SLAB_QUEUED;
-    if (!usable || mb_remote_count(word) % eighth != 0) return;
-    mb_pool_put(MB_PEEK(first->slab.class_index),
-                (struct mb_slab_hint){(uint32_t)mb_unit_index(first), mb_remote_generation(word)});
+// Blocks of one word that others must have freed until it is worth a hint to those who look for free blocks.
+static uint32_t blocks_worth_hint(const struct mb_unit *unit) {
+    uint32_t eighth = (MB_PEEK(unit->slab.capacity) + 7) / 8;
+    return eighth < 8 ? eighth : 8;
 }
 
-static void free_remote(struct mb_unit *first, void *p) {
-    if (MB_UNLIKELY(mb_tag_present(p))) {
-        mb_suspect_set_aside(first, p);
-        return;
+// An owner looks himself. The slab may be gone already, its last block freed by yet another thread: then nothing fits any more.
+static void after_remote_free(struct mb_unit *unit, uint32_t index, uint64_t bits) {
+    uint64_t word = mb_remote_load(unit);
+    if (mb_remote_state(word) != MB_SLAB_UNOWNED && mb_remote_state(word) != MB_SLAB_QUEUED) return;
+    if (mb_slab_word_is_free(unit, index) && mb_own_claim_if_free(unit)) {
+        mb_background_span_freed();
+    } else if (mb_popcount64(bits) % blocks_worth_hint(unit) == 0) {
+        mb_pool_put(MB_PEEK(unit->slab.class_index),
+                    (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(word)});
     }
-    after_push(first, mb_remote_push(first, p, mb_slab_start(first)));
 }
 
-static bool is_home(const struct mb_unit *first) {
+static void free_remote(struct mb_unit *unit, void *p) {
+    uint32_t index = mb_slab_index(unit, p);
+    struct mb_slab_bits bits = mb_slab_bits(unit);
+    uint64_t bit = UINT64_C(1) << (index % 64);
+    if (MB_UNLIKELY((mb_free_bits(&bits, index / 64) & bit) != 0)) mb_report_freed(MB_OP_FREE, p);
+    uint64_t before = mb_remote_free(&bits, index);
+    if (MB_UNLIKELY((before & bit) != 0)) mb_report_freed(MB_OP_FREE, p);
+    after_remote_free(unit, index, before | bit);
+}
+
+static bool is_home(const struct mb_unit *unit) {
     struct mb_heap *heap = mb_heap_self;
-    return mb_heap_is_real(heap) && atomic_load_explicit(&first->shared.home, memory_order_relaxed) == heap;
+    return mb_heap_is_real(heap) && atomic_load_explicit(&unit->shared.home, memory_order_relaxed) == heap;
 }
 
-static void free_in_slab(struct mb_unit *first, void *p) {
-    struct mb_slab *slab = mb_slab_if_owned(first, mb_heap_self);
-    if (slab == NULL && is_home(first)) slab = mb_own_unowned_to_queued(mb_heap_self, first);
+static void free_in_slab(struct mb_unit *unit, void *p) {
+    struct mb_slab *slab = mb_slab_if_owned(unit, mb_heap_self);
+    if (slab == NULL && is_home(unit)) slab = mb_own_unowned_to_queued(mb_heap_self, unit);
     if (slab != NULL) {
         free_owned(slab, p);
     } else {
-        free_remote(first, p);
+        free_remote(unit, p);
     }
 }
 
 static void free_block(struct mb_block block, void *p) {
     switch (block.kind) {
-    case MB_BLOCK_SLAB: free_in_slab(block.first, p); break;
+    case MB_BLOCK_SLAB: free_in_slab(block.unit, p); break;
     case MB_BLOCK_LARGE: mb_large_free(p); break;
     case MB_BLOCK_OUTSIDE: mb_outside_free(p); break;
     case MB_BLOCK_LIBC: mb_foreign_free(p); break;
@@ -101,8 +110,6 @@ void mb_free(void *p) { mb_free_fast(p); }
 
 static const char WRONG_SIZE[] = "sized free with wrong size";
 
-// A double free is told as such, whatever size it names.
-static bool is_freed(struct mb_block block, const void *p) { return block.kind == MB_BLOCK_SLAB && mb_tag_present(p); }
 
 // A block that was shrunk in place may be half empty; less than that no call of ours has left behind.
 static bool explains(size_t usable, size_t bytes) {
@@ -138,7 +145,8 @@ void mb_free_sized(void *p, size_t bytes) {
         return;
     }
     struct mb_block block = mb_lookup(MB_OP_FREE, p);
-    MB_REQUIRE(is_freed(block, p) || size_fits(block, bytes), WRONG_SIZE, p);
+    // A double free is told as such, whatever size it names.
+    MB_REQUIRE(mb_block_is_freed(&block, p) || size_fits(block, bytes), WRONG_SIZE, p);
     mb_free_fast(p);
 }
 
@@ -146,7 +154,7 @@ void mb_free_sized(void *p, size_t bytes) {
 static bool aligned_size_fits(struct mb_block block, const void *p, size_t align, size_t bytes) {
     if (!mb_is_pow2(align) || !mb_is_aligned((uintptr_t)p, align)) return false;
     if (size_fits(block, bytes)) return true;
-    return block.kind == MB_BLOCK_SLAB && mb_class_of_aligned(align, bytes) == block.first->slab.class_index;
+    return block.kind == MB_BLOCK_SLAB && mb_class_of_aligned(align, bytes) == block.unit->slab.class_index;
 }
 
 void mb_free_aligned_sized(void *p, size_t align, size_t bytes) {
@@ -157,6 +165,6 @@ void mb_free_aligned_sized(void *p, size_t align, size_t bytes) {
         return;
     }
     struct mb_block block = mb_lookup(MB_OP_FREE, p);
-    MB_REQUIRE(is_freed(block, p) || aligned_size_fits(block, p, align, bytes), WRONG_SIZE, p);
+    MB_REQUIRE(mb_block_is_freed(&block, p) || aligned_size_fits(block, p, align, bytes), WRONG_SIZE, p);
     mb_free_fast(p);
 }

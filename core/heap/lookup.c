@@ -5,16 +5,18 @@
 #include "core/heap/outside.h"
 
 static struct mb_block in_slab(enum mb_operation operation, struct mb_unit *unit, const void *p) {
-    struct mb_unit *first = mb_slab_first(unit);
-    if (!mb_slab_is_block(first, p)) mb_report_inside(operation, p);
-    return (struct mb_block){MB_BLOCK_SLAB, first, first->slab.block_bytes};
+    if (!mb_slab_is_block(unit, p)) mb_report_inside(operation, p);
+    return (struct mb_block){MB_BLOCK_SLAB, unit, unit->slab.block_bytes};
+}
+
+bool mb_block_is_freed(const struct mb_block *block, const void *p) {
+    return block->kind == MB_BLOCK_SLAB && mb_slab_is_free(block->unit, mb_slab_index(block->unit, p));
 }
 
 static struct mb_block in_arena(enum mb_operation operation, const void *p) {
     struct mb_unit *unit = mb_unit_of(p);
     switch (mb_unit_kind(unit)) {
-    case MB_UNIT_SLAB:
-    case MB_UNIT_PART: return in_slab(operation, unit, p);
+    case MB_UNIT_SLAB: return in_slab(operation, unit, p);
     case MB_UNIT_LARGE:
         if ((uintptr_t)p % MB_UNIT_BYTES == 0) return (struct mb_block){MB_BLOCK_LARGE, unit, unit->slab.large_bytes};
         break;
@@ -38,7 +40,7 @@ struct mb_block mb_lookup(enum mb_operation operation, const void *p) {
 
 struct mb_block mb_lookup_live(enum mb_operation operation, const void *p) {
     struct mb_block block = mb_lookup(operation, p);
-    if (block.kind == MB_BLOCK_SLAB && mb_tag_present(p)) mb_report_freed(operation, p);
+    if (mb_block_is_freed(&block, p)) mb_report_freed(operation, p);
     return block;
 }
 
@@ -49,6 +51,5 @@ bool mb_is_block(const void *p) {
     struct mb_unit *unit = mb_unit_of(p);
     enum mb_unit_kind kind = mb_unit_kind(unit);
     if (kind == MB_UNIT_LARGE) return (uintptr_t)p % MB_UNIT_BYTES == 0;
-    if (kind != MB_UNIT_SLAB && kind != MB_UNIT_PART) return false;
-    return mb_slab_is_block(mb_slab_first(unit), p) && !mb_tag_present(p);
+    return kind == MB_UNIT_SLAB && mb_slab_is_block(unit, p) && !mb_slab_is_free(unit, mb_slab_index(unit, p));
 }

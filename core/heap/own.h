@@ -7,7 +7,7 @@
 
 #include "core/heap/self.h"
 
-// Makes the slab's free blocks the allocation list of its class; false when it has none that cost no fresh page.
+// Makes a word of the slab's free bits the mask of its class; false when it has none that costs no fresh page. The mask is empty.
 bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab);
 bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab);
 bool mb_own_use_carved(struct mb_heap *heap, struct mb_slab *slab);
@@ -17,27 +17,24 @@ struct mb_slab *mb_own_queued_to_current(struct mb_heap *heap, struct mb_slab_hi
 struct mb_slab *mb_own_unowned_to_current(struct mb_heap *heap, struct mb_slab_hint hint);
 
 // The home heap takes a slab back into its queue, because one of its blocks is being freed by it. NULL: somebody else was faster.
-struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *first);
+struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *unit);
 
 // A queued slab of ours from which as many blocks have come back as it waited for. `seen`: its word while it was ours.
 void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_t seen);
 
-// Lets an exhausted slab (all carved, no list) go. False when a remote free came in between: it stays CURRENT.
+// Lets an exhausted slab (all carved, no free bits) go. False when a remote free came in between: it stays CURRENT.
 bool mb_own_current_to_unowned(struct mb_heap *heap, struct mb_slab *slab);
 
 // Lets a slab go that may have free blocks, for others to adopt; empty ones go back to the arena.
 void mb_own_release(struct mb_heap *heap, struct mb_slab *slab);
 
-// All of the heap's slabs: lists go back to their slabs, slabs to the pool or the arena.
+// All of the heap's slabs go: to the pool or the arena.
 void mb_own_release_all(struct mb_heap *heap);
 
-// Takes a slab whose blocks are all free for the arena. `seen` is the shared word that proved it. Any thread.
-bool mb_own_claim(struct mb_unit *first, uint64_t seen);
+// Takes a slab whose blocks are all free for the arena, if it is one. Any thread.
+bool mb_own_claim_if_free(struct mb_unit *unit);
 
-// Whether the word says that no block is live and the state lets anyone claim. Any thread.
-bool mb_own_is_claimable(const struct mb_unit *first, uint64_t word);
-
-// Adopts a slab that a thread left behind in a forked parent; its lists are made anew and it becomes UNOWNED. Any thread of the child.
-bool mb_own_adopt_orphan(struct mb_unit *first);
+// Adopts a slab that a thread left behind in a forked parent; its counters are made anew and it becomes UNOWNED. Any thread of the child.
+bool mb_own_adopt_orphan(struct mb_unit *unit);
 
 #endif

@@ -1,5 +1,6 @@
 #include "core/heap/queue.h"
 
+#include "core/layout/slab_remote.h"
 #include "core/region/arena.h"
 #include "platform/bits.h"
 
@@ -21,6 +22,11 @@ static void give_ring(struct mb_heap *heap, struct mb_slab_hint *ring, uint32_t 
     unsigned order = ring_order(capacity);
     __builtin_memcpy(ring, &heap->spare_rings[order], sizeof(void *));
     heap->spare_rings[order] = ring;
+}
+
+struct mb_class_queues *mb_queue_of(struct mb_heap *heap, unsigned class_index) {
+    if (MB_UNLIKELY(heap->queues == NULL)) heap->queues = mb_arena_metadata(MB_CLASSES * sizeof *heap->queues, 64);
+    return heap->queues == NULL ? NULL : &heap->queues[class_index];
 }
 
 static bool is_current(struct mb_slab_hint hint) {

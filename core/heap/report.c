@@ -15,10 +15,10 @@ static const char *const TEXT[3][4] = {
      "invalid usable_size (misaligned pointer)", "invalid usable_size (never handed out)"},
 };
 
-static enum fault fault_in_slab(const struct mb_unit *first, const void *p) {
-    uintptr_t offset = (uintptr_t)p - mb_slab_start(first);
-    uint32_t block_bytes = first->slab.block_bytes;
-    if (block_bytes == 0 || offset / block_bytes >= MB_PEEK(first->slab.carved)) return NEVER_HANDED_OUT;
+static enum fault fault_in_slab(const struct mb_unit *unit, const void *p) {
+    uintptr_t offset = (uintptr_t)p - mb_slab_start(unit);
+    uint32_t block_bytes = unit->slab.block_bytes;
+    if (block_bytes == 0 || offset / block_bytes >= MB_PEEK(unit->slab.carved)) return NEVER_HANDED_OUT;
     return INTERIOR;
 }
 
@@ -37,8 +37,7 @@ static bool inside_large(const void *p) {
 static enum fault fault_of(const void *p) {
     struct mb_unit *unit = mb_unit_of(p);
     switch (mb_unit_kind(unit)) {
-    case MB_UNIT_SLAB:
-    case MB_UNIT_PART: return fault_in_slab(mb_slab_first(unit), p);
+    case MB_UNIT_SLAB: return fault_in_slab(unit, p);
     case MB_UNIT_LARGE: return INTERIOR;
     case MB_UNIT_HOLE: return NOT_A_BLOCK;
     case MB_UNIT_NONE: break;

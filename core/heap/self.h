@@ -1,8 +1,12 @@
 // A thread's heap: the front end that malloc pops from.
 //
-// What: for every class a list of blocks to hand out (`head`), the slab they belong to, a slab with room to carve, and a
-// queue of owned slabs with free blocks. A new thread has the constant empty heap, whose lists are empty, so the fast path
+// What: for every class a mask of up to 64 blocks to hand out (`front`), the slab they belong to, a slab with room to carve, and
+// queues of owned slabs with free blocks. A new thread has the constant empty heap, whose masks are empty, so the fast path
 // needs no test for it; a thread whose exit hook has run has the departed heap, which is empty for good.
+//
+// The mask is a copy of one word of the slab's free bits. malloc takes the lowest bit from it and clears the bit in the slab's word
+// too; free sets it there alone. So a block is never free in both senses, a second free of it is seen at once, and the address
+// that malloc returns does not wait for the free before it. When the mask is empty the next word is copied.
 // Who: a heap belongs to one thread at a time; what others may read is in `shared`. Heaps are never freed: a thread that
 // ends releases its slabs and parks its heap, and the next new thread takes it over.
 #ifndef MB_CORE_HEAP_SELF_H
@@ -12,7 +16,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/harden/link_key.h"
 #include "core/layout/pool.h"
 #include "core/layout/size_class.h"
 #include "core/layout/slab.h"
@@ -30,29 +33,48 @@ struct mb_heap_shared {
     _Atomic(struct mb_heap *) next_parked;      // written by who parks, read by who takes
 };
 
+// What malloc needs of a class. Written by the owner; statistics do not read it.
+struct mb_front {
+    uint64_t mask;      // blocks to hand out
+    uint64_t *word;     // the slab's word that the mask was copied from
+    uintptr_t base;     // address of the block of bit 0
+    uint64_t block_bytes;
+};
+
+struct mb_class_slabs {
+    struct mb_slab *current; // the slab that the front belongs to; NULL if none
+    struct mb_slab *fresh;   // a CURRENT slab with blocks to carve; may equal current
+};
+
+struct mb_class_queues {
+    struct mb_queue ready;   // owned slabs worth using again
+    struct mb_queue waiting; // owned slabs from which too few blocks have come back yet
+};
+
 struct mb_heap {
-    uintptr_t head[MB_CLASSES];              // first block of the allocation list, or the sentinel
-    uint8_t class_of[MB_SMALL_GRANULES];     // by (bytes + 15) / 16
-    struct mb_slab *current[MB_CLASSES];     // the slab that `head` belongs to; NULL if none
-    struct mb_slab *fresh[MB_CLASSES];       // a CURRENT slab with blocks to carve; may equal current
-    struct mb_queue ready[MB_CLASSES];       // owned slabs worth using again
-    struct mb_queue waiting[MB_CLASSES];     // owned slabs from which too few blocks have come back yet
+    struct mb_front front[MB_CLASSES];
+    uint16_t front_of[MB_SMALL_GRANULES];    // by (bytes + 15) / 16: where the class's front lies, in bytes from here
+    struct mb_class_slabs slabs[MB_CLASSES];
+    struct mb_class_queues *queues;          // [MB_CLASSES], made when the first slab is queued; NULL before
     struct mb_slab_hint *spare_rings[16];    // rings of 4 << i entries to use again
     uint32_t slow_calls;                     // heartbeat for the purge
     uint32_t exit_rounds;                    // thread-exit hook: rounds postponed
     struct mb_heap_shared shared;
 };
 
+MB_INLINE struct mb_front *mb_heap_front(struct mb_heap *heap, size_t bytes) {
+    return (struct mb_front *)((char *)heap + heap->front_of[(bytes + MB_GRANULE - 1) / MB_GRANULE]);
+}
+
 extern MB_HIDDEN const struct mb_heap mb_heap_empty;
 extern MB_HIDDEN const struct mb_heap mb_heap_departed;
 
-// A block that is never handed out and whose link leads nowhere.
-extern MB_HIDDEN const struct mb_free_block mb_sentinel;
-
 extern MB_HIDDEN MB_THREAD_LOCAL struct mb_heap *mb_heap_self;
 
+extern MB_HIDDEN const char mb_orphanage;
+
 // What a slab's owner word says in a forked child when the owner stayed behind in the parent. No thread has this heap.
-MB_INLINE struct mb_heap *mb_orphan_owner(void) { return (struct mb_heap *)(uintptr_t)&mb_sentinel; }
+MB_INLINE struct mb_heap *mb_orphan_owner(void) { return (struct mb_heap *)(uintptr_t)&mb_orphanage; }
 
 MB_INLINE bool mb_heap_is_real(const struct mb_heap *heap) {
     return heap != &mb_heap_empty && heap != &mb_heap_departed;

@@ -21,53 +21,54 @@ MB_COLD void *mb_no_memory(void) {
     return NULL;
 }
 
-// --- where a new allocation list comes from, cheapest first -----------------------------------------------------------
+// --- where a new mask comes from, cheapest first ------------------------------------------------------------------------
 
 static bool from_current(struct mb_heap *heap, unsigned class_index) {
-    struct mb_slab *slab = heap->current[class_index];
+    struct mb_slab *slab = heap->slabs[class_index].current;
     if (slab == NULL) return false;
     return mb_own_use_local(heap, slab) || mb_own_use_remote(heap, slab);
 }
 
 // The exhausted slab leaves: the one with room to carve stays as `fresh`, a full one has no owner any more.
 static bool let_current_go(struct mb_heap *heap, unsigned class_index) {
-    struct mb_slab *slab = heap->current[class_index];
+    struct mb_class_slabs *slabs = &heap->slabs[class_index];
+    struct mb_slab *slab = slabs->current;
     if (slab == NULL) return false;
     if (slab->carved < slab->capacity) {
-        if (heap->fresh[class_index] != NULL && heap->fresh[class_index] != slab) return mb_own_use_carved(heap, slab);
-        heap->fresh[class_index] = slab;
-        MB_POKE(heap->current[class_index], NULL);
+        if (slabs->fresh != NULL && slabs->fresh != slab) return mb_own_use_carved(heap, slab);
+        slabs->fresh = slab;
+        slabs->current = NULL;
         return false;
     }
-    if (heap->fresh[class_index] == slab) heap->fresh[class_index] = NULL;
     while (!mb_own_current_to_unowned(heap, slab)) {
         if (mb_own_use_remote(heap, slab)) return true;
     }
     return false;
 }
 
+static bool use_any(struct mb_heap *heap, struct mb_slab *slab) {
+    return mb_own_use_local(heap, slab) || mb_own_use_remote(heap, slab) || mb_own_use_carved(heap, slab);
+}
+
+static bool use_or_release(struct mb_heap *heap, struct mb_slab *slab) {
+    if (slab == NULL) return false;
+    if (use_any(heap, slab)) return true;
+    mb_own_release(heap, slab);
+    return false;
+}
+
 static bool from_queue(struct mb_heap *heap, unsigned class_index) {
     struct mb_slab_hint hint;
-    while (mb_queue_pop(&heap->ready[class_index], &hint)) {
-        struct mb_slab *slab = mb_own_queued_to_current(heap, hint);
-        if (slab == NULL) continue;
-        if (mb_own_use_local(heap, slab) || mb_own_use_remote(heap, slab) || mb_own_use_carved(heap, slab)) return true;
-        mb_own_release(heap, slab);
+    if (heap->queues == NULL) return false;
+    while (mb_queue_pop(&heap->queues[class_index].ready, &hint)) {
+        if (use_or_release(heap, mb_own_queued_to_current(heap, hint))) return true;
     }
     return false;
 }
 
 static bool from_fresh(struct mb_heap *heap, unsigned class_index) {
-    struct mb_slab *slab = heap->fresh[class_index];
-    if (slab == NULL) return false;
-    return mb_own_use_local(heap, slab) || mb_own_use_remote(heap, slab) || mb_own_use_carved(heap, slab);
-}
-
-static bool from_adopted(struct mb_heap *heap, struct mb_slab *slab) {
-    if (slab == NULL) return false;
-    if (mb_own_use_local(heap, slab) || mb_own_use_remote(heap, slab) || mb_own_use_carved(heap, slab)) return true;
-    mb_own_release(heap, slab);
-    return false;
+    struct mb_slab *slab = heap->slabs[class_index].fresh;
+    return slab != NULL && use_any(heap, slab);
 }
 
 static bool from_pool(struct mb_heap *heap, unsigned class_index) {
@@ -75,21 +76,25 @@ static bool from_pool(struct mb_heap *heap, unsigned class_index) {
     while (mb_pool_take(class_index, &hint)) {
         struct mb_slab *slab = mb_own_unowned_to_current(heap, hint);
         if (slab == NULL && mb_slab_if_owned(mb_unit_at(hint.unit), heap)) slab = mb_own_queued_to_current(heap, hint);
-        if (from_adopted(heap, slab)) return true;
+        if (use_or_release(heap, slab)) return true;
     }
     return false;
 }
 
 static bool from_sweep(struct mb_heap *heap, unsigned class_index) {
     struct mb_slab_hint hint;
-    return mb_sweep_find(class_index, &hint) && from_adopted(heap, mb_own_unowned_to_current(heap, hint));
+    return mb_sweep_find(class_index, &hint) && use_or_release(heap, mb_own_unowned_to_current(heap, hint));
 }
 
 static bool from_arena(struct mb_heap *heap, unsigned class_index) {
     struct mb_span span;
-    if (!mb_arena_take(mb_class_units(class_index), 1, &span)) return false;
+    if (!mb_arena_take(1, 1, &span)) return false;
     struct mb_slab *slab = mb_slab_setup(span.first, class_index, heap);
-    heap->fresh[class_index] = slab;
+    if (slab == NULL) {
+        mb_arena_give(span.first, 1);
+        return false;
+    }
+    heap->slabs[class_index].fresh = slab;
     return mb_own_use_carved(heap, slab);
 }
 
@@ -107,37 +112,16 @@ static bool refill(struct mb_heap *heap, unsigned class_index) {
            from_arena(heap, class_index) || from_last_resort(heap, class_index);
 }
 
-// --- popping with every check said aloud ----------------------------------------------------------------------------
-
-static bool leads_into_slab(const struct mb_slab *slab, uintptr_t next, uintptr_t start) {
-    return next - start < (uintptr_t)slab->units * MB_UNIT_BYTES && next % MB_GRANULE == 0;
-}
-
-// The head is a real block: take it, whether the list goes on or ends.
-static void *pop(struct mb_heap *heap, unsigned class_index) {
-    struct mb_free_block *block = (struct mb_free_block *)heap->head[class_index];
-    struct mb_slab *slab = heap->current[class_index];
-    uintptr_t start = mb_slab_start(mb_slab_unit(slab));
-    uintptr_t next = mb_link_next(block);
-    if (next == mb_list_end(start)) {
-        next = (uintptr_t)&mb_sentinel;
-    } else {
-        MB_REQUIRE(leads_into_slab(slab, next, start), "corrupted free list link", block);
-    }
-    MB_POKE(heap->head[class_index], next);
-    mb_tag_clear(block);
-    // What has come back meanwhile is at hand for nothing: spares the next slow call.
-    if (next == (uintptr_t)&mb_sentinel) mb_own_use_local(heap, slab);
-    return block;
-}
+// --- malloc -----------------------------------------------------------------------------------------------------------
 
 void *mb_heap_take_block(struct mb_heap *heap, unsigned class_index) {
+    struct mb_front *front = &heap->front[class_index];
+    if (front->mask != 0) return mb_front_take(front);
     if ((++heap->slow_calls & 3) == 0) mb_background_tick();
-    if (heap->head[class_index] != (uintptr_t)&mb_sentinel) return pop(heap, class_index);
-    return refill(heap, class_index) ? pop(heap, class_index) : NULL;
+    return refill(heap, class_index) ? mb_front_take(front) : NULL;
 }
 
-MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
+MB_NOINLINE static void *malloc_rare(size_t bytes) {
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) return other->malloc(bytes);
     if (bytes > PTRDIFF_MAX) return mb_no_memory();
@@ -146,6 +130,18 @@ MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
     void *p = bytes <= MB_MEDIUM_MAX ? mb_heap_take_block(heap, mb_class_of(bytes)) : mb_large_alloc(heap, bytes);
     mb_thread_leave(heap);
     return p != NULL ? p : mb_no_memory();
+}
+
+// Most calls come for this: the slab that the mask was of has other free blocks. A heap with a slab is a real one. Every 64th call
+// goes the long way, past the purge clock.
+MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
+    struct mb_heap *heap = mb_heap_self;
+    if (bytes > MB_SMALL_MAX) return malloc_rare(bytes);
+    struct mb_front *front = mb_heap_front(heap, bytes);
+    unsigned class_index = (unsigned)(front - heap->front);
+    struct mb_slab *slab = heap->slabs[class_index].current;
+    if (slab == NULL || (++heap->slow_calls & 63) == 0 || !mb_own_use_local(heap, slab)) return malloc_rare(bytes);
+    return mb_front_take(front);
 }
 
 void *mb_malloc(size_t bytes) { return mb_malloc_fast(bytes); }

@@ -19,14 +19,12 @@ enum { STANDARD_ERROR = 2 };
 // --- counting -------------------------------------------------------------------------------------------------------
 
 static void count_slab(const struct mb_unit *unit, struct mb_stats *out) {
-    uint32_t used = mb_slab_used(&unit->slab);
-    uint64_t word = mb_remote_load(unit);
-    uint32_t idle = mb_remote_count(word) + (mb_remote_state(word) == MB_SLAB_CURRENT);
+    uint32_t free = mb_slab_count_free(unit), carved = MB_PEEK(unit->slab.carved);
     out->slabs++;
-    out->slab_bytes += (size_t)MB_PEEK(unit->slab.units) * MB_UNIT_BYTES;
-    if (used <= idle) return;
-    out->live_blocks += used - idle;
-    out->live_bytes += (size_t)(used - idle) * MB_PEEK(unit->slab.block_bytes);
+    out->slab_bytes += MB_UNIT_BYTES;
+    if (carved <= free) return;
+    out->live_blocks += carved - free;
+    out->live_bytes += (size_t)(carved - free) * MB_PEEK(unit->slab.block_bytes);
 }
 
 static void count_large(const struct mb_unit *unit, struct mb_stats *out) {
@@ -46,23 +44,9 @@ static void count_units(struct mb_stats *out) {
     }
 }
 
-// Blocks on an allocation list count as used in their slab: take them off. The slab may change hands under the walk, so
-// nothing that is read here is trusted.
-static void discount_list(const struct mb_heap *heap, unsigned class_index, struct mb_stats *out) {
-    const struct mb_slab *slab = MB_PEEK(heap->current[class_index]);
-    uintptr_t head = MB_PEEK(heap->head[class_index]);
-    if (slab == NULL || head == (uintptr_t)&mb_sentinel) return;
-    uint32_t listed = mb_slab_count_chain(mb_slab_unit(slab), head, MB_PEEK(slab->capacity));
-    size_t bytes = (size_t)listed * mb_class_bytes(class_index);
-    if (listed > out->live_blocks || bytes > out->live_bytes) return;
-    out->live_blocks -= listed;
-    out->live_bytes -= bytes;
-}
-
 static void count_heap(const struct mb_heap *heap, struct mb_stats *out) {
     out->blocks_served += atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
     out->large_served += atomic_load_explicit(&heap->shared.large_served, memory_order_relaxed);
-    for (unsigned c = 0; c < MB_CLASSES; c++) discount_list(heap, c, out);
 }
 
 static void count_heaps(struct mb_stats *out) {

@@ -12,16 +12,14 @@ static struct {
 // Tidies one slab; its shared word afterwards.
 static uint64_t tidy(struct mb_unit *unit) {
     mb_own_adopt_orphan(unit);
-    uint64_t word = mb_remote_load(unit);
-    if (mb_own_is_claimable(unit, word) && mb_own_claim(unit, word)) word = mb_remote_load(unit);
-    return word;
+    mb_own_claim_if_free(unit);
+    return mb_remote_load(unit);
 }
 
 static bool worth_adopting(const struct mb_unit *unit, uint64_t word, unsigned class_index) {
     if (mb_remote_state(word) != MB_SLAB_UNOWNED || MB_PEEK(unit->slab.class_index) != class_index) return false;
-    uint32_t live = mb_slab_used(&unit->slab) - mb_remote_count(word);
     uint32_t capacity = MB_PEEK(unit->slab.capacity);
-    return capacity - live >= (capacity + 7) / 8;
+    return mb_slab_count_free(unit) + (capacity - MB_PEEK(unit->slab.carved)) >= (capacity + 7) / 8;
 }
 
 bool mb_sweep_find(unsigned class_index, struct mb_slab_hint *out) {

@@ -9,11 +9,9 @@
 #include "core/heap/own.h"
 #include "core/region/arena.h"
 
-#define EVERY_LIST_EMPTY {[0 ... MB_CLASSES - 1] = (uintptr_t)&mb_sentinel}
-
-const struct mb_free_block mb_sentinel = {0, 0};
-const struct mb_heap mb_heap_empty = {.head = EVERY_LIST_EMPTY};
-const struct mb_heap mb_heap_departed = {.head = EVERY_LIST_EMPTY};
+const char mb_orphanage;
+const struct mb_heap mb_heap_empty;
+const struct mb_heap mb_heap_departed;
 
 MB_THREAD_LOCAL struct mb_heap *mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_heap_empty;
 
@@ -63,21 +61,19 @@ static void register_heap(struct mb_heap *heap) {
     atomic_fetch_add_explicit(&heaps_shared.ever, 1, memory_order_relaxed);
 }
 
-static void empty_lists(struct mb_heap *heap) {
+static void empty_fronts(struct mb_heap *heap) {
     for (unsigned c = 0; c < MB_CLASSES; c++) {
-        MB_POKE(heap->head[c], (uintptr_t)&mb_sentinel);
-        MB_POKE(heap->current[c], NULL);
-        heap->fresh[c] = NULL;
-        heap->ready[c].count = 0;
-        heap->waiting[c].count = 0;
+        heap->front[c].mask = 0;
+        heap->slabs[c] = (struct mb_class_slabs){NULL, NULL};
     }
 }
 
 static struct mb_heap *new_heap(void) {
     struct mb_heap *heap = mb_arena_metadata(sizeof *heap, 64);
     if (heap == NULL) return NULL;
-    empty_lists(heap);
-    for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) heap->class_of[i] = (uint8_t)mb_class_of((size_t)i * MB_GRANULE);
+    for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) {
+        heap->front_of[i] = (uint16_t)(mb_class_of((size_t)i * MB_GRANULE) * sizeof heap->front[0]);
+    }
     register_heap(heap);
     return heap;
 }
@@ -155,7 +151,7 @@ struct mb_heap *mb_thread_heaps(void) { return atomic_load_explicit(&heaps_share
 
 // The absent owner may have been changing a ring: start with new ones.
 static void drop_queues(struct mb_heap *heap) {
-    for (unsigned c = 0; c < MB_CLASSES; c++) heap->ready[c] = heap->waiting[c] = (struct mb_queue){0};
+    for (unsigned c = 0; c < MB_CLASSES && heap->queues != NULL; c++) heap->queues[c] = (struct mb_class_queues){0};
     for (unsigned i = 0; i < sizeof heap->spare_rings / sizeof heap->spare_rings[0]; i++) heap->spare_rings[i] = NULL;
 }
 
@@ -168,7 +164,7 @@ void mb_thread_recover(void) {
             mine = 1;
             continue;
         }
-        empty_lists(heap);
+        empty_fronts(heap);
         drop_queues(heap);
         park(heap);
     }

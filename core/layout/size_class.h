@@ -1,9 +1,9 @@
 // Size classes: multiples of 16 bytes up to 128, then eight per doubling, so at most 12.5 % of a block is lost.
 //
 //   class   0 ..  7    16, 32, ... 128
-//   class   8 .. 55    144 ... 8192       slabs of one unit
-//   class  56 .. 71    9216 ... 32768     slabs of four units
+//   class   8 .. 71    144 ... 32768
 //
+// A slab is one unit; where the last block ends before the unit does, the rest is never touched.
 // Pure functions; any thread.
 #ifndef MB_CORE_LAYOUT_SIZE_CLASS_H
 #define MB_CORE_LAYOUT_SIZE_CLASS_H
@@ -15,7 +15,6 @@
 #include "platform/bits.h"
 
 enum {
-    MB_SMALL_CLASSES = 56,
     MB_CLASSES = 72,
     MB_SMALL_GRANULES = MB_SMALL_MAX / MB_GRANULE + 1, // entries of a table indexed by (bytes + 15) / 16
 };
@@ -42,10 +41,6 @@ MB_INLINE unsigned mb_class_of_aligned(size_t align, size_t bytes) {
     unsigned class_index = mb_class_of(rounded);
     while (class_index < MB_CLASSES && mb_class_bytes(class_index) % align != 0) class_index++;
     return class_index;
-}
-
-MB_INLINE unsigned mb_class_units(unsigned class_index) {
-    return class_index < MB_SMALL_CLASSES ? 1u : (unsigned)MB_SLAB_UNITS_MAX;
 }
 
 #endif

@@ -1,191 +1,217 @@
 #include "core/layout/slab.h"
 
 #include "core/base/check.h"
+#include "core/region/arena.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
-static uintptr_t start_of(const struct mb_slab *slab) { return mb_slab_start(mb_slab_unit(slab)); }
-
-static uintptr_t block_address(const struct mb_slab *slab, uint32_t index) {
-    return start_of(slab) + (uintptr_t)index * slab->block_bytes;
+static uintptr_t block_address(const struct mb_unit *unit, uint32_t index) {
+    return mb_slab_start(unit) + (uintptr_t)index * MB_PEEK(unit->slab.block_bytes);
 }
 
-static bool is_link_target(const struct mb_unit *first, uintptr_t address) {
-    uintptr_t offset = address - mb_slab_start(first);
-    uint32_t block_bytes = MB_PEEK(first->slab.block_bytes);
-    return block_bytes != 0 && offset < (uintptr_t)MB_PEEK(first->slab.units) * MB_UNIT_BYTES && offset % block_bytes == 0 &&
-           offset / block_bytes < MB_PEEK(first->slab.carved);
+// --- looking --------------------------------------------------------------------------------------------------------
+
+// One look at a slab that may be another one at the next: where its bits are and how many blocks are carved fit each other well
+// enough that no read goes beyond the bits.
+struct view {
+    struct mb_slab_bits bits;
+    uint32_t carved, words;
+};
+
+static struct view look(const struct mb_unit *unit) {
+    struct view view = {.bits = mb_slab_bits(unit), .carved = MB_PEEK(unit->slab.carved)};
+    if (view.carved > view.bits.words * 64) view.carved = view.bits.words * 64;
+    view.words = (view.carved + 63) / 64;
+    return view;
 }
 
-// Slabs of one unit have the product that free uses; the others are rare enough for a division.
-bool mb_slab_is_block(const struct mb_unit *first, const void *p) {
-    if (MB_PEEK(first->slab.units) > 1) return is_link_target(first, (uintptr_t)p);
-    return (uint32_t)((uintptr_t)p & MB_UNIT_MASK) * MB_PEEK(first->slab.multiplier) < MB_PEEK(first->slab.bound);
+static uint64_t either(const struct view *view, uint32_t word) {
+    return mb_free_bits(&view->bits, word) | mb_remote_bits(&view->bits, word);
 }
 
-uint32_t mb_slab_count_chain(const struct mb_unit *first, uintptr_t head, uint32_t limit) {
+// The bits that the first `carved` blocks have in a word.
+static uint64_t full_word(uint32_t carved, uint32_t word) {
+    uint32_t blocks = carved - word * 64;
+    return blocks >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << blocks) - 1;
+}
+
+static bool word_is_free(const struct view *view, uint32_t word) {
+    return either(view, word) == full_word(view->carved, word);
+}
+
+bool mb_slab_is_free(const struct mb_unit *unit, uint32_t index) {
+    struct view view = look(unit);
+    return index < view.carved && (either(&view, index / 64) >> (index % 64) & 1) != 0;
+}
+
+uint32_t mb_slab_count_free(const struct mb_unit *unit) {
+    struct view view = look(unit);
     uint32_t count = 0;
-    while (count < limit && is_link_target(first, head)) {
-        head = mb_link_next_unsure((const struct mb_free_block *)head);
-        count++;
-    }
+    for (uint32_t w = 0; w < view.words; w++) count += mb_popcount64(either(&view, w));
     return count;
 }
 
-bool mb_slab_chain_holds(const struct mb_unit *first, uintptr_t head, uintptr_t p) {
-    for (uint32_t steps = 0; steps < MB_PEEK(first->slab.capacity) && is_link_target(first, head); steps++) {
-        if (head == p) return true;
-        head = mb_link_next_unsure((const struct mb_free_block *)head);
+bool mb_slab_word_is_free(const struct mb_unit *unit, uint32_t index) {
+    struct view view = look(unit);
+    return index < view.carved && word_is_free(&view, index / 64);
+}
+
+bool mb_slab_all_free(const struct mb_unit *unit) {
+    struct view view = look(unit);
+    for (uint32_t w = 0; w < view.words; w++) {
+        if (!word_is_free(&view, w)) return false;
+    }
+    return true;
+}
+
+bool mb_slab_any_remote(const struct mb_unit *unit) {
+    struct view view = look(unit);
+    for (uint32_t w = 0; w < view.words; w++) {
+        if (mb_remote_bits(&view.bits, w) != 0) return true;
     }
     return false;
 }
 
+void *mb_slab_freed_twice(const struct mb_unit *unit) {
+    struct view view = look(unit);
+    for (uint32_t w = 0; w < view.words; w++) {
+        uint64_t both = mb_free_bits(&view.bits, w) & mb_remote_bits(&view.bits, w);
+        if (both != 0) return (void *)block_address(unit, w * 64 + mb_ctz64(both));
+    }
+    return NULL;
+}
+
 // --- set up and take down -------------------------------------------------------------------------------------------
 
-// Exactly the starts of carved blocks satisfy (uint32_t)(offset * multiplier) < carved * bound_step(bytes).
 static uint32_t multiplier_of(uint32_t bytes) { return (uint32_t)((UINT64_C(1) << 32) / bytes) + 1; }
-static uint32_t bound_step(const struct mb_slab *slab) {
-    return slab->units > 1 ? 0 : slab->block_bytes * slab->multiplier;
+
+// Exactly the starts of carved blocks satisfy (uint32_t)(offset * multiplier) < carved * bound_step.
+static uint32_t bound_step(const struct mb_slab *slab) { return slab->block_bytes * slab->multiplier; }
+
+// Free bits and remote bits in metadata, on cache lines of their own. What a unit has once got stays with it; a second size is the
+// largest one, so that at most two are ever made for a unit.
+static bool make_more(struct mb_unit *unit, uint32_t words) {
+    if (unit->slab.more_words >= 2 * words) return true;
+    uint32_t wanted = unit->slab.more_words == 0 ? 2 * words : 2 * MB_SLAB_BLOCKS_MAX / 64;
+    uint64_t *more = mb_arena_metadata(wanted * sizeof *more, 64);
+    if (more == NULL) return false;
+    unit->shared.more = more;
+    unit->slab.more_words = wanted;
+    return true;
 }
 
-static void setup_parts(struct mb_unit *first, unsigned units) {
-    for (unsigned i = 1; i < units; i++) {
-        MB_POKE(first[i].slab.back, (uint8_t)i);
-        mb_unit_set_kind(&first[i], MB_UNIT_PART);
+static bool place_bits(struct mb_unit *unit, uint32_t capacity) {
+    uint64_t *bits = unit->free_bits;
+    uint32_t words = MB_INLINE_WORDS;
+    if (capacity > MB_INLINE_BLOCKS) {
+        words = (uint32_t)mb_align_up((capacity + 63) / 64, MB_INLINE_WORDS);
+        if (!make_more(unit, words)) return false;
+        bits = unit->shared.more;
     }
+    for (uint32_t w = 0; w < 2 * words; w++) MB_POKE(bits[w], 0);
+    MB_POKE(unit->slab.free_bits, bits);
+    mb_slab_set_bits(unit, bits, words);
+    return true;
 }
 
-struct mb_slab *mb_slab_setup(size_t first_unit, unsigned class_index, struct mb_heap *heap) {
-    struct mb_unit *unit = mb_unit_at(first_unit);
+struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, struct mb_heap *heap) {
+    struct mb_unit *unit = mb_unit_at(unit_index);
     struct mb_slab *slab = &unit->slab;
-    unsigned units = mb_class_units(class_index);
     uint32_t bytes = mb_class_bytes(class_index);
+    uint32_t capacity = MB_UNIT_BYTES / bytes;
+    if (!place_bits(unit, capacity)) return NULL;
     MB_POKE(slab->block_bytes, bytes);
     MB_POKE(slab->multiplier, multiplier_of(bytes));
     MB_POKE(slab->bound, 0);
     MB_POKE(slab->carved, 0);
-    MB_POKE(slab->capacity, units * MB_UNIT_BYTES / bytes);
+    MB_POKE(slab->capacity, capacity);
     MB_POKE(slab->class_index, (uint8_t)class_index);
-    MB_POKE(slab->units, (uint8_t)units);
-    MB_POKE(slab->local, mb_link_encode(mb_list_end(mb_unit_address(first_unit))));
     mb_slab_set_used(slab, 1, 1); // the bias of a current slab
-    setup_parts(unit, units);
-    atomic_store_explicit(&unit->shared.suspect, 0, memory_order_relaxed);
     atomic_store_explicit(&unit->shared.home, heap, memory_order_relaxed);
-    uint64_t generation = mb_remote_generation(mb_remote_load(unit)) + 1;
     MB_POKE(slab->owner, heap);
-    atomic_store_explicit(&unit->shared.remote, mb_remote_word(MB_SLAB_CURRENT, generation), memory_order_release);
+    atomic_store_explicit(&unit->shared.remote, mb_remote_next(mb_remote_load(unit), MB_SLAB_CURRENT), memory_order_release);
     mb_unit_set_kind(unit, MB_UNIT_SLAB);
     return slab;
 }
 
-void mb_slab_takedown(struct mb_unit *first) {
-    unsigned units = first->slab.units;
-    mb_unit_set_kind(first, MB_UNIT_NONE);
-    MB_POKE(first->slab.owner, NULL);
-    MB_POKE(first->slab.bound, 0);
-    MB_POKE(first->slab.carved, 0);
-    mb_slab_set_used(&first->slab, 0, 0);
-    for (unsigned i = 1; i < units; i++) {
-        mb_unit_set_kind(&first[i], MB_UNIT_NONE);
-        MB_POKE(first[i].slab.back, 0);
-    }
+void mb_slab_takedown(struct mb_unit *unit) {
+    mb_unit_set_kind(unit, MB_UNIT_NONE);
+    MB_POKE(unit->slab.owner, NULL);
+    MB_POKE(unit->slab.bound, 0);
+    MB_POKE(unit->slab.carved, 0);
+    mb_slab_set_used(&unit->slab, 0, 0);
 }
 
-// --- lists ----------------------------------------------------------------------------------------------------------
-
-struct mb_chain mb_slab_take_local(struct mb_slab *slab) {
-    uint64_t end = mb_link_encode(mb_list_end(start_of(slab)));
-    uintptr_t head = mb_link_decode(slab->local);
-    uint32_t listed = slab->carved + 1 - mb_slab_used(slab);
-    MB_POKE(slab->local, end);
-    mb_slab_set_used(slab, slab->carved + 1, slab->carved + 1);
-    return (struct mb_chain){head, listed};
-}
+// --- blocks ---------------------------------------------------------------------------------------------------------
 
 static uint32_t blocks_to_carve(const struct mb_slab *slab) {
     uint32_t left = slab->capacity - slab->carved;
     if (left == 0) return 0;
-    uintptr_t cursor = block_address(slab, slab->carved);
+    uintptr_t cursor = block_address(mb_slab_unit(slab), slab->carved);
     uintptr_t page_end = mb_align_up(cursor + 1, mb_os_page_size());
     uint32_t fit = (uint32_t)((page_end - cursor) / slab->block_bytes);
     return fit == 0 ? 1 : (fit < left ? fit : left);
 }
 
-struct mb_chain mb_slab_carve(struct mb_slab *slab) {
+bool mb_slab_carve(struct mb_slab *slab) {
     uint32_t count = blocks_to_carve(slab);
-    uintptr_t first = block_address(slab, slab->carved);
-    uintptr_t address = first + (uintptr_t)count * slab->block_bytes;
-    uint64_t next_code = mb_link_encode(mb_list_end(start_of(slab)));
-    for (uint32_t i = 0; i < count; i++) {
-        address -= slab->block_bytes;
-        struct mb_free_block *block = (struct mb_free_block *)address;
-        mb_link_store(block, next_code);
-        next_code = mb_link_encode(address);
-        mb_tag_store(block, next_code);
+    if (count == 0) return false;
+    uint32_t end = slab->carved + count;
+    for (uint32_t i = slab->carved; i < end;) {
+        unsigned offset = i % 64;
+        unsigned part = (unsigned)mb_min(end - i, 64 - offset);
+        MB_POKE(slab->free_bits[i / 64], MB_PEEK(slab->free_bits[i / 64]) | mb_bit_range(offset, part));
+        i += part;
     }
-    MB_POKE(slab->carved, slab->carved + count);
+    MB_POKE(slab->carved, end);
     MB_POKE(slab->bound, slab->bound + count * bound_step(slab));
-    uint32_t used = mb_slab_used(slab) + count;
+    return true;
+}
+
+MB_COLD static void require_once(const struct mb_unit *unit, uint32_t word, uint64_t both) {
+    MB_REQUIRE(both == 0, "double free", (void *)block_address(unit, word * 64 + mb_ctz64(both)));
+}
+
+// A bit is set on the owner's side before it goes on the other: a child of a fork between the two sees both (mb_slab_rebuild).
+bool mb_slab_collect(struct mb_slab *slab) {
+    const struct mb_unit *unit = mb_slab_unit(slab);
+    struct mb_slab_bits bits = mb_slab_bits(unit);
+    uint32_t words = mb_slab_words(slab);
+    uint32_t collected = 0;
+    for (uint32_t w = 0; w < words; w++) {
+        uint64_t remote = mb_remote_bits(&bits, w);
+        if (remote == 0) continue;
+        uint64_t mine = MB_PEEK(slab->free_bits[w]);
+        if (MB_UNLIKELY((mine & remote) != 0)) require_once(unit, w, mine & remote);
+        MB_POKE(slab->free_bits[w], mine | remote);
+        atomic_fetch_and_explicit(&bits.remote[w], ~remote, memory_order_acq_rel);
+        collected += mb_popcount64(remote);
+    }
+    uint32_t used = mb_slab_used(slab) - collected;
     mb_slab_set_used(slab, used, used);
-    return (struct mb_chain){first, count};
+    return collected != 0;
 }
 
-bool mb_slab_push(struct mb_slab *slab, struct mb_free_block *block) {
-    uint64_t own_code = mb_link_encode((uintptr_t)block);
-    mb_link_store(block, slab->local);
-    mb_tag_store(block, own_code);
-    MB_POKE(slab->local, own_code);
-    return mb_owner_decrement(&slab->used);
-}
-
-void mb_slab_return_chain(struct mb_slab *slab, uintptr_t head) {
-    const struct mb_unit *unit = mb_slab_unit(slab);
-    uintptr_t end = mb_list_end(start_of(slab));
-    for (uint32_t steps = 0; head != end; steps++) {
-        MB_REQUIRE(is_link_target(unit, head) && steps < slab->capacity, "corrupted free list link", (void *)head);
-        uintptr_t next = mb_link_next((const struct mb_free_block *)head);
-        mb_slab_push(slab, (struct mb_free_block *)head);
-        head = next;
+void mb_slab_rebuild(struct mb_slab *slab) {
+    struct mb_slab_bits bits = mb_slab_bits(mb_slab_unit(slab));
+    uint32_t free = 0;
+    for (uint32_t w = 0; w < bits.words; w++) {
+        uint64_t mine = w < mb_slab_words(slab) ? slab->free_bits[w] & full_word(slab->carved, w) : 0;
+        MB_POKE(slab->free_bits[w], mine);
+        atomic_fetch_and_explicit(&bits.remote[w], ~mine, memory_order_acq_rel);
+        free += mb_popcount64(mine);
     }
-}
-
-// --- rebuilding -----------------------------------------------------------------------------------------------------
-
-struct block_set {
-    uint64_t bits[MB_SLAB_BLOCKS_MAX / 64];
-};
-
-static void gather(const struct mb_slab *slab, uintptr_t head, struct block_set *set) {
-    const struct mb_unit *unit = mb_slab_unit(slab);
-    for (uint32_t steps = 0; steps < slab->carved && is_link_target(unit, head); steps++) {
-        uint32_t index = (uint32_t)((head - start_of(slab)) / slab->block_bytes);
-        set->bits[index / 64] |= UINT64_C(1) << (index % 64);
-        head = mb_link_next((const struct mb_free_block *)head);
-    }
-}
-
-void mb_slab_rebuild(struct mb_slab *slab, uintptr_t head) {
-    struct block_set set = {{0}};
-    uint64_t remote = mb_remote_collect(mb_slab_unit(slab));
-    gather(slab, mb_link_decode(slab->local), &set);
-    gather(slab, mb_remote_head_address(remote, start_of(slab)), &set);
-    if (head != 0) gather(slab, head, &set);
     slab->bound = slab->carved * bound_step(slab);
-    slab->local = mb_link_encode(mb_list_end(start_of(slab)));
-    mb_slab_set_used(slab, slab->carved, slab->carved);
-    for (uint32_t index = slab->carved; index > 0; index--) {
-        if ((set.bits[(index - 1) / 64] >> ((index - 1) % 64) & 1) == 0) continue;
-        mb_slab_push(slab, (struct mb_free_block *)block_address(slab, index - 1));
-    }
-    atomic_store_explicit(&mb_slab_unit(slab)->shared.suspect, 0, memory_order_relaxed);
+    mb_slab_set_used(slab, slab->carved - free, slab->carved - free);
 }
 
 void mb_slab_check(const struct mb_slab *slab) {
     if (!MB_CHECKS) return;
-    uint32_t listed = mb_slab_count_chain(mb_slab_unit(slab), mb_link_decode(slab->local), slab->capacity);
-    uint32_t bias = mb_remote_state(mb_remote_load(mb_slab_unit(slab))) == MB_SLAB_CURRENT;
+    const struct mb_unit *unit = mb_slab_unit(slab);
+    uint32_t free = 0;
+    for (uint32_t w = 0; w < mb_slab_words(slab); w++) free += mb_popcount64(MB_PEEK(slab->free_bits[w]));
+    uint32_t bias = mb_remote_state(mb_remote_load(unit)) == MB_SLAB_CURRENT;
     MB_ASSERT(slab->carved <= slab->capacity);
-    MB_ASSERT(mb_slab_used(slab) == slab->carved - listed + bias);
-    (void)listed, (void)bias;
+    MB_ASSERT(mb_slab_used(slab) == slab->carved - free + bias);
+    (void)free, (void)bias;
 }

@@ -1,12 +1,15 @@
 // A slab: a span cut into equal blocks of one size class.
 //
-//   start                                                    start + units * 64 KiB
+//   start                                                       start + 64 KiB
 //   | block 0 | block 1 | ... carved blocks ... | never touched ... |rest|
+//   free bits      1 0 0 1 ...                        the owner's: block is free
+//   remote bits    0 1 0 0 ...                        other threads': freed, not collected yet
 //
-// What: every carved block is live, or on the allocation list of the heap that owns the slab, or on the slab's local list
-// (freed by the owner), or on its remote list (freed by others). Lists are chains of encoded links (core/harden/link_key.h).
+// What: every carved block is live or has one of its two bits set. The bits lie with the descriptors, so nothing that a program
+// writes into a freed block can mislead the allocator, and freeing does not touch the block. A heap allocates from one word of
+// free bits at a time (core/heap/self.h).
 // Who: the owner's functions take a struct mb_slab, which only the owner can get; the others take a struct mb_unit.
-// Invariant: mb_slab_used = carved - blocks on the local list (+ 1 while the slab is CURRENT); the remote list counts as used.
+// Invariant: mb_slab_used = carved - free bits + bits in a heap's mask (+ 1 while the slab is CURRENT).
 #ifndef MB_CORE_LAYOUT_SLAB_H
 #define MB_CORE_LAYOUT_SLAB_H
 
@@ -14,60 +17,82 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/harden/link_key.h"
 #include "core/layout/size_class.h"
 #include "core/layout/slab_remote.h"
 #include "core/region/unit.h"
-
-// A chain of free blocks; `head` is the slab's list end when it is empty.
-struct mb_chain {
-    uintptr_t head;
-    uint32_t count;
-};
+#include "platform/bits.h"
 
 // --- any thread -----------------------------------------------------------------------------------------------------
 
-// The first unit of the slab that the unit belongs to (a first unit leads to itself).
-MB_INLINE struct mb_unit *mb_slab_first(struct mb_unit *unit) {
-    return mb_unit_kind(unit) == MB_UNIT_PART ? unit - MB_PEEK(unit->slab.back) : unit;
+MB_INLINE uintptr_t mb_slab_start(const struct mb_unit *unit) { return mb_unit_address(mb_unit_index(unit)); }
+
+// offset * multiplier: the low half tells whether p is the start of a carved block, the high half which one.
+MB_INLINE struct mb_halves mb_slab_product(const struct mb_slab *slab, const void *p) {
+    return mb_multiply((uint32_t)((uintptr_t)p & MB_UNIT_MASK), &slab->multiplier);
 }
 
-MB_INLINE uintptr_t mb_slab_start(const struct mb_unit *first) { return mb_unit_address(mb_unit_index(first)); }
+// Whether p is the start of a block that has been carved. The slab has a live block.
+MB_INLINE bool mb_slab_is_block(const struct mb_unit *unit, const void *p) {
+    return mb_slab_product(&unit->slab, p).low < MB_PEEK(unit->slab.bound);
+}
 
-// Whether p is the start of a block that has been carved. `first` is a slab's first unit with a live block in it.
-bool mb_slab_is_block(const struct mb_unit *first, const void *p);
+MB_INLINE uint32_t mb_slab_index(const struct mb_unit *unit, const void *p) {
+    return (uint32_t)mb_slab_product(&unit->slab, p).high;
+}
 
-// Walks at most `limit` blocks of a chain that may change under the walk: how many it holds. Never leaves the slab.
-uint32_t mb_slab_count_chain(const struct mb_unit *first, uintptr_t head, uint32_t limit);
+// Whether one of the block's bits is set: exact for a block that no other thread frees meanwhile.
+bool mb_slab_is_free(const struct mb_unit *unit, uint32_t index);
 
-// Whether the chain that starts at `head` holds p.
-bool mb_slab_chain_holds(const struct mb_unit *first, uintptr_t head, uintptr_t p);
+// Blocks that have a bit set.
+uint32_t mb_slab_count_free(const struct mb_unit *unit);
+
+// Whether all carved blocks of the slab, or those in the block's word, are free. What is true stays true while the state does.
+// For a unit that is no slab (any more) the answer means nothing, but it is given.
+bool mb_slab_all_free(const struct mb_unit *unit);
+bool mb_slab_word_is_free(const struct mb_unit *unit, uint32_t index);
+
+bool mb_slab_any_remote(const struct mb_unit *unit);
+
+// A block that its owner and another thread both have freed; NULL if none. For who has the slab to himself.
+void *mb_slab_freed_twice(const struct mb_unit *unit);
 
 // --- the owner ------------------------------------------------------------------------------------------------------
 
-// Makes a slab of a taken span; CURRENT, owned by `heap`, nothing carved.
-struct mb_slab *mb_slab_setup(size_t first_unit, unsigned class_index, struct mb_heap *heap);
+// Makes a slab of a taken span; CURRENT, owned by `heap`, nothing carved. NULL: no room for its bits.
+struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, struct mb_heap *heap);
 
-// Takes the descriptors of a slab down whose state is NONE already; the span may then be given to the arena.
-void mb_slab_takedown(struct mb_unit *first);
+// Takes the descriptor of a slab down whose state is NONE already; the span may then be given to the arena.
+void mb_slab_takedown(struct mb_unit *unit);
 
-// Takes the local list. The blocks count as used from now on.
-struct mb_chain mb_slab_take_local(struct mb_slab *slab);
+// Carves blocks up to the end of the page at the cursor, at least one. False when all are carved.
+bool mb_slab_carve(struct mb_slab *slab);
 
-// Carves blocks up to the end of the page at the cursor, at least one; count 0 when all are carved.
-struct mb_chain mb_slab_carve(struct mb_slab *slab);
+// Makes the remote bits free bits; false when there were none. A block that is free already ends the process.
+bool mb_slab_collect(struct mb_slab *slab);
 
-// Pushes one block on the local list. True when the owner wanted to look again after this one (mb_slab_set_used).
-bool mb_slab_push(struct mb_slab *slab, struct mb_free_block *block);
+// Words of bits that carved blocks have.
+MB_INLINE uint32_t mb_slab_words(const struct mb_slab *slab) { return (slab->carved + 63) / 64; }
 
-// Puts a chain (rest of an allocation list, or a collected remote list) on the local list. A broken link ends the process.
-void mb_slab_return_chain(struct mb_slab *slab, uintptr_t head);
+// The lowest word with a free bit; the number of words when there is none.
+MB_INLINE uint32_t mb_slab_find_free(const struct mb_slab *slab) {
+    uint32_t words = mb_slab_words(slab);
+    uint32_t word = 0;
+    while (word < words && MB_PEEK(slab->free_bits[word]) == 0) word++;
+    return word;
+}
 
-// Throws all lists away and makes the local list anew from those blocks that any of them holds, the allocation list at
-// `head` (0: none) included; a list that makes no sense is dropped and its blocks stay used. For the child of a fork.
-void mb_slab_rebuild(struct mb_slab *slab, uintptr_t head);
+// Frees a block by its index. True when the owner wanted to look again after this one (mb_slab_set_used). The bit is written
+// last: from then on another thread may find all blocks free and take the slab.
+MB_INLINE bool mb_slab_put(struct mb_slab *slab, uint64_t *word, uint64_t bits) {
+    bool look = mb_owner_decrement(&slab->used);
+    __atomic_store_n(word, bits, __ATOMIC_RELEASE);
+    return look;
+}
 
-// Asserts the invariants that can be seen from the slab alone.
+// After a fork, for a slab whose owner stopped at any instruction: counters and bits agree again. Whoever adopts it.
+void mb_slab_rebuild(struct mb_slab *slab);
+
+// Asserts the invariants that can be seen from the slab alone, while no heap has a mask of it.
 void mb_slab_check(const struct mb_slab *slab);
 
 #endif

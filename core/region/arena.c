@@ -259,11 +259,10 @@ size_t mb_arena_metadata_bytes(void) {
 
 static size_t span_units(const struct mb_unit *unit) {
     switch (mb_unit_kind(unit)) {
-    case MB_UNIT_SLAB: return unit->slab.units;
+    case MB_UNIT_SLAB: return 1;
     case MB_UNIT_LARGE:
     case MB_UNIT_HOLE: return unit->slab.large_units;
-    case MB_UNIT_NONE:
-    case MB_UNIT_PART: break;
+    case MB_UNIT_NONE: break;
     }
     return 0;
 }

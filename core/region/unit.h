@@ -1,9 +1,13 @@
 // The descriptor of a unit, and the way from an address to it.
 //
-//   address  ->  (address - base) >> 16  ->  table + 128 * unit        base and table are two separate random mappings
+//   address  ->  (address - base) >> 16  ->  table + 256 * unit        base and table are two separate random mappings
 //
-//   line 1  struct mb_slab          the owner's alone: free list, cursor, counters     (a large block: its size)
-//   line 2  struct mb_unit_shared   the only memory of a slab that other threads write
+//   line 1  struct mb_slab          the owner's alone: cursor, counters, where the bits are     (a large block: its size)
+//   line 2  struct mb_unit_shared   state, home: with line 4 the only memory of a slab that other threads write
+//   line 3  free bits               one for each block that its owner has free; written by the owner alone
+//   line 4  remote bits             one for each block that another thread has freed
+//
+// Slabs of more than 512 blocks have their bits in metadata.
 //
 // What: "may be handed over, may not be shared" as a layout. Any thread gets from an address to a struct mb_unit and may
 // read what never changes while a block of it lives (kind, class, block size). struct mb_slab is the owner's view; it comes
@@ -26,8 +30,7 @@ struct mb_heap;
 
 enum mb_unit_kind {
     MB_UNIT_NONE = 0, // free, inside a large block, or never used
-    MB_UNIT_SLAB,     // first unit of a slab
-    MB_UNIT_PART,     // later unit of a slab; `back` leads to the first
+    MB_UNIT_SLAB,     // a slab
     MB_UNIT_LARGE,    // first unit of a large block
     MB_UNIT_HOLE,     // first unit of a foreign mapping inside the window
 };
@@ -39,40 +42,42 @@ enum mb_large_flags {
 
 struct mb_slab {
     struct mb_heap *owner;   // NULL: unowned. Written by who owns or adopts; compared by any thread (MB_PEEK)
-    uint64_t local;          // E(first block of the local list)
-    uint32_t used;           // two halves, see mb_slab_used; owner writes, others read (mb_counter_*)
-    uint32_t bound;          // carved * e: what the multiplied offset of a carved block's start stays below; 0 unless small
-    uint32_t multiplier;     // floor(2^32 / block_bytes) + 1
-    uint32_t carved;         // blocks handed to lists so far; the rest was never touched
+    uint64_t *free_bits;     // bit i: block i is free and not on the remote bits; constant while the slab lives
+    uint32_t used;           // two halves, see mb_slab_used; the owner's
+    uint32_t bound;          // carved * e: what the low half of the multiplied offset of a carved block's start stays below
+    uint32_t multiplier;     // floor(2^32 / block_bytes) + 1; the high half of offset * multiplier is the block's index
+    uint32_t carved;         // blocks made so far; the rest was never touched
     uint32_t capacity;       // blocks
     uint32_t block_bytes;
     uint8_t kind;            // enum mb_unit_kind; written last when a span is set up, first when it is taken down
     uint8_t class_index;
-    uint8_t units;           // of the slab
-    uint8_t back;            // MB_UNIT_PART: units back to the first
+    uint8_t spare[2];
     uint32_t large_flags;
-    union {
-        uint64_t large_bytes;  // MB_UNIT_LARGE: usable bytes
-        uintptr_t orphan_list; // a slab left behind by a thread of a forked parent: rest of the allocation list, or 0
-    };
+    uint64_t large_bytes;    // MB_UNIT_LARGE: usable bytes
     uint32_t large_units;    // MB_UNIT_LARGE and MB_UNIT_HOLE: units of the span
-    uint32_t spare;
+    uint32_t more_words;     // length of `more`
 };
 
+enum { MB_INLINE_WORDS = 8, MB_INLINE_BLOCKS = 64 * MB_INLINE_WORDS };
+
 struct mb_unit_shared {
-    _Atomic uint64_t remote;              // state, generation, count and head of the remote list: core/layout/slab_remote.h
-    _Atomic(struct mb_heap *) home;       // the heap that owned the slab last; a hint, written by it before it lets go
-    _Atomic uintptr_t suspect;            // a block that looked free when another thread freed it, set aside for the owner
-    uint64_t spare[5];
+    _Atomic uint64_t remote;         // state and generation: core/layout/slab_remote.h
+    _Atomic uint64_t bits;           // words << 48 | address of the free bits, behind which the remote bits follow; constant
+                                     //   while the slab lives, one word so that a late reader gets a pair that fits
+    _Atomic(struct mb_heap *) home;  // the heap that owned the slab last; a hint, written by it before it lets go
+    uint64_t *more;                  // room for the bits of slabs with many blocks, kept with the unit; who sets slabs up
+    uint64_t spare[4];
 };
 
 struct mb_unit {
     struct mb_slab slab;
     struct mb_unit_shared shared;
+    uint64_t free_bits[MB_INLINE_WORDS];
+    _Atomic uint64_t remote_bits[MB_INLINE_WORDS];
 };
 
 _Static_assert(sizeof(struct mb_slab) == 64, "the owner's part is one cache line");
-_Static_assert(sizeof(struct mb_unit) == 128, "a descriptor is two cache lines");
+_Static_assert(sizeof(struct mb_unit) == 256, "a descriptor is four cache lines");
 
 // What the hot path needs of the address space, on one cache line. Base and table are constant after the start; bytes only
 // rises, written under the arena's lock after the descriptors behind it are readable.
@@ -106,8 +111,9 @@ MB_INLINE struct mb_slab *mb_slab_if_owned(struct mb_unit *unit, const struct mb
     return MB_LIKELY(MB_PEEK(unit->slab.owner) == heap) ? &unit->slab : NULL;
 }
 
-// Blocks that are not on the local list, +1 while the slab is current. Kept as a sum of two halves: the low one counts local
-// frees down to the next one that the owner wants to look at (mb_slab_look_again), the high one is the rest. Any thread.
+// Blocks that are not free for the owner (remote bits count as used, and so do those that a heap has in its mask), +1 while the
+// slab is current. Kept as a sum of two halves: the low one counts local frees down to the next one that the owner wants to
+// look at (mb_slab_look_slow), the high one is the rest. The owner's; others get a near figure.
 MB_INLINE uint32_t mb_slab_used(const struct mb_slab *slab) {
     uint32_t halves = mb_counter_read(&slab->used);
     return (halves & 0xffff) + (halves >> 16);

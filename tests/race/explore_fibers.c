@@ -120,9 +120,9 @@ static const char *unit_field(size_t offset) {
         size_t offset;
         const char *name;
     } fields[] = {{offsetof(struct mb_unit, shared.remote), "remote"}, {offsetof(struct mb_unit, shared.home), "home"},
-                  {offsetof(struct mb_unit, shared.suspect), "suspect"}, {offsetof(struct mb_unit, slab.owner), "owner"},
+                  {offsetof(struct mb_unit, shared.bits), "bits"}, {offsetof(struct mb_unit, slab.owner), "owner"},
                   {offsetof(struct mb_unit, slab.used), "used"}, {offsetof(struct mb_unit, slab.kind), "kind"},
-                  {offsetof(struct mb_unit, slab.carved), "carved"}, {offsetof(struct mb_unit, slab.local), "local"}};
+                  {offsetof(struct mb_unit, slab.carved), "carved"}, {offsetof(struct mb_unit, free_bits), "free bits"}};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (fields[i].offset == offset) return fields[i].name;
     return "field";
@@ -205,11 +205,10 @@ static uint64_t mix(uint64_t hash, const void *p, size_t bytes) {
 // Of a heap only what three classes use; its counters steer nothing in so short a life.
 static uint64_t mix_heap(uint64_t hash, const struct mb_heap *heap) {
     enum { USED = 3 };
-    hash = mix(hash, heap->head, USED * sizeof heap->head[0]);
-    hash = mix(hash, heap->current, USED * sizeof heap->current[0]);
-    hash = mix(hash, heap->fresh, USED * sizeof heap->fresh[0]);
-    hash = mix(hash, heap->ready, USED * sizeof heap->ready[0]);
-    hash = mix(hash, heap->waiting, USED * sizeof heap->waiting[0]);
+    hash = mix(hash, heap->front, USED * sizeof heap->front[0]);
+    hash = mix(hash, heap->slabs, USED * sizeof heap->slabs[0]);
+    hash = mix(hash, &heap->queues, sizeof heap->queues);
+    if (heap->queues != NULL) hash = mix(hash, heap->queues, USED * sizeof heap->queues[0]);
     return mix(hash, heap->spare_rings, sizeof heap->spare_rings);
 }
 

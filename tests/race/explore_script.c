@@ -8,7 +8,6 @@
 #include "core/heap/heap.h"
 #include "core/heap/init.h"
 #include "core/heap/own.h"
-#include "core/heap/suspect.h"
 #include "core/region/arena.h"
 
 struct world world;
@@ -72,9 +71,7 @@ void mb_background_claim_all(void) {
     for (size_t i = 0; i < UNITS; i++) {
         struct mb_unit *unit = mb_unit_at(i);
         if (mb_unit_kind(unit) != MB_UNIT_SLAB) continue;
-        mb_suspect_inspect(unit);
-        uint64_t word = mb_remote_load(unit);
-        if (mb_own_is_claimable(unit, word)) mb_own_claim(unit, word);
+        mb_own_claim_if_free(unit);
     }
 }
 
@@ -171,8 +168,9 @@ void script_run(unsigned index) {
 // --- the setup -----------------------------------------------------------------------------------------------------
 
 static void set_up_heap(struct mb_heap *heap) {
-    for (unsigned c = 0; c < MB_CLASSES; c++) heap->head[c] = (uintptr_t)&mb_sentinel;
-    for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) heap->class_of[i] = (uint8_t)mb_class_of((size_t)i * MB_GRANULE);
+    for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) {
+        heap->front_of[i] = (uint16_t)(mb_class_of((size_t)i * MB_GRANULE) * sizeof heap->front[0]);
+    }
 }
 
 static void set_up_world(void) {
@@ -198,23 +196,18 @@ void script_set_up(void) {
 
 // --- the end of a run -----------------------------------------------------------------------------------------------
 
-static size_t times_listed(const struct mb_unit *unit, uint64_t word, uintptr_t p) {
-    uintptr_t start = mb_slab_start(unit);
-    return (size_t)mb_slab_chain_holds(unit, mb_link_decode(unit->slab.local), p) +
-           (size_t)mb_slab_chain_holds(unit, mb_remote_head_address(word, start), p);
-}
-
 static void check_slab(const struct mb_unit *unit) {
-    uint64_t word = mb_remote_load(unit);
+    struct mb_slab_bits bits = mb_slab_bits(unit);
+    uint64_t word = mb_remote_load(unit), mine = mb_free_bits(&bits, 0), others = mb_remote_bits(&bits, 0);
     uint32_t live = 0;
     if (mb_remote_state(word) != MB_SLAB_UNOWNED) fail("unit %zu in state %d at the end", mb_unit_index(unit), mb_remote_state(word));
     for (uint32_t i = 0; i < unit->slab.carved; i++) {
         uintptr_t p = mb_slab_start(unit) + (uintptr_t)i * unit->slab.block_bytes;
         bool is_live = world.live[granule_of((unsigned char *)p)] != 0;
-        if (times_listed(unit, word, p) + is_live != 1) fail("granule %zu lost or listed twice", granule_of((unsigned char *)p));
+        if ((mine >> i & 1) + (others >> i & 1) + is_live != 1) fail("granule %zu lost or free twice", granule_of((unsigned char *)p));
         live += is_live;
     }
-    if (mb_slab_used(&unit->slab) - mb_remote_count(word) != live) fail("unit %zu counts %u used", mb_unit_index(unit), mb_slab_used(&unit->slab));
+    if (mb_slab_used(&unit->slab) - mb_popcount64(others) != live) fail("unit %zu counts %u used", mb_unit_index(unit), mb_slab_used(&unit->slab));
     if (live == 0) fail("unit %zu is empty and was not given back", mb_unit_index(unit));
 }
 
