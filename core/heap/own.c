@@ -14,10 +14,18 @@ static void note_served(struct mb_heap *heap, uint32_t blocks) {
 
 // --- what malloc takes from -------------------------------------------------------------------------------------------
 
+// A block that another thread had freed before its owner freed it is found here, before it could be handed out.
+MB_COLD static void require_not_freed_twice(struct mb_slab *slab) {
+    void *twice = mb_slab_freed_twice(mb_slab_unit(slab));
+    MB_REQUIRE(twice == NULL, "double free", twice);
+}
+
 static void use_word(struct mb_heap *heap, struct mb_slab *slab, uint32_t word) {
     unsigned class_index = slab->class_index;
     struct mb_front *front = &heap->front[class_index];
+    struct mb_slab_bits bits = mb_slab_bits(mb_slab_unit(slab));
     uint64_t mask = MB_PEEK(slab->free_bits[word]);
+    if (MB_UNLIKELY((mask & mb_remote_bits(&bits, word)) != 0)) require_not_freed_twice(slab);
     uint32_t count = mb_popcount64(mask);
     uint32_t used = mb_slab_used(slab) + count;
     mb_slab_set_used(slab, used, used);
@@ -144,8 +152,7 @@ static void forget(struct mb_heap *heap, unsigned class_index, const struct mb_s
 }
 
 static void give_to_arena(struct mb_unit *unit) {
-    void *twice = mb_slab_freed_twice(unit);
-    MB_REQUIRE(twice == NULL, "double free", twice);
+    require_not_freed_twice(&unit->slab);
     mb_slab_takedown(unit);
     mb_arena_give(mb_unit_index(unit), 1);
 }
