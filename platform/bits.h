@@ -37,7 +37,13 @@ MB_INLINE uint64_t mb_lowest_bit(uint64_t x) {
 }
 MB_INLINE unsigned mb_ctz64(uint64_t x) { return (unsigned)__builtin_ctzll(x); }
 MB_INLINE unsigned mb_log2(uint64_t x) { return 63u - (unsigned)__builtin_clzll(x); }
-MB_INLINE unsigned mb_popcount64(uint64_t x) { return (unsigned)__builtin_popcountll(x); }
+// Without the machine's instruction for it, which not every processor has; the compiler's own stand-in is a call.
+MB_INLINE unsigned mb_popcount64(uint64_t x) {
+    x -= x >> 1 & UINT64_C(0x5555555555555555);
+    x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
+    x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (unsigned)(x * UINT64_C(0x0101010101010101) >> 56);
+}
 
 // A mask of `count` (0..64) bits from bit `first` on; first + count <= 64.
 MB_INLINE uint64_t mb_bit_range(unsigned first, unsigned count) {

@@ -20,6 +20,7 @@ enum {
     MB_SMALL_MAX = 8192,     // looked up in the fast path's table
     MB_MEDIUM_MAX = 32768,   // the largest block of a slab
     MB_SLAB_BLOCKS_MAX = MB_UNIT_BYTES / MB_GRANULE,
+    MB_MORE_BYTES_MAX = 2 * MB_SLAB_BLOCKS_MAX / 8, // the bits of a slab with the most blocks
 
     MB_GUARDED_LARGE_MIN = 4 << 20, // large blocks from here on end at an inaccessible page
 

@@ -31,8 +31,8 @@ void *mb_calloc(size_t count, size_t bytes) {
 }
 
 static void *aligned_alloc_in(struct mb_heap *heap, size_t align, size_t bytes) {
-    unsigned class_index = mb_class_of_aligned(align, bytes);
-    if (class_index < MB_CLASSES) return mb_heap_take_block(heap, class_index);
+    size_t rounded = mb_bytes_to_align(align, bytes);
+    if (rounded != SIZE_MAX) return mb_heap_take_block(heap, mb_class_of(rounded));
     return mb_large_alloc_aligned(heap, align, bytes);
 }
 
@@ -44,6 +44,8 @@ void *mb_memalign(size_t align, size_t bytes) {
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) return other->memalign(align, bytes);
     if (align <= MB_GRANULE) return mb_malloc_fast(bytes);
+    size_t rounded = mb_bytes_to_align(align, bytes);
+    if (rounded <= MB_SMALL_MAX) return mb_malloc_fast(rounded);
     if (bytes > PTRDIFF_MAX || align > PTRDIFF_MAX) return mb_no_memory();
     struct mb_heap *heap = mb_thread_enter();
     if (heap == NULL) return mb_no_memory();

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 
 #include "core/base/lock.h"
+#include "core/heap/large.h"
+#include "core/heap/large_cache.h"
 #include "core/heap/options.h"
 #include "core/heap/own.h"
 #include "core/heap/thread.h"
@@ -49,9 +51,11 @@ static bool my_tick(uint64_t now) {
 static bool helper_present(void) { return atomic_load_explicit(&background_shared.present, memory_order_relaxed) != 0; }
 
 void mb_background_tick(void) {
-    if (helper_present() || (mb_arena_warm_free_units() == 0 && !mb_pool_ever_used())) return;
+    if (helper_present()) return;
+    if (mb_arena_warm_free_units() == 0 && mb_large_cache_units() == 0 && !mb_pool_ever_used()) return;
     if (!my_tick(mb_os_now_ns())) return;
     mb_background_claim_all();
+    mb_large_age();
     size_t budget = mb_arena_warm_free_units() / 2;
     if (budget < TICK_UNITS_MIN) budget = TICK_UNITS_MIN;
     if (purge_tick(budget) == budget) { // more is due: soon again
@@ -89,6 +93,7 @@ static void *helper_main(void *unused) {
         mb_os_wait(&background_shared.stop, 0, tick_ns());
         if (stopping()) break;
         mb_background_claim_all();
+        mb_large_age();
         while (mb_arena_purge_old(HELPER_STEP_UNITS) == HELPER_STEP_UNITS && !stopping()) continue;
         mb_arena_age();
     }
@@ -120,6 +125,7 @@ static void start_helper(void) {
 // What the helper would have given back in time.
 static void settle(void) {
     mb_background_claim_all();
+    mb_large_flush();
     size_t warm = mb_arena_warm_free_units();
     size_t keep = MB_RETAIN_BYTES >> MB_UNIT_SHIFT;
     if (warm > keep) mb_arena_purge_any(warm - keep);

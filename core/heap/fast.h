@@ -15,34 +15,37 @@ void mb_free_slow(void *p);
 // As many blocks have come back as the owner wanted to wait for: enough to use the slab again, or all.
 void mb_slab_look_slow(struct mb_slab *slab);
 
-// The mask is not empty.
-MB_INLINE void *mb_front_take(struct mb_front *front) {
-    uint64_t mask = front->mask;
+// The mask of the class is not empty.
+MB_INLINE void *mb_front_take(struct mb_front *front, size_t class_index) {
+    uint64_t mask = front->mask[class_index];
     uint64_t rest = mask & (mask - 1);
     uint64_t taken = mask ^ rest;
-    front->mask = rest;
+    front->mask[class_index] = rest;
     MB_OPAQUE(taken);
-    MB_POKE(*front->word, MB_PEEK(*front->word) ^ taken);
-    return (void *)(front->base + mb_lowest_bit(mask) * front->block_bytes);
+    uint64_t *word = front->word[class_index];
+    MB_POKE(*word, MB_PEEK(*word) ^ taken);
+    return (void *)(front->base[class_index] + mb_lowest_bit(mask) * front->bytes[class_index]);
 }
 
 MB_INLINE void *mb_malloc_fast(size_t bytes) {
     if (MB_UNLIKELY(bytes > MB_SMALL_MAX)) return mb_malloc_slow(bytes);
-    struct mb_front *front = mb_heap_front(mb_heap_self, bytes);
-    if (MB_UNLIKELY(front->mask == 0)) return mb_malloc_slow(bytes);
-    return mb_front_take(front);
+    struct mb_heap *heap = mb_heap_self;
+    size_t class_index = mb_heap_class(heap, bytes);
+    if (MB_UNLIKELY(heap->front.mask[class_index] == 0)) return mb_malloc_slow(bytes);
+    return mb_front_take(&heap->front, class_index);
 }
 
 MB_INLINE void mb_free_fast(void *p) {
     if (MB_UNLIKELY(!mb_space_contains(p))) return mb_free_slow(p);
-    struct mb_slab *slab = mb_slab_if_owned(mb_unit_of(p), mb_heap_self);
+    struct mb_slab *slab = mb_slab_if_owned(mb_unit_of(p), mb_owner_token());
     if (MB_UNLIKELY(slab == NULL)) return mb_free_slow(p);
     struct mb_halves product = mb_slab_product(slab, p);
     if (MB_UNLIKELY(product.low >= slab->bound)) return mb_free_slow(p);
-    uint64_t *word = &slab->free_bits[product.high / 64];
-    uint64_t bits = MB_PEEK(*word);
+    uint64_t *free_bits = slab->free_bits;
+    uint64_t word = product.high / 64;
+    uint64_t bits = MB_PEEK(free_bits[word]);
     if (MB_UNLIKELY(mb_bit_test_set(&bits, product.high))) return mb_free_slow(p);
-    if (MB_UNLIKELY(mb_slab_put(slab, word, bits))) mb_slab_look_slow(slab);
+    if (MB_UNLIKELY(mb_slab_put(slab, &free_bits[word], bits))) mb_slab_look_slow(slab);
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "core/heap/background.h"
+#include "core/heap/large.h"
 #include "core/heap/own.h"
 #include "core/heap/thread.h"
 #include "core/region/arena.h"
@@ -52,7 +53,7 @@ MB_COLD void mb_fork_watch(void) {
 static void note_orphan(struct mb_unit *unit) {
     enum mb_slab_state state = mb_remote_state(mb_remote_load(unit));
     if (state != MB_SLAB_CURRENT && state != MB_SLAB_QUEUED) return;
-    if (unit->slab.owner == mb_heap_self) return;
+    if (unit->slab.owner == mb_owner_token()) return;
     unit->slab.owner = mb_orphan_owner();
 }
 
@@ -71,6 +72,7 @@ static void note_orphans(void) {
 
 static void recover(void) {
     note_orphans();
+    mb_large_recover();
     mb_arena_recover();
     mb_thread_recover();
     mb_background_recover();

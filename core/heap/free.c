@@ -23,7 +23,7 @@
 MB_NOINLINE void mb_slab_look_slow(struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
     uint64_t word = mb_remote_load(unit);
-    if (mb_slab_if_owned(unit, mb_heap_self) == NULL) return;
+    if (mb_slab_if_owned(unit, mb_owner_token()) == NULL) return;
     if (mb_own_claim_if_free(unit)) {
         mb_background_span_freed();
     } else if (mb_remote_state(word) == MB_SLAB_QUEUED) {
@@ -33,10 +33,9 @@ MB_NOINLINE void mb_slab_look_slow(struct mb_slab *slab) {
 
 static void free_owned(struct mb_slab *slab, void *p) {
     uint32_t index = mb_slab_index(mb_slab_unit(slab), p);
-    uint64_t *word = &slab->free_bits[index / 64];
-    uint64_t bits = MB_PEEK(*word);
+    uint64_t bits = MB_PEEK(slab->free_bits[index / 64]);
     if (mb_bit_test_set(&bits, index)) mb_report_freed(MB_OP_FREE, p);
-    if (mb_slab_put(slab, word, bits)) mb_slab_look_slow(slab);
+    if (mb_slab_put(slab, &slab->free_bits[index / 64], bits)) mb_slab_look_slow(slab);
 }
 
 // --- somebody else's, or nobody's -------------------------------------------------------------------------------------
@@ -75,7 +74,7 @@ static bool is_home(const struct mb_unit *unit) {
 }
 
 static void free_in_slab(struct mb_unit *unit, void *p) {
-    struct mb_slab *slab = mb_slab_if_owned(unit, mb_heap_self);
+    struct mb_slab *slab = mb_slab_if_owned(unit, mb_owner_token());
     if (slab == NULL && is_home(unit)) slab = mb_own_unowned_to_queued(mb_heap_self, unit);
     if (slab != NULL) {
         free_owned(slab, p);
@@ -129,7 +128,7 @@ static bool size_fits(struct mb_block block, size_t bytes) {
 // Our own small block, not less than half full.
 static bool plainly_right(void *p, size_t bytes) {
     if (!mb_space_contains(p)) return false;
-    const struct mb_slab *slab = mb_slab_if_owned(mb_unit_of(p), mb_heap_self);
+    const struct mb_slab *slab = mb_slab_if_owned(mb_unit_of(p), mb_owner_token());
     return slab != NULL && bytes <= slab->block_bytes && bytes >= slab->block_bytes / 2;
 }
 
@@ -154,7 +153,7 @@ void mb_free_sized(void *p, size_t bytes) {
 static bool aligned_size_fits(struct mb_block block, const void *p, size_t align, size_t bytes) {
     if (!mb_is_pow2(align) || !mb_is_aligned((uintptr_t)p, align)) return false;
     if (size_fits(block, bytes)) return true;
-    return block.kind == MB_BLOCK_SLAB && mb_class_of_aligned(align, bytes) == block.unit->slab.class_index;
+    return block.kind == MB_BLOCK_SLAB && mb_class_of(mb_bytes_to_align(align, bytes)) == block.unit->slab.class_index;
 }
 
 void mb_free_aligned_sized(void *p, size_t align, size_t bytes) {

@@ -6,6 +6,7 @@
 
 #include "core/base/check.h"
 #include "core/heap/background.h"
+#include "core/heap/large_cache.h"
 #include "core/heap/outside.h"
 #include "core/heap/own.h"
 #include "core/heap/report.h"
@@ -57,56 +58,6 @@ static bool remove_guard(struct mb_slab *large, const void *p) {
     return true;
 }
 
-// --- making ---------------------------------------------------------------------------------------------------------
-
-static void *set_up(struct mb_heap *heap, const struct mb_span *span, size_t bytes) {
-    struct mb_unit *unit = mb_unit_at(span->first);
-    void *p = (void *)mb_unit_address(span->first);
-    unit->slab.large_flags = 0;
-    MB_POKE(unit->slab.large_bytes, bytes);
-    MB_POKE(unit->slab.large_units, (uint32_t)span->units);
-    put_guard(&unit->slab, p);
-    mb_unit_set_kind(unit, MB_UNIT_LARGE);
-    uint64_t served = atomic_load_explicit(&heap->shared.large_served, memory_order_relaxed);
-    atomic_store_explicit(&heap->shared.large_served, served + 1, memory_order_relaxed);
-    return p;
-}
-
-// When memory is short, slabs that hold nothing may help, this heap's own and sleeping ones', and the commit charge of free spans.
-static bool take(struct mb_heap *heap, size_t units, size_t align, struct mb_span *span) {
-    size_t align_units = mb_max(align >> MB_UNIT_SHIFT, 1);
-    if (mb_arena_take(units, align_units, span)) return true;
-    mb_own_release_all(heap);
-    mb_background_claim_all();
-    mb_arena_decommit_all();
-    return mb_arena_take(units, align_units, span);
-}
-
-void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes) {
-    struct extent extent;
-    struct mb_span span;
-    mb_background_tick();
-    if (extent_of(bytes, &extent) && take(heap, extent.units, align, &span)) return set_up(heap, &span, extent.bytes);
-    return mb_outside_alloc(align, bytes);
-}
-
-void *mb_large_alloc(struct mb_heap *heap, size_t bytes) { return mb_large_alloc_aligned(heap, 1, bytes); }
-
-// Memory with unknown contents becomes zero by giving its pages back, or by clearing where that is cheaper or refused.
-static void make_zero(void *p, size_t bytes) {
-    if (bytes >= PURGE_TO_ZERO_MIN && mb_os_purge(p, mb_align_up(bytes, mb_os_page_size())) == 0) return;
-    memset(p, 0, bytes);
-}
-
-void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
-    struct extent extent;
-    struct mb_span span;
-    if (!extent_of(bytes, &extent) || !take(heap, extent.units, 1, &span)) return mb_outside_alloc(1, bytes); // fresh: zero
-    void *p = set_up(heap, &span, extent.bytes);
-    if (!span.zero) make_zero(p, bytes);
-    return p;
-}
-
 // --- freeing --------------------------------------------------------------------------------------------------------
 
 static void give_span(void *p, size_t units, bool moved) {
@@ -136,20 +87,60 @@ MB_COLD static void give_around_guard(const struct mb_slab *large, char *p, bool
     give_span(p + ((lost + 1) << MB_UNIT_SHIFT), large->large_units - lost - 1, moved);
 }
 
+// All of a block's units to the arena; its descriptor says MB_UNIT_NONE already.
+static void give_whole(struct mb_slab *large, char *p) {
+    bool moved = (large->large_flags & MB_LARGE_MOVED) != 0;
+    if (MB_LIKELY(remove_guard(large, p))) {
+        give_span(p, large->large_units, moved);
+    } else {
+        give_around_guard(large, p, moved);
+    }
+}
+
+static void give_kept(size_t first, size_t units) {
+    (void)units;
+    give_whole(&mb_unit_at(first)->slab, (char *)mb_unit_address(first));
+}
+
+void mb_large_flush(void) { mb_large_cache_flush(give_kept); }
+void mb_large_age(void) { mb_large_cache_age(give_kept); }
+void mb_large_recover(void) {
+    mb_large_flush();
+    mb_large_cache_recover();
+}
+
+static bool is_kept(const struct mb_slab *large, const void *p) {
+    size_t units = large->large_units;
+    if ((large->large_flags & MB_LARGE_MOVED) != 0 || units << MB_UNIT_SHIFT > KEEP_WARM_MAX) return false;
+    return mb_large_cache_put(mb_unit_index(mb_unit_of(p)), units);
+}
+
 void mb_large_free(void *p) {
     struct mb_unit *unit = mb_unit_of(p);
     if ((uintptr_t)p % MB_UNIT_BYTES != 0) mb_report_inside(MB_OP_FREE, p);
     claim_for_free(unit, p);
-    bool moved = (unit->slab.large_flags & MB_LARGE_MOVED) != 0;
-    if (MB_LIKELY(remove_guard(&unit->slab, p))) {
-        give_span(p, unit->slab.large_units, moved);
-    } else {
-        give_around_guard(&unit->slab, p, moved);
-    }
+    if (is_kept(&unit->slab, p)) return;
+    give_whole(&unit->slab, p);
     mb_background_span_freed();
 }
 
-// --- resizing -------------------------------------------------------------------------------------------------------
+// --- making ---------------------------------------------------------------------------------------------------------
+
+static void *hand_out(struct mb_heap *heap, struct mb_unit *unit) {
+    mb_unit_set_kind(unit, MB_UNIT_LARGE);
+    uint64_t served = atomic_load_explicit(&heap->shared.large_served, memory_order_relaxed);
+    atomic_store_explicit(&heap->shared.large_served, served + 1, memory_order_relaxed);
+    return (void *)mb_unit_address(mb_unit_index(unit));
+}
+
+static void *set_up(struct mb_heap *heap, const struct mb_span *span, size_t bytes) {
+    struct mb_unit *unit = mb_unit_at(span->first);
+    unit->slab.large_flags = 0;
+    MB_POKE(unit->slab.large_bytes, bytes);
+    MB_POKE(unit->slab.large_units, (uint32_t)span->units);
+    put_guard(&unit->slab, (void *)mb_unit_address(span->first));
+    return hand_out(heap, unit);
+}
 
 static bool set_bytes(struct mb_slab *large, void *p, size_t bytes) {
     if (large->large_bytes == bytes) return true;
@@ -158,6 +149,62 @@ static bool set_bytes(struct mb_slab *large, void *p, size_t bytes) {
     put_guard(large, p);
     return true;
 }
+
+// A block that was freed a moment ago. NULL: none of that length.
+static void *take_kept(struct mb_heap *heap, struct extent extent) {
+    size_t first;
+    if (!mb_large_cache_take(extent.units, &first)) return NULL;
+    struct mb_unit *unit = mb_unit_at(first);
+    if (set_bytes(&unit->slab, (void *)mb_unit_address(first), extent.bytes)) return hand_out(heap, unit);
+    give_kept(first, extent.units);
+    return NULL;
+}
+
+// When memory is short, slabs that hold nothing may help, this heap's own and sleeping ones', and the commit charge of free spans.
+static bool take(struct mb_heap *heap, size_t units, size_t align, struct mb_span *span) {
+    size_t align_units = mb_max(align >> MB_UNIT_SHIFT, 1);
+    mb_large_flush();
+    if (mb_arena_take(units, align_units, span)) return true;
+    mb_own_release_all(heap);
+    mb_background_claim_all();
+    mb_arena_decommit_all();
+    return mb_arena_take(units, align_units, span);
+}
+
+void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes) {
+    struct extent extent;
+    struct mb_span span;
+    if ((++heap->slow_calls & 15) == 0) mb_background_tick();
+    if (!extent_of(bytes, &extent)) return mb_outside_alloc(align, bytes);
+    void *p = align <= MB_UNIT_BYTES ? take_kept(heap, extent) : NULL;
+    if (p != NULL) return p;
+    return take(heap, extent.units, align, &span) ? set_up(heap, &span, extent.bytes) : mb_outside_alloc(align, bytes);
+}
+
+void *mb_large_alloc(struct mb_heap *heap, size_t bytes) { return mb_large_alloc_aligned(heap, 1, bytes); }
+
+// Memory with unknown contents becomes zero by giving its pages back, or by clearing where that is cheaper or refused.
+static void make_zero(void *p, size_t bytes) {
+    if (bytes >= PURGE_TO_ZERO_MIN && mb_os_purge(p, mb_align_up(bytes, mb_os_page_size())) == 0) return;
+    memset(p, 0, bytes);
+}
+
+void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
+    struct extent extent;
+    struct mb_span span;
+    if (!extent_of(bytes, &extent)) return mb_outside_alloc(1, bytes); // fresh: zero
+    void *p = take_kept(heap, extent);
+    bool zero = false;
+    if (p == NULL) {
+        if (!take(heap, extent.units, 1, &span)) return mb_outside_alloc(1, bytes);
+        p = set_up(heap, &span, extent.bytes);
+        zero = span.zero;
+    }
+    if (!zero) make_zero(p, bytes);
+    return p;
+}
+
+// --- resizing -------------------------------------------------------------------------------------------------------
 
 // Units beyond a quarter more than needed go back when a block shrinks.
 static void shrink_units(struct mb_slab *large, void *p, size_t units) {
@@ -173,7 +220,10 @@ static bool grow_units(struct mb_slab *large, const void *p, size_t units) {
     if (units <= large->large_units) return true;
     bool zero;
     size_t end = mb_unit_index(mb_unit_of(p)) + large->large_units;
-    if (!mb_arena_take_at(end, units - large->large_units, &zero)) return false;
+    if (!mb_arena_take_at(end, units - large->large_units, &zero)) {
+        mb_large_flush();
+        if (!mb_arena_take_at(end, units - large->large_units, &zero)) return false;
+    }
     MB_POKE(large->large_units, (uint32_t)units);
     return true;
 }

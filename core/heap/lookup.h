@@ -26,4 +26,16 @@ struct mb_block mb_lookup_live(enum mb_operation operation, const void *p);
 // Whether it is a small block that is free.
 bool mb_block_is_freed(const struct mb_block *block, const void *p);
 
+// The usable bytes of a live block of a slab; 0 for anything else, whatever it is.
+MB_INLINE size_t mb_lookup_small(const void *p) {
+    if (!mb_space_contains(p)) return 0;
+    const struct mb_unit *unit = mb_unit_of(p);
+    struct mb_halves product = mb_slab_product(&unit->slab, p);
+    if (product.low >= MB_PEEK(unit->slab.bound)) return 0;
+    struct mb_slab_bits bits = mb_slab_bits(unit);
+    uint32_t word = (uint32_t)product.high / 64;
+    if (((mb_free_bits(&bits, word) | mb_remote_bits(&bits, word)) >> (product.high % 64) & 1) != 0) return 0;
+    return MB_PEEK(unit->slab.block_bytes);
+}
+
 #endif

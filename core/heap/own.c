@@ -7,7 +7,7 @@
 enum { REUSE_FRACTION = 16 };
 static const uint32_t GENERATION_MASK = UINT32_MAX >> MB_REMOTE_GENERATION_SHIFT;
 
-static void note_served(struct mb_heap *heap, uint32_t blocks) {
+MB_INLINE void note_served(struct mb_heap *heap, uint32_t blocks) {
     uint64_t served = atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
     atomic_store_explicit(&heap->shared.blocks_served, served + blocks, memory_order_relaxed);
 }
@@ -20,28 +20,31 @@ MB_COLD static void require_not_freed_twice(struct mb_slab *slab) {
     MB_REQUIRE(twice == NULL, "double free", twice);
 }
 
-static void use_word(struct mb_heap *heap, struct mb_slab *slab, uint32_t word) {
+MB_INLINE void use_word(struct mb_heap *heap, struct mb_slab *slab, uint32_t word, uint64_t mask) {
     unsigned class_index = slab->class_index;
-    struct mb_front *front = &heap->front[class_index];
+    struct mb_front *front = &heap->front;
     struct mb_slab_bits bits = mb_slab_bits(mb_slab_unit(slab));
-    uint64_t mask = MB_PEEK(slab->free_bits[word]);
     if (MB_UNLIKELY((mask & mb_remote_bits(&bits, word)) != 0)) require_not_freed_twice(slab);
     uint32_t count = mb_popcount64(mask);
     uint32_t used = mb_slab_used(slab) + count;
     mb_slab_set_used(slab, used, used);
     heap->slabs[class_index].current = slab;
-    front->mask = mask;
-    front->word = &slab->free_bits[word];
-    front->base = mb_slab_start(mb_slab_unit(slab)) + (uintptr_t)word * 64 * slab->block_bytes;
-    front->block_bytes = slab->block_bytes;
+    front->mask[class_index] = mask;
+    front->word[class_index] = &slab->free_bits[word];
+    front->base[class_index] = mb_slab_start(mb_slab_unit(slab)) + (uintptr_t)word * 64 * slab->block_bytes;
+    front->bytes[class_index] = slab->block_bytes;
     note_served(heap, count);
 }
 
 bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab) {
-    uint32_t word = mb_slab_find_free(slab);
-    if (word >= mb_slab_words(slab)) return false;
-    use_word(heap, slab, word);
-    return true;
+    uint32_t words = mb_slab_words(slab);
+    for (uint32_t word = 0; word < words; word++) {
+        uint64_t mask = MB_PEEK(slab->free_bits[word]);
+        if (mask == 0) continue;
+        use_word(heap, slab, word, mask);
+        return true;
+    }
+    return false;
 }
 
 bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab) {
@@ -54,12 +57,12 @@ bool mb_own_use_carved(struct mb_heap *heap, struct mb_slab *slab) {
 
 // Blocks that were not handed out: their bits are set in the slab.
 static void drop_front(struct mb_heap *heap, unsigned class_index) {
-    struct mb_front *front = &heap->front[class_index];
-    if (front->mask == 0) return;
+    uint64_t mask = heap->front.mask[class_index];
+    if (mask == 0) return;
     struct mb_slab *slab = heap->slabs[class_index].current;
-    uint32_t used = mb_slab_used(slab) - mb_popcount64(front->mask);
+    uint32_t used = mb_slab_used(slab) - mb_popcount64(mask);
     mb_slab_set_used(slab, used, used);
-    front->mask = 0;
+    heap->front.mask[class_index] = 0;
 }
 
 // --- arriving -------------------------------------------------------------------------------------------------------
@@ -72,22 +75,22 @@ static bool enter(struct mb_slab_hint hint, enum mb_slab_state from, enum mb_sla
     return mb_remote_change(unit, word, to);
 }
 
-static struct mb_slab *own_as_current(struct mb_heap *heap, struct mb_unit *unit) {
+static struct mb_slab *own_as_current(struct mb_unit *unit) {
     struct mb_slab *slab = &unit->slab;
     uint32_t used = mb_slab_used(slab) + 1;
     mb_slab_set_used(slab, used, used);
-    MB_POKE(slab->owner, heap);
+    MB_POKE(slab->owner, mb_owner_token());
     return slab;
 }
 
-struct mb_slab *mb_own_queued_to_current(struct mb_heap *heap, struct mb_slab_hint hint) {
+struct mb_slab *mb_own_queued_to_current(struct mb_slab_hint hint) {
     if (!enter(hint, MB_SLAB_QUEUED, MB_SLAB_CURRENT)) return NULL;
-    return own_as_current(heap, mb_unit_at(hint.unit));
+    return own_as_current(mb_unit_at(hint.unit));
 }
 
-struct mb_slab *mb_own_unowned_to_current(struct mb_heap *heap, struct mb_slab_hint hint) {
+struct mb_slab *mb_own_unowned_to_current(struct mb_slab_hint hint) {
     if (!enter(hint, MB_SLAB_UNOWNED, MB_SLAB_CURRENT)) return NULL;
-    return own_as_current(heap, mb_unit_at(hint.unit));
+    return own_as_current(mb_unit_at(hint.unit));
 }
 
 // A slab is worth using again when a page's worth of its blocks is free: then the cost of the change is spread over them.
@@ -118,7 +121,7 @@ struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *u
     if (!mb_queue_make_room(heap, queue) || !mb_remote_change(unit, word, MB_SLAB_QUEUED)) return NULL;
     mb_queue_push(queue, hint);
     arm(&unit->slab);
-    MB_POKE(unit->slab.owner, heap);
+    MB_POKE(unit->slab.owner, mb_owner_token());
     return &unit->slab;
 }
 
@@ -201,7 +204,7 @@ void mb_own_release(struct mb_heap *heap, struct mb_slab *slab) {
 static void release_queue(struct mb_heap *heap, struct mb_queue *queue) {
     struct mb_slab_hint hint;
     while (mb_queue_pop(queue, &hint)) {
-        struct mb_slab *slab = mb_own_queued_to_current(heap, hint);
+        struct mb_slab *slab = mb_own_queued_to_current(hint);
         if (slab != NULL) mb_own_release(heap, slab);
     }
 }
@@ -223,7 +226,7 @@ void mb_own_release_all(struct mb_heap *heap) {
 // --- after fork -----------------------------------------------------------------------------------------------------
 
 static bool take_orphan(struct mb_unit *unit) {
-    struct mb_heap *orphan = mb_orphan_owner();
+    const void *orphan = mb_orphan_owner();
     return __atomic_compare_exchange_n(&unit->slab.owner, &orphan, NULL, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 

@@ -13,8 +13,8 @@ bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab);
 bool mb_own_use_carved(struct mb_heap *heap, struct mb_slab *slab);
 
 // The hinted slab becomes CURRENT and ours; NULL when the hint is stale.
-struct mb_slab *mb_own_queued_to_current(struct mb_heap *heap, struct mb_slab_hint hint);
-struct mb_slab *mb_own_unowned_to_current(struct mb_heap *heap, struct mb_slab_hint hint);
+struct mb_slab *mb_own_queued_to_current(struct mb_slab_hint hint);
+struct mb_slab *mb_own_unowned_to_current(struct mb_slab_hint hint);
 
 // The home heap takes a slab back into its queue, because one of its blocks is being freed by it. NULL: somebody else was faster.
 struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *unit);

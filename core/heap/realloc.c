@@ -66,9 +66,12 @@ static void *realloc_block(void *p, size_t bytes) {
 }
 
 void *mb_realloc(void *p, size_t bytes) {
+    size_t small = mb_lookup_small(p);
+    if (bytes - 1 < small && bytes >= small / 2) return p;
     if (p == NULL) return mb_malloc(bytes);
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) return other->realloc(p, bytes);
+    if (bytes - 1 < PTRDIFF_MAX && small != 0) return realloc_small(p, small, bytes);
     if (bytes == 0) {
         mb_lookup_live(MB_OP_REALLOC, p);
         mb_free(p);
@@ -82,7 +85,8 @@ void *mb_realloc(void *p, size_t bytes) {
 }
 
 size_t mb_usable_size(const void *p) {
-    if (p == NULL) return 0;
+    size_t small = mb_lookup_small(p);
+    if (MB_LIKELY(small != 0) || p == NULL) return small;
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) return other->usable_size(p);
     return mb_lookup_live(MB_OP_USABLE_SIZE, p).bytes;

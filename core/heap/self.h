@@ -1,6 +1,6 @@
 // A thread's heap: the front end that malloc pops from.
 //
-// What: for every class a mask of up to 64 blocks to hand out (`front`), the slab they belong to, a slab with room to carve, and
+// What: for every class a mask of up to 64 blocks to hand out (`front.mask`), the slab they belong to, a slab with room to carve, and
 // queues of owned slabs with free blocks. A new thread has the constant empty heap, whose masks are empty, so the fast path
 // needs no test for it; a thread whose exit hook has run has the departed heap, which is empty for good.
 //
@@ -19,6 +19,7 @@
 #include "core/layout/pool.h"
 #include "core/layout/size_class.h"
 #include "core/layout/slab.h"
+#include "platform/thread.h"
 
 // A FIFO of slabs that this heap owns in state QUEUED. The ring grows by doubling; stale entries drop when they come out.
 struct mb_queue {
@@ -33,12 +34,12 @@ struct mb_heap_shared {
     _Atomic(struct mb_heap *) next_parked;      // written by who parks, read by who takes
 };
 
-// What malloc needs of a class. Written by the owner; statistics do not read it.
+// What malloc needs, by class. Written by the owner; statistics do not read it. Arrays of words: one indexed access each.
 struct mb_front {
-    uint64_t mask;      // blocks to hand out
-    uint64_t *word;     // the slab's word that the mask was copied from
-    uintptr_t base;     // address of the block of bit 0
-    uint64_t block_bytes;
+    uint64_t mask[MB_CLASSES];  // blocks to hand out
+    uint64_t *word[MB_CLASSES]; // the slab's word that the mask was copied from
+    uintptr_t base[MB_CLASSES]; // address of the block of bit 0
+    uint64_t bytes[MB_CLASSES]; // of a block
 };
 
 struct mb_class_slabs {
@@ -52,8 +53,8 @@ struct mb_class_queues {
 };
 
 struct mb_heap {
-    struct mb_front front[MB_CLASSES];
-    uint16_t front_of[MB_SMALL_GRANULES];    // by (bytes + 15) / 16: where the class's front lies, in bytes from here
+    struct mb_front front;
+    uint8_t class_of[MB_SMALL_GRANULES];     // by (bytes + 15) / 16
     struct mb_class_slabs slabs[MB_CLASSES];
     struct mb_class_queues *queues;          // [MB_CLASSES], made when the first slab is queued; NULL before
     struct mb_slab_hint *spare_rings[16];    // rings of 4 << i entries to use again
@@ -62,8 +63,9 @@ struct mb_heap {
     struct mb_heap_shared shared;
 };
 
-MB_INLINE struct mb_front *mb_heap_front(struct mb_heap *heap, size_t bytes) {
-    return (struct mb_front *)((char *)heap + heap->front_of[(bytes + MB_GRANULE - 1) / MB_GRANULE]);
+// bytes <= MB_SMALL_MAX.
+MB_INLINE size_t mb_heap_class(const struct mb_heap *heap, size_t bytes) {
+    return heap->class_of[(bytes + MB_GRANULE - 1) / MB_GRANULE];
 }
 
 extern MB_HIDDEN const struct mb_heap mb_heap_empty;
@@ -74,7 +76,10 @@ extern MB_HIDDEN MB_THREAD_LOCAL struct mb_heap *mb_heap_self;
 extern MB_HIDDEN const char mb_orphanage;
 
 // What a slab's owner word says in a forked child when the owner stayed behind in the parent. No thread has this heap.
-MB_INLINE struct mb_heap *mb_orphan_owner(void) { return (struct mb_heap *)(uintptr_t)&mb_orphanage; }
+MB_INLINE const void *mb_orphan_owner(void) { return &mb_orphanage; }
+
+// What a slab's owner word says when the calling thread owns it.
+MB_INLINE const void *mb_owner_token(void) { return mb_thread_token(mb_heap_self); }
 
 MB_INLINE bool mb_heap_is_real(const struct mb_heap *heap) {
     return heap != &mb_heap_empty && heap != &mb_heap_departed;

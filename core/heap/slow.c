@@ -61,7 +61,7 @@ static bool from_queue(struct mb_heap *heap, unsigned class_index) {
     struct mb_slab_hint hint;
     if (heap->queues == NULL) return false;
     while (mb_queue_pop(&heap->queues[class_index].ready, &hint)) {
-        if (use_or_release(heap, mb_own_queued_to_current(heap, hint))) return true;
+        if (use_or_release(heap, mb_own_queued_to_current(hint))) return true;
     }
     return false;
 }
@@ -74,8 +74,8 @@ static bool from_fresh(struct mb_heap *heap, unsigned class_index) {
 static bool from_pool(struct mb_heap *heap, unsigned class_index) {
     struct mb_slab_hint hint;
     while (mb_pool_take(class_index, &hint)) {
-        struct mb_slab *slab = mb_own_unowned_to_current(heap, hint);
-        if (slab == NULL && mb_slab_if_owned(mb_unit_at(hint.unit), heap)) slab = mb_own_queued_to_current(heap, hint);
+        struct mb_slab *slab = mb_own_unowned_to_current(hint);
+        if (slab == NULL && mb_slab_if_owned(mb_unit_at(hint.unit), mb_owner_token())) slab = mb_own_queued_to_current(hint);
         if (use_or_release(heap, slab)) return true;
     }
     return false;
@@ -83,13 +83,14 @@ static bool from_pool(struct mb_heap *heap, unsigned class_index) {
 
 static bool from_sweep(struct mb_heap *heap, unsigned class_index) {
     struct mb_slab_hint hint;
-    return mb_sweep_find(class_index, &hint) && use_or_release(heap, mb_own_unowned_to_current(heap, hint));
+    return mb_sweep_find(class_index, &hint) && use_or_release(heap, mb_own_unowned_to_current(hint));
 }
 
 static bool from_arena(struct mb_heap *heap, unsigned class_index) {
     struct mb_span span;
+    if (mb_arena_warm_free_units() == 0) mb_large_flush();
     if (!mb_arena_take(1, 1, &span)) return false;
-    struct mb_slab *slab = mb_slab_setup(span.first, class_index, heap);
+    struct mb_slab *slab = mb_slab_setup(span.first, class_index, mb_owner_token());
     if (slab == NULL) {
         mb_arena_give(span.first, 1);
         return false;
@@ -102,6 +103,7 @@ static bool from_arena(struct mb_heap *heap, unsigned class_index) {
 MB_COLD static bool from_last_resort(struct mb_heap *heap, unsigned class_index) {
     mb_own_release_all(heap);
     mb_background_claim_all();
+    mb_large_flush();
     if (from_pool(heap, class_index) || from_arena(heap, class_index)) return true;
     return mb_arena_decommit_all() > 0 && from_arena(heap, class_index);
 }
@@ -115,10 +117,9 @@ static bool refill(struct mb_heap *heap, unsigned class_index) {
 // --- malloc -----------------------------------------------------------------------------------------------------------
 
 void *mb_heap_take_block(struct mb_heap *heap, unsigned class_index) {
-    struct mb_front *front = &heap->front[class_index];
-    if (front->mask != 0) return mb_front_take(front);
+    if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);
     if ((++heap->slow_calls & 3) == 0) mb_background_tick();
-    return refill(heap, class_index) ? mb_front_take(front) : NULL;
+    return refill(heap, class_index) ? mb_front_take(&heap->front, class_index) : NULL;
 }
 
 MB_NOINLINE static void *malloc_rare(size_t bytes) {
@@ -132,16 +133,15 @@ MB_NOINLINE static void *malloc_rare(size_t bytes) {
     return p != NULL ? p : mb_no_memory();
 }
 
-// Most calls come for this: the slab that the mask was of has other free blocks. A heap with a slab is a real one. Every 64th call
-// goes the long way, past the purge clock.
+// Most calls come for this: the slab that the mask was of has other free blocks. A heap with a slab is a real one.
 MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
     struct mb_heap *heap = mb_heap_self;
     if (bytes > MB_SMALL_MAX) return malloc_rare(bytes);
-    struct mb_front *front = mb_heap_front(heap, bytes);
-    unsigned class_index = (unsigned)(front - heap->front);
+    unsigned class_index = (unsigned)mb_heap_class(heap, bytes);
     struct mb_slab *slab = heap->slabs[class_index].current;
-    if (slab == NULL || (++heap->slow_calls & 63) == 0 || !mb_own_use_local(heap, slab)) return malloc_rare(bytes);
-    return mb_front_take(front);
+    if (slab == NULL || !mb_own_use_local(heap, slab)) return malloc_rare(bytes);
+    if ((++heap->slow_calls & 15) == 0) mb_background_tick();
+    return mb_front_take(&heap->front, class_index);
 }
 
 void *mb_malloc(size_t bytes) { return mb_malloc_fast(bytes); }

@@ -7,6 +7,8 @@
 #include "core/heap/fork.h"
 #include "core/heap/heap.h"
 #include "core/heap/init.h"
+#include "core/heap/large.h"
+#include "core/heap/large_cache.h"
 #include "core/heap/options.h"
 #include "core/heap/outside.h"
 #include "core/heap/own.h"
@@ -62,7 +64,7 @@ static void count_arena(struct mb_stats *out) {
     struct mb_outside_totals outside = mb_outside_totals();
     out->committed_bytes = (mb_arena_units() << MB_UNIT_SHIFT) + outside.bytes;
     out->reserved_bytes = mb_arena_reserved_bytes() + outside.bytes;
-    out->warm_free_bytes = mb_arena_warm_free_units() << MB_UNIT_SHIFT;
+    out->warm_free_bytes = (mb_arena_warm_free_units() + mb_large_cache_units()) << MB_UNIT_SHIFT;
     out->metadata_bytes = mb_arena_metadata_bytes();
     out->spans_taken = mb_arena_spans_taken();
     out->purged_bytes = mb_arena_purged_bytes();
@@ -95,6 +97,7 @@ bool mb_trim(size_t keep_bytes) {
     struct mb_heap *heap = mb_heap_self;
     if (mb_heap_is_real(heap)) mb_own_release_all(heap);
     mb_background_claim_all();
+    mb_large_flush();
     size_t warm = mb_arena_warm_free_units();
     size_t keep = keep_bytes >> MB_UNIT_SHIFT;
     if (keep == 0) return mb_arena_decommit_long() > 0 && warm > 0;

@@ -63,7 +63,7 @@ static void register_heap(struct mb_heap *heap) {
 
 static void empty_fronts(struct mb_heap *heap) {
     for (unsigned c = 0; c < MB_CLASSES; c++) {
-        heap->front[c].mask = 0;
+        heap->front.mask[c] = 0;
         heap->slabs[c] = (struct mb_class_slabs){NULL, NULL};
     }
 }
@@ -71,9 +71,7 @@ static void empty_fronts(struct mb_heap *heap) {
 static struct mb_heap *new_heap(void) {
     struct mb_heap *heap = mb_arena_metadata(sizeof *heap, 64);
     if (heap == NULL) return NULL;
-    for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) {
-        heap->front_of[i] = (uint16_t)(mb_class_of((size_t)i * MB_GRANULE) * sizeof heap->front[0]);
-    }
+    for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) heap->class_of[i] = (uint8_t)mb_class_of((size_t)i * MB_GRANULE);
     register_heap(heap);
     return heap;
 }

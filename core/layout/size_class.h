@@ -33,14 +33,13 @@ MB_INLINE uint32_t mb_class_bytes(unsigned class_index) {
     return ((class_index % 8 + 9) << shift) * MB_GRANULE;
 }
 
-// The class for blocks that start at multiples of `align`, a power of two: blocks of a class start at multiples of its size
-// from a multiple of 64 KiB, so a size that is a multiple of the alignment does. MB_CLASSES if there is none.
-MB_INLINE unsigned mb_class_of_aligned(size_t align, size_t bytes) {
+// What to ask for so that the block starts at a multiple of `align`, a power of two: the size rounded up to the alignment. Blocks of a
+// class start at multiples of its size from a multiple of 64 KiB. Between 2^n and 2^(n+1) the class sizes are the multiples of
+// 2^n / 8: an alignment up to that divides all of them, and a larger one makes the rounded size one of them. SIZE_MAX: no class.
+MB_INLINE size_t mb_bytes_to_align(size_t align, size_t bytes) {
     size_t rounded;
-    if (!mb_align_up_checked(mb_max(bytes, 1), align, &rounded) || rounded > MB_MEDIUM_MAX) return MB_CLASSES;
-    unsigned class_index = mb_class_of(rounded);
-    while (class_index < MB_CLASSES && mb_class_bytes(class_index) % align != 0) class_index++;
-    return class_index;
+    if (!mb_align_up_checked(mb_max(bytes, 1), align, &rounded) || rounded > MB_MEDIUM_MAX) return SIZE_MAX;
+    return rounded;
 }
 
 #endif

@@ -92,7 +92,7 @@ static uint32_t bound_step(const struct mb_slab *slab) { return slab->block_byte
 // largest one, so that at most two are ever made for a unit.
 static bool make_more(struct mb_unit *unit, uint32_t words) {
     if (unit->slab.more_words >= 2 * words) return true;
-    uint32_t wanted = unit->slab.more_words == 0 ? 2 * words : 2 * MB_SLAB_BLOCKS_MAX / 64;
+    uint32_t wanted = unit->slab.more_words == 0 ? 2 * words : MB_MORE_BYTES_MAX / sizeof(uint64_t);
     uint64_t *more = mb_arena_metadata(wanted * sizeof *more, 64);
     if (more == NULL) return false;
     unit->shared.more = more;
@@ -101,7 +101,7 @@ static bool make_more(struct mb_unit *unit, uint32_t words) {
 }
 
 static bool place_bits(struct mb_unit *unit, uint32_t capacity) {
-    uint64_t *bits = unit->free_bits;
+    uint64_t *bits = unit->bits;
     uint32_t words = MB_INLINE_WORDS;
     if (capacity > MB_INLINE_BLOCKS) {
         words = (uint32_t)mb_align_up((capacity + 63) / 64, MB_INLINE_WORDS);
@@ -114,7 +114,7 @@ static bool place_bits(struct mb_unit *unit, uint32_t capacity) {
     return true;
 }
 
-struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, struct mb_heap *heap) {
+struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, const void *token) {
     struct mb_unit *unit = mb_unit_at(unit_index);
     struct mb_slab *slab = &unit->slab;
     uint32_t bytes = mb_class_bytes(class_index);
@@ -127,8 +127,8 @@ struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, struct mb
     MB_POKE(slab->capacity, capacity);
     MB_POKE(slab->class_index, (uint8_t)class_index);
     mb_slab_set_used(slab, 1, 1); // the bias of a current slab
-    atomic_store_explicit(&unit->shared.home, heap, memory_order_relaxed);
-    MB_POKE(slab->owner, heap);
+    atomic_store_explicit(&unit->shared.home, NULL, memory_order_relaxed);
+    MB_POKE(slab->owner, token);
     atomic_store_explicit(&unit->shared.remote, mb_remote_next(mb_remote_load(unit), MB_SLAB_CURRENT), memory_order_release);
     mb_unit_set_kind(unit, MB_UNIT_SLAB);
     return slab;

@@ -58,8 +58,8 @@ void *mb_slab_freed_twice(const struct mb_unit *unit);
 
 // --- the owner ------------------------------------------------------------------------------------------------------
 
-// Makes a slab of a taken span; CURRENT, owned by `heap`, nothing carved. NULL: no room for its bits.
-struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, struct mb_heap *heap);
+// Makes a slab of a taken span; CURRENT, owned by the thread of that token, nothing carved. NULL: no room for its bits.
+struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, const void *token);
 
 // Takes the descriptor of a slab down whose state is NONE already; the span may then be given to the arena.
 void mb_slab_takedown(struct mb_unit *unit);
@@ -73,15 +73,7 @@ bool mb_slab_collect(struct mb_slab *slab);
 // Words of bits that carved blocks have.
 MB_INLINE uint32_t mb_slab_words(const struct mb_slab *slab) { return (slab->carved + 63) / 64; }
 
-// The lowest word with a free bit; the number of words when there is none.
-MB_INLINE uint32_t mb_slab_find_free(const struct mb_slab *slab) {
-    uint32_t words = mb_slab_words(slab);
-    uint32_t word = 0;
-    while (word < words && MB_PEEK(slab->free_bits[word]) == 0) word++;
-    return word;
-}
-
-// Frees a block by its index. True when the owner wanted to look again after this one (mb_slab_set_used). The bit is written
+// Writes the word back with a block's bit set. True when the owner wanted to look again after this one (mb_slab_set_used). The bit is written
 // last: from then on another thread may find all blocks free and take the slab.
 MB_INLINE bool mb_slab_put(struct mb_slab *slab, uint64_t *word, uint64_t bits) {
     bool look = mb_owner_decrement(&slab->used);

@@ -107,9 +107,16 @@ void *mb_arena_metadata(size_t bytes, size_t align) {
 
 // --- growing --------------------------------------------------------------------------------------------------------
 
+// Metadata is committed ahead of the front, so that a front that has taken all address space there was still gets the bits of its
+// slabs. Not touched, it costs no memory.
+static bool commit_bits(size_t units) {
+    size_t upto = mb_bump_shared_used(&arena_shared.bump) + units * MB_MORE_BYTES_MAX;
+    return upto > arena_shared.metadata.capacity || mb_lazy_commit(&arena_shared.metadata, upto) == 0;
+}
+
 // Descriptors and map for so many units of the front.
 static bool describe_to(size_t units) {
-    return mb_lazy_commit(&arena_shared.table, units * sizeof(struct mb_unit)) == 0 && mb_map_extend(units);
+    return mb_lazy_commit(&arena_shared.table, units * sizeof(struct mb_unit)) == 0 && mb_map_extend(units) && commit_bits(units);
 }
 
 // Descriptors and map must reach a unit before it is published.
@@ -278,9 +285,9 @@ static void recover_unit(size_t unit) {
 
 void mb_arena_recover(void) {
     mb_lock_reset(&arena_shared.grow);
-    mb_lock_reset(&arena_shared.front.grow);
-    mb_lock_reset(&arena_shared.table.grow);
-    mb_lock_reset(&arena_shared.metadata.grow);
+    mb_lazy_recover(&arena_shared.front);
+    mb_lazy_recover(&arena_shared.table);
+    mb_lazy_recover(&arena_shared.metadata);
     size_t end = mb_arena_units();
     size_t warm_units = 0;
     for (size_t unit = 0; unit < end;) {

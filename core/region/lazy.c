@@ -29,11 +29,11 @@ static int map_piece(struct mb_lazy_shared *lazy, size_t mapped, size_t need) {
     size_t piece = piece_bytes(lazy, mapped, need);
     for (;;) {
         void *at;
+        atomic_store_explicit(&lazy->reserving, mapped + piece, memory_order_relaxed);
         int error = mb_os_reserve((void *)(lazy->base + mapped), piece, &at);
-        if (error == 0) {
-            atomic_store_explicit(&lazy->mapped, mapped + piece, memory_order_release);
-            return 0;
-        }
+        if (error == 0) atomic_store_explicit(&lazy->mapped, mapped + piece, memory_order_release);
+        atomic_store_explicit(&lazy->reserving, 0, memory_order_relaxed);
+        if (error == 0) return 0;
         if (piece == need) return error;
         piece = mb_max(mb_align_down(piece / 2, mb_os_page_size()), need);
     }
@@ -72,6 +72,19 @@ int mb_lazy_commit(struct mb_lazy_shared *lazy, size_t bytes) {
     int error = commit_locked(lazy, mb_align_up(bytes, mb_os_page_size()));
     mb_unlock(&lazy->grow);
     return error;
+}
+
+// Whether all of it is mapped, without access rights at both ends: what a reservation looks like.
+static bool looks_reserved(const char *p, size_t bytes) {
+    return mb_os_resident_pages(p, bytes) >= 0 && !mb_os_readable(p, 1) && !mb_os_readable(p + bytes - 1, 1);
+}
+
+void mb_lazy_recover(struct mb_lazy_shared *lazy) {
+    mb_lock_reset(&lazy->grow);
+    size_t mapped = mb_lazy_mapped(lazy);
+    size_t reserving = atomic_exchange_explicit(&lazy->reserving, 0, memory_order_relaxed);
+    if (reserving <= mapped || !looks_reserved((const char *)lazy->base + mapped, reserving - mapped)) return;
+    atomic_store_explicit(&lazy->mapped, reserving, memory_order_release);
 }
 
 bool mb_lazy_skip(struct mb_lazy_shared *lazy, size_t seen_mapped, size_t bytes, size_t *hole_begin) {

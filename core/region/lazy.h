@@ -25,6 +25,7 @@ struct mb_lazy_shared {
     size_t piece_cap_bytes;    // largest reservation at once (an eighth of a finite RLIMIT_AS), constant once set
     _Atomic size_t mapped;     // bytes; written under the lock (release), read by any thread (acquire)
     _Atomic size_t committed;  // bytes; written under the lock after the commit succeeded (release), read by any thread (acquire)
+    _Atomic size_t reserving;  // where `mapped` will be when the reservation under way succeeds, else 0; under the lock
     struct mb_lock_shared grow;
 };
 
@@ -42,6 +43,9 @@ void mb_lazy_init(struct mb_lazy_shared *lazy, uintptr_t base, size_t capacity, 
 // Makes [0, bytes) usable, usually somewhat more. Any thread. 0, or -ENOMEM (refused, or beyond the capacity), or -EEXIST
 // when the next piece of the window is somebody else's; the marks then stand where the last success left them.
 int mb_lazy_commit(struct mb_lazy_shared *lazy, size_t bytes);
+
+// In a forked child, alone: frees the lock, and finishes a reservation that an absent thread had just made but not noted.
+void mb_lazy_recover(struct mb_lazy_shared *lazy);
 
 // After -EEXIST: gives up `bytes` behind the mapped mark as a hole and moves both marks behind it. What was reserved but
 // not committed is committed or also given up. Returns the offset at which the hole begins (the old committed mark).

@@ -5,7 +5,7 @@
 //   line 1  struct mb_slab          the owner's alone: cursor, counters, where the bits are     (a large block: its size)
 //   line 2  struct mb_unit_shared   state, home: with line 4 the only memory of a slab that other threads write
 //   line 3  free bits               one for each block that its owner has free; written by the owner alone
-//   line 4  remote bits             one for each block that another thread has freed
+//   line 4  remote bits             one for each block that another thread has freed: atomic (core/layout/slab_remote.h)
 //
 // Slabs of more than 512 blocks have their bits in metadata.
 //
@@ -41,7 +41,7 @@ enum mb_large_flags {
 };
 
 struct mb_slab {
-    struct mb_heap *owner;   // NULL: unowned. Written by who owns or adopts; compared by any thread (MB_PEEK)
+    const void *owner;       // the owner's token, NULL: unowned. Written by who owns or adopts; compared by any thread (MB_PEEK)
     uint64_t *free_bits;     // bit i: block i is free and not on the remote bits; constant while the slab lives
     uint32_t used;           // two halves, see mb_slab_used; the owner's
     uint32_t bound;          // carved * e: what the low half of the multiplied offset of a carved block's start stays below
@@ -72,8 +72,7 @@ struct mb_unit_shared {
 struct mb_unit {
     struct mb_slab slab;
     struct mb_unit_shared shared;
-    uint64_t free_bits[MB_INLINE_WORDS];
-    _Atomic uint64_t remote_bits[MB_INLINE_WORDS];
+    uint64_t bits[2 * MB_INLINE_WORDS]; // free bits, then remote bits
 };
 
 _Static_assert(sizeof(struct mb_slab) == 64, "the owner's part is one cache line");
@@ -106,9 +105,9 @@ MB_INLINE struct mb_unit *mb_unit_of(const void *p) {
 // The slab's own first unit, from its owner's view.
 MB_INLINE struct mb_unit *mb_slab_unit(const struct mb_slab *slab) { return (struct mb_unit *)(uintptr_t)slab; }
 
-// The owner's view, for the owner: NULL for every other heap.
-MB_INLINE struct mb_slab *mb_slab_if_owned(struct mb_unit *unit, const struct mb_heap *heap) {
-    return MB_LIKELY(MB_PEEK(unit->slab.owner) == heap) ? &unit->slab : NULL;
+// The owner's view, for the owner: NULL for everybody else.
+MB_INLINE struct mb_slab *mb_slab_if_owned(struct mb_unit *unit, const void *token) {
+    return MB_LIKELY(MB_PEEK(unit->slab.owner) == token) ? &unit->slab : NULL;
 }
 
 // Blocks that are not free for the owner (remote bits count as used, and so do those that a heap has in its mask), +1 while the

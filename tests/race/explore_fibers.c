@@ -122,7 +122,7 @@ static const char *unit_field(size_t offset) {
     } fields[] = {{offsetof(struct mb_unit, shared.remote), "remote"}, {offsetof(struct mb_unit, shared.home), "home"},
                   {offsetof(struct mb_unit, shared.bits), "bits"}, {offsetof(struct mb_unit, slab.owner), "owner"},
                   {offsetof(struct mb_unit, slab.used), "used"}, {offsetof(struct mb_unit, slab.kind), "kind"},
-                  {offsetof(struct mb_unit, slab.carved), "carved"}, {offsetof(struct mb_unit, free_bits), "free bits"}};
+                  {offsetof(struct mb_unit, slab.carved), "carved"}, {offsetof(struct mb_unit, bits), "free bits"}};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (fields[i].offset == offset) return fields[i].name;
     return "field";
@@ -205,7 +205,8 @@ static uint64_t mix(uint64_t hash, const void *p, size_t bytes) {
 // Of a heap only what three classes use; its counters steer nothing in so short a life.
 static uint64_t mix_heap(uint64_t hash, const struct mb_heap *heap) {
     enum { USED = 3 };
-    hash = mix(hash, heap->front, USED * sizeof heap->front[0]);
+    hash = mix(hash, heap->front.mask, USED * sizeof heap->front.mask[0]);
+    hash = mix(hash, heap->front.word, USED * sizeof heap->front.word[0]);
     hash = mix(hash, heap->slabs, USED * sizeof heap->slabs[0]);
     hash = mix(hash, &heap->queues, sizeof heap->queues);
     if (heap->queues != NULL) hash = mix(hash, heap->queues, USED * sizeof heap->queues[0]);

@@ -168,9 +168,7 @@ void script_run(unsigned index) {
 // --- the setup -----------------------------------------------------------------------------------------------------
 
 static void set_up_heap(struct mb_heap *heap) {
-    for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) {
-        heap->front_of[i] = (uint16_t)(mb_class_of((size_t)i * MB_GRANULE) * sizeof heap->front[0]);
-    }
+    for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) heap->class_of[i] = (uint8_t)mb_class_of((size_t)i * MB_GRANULE);
 }
 
 static void set_up_world(void) {
