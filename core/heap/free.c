@@ -28,6 +28,9 @@ MB_NOINLINE void mb_slab_look_slow(struct mb_slab *slab) {
         mb_background_span_freed();
     } else if (mb_remote_state(word) == MB_SLAB_QUEUED) {
         mb_own_waiting_to_ready(mb_heap_self, unit, word);
+    } else if (mb_remote_state(word) == MB_SLAB_CURRENT) {
+        mb_slab_set_heartbeat(slab);
+        mb_background_tick();
     }
 }
 

@@ -20,31 +20,38 @@ MB_COLD static void require_not_freed_twice(struct mb_slab *slab) {
     MB_REQUIRE(twice == NULL, "double free", twice);
 }
 
-MB_INLINE void use_word(struct mb_heap *heap, struct mb_slab *slab, uint32_t word, uint64_t mask) {
-    unsigned class_index = slab->class_index;
-    struct mb_front *front = &heap->front;
-    struct mb_slab_bits bits = mb_slab_bits(mb_slab_unit(slab));
-    if (MB_UNLIKELY((mask & mb_remote_bits(&bits, word)) != 0)) require_not_freed_twice(slab);
-    uint32_t count = mb_popcount64(mask);
-    uint32_t used = mb_slab_used(slab) + count;
-    mb_slab_set_used(slab, used, used);
-    heap->slabs[class_index].current = slab;
-    front->mask[class_index] = mask;
-    front->word[class_index] = &slab->free_bits[word];
-    front->base[class_index] = mb_slab_start(mb_slab_unit(slab)) + (uintptr_t)word * 64 * slab->block_bytes;
-    front->bytes[class_index] = slab->block_bytes;
-    note_served(heap, count);
+MB_INLINE uint64_t remote_word(const struct mb_slab *slab, uint64_t word) {
+    return __atomic_load_n(&slab->free_bits[slab->bit_words + word], __ATOMIC_RELAXED);
+}
+
+// The next word with free bits after the one that was used last, round and round: each has had time to gather what was freed.
+// (Lowest first was tried: it finds the same word again and again, for the one block that was freed last.)
+MB_INLINE bool find_word(const struct mb_heap *heap, const struct mb_slab *slab, uint64_t *out) {
+    uint64_t words = mb_slab_words(slab);
+    uint64_t last = (uint64_t)(heap->front.word[slab->class_index] - slab->free_bits);
+    uint64_t start = last + 1 < words ? last + 1 : 0;
+    for (uint64_t w = start; w < words; w++) {
+        if (MB_PEEK(slab->free_bits[w]) != 0) return *out = w, true;
+    }
+    for (uint64_t w = 0; w < start; w++) {
+        if (MB_PEEK(slab->free_bits[w]) != 0) return *out = w, true;
+    }
+    return false;
 }
 
 bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab) {
-    uint32_t words = mb_slab_words(slab);
-    for (uint32_t word = 0; word < words; word++) {
-        uint64_t mask = MB_PEEK(slab->free_bits[word]);
-        if (mask == 0) continue;
-        use_word(heap, slab, word, mask);
-        return true;
-    }
-    return false;
+    unsigned class_index = slab->class_index;
+    struct mb_front *front = &heap->front;
+    uint64_t word;
+    if (!find_word(heap, slab, &word)) return false;
+    uint64_t mask = MB_PEEK(slab->free_bits[word]);
+    if (MB_UNLIKELY((mask & remote_word(slab, word)) != 0)) require_not_freed_twice(slab);
+    heap->slabs[class_index].current = slab;
+    front->mask[class_index] = mask;
+    front->word[class_index] = &slab->free_bits[word];
+    front->base[class_index] = mb_slab_start(mb_slab_unit(slab)) + word * 64 * slab->block_bytes;
+    note_served(heap, (mask & (mask - 1)) == 0 ? 1 : mb_popcount64(mask));
+    return true;
 }
 
 bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab) {
@@ -53,16 +60,6 @@ bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab) {
 
 bool mb_own_use_carved(struct mb_heap *heap, struct mb_slab *slab) {
     return mb_slab_carve(slab) && mb_own_use_local(heap, slab);
-}
-
-// Blocks that were not handed out: their bits are set in the slab.
-static void drop_front(struct mb_heap *heap, unsigned class_index) {
-    uint64_t mask = heap->front.mask[class_index];
-    if (mask == 0) return;
-    struct mb_slab *slab = heap->slabs[class_index].current;
-    uint32_t used = mb_slab_used(slab) - mb_popcount64(mask);
-    mb_slab_set_used(slab, used, used);
-    heap->front.mask[class_index] = 0;
 }
 
 // --- arriving -------------------------------------------------------------------------------------------------------
@@ -77,8 +74,7 @@ static bool enter(struct mb_slab_hint hint, enum mb_slab_state from, enum mb_sla
 
 static struct mb_slab *own_as_current(struct mb_unit *unit) {
     struct mb_slab *slab = &unit->slab;
-    uint32_t used = mb_slab_used(slab) + 1;
-    mb_slab_set_used(slab, used, used);
+    mb_slab_set_heartbeat(slab);
     MB_POKE(slab->owner, mb_owner_token());
     return slab;
 }
@@ -140,7 +136,6 @@ void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_
         mb_remote_change(unit, mb_remote_load(unit), MB_SLAB_QUEUED);
         mb_own_claim_if_free(unit);
     } else {
-        mb_slab_set_used(slab, used + 1, used + 1);
         mb_own_release(heap, slab);
     }
 }
@@ -180,9 +175,8 @@ static void offer(struct mb_unit *unit, uint64_t word) {
 // are looked at after that: their freers left that to the owner.
 static void leave(struct mb_heap *heap, struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
-    uint32_t used = mb_slab_used(slab) - 1;
     forget(heap, slab->class_index, slab);
-    mb_slab_set_used(slab, used, used);
+    mb_slab_count_used(slab);
     atomic_store_explicit(&unit->shared.home, heap, memory_order_relaxed);
     MB_POKE(slab->owner, NULL);
     uint64_t word = mb_remote_load(unit);
@@ -211,7 +205,7 @@ static void release_queue(struct mb_heap *heap, struct mb_queue *queue) {
 
 static void release_class(struct mb_heap *heap, unsigned class_index) {
     struct mb_class_slabs *slabs = &heap->slabs[class_index];
-    drop_front(heap, class_index);
+    heap->front.mask[class_index] = 0; // what was not handed out has its bits in the slab
     if (slabs->current != NULL) mb_own_release(heap, slabs->current);
     if (slabs->fresh != NULL) mb_own_release(heap, slabs->fresh);
     if (heap->queues == NULL) return;

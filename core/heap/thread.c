@@ -71,6 +71,7 @@ static void empty_fronts(struct mb_heap *heap) {
 static struct mb_heap *new_heap(void) {
     struct mb_heap *heap = mb_arena_metadata(sizeof *heap, 64);
     if (heap == NULL) return NULL;
+    for (unsigned c = 0; c < MB_CLASSES; c++) heap->front.bytes[c] = mb_class_bytes(c);
     for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) heap->class_of[i] = (uint8_t)mb_class_of((size_t)i * MB_GRANULE);
     register_heap(heap);
     return heap;

@@ -110,6 +110,7 @@ static bool place_bits(struct mb_unit *unit, uint32_t capacity) {
     }
     for (uint32_t w = 0; w < 2 * words; w++) MB_POKE(bits[w], 0);
     MB_POKE(unit->slab.free_bits, bits);
+    unit->slab.bit_words = (uint8_t)words;
     mb_slab_set_bits(unit, bits, words);
     return true;
 }
@@ -126,7 +127,7 @@ struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, const voi
     MB_POKE(slab->carved, 0);
     MB_POKE(slab->capacity, capacity);
     MB_POKE(slab->class_index, (uint8_t)class_index);
-    mb_slab_set_used(slab, 1, 1); // the bias of a current slab
+    mb_slab_set_heartbeat(slab);
     atomic_store_explicit(&unit->shared.home, NULL, memory_order_relaxed);
     MB_POKE(slab->owner, token);
     atomic_store_explicit(&unit->shared.remote, mb_remote_next(mb_remote_load(unit), MB_SLAB_CURRENT), memory_order_release);
@@ -177,7 +178,7 @@ bool mb_slab_collect(struct mb_slab *slab) {
     const struct mb_unit *unit = mb_slab_unit(slab);
     struct mb_slab_bits bits = mb_slab_bits(unit);
     uint32_t words = mb_slab_words(slab);
-    uint32_t collected = 0;
+    bool any = false;
     for (uint32_t w = 0; w < words; w++) {
         uint64_t remote = mb_remote_bits(&bits, w);
         if (remote == 0) continue;
@@ -185,24 +186,27 @@ bool mb_slab_collect(struct mb_slab *slab) {
         if (MB_UNLIKELY((mine & remote) != 0)) require_once(unit, w, mine & remote);
         MB_POKE(slab->free_bits[w], mine | remote);
         atomic_fetch_and_explicit(&bits.remote[w], ~remote, memory_order_acq_rel);
-        collected += mb_popcount64(remote);
+        any = true;
     }
-    uint32_t used = mb_slab_used(slab) - collected;
+    return any;
+}
+
+void mb_slab_count_used(struct mb_slab *slab) {
+    uint32_t words = mb_slab_words(slab);
+    uint32_t used = slab->carved;
+    for (uint32_t w = 0; w < words; w++) used -= mb_popcount64(MB_PEEK(slab->free_bits[w]));
     mb_slab_set_used(slab, used, used);
-    return collected != 0;
 }
 
 void mb_slab_rebuild(struct mb_slab *slab) {
     struct mb_slab_bits bits = mb_slab_bits(mb_slab_unit(slab));
-    uint32_t free = 0;
     for (uint32_t w = 0; w < bits.words; w++) {
         uint64_t mine = w < mb_slab_words(slab) ? slab->free_bits[w] & full_word(slab->carved, w) : 0;
         MB_POKE(slab->free_bits[w], mine);
         atomic_fetch_and_explicit(&bits.remote[w], ~mine, memory_order_acq_rel);
-        free += mb_popcount64(mine);
     }
     slab->bound = slab->carved * bound_step(slab);
-    mb_slab_set_used(slab, slab->carved - free, slab->carved - free);
+    mb_slab_count_used(slab);
 }
 
 void mb_slab_check(const struct mb_slab *slab) {
@@ -210,8 +214,8 @@ void mb_slab_check(const struct mb_slab *slab) {
     const struct mb_unit *unit = mb_slab_unit(slab);
     uint32_t free = 0;
     for (uint32_t w = 0; w < mb_slab_words(slab); w++) free += mb_popcount64(MB_PEEK(slab->free_bits[w]));
-    uint32_t bias = mb_remote_state(mb_remote_load(unit)) == MB_SLAB_CURRENT;
+    bool current = mb_remote_state(mb_remote_load(unit)) == MB_SLAB_CURRENT;
     MB_ASSERT(slab->carved <= slab->capacity);
-    MB_ASSERT(mb_slab_used(slab) == slab->carved - free + bias);
-    (void)free, (void)bias;
+    MB_ASSERT(current || mb_slab_used(slab) == slab->carved - free);
+    (void)free, (void)current;
 }

@@ -9,7 +9,7 @@
 // writes into a freed block can mislead the allocator, and freeing does not touch the block. A heap allocates from one word of
 // free bits at a time (core/heap/self.h).
 // Who: the owner's functions take a struct mb_slab, which only the owner can get; the others take a struct mb_unit.
-// Invariant: mb_slab_used = carved - free bits + bits in a heap's mask (+ 1 while the slab is CURRENT).
+// Invariant: mb_slab_used = carved - free bits while the slab is not CURRENT.
 #ifndef MB_CORE_LAYOUT_SLAB_H
 #define MB_CORE_LAYOUT_SLAB_H
 
@@ -84,7 +84,12 @@ MB_INLINE bool mb_slab_put(struct mb_slab *slab, uint64_t *word, uint64_t bits) 
 // After a fork, for a slab whose owner stopped at any instruction: counters and bits agree again. Whoever adopts it.
 void mb_slab_rebuild(struct mb_slab *slab);
 
-// Asserts the invariants that can be seen from the slab alone, while no heap has a mask of it.
+// Counts `used` anew from the bits, for a slab that stops being CURRENT. A CURRENT one counts frees down to a heartbeat instead.
+void mb_slab_count_used(struct mb_slab *slab);
+enum { MB_SLAB_HEARTBEAT = 0xffff };
+MB_INLINE void mb_slab_set_heartbeat(struct mb_slab *slab) { mb_slab_set_used(slab, MB_SLAB_HEARTBEAT, MB_SLAB_HEARTBEAT); }
+
+// Asserts the invariants that can be seen from the slab alone.
 void mb_slab_check(const struct mb_slab *slab);
 
 #endif

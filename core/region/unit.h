@@ -51,7 +51,8 @@ struct mb_slab {
     uint32_t block_bytes;
     uint8_t kind;            // enum mb_unit_kind; written last when a span is set up, first when it is taken down
     uint8_t class_index;
-    uint8_t spare[2];
+    uint8_t bit_words;       // of free bits; as many words of remote bits follow them
+    uint8_t spare;
     uint32_t large_flags;
     uint64_t large_bytes;    // MB_UNIT_LARGE: usable bytes
     uint32_t large_units;    // MB_UNIT_LARGE and MB_UNIT_HOLE: units of the span
@@ -110,9 +111,9 @@ MB_INLINE struct mb_slab *mb_slab_if_owned(struct mb_unit *unit, const void *tok
     return MB_LIKELY(MB_PEEK(unit->slab.owner) == token) ? &unit->slab : NULL;
 }
 
-// Blocks that are not free for the owner (remote bits count as used, and so do those that a heap has in its mask), +1 while the
-// slab is current. Kept as a sum of two halves: the low one counts local frees down to the next one that the owner wants to
-// look at (mb_slab_look_slow), the high one is the rest. The owner's; others get a near figure.
+// Blocks that are not free for the owner (remote bits count as used) while the slab is not CURRENT; then it only counts frees down to
+// the owner's next heartbeat. A sum of two halves: the low one counts local frees down to the next one that the owner wants
+// to look at (mb_slab_look_slow), the high one is the rest. The owner's; others get a near figure.
 MB_INLINE uint32_t mb_slab_used(const struct mb_slab *slab) {
     uint32_t halves = mb_counter_read(&slab->used);
     return (halves & 0xffff) + (halves >> 16);
