@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "core/base/lock.h"
+#include "core/heap/idle.h"
 #include "core/heap/large.h"
 #include "core/heap/large_cache.h"
 #include "core/heap/options.h"
@@ -19,6 +20,8 @@ enum {
     TICKS_PER_DELAY = 2,
     HELPER_STEP_UNITS = 128, // purged between two looks at the wake-up word
     TICK_UNITS_MIN = 256,    // what one tick without a helper gives back at least, if it is old
+    SMALL_HEAP_UNITS = 32,   // a heap of 2 MiB without free spans has nothing to give
+    LOOKS_PER_TICK = 2048,   // slabs that one tick without a helper looks at for idle pages
 };
 
 static struct {
@@ -52,10 +55,11 @@ static bool helper_present(void) { return atomic_load_explicit(&background_share
 
 void mb_background_tick(void) {
     if (helper_present()) return;
-    if (mb_arena_warm_free_units() == 0 && mb_large_cache_units() == 0 && !mb_pool_ever_used()) return;
+    if (mb_arena_units() < SMALL_HEAP_UNITS && mb_arena_warm_free_units() == 0 && !mb_pool_ever_used()) return;
     if (!my_tick(mb_os_now_ns())) return;
     mb_background_claim_all();
     mb_large_age();
+    mb_idle_look(LOOKS_PER_TICK);
     size_t budget = mb_arena_warm_free_units() / 2;
     if (budget < TICK_UNITS_MIN) budget = TICK_UNITS_MIN;
     if (purge_tick(budget) == budget) { // more is due: soon again
@@ -94,6 +98,7 @@ static void *helper_main(void *unused) {
         if (stopping()) break;
         mb_background_claim_all();
         mb_large_age();
+        mb_idle_look(SIZE_MAX);
         while (mb_arena_purge_old(HELPER_STEP_UNITS) == HELPER_STEP_UNITS && !stopping()) continue;
         mb_arena_age();
     }

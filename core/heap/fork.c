@@ -51,7 +51,9 @@ MB_COLD void mb_fork_watch(void) {
 
 // A slab in the hands of an absent thread: owned, or on its way in or out of ownership.
 static void note_orphan(struct mb_unit *unit) {
-    enum mb_slab_state state = mb_remote_state(mb_remote_load(unit));
+    uint64_t word = mb_remote_load(unit);
+    if ((word & MB_REMOTE_BUSY) != 0) mb_remote_end_busy(unit, word & ~(uint64_t)MB_REMOTE_BUSY);
+    enum mb_slab_state state = mb_remote_state(word & ~(uint64_t)MB_REMOTE_BUSY);
     if (state != MB_SLAB_CURRENT && state != MB_SLAB_QUEUED) return;
     if (unit->slab.owner == mb_owner_token()) return;
     unit->slab.owner = mb_orphan_owner();

@@ -3,8 +3,9 @@
 #include "core/base/check.h"
 #include "core/heap/queue.h"
 #include "core/region/arena.h"
+#include "platform/os.h"
 
-enum { REUSE_FRACTION = 16 };
+enum { REUSE_FRACTION = 16, MOMENT_NS = 20000 };
 static const uint32_t GENERATION_MASK = UINT32_MAX >> MB_REMOTE_GENERATION_SHIFT;
 
 MB_INLINE void note_served(struct mb_heap *heap, uint32_t blocks) {
@@ -75,8 +76,14 @@ static bool enter(struct mb_slab_hint hint, enum mb_slab_state from, enum mb_sla
 static struct mb_slab *own_as_current(struct mb_unit *unit) {
     struct mb_slab *slab = &unit->slab;
     mb_slab_set_heartbeat(slab);
+    atomic_store_explicit(&unit->shared.purged_pages, 0, memory_order_relaxed); // its pages come back as they are used
     MB_POKE(slab->owner, mb_owner_token());
     return slab;
+}
+
+bool mb_own_is_busy(struct mb_slab_hint hint) {
+    uint64_t word = mb_remote_load(mb_unit_at(hint.unit));
+    return mb_remote_generation(word) == hint.generation && (word & MB_REMOTE_BUSY) != 0;
 }
 
 struct mb_slab *mb_own_queued_to_current(struct mb_slab_hint hint) {
@@ -195,9 +202,16 @@ void mb_own_release(struct mb_heap *heap, struct mb_slab *slab) {
     leave(heap, slab);
 }
 
+static void wait_a_moment(void) {
+    static _Atomic uint32_t never;
+    mb_os_wait(&never, 0, MOMENT_NS);
+}
+
+// Who keeps a slab busy is in a system call, and does not wait for us.
 static void release_queue(struct mb_heap *heap, struct mb_queue *queue) {
     struct mb_slab_hint hint;
     while (mb_queue_pop(queue, &hint)) {
+        while (mb_own_is_busy(hint)) wait_a_moment();
         struct mb_slab *slab = mb_own_queued_to_current(hint);
         if (slab != NULL) mb_own_release(heap, slab);
     }

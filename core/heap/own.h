@@ -16,6 +16,9 @@ bool mb_own_use_carved(struct mb_heap *heap, struct mb_slab *slab);
 struct mb_slab *mb_own_queued_to_current(struct mb_slab_hint hint);
 struct mb_slab *mb_own_unowned_to_current(struct mb_slab_hint hint);
 
+// Whether free pages of the hinted slab are being given back right now: then it cannot become CURRENT. Any thread.
+bool mb_own_is_busy(struct mb_slab_hint hint);
+
 // The home heap takes a slab back into its queue, because one of its blocks is being freed by it. NULL: somebody else was faster.
 struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *unit);
 

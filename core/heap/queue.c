@@ -31,7 +31,7 @@ struct mb_class_queues *mb_queue_of(struct mb_heap *heap, unsigned class_index) 
 
 static bool is_current(struct mb_slab_hint hint) {
     uint64_t word = mb_remote_load(mb_unit_at(hint.unit));
-    return mb_remote_generation(word) == hint.generation && mb_remote_state(word) == MB_SLAB_QUEUED;
+    return mb_remote_generation(word) == hint.generation && mb_remote_state(word & ~(uint64_t)MB_REMOTE_BUSY) == MB_SLAB_QUEUED;
 }
 
 static struct mb_slab_hint entry_at(const struct mb_queue *queue, uint32_t i) {

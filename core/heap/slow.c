@@ -60,8 +60,13 @@ static bool use_or_release(struct mb_heap *heap, struct mb_slab *slab) {
 static bool from_queue(struct mb_heap *heap, unsigned class_index) {
     struct mb_slab_hint hint;
     if (heap->queues == NULL) return false;
-    while (mb_queue_pop(&heap->queues[class_index].ready, &hint)) {
-        if (use_or_release(heap, mb_own_queued_to_current(hint))) return true;
+    struct mb_queue *queue = &heap->queues[class_index].ready;
+    for (uint32_t tries = queue->count; tries > 0 && mb_queue_pop(queue, &hint); tries--) {
+        if (mb_own_is_busy(hint)) {
+            mb_queue_push(queue, hint); // where it was taken from there is room
+        } else if (use_or_release(heap, mb_own_queued_to_current(hint))) {
+            return true;
+        }
     }
     return false;
 }

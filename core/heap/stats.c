@@ -6,6 +6,7 @@
 #include "core/heap/foreign.h"
 #include "core/heap/fork.h"
 #include "core/heap/heap.h"
+#include "core/heap/idle.h"
 #include "core/heap/init.h"
 #include "core/heap/large.h"
 #include "core/heap/large_cache.h"
@@ -100,8 +101,9 @@ bool mb_trim(size_t keep_bytes) {
     mb_large_flush();
     size_t warm = mb_arena_warm_free_units();
     size_t keep = keep_bytes >> MB_UNIT_SHIFT;
-    if (keep == 0) return mb_arena_decommit_long() > 0 && warm > 0;
-    return warm > keep && mb_arena_purge_any(warm - keep) > 0;
+    bool given = mb_idle_purge_all() > 0;
+    if (keep == 0) return (mb_arena_decommit_long() > 0 && warm > 0) || given;
+    return (warm > keep && mb_arena_purge_any(warm - keep) > 0) || given;
 }
 
 // --- the report at exit ---------------------------------------------------------------------------------------------

@@ -72,6 +72,31 @@ bool mb_slab_any_remote(const struct mb_unit *unit) {
     return false;
 }
 
+// Whether blocks [from, to) are free, or not carved.
+static bool blocks_are_free(const struct view *view, uint32_t from, uint32_t to) {
+    if (to > view->carved) to = view->carved;
+    while (from < to) {
+        unsigned offset = from % 64;
+        unsigned part = (unsigned)mb_min(to - from, 64 - offset);
+        if ((~either(view, from / 64) & mb_bit_range(offset, part)) != 0) return false;
+        from += part;
+    }
+    return true;
+}
+
+uint32_t mb_slab_free_pages(const struct mb_unit *unit, size_t page_bytes) {
+    struct view view = look(unit);
+    uint32_t block_bytes = MB_PEEK(unit->slab.block_bytes);
+    uint32_t pages = 0;
+    if (block_bytes == 0) return 0;
+    for (uint32_t page = 0; page < MB_UNIT_BYTES / page_bytes; page++) {
+        uint32_t start = page * (uint32_t)page_bytes;
+        uint32_t end = start + (uint32_t)page_bytes;
+        if (blocks_are_free(&view, start / block_bytes, (end + block_bytes - 1) / block_bytes)) pages |= UINT32_C(1) << page;
+    }
+    return pages;
+}
+
 void *mb_slab_freed_twice(const struct mb_unit *unit) {
     struct view view = look(unit);
     for (uint32_t w = 0; w < view.words; w++) {
@@ -129,6 +154,7 @@ struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, const voi
     MB_POKE(slab->class_index, (uint8_t)class_index);
     mb_slab_set_heartbeat(slab);
     atomic_store_explicit(&unit->shared.home, NULL, memory_order_relaxed);
+    atomic_store_explicit(&unit->shared.purged_pages, 0, memory_order_relaxed);
     MB_POKE(slab->owner, token);
     atomic_store_explicit(&unit->shared.remote, mb_remote_next(mb_remote_load(unit), MB_SLAB_CURRENT), memory_order_release);
     mb_unit_set_kind(unit, MB_UNIT_SLAB);

@@ -53,6 +53,9 @@ bool mb_slab_word_is_free(const struct mb_unit *unit, uint32_t index);
 
 bool mb_slab_any_remote(const struct mb_unit *unit);
 
+// Bit i: no live block reaches into page i of the unit, whose pages are `page_bytes` long.
+uint32_t mb_slab_free_pages(const struct mb_unit *unit, size_t page_bytes);
+
 // A block that its owner and another thread both have freed; NULL if none. For who has the slab to himself.
 void *mb_slab_freed_twice(const struct mb_unit *unit);
 
@@ -86,7 +89,7 @@ void mb_slab_rebuild(struct mb_slab *slab);
 
 // Counts `used` anew from the bits, for a slab that stops being CURRENT. A CURRENT one counts frees down to a heartbeat instead.
 void mb_slab_count_used(struct mb_slab *slab);
-enum { MB_SLAB_HEARTBEAT = 0xffff };
+enum { MB_SLAB_HEARTBEAT = 0x7fff };
 MB_INLINE void mb_slab_set_heartbeat(struct mb_slab *slab) { mb_slab_set_used(slab, MB_SLAB_HEARTBEAT, MB_SLAB_HEARTBEAT); }
 
 // Asserts the invariants that can be seen from the slab alone.

@@ -1,6 +1,7 @@
 // What other threads may do to a slab: its state word, and the bits of the blocks that they freed.
 //
-//   bits 0-2    state
+//   bits 0-1    state
+//   bit 2       busy: somebody gives free pages of a QUEUED or UNOWNED slab back; until he is done nobody changes the state
 //   bits 3-31   generation, raised by every change of state
 //
 // States, and who may leave them by one compare-and-swap on the whole word:
@@ -26,11 +27,12 @@
 
 enum mb_slab_state { MB_SLAB_NONE, MB_SLAB_CURRENT, MB_SLAB_QUEUED, MB_SLAB_UNOWNED };
 
-enum { MB_REMOTE_GENERATION_SHIFT = 3, MB_REMOTE_STATE_MASK = 7 };
+enum { MB_REMOTE_GENERATION_SHIFT = 3, MB_REMOTE_BUSY = 4, MB_REMOTE_STATE_MASK = 7 };
 
 MB_INLINE uint64_t mb_remote_word(enum mb_slab_state state, uint32_t generation) {
     return (uint32_t)(generation << MB_REMOTE_GENERATION_SHIFT | (uint32_t)state);
 }
+// A busy slab is in none of the states.
 MB_INLINE enum mb_slab_state mb_remote_state(uint64_t word) { return (enum mb_slab_state)(word & MB_REMOTE_STATE_MASK); }
 MB_INLINE uint32_t mb_remote_generation(uint64_t word) { return (uint32_t)word >> MB_REMOTE_GENERATION_SHIFT; }
 
@@ -46,6 +48,15 @@ MB_INLINE uint64_t mb_remote_next(uint64_t seen, enum mb_slab_state to) {
 MB_INLINE bool mb_remote_change(struct mb_unit *unit, uint64_t seen, enum mb_slab_state to) {
     return atomic_compare_exchange_strong_explicit(&unit->shared.remote, &seen, mb_remote_next(seen, to), memory_order_seq_cst,
                                                    memory_order_relaxed);
+}
+
+// Makes a QUEUED or UNOWNED slab busy, and what it was again: its generation stays. Any thread / the one that made it busy.
+MB_INLINE bool mb_remote_make_busy(struct mb_unit *unit, uint64_t seen) {
+    return atomic_compare_exchange_strong_explicit(&unit->shared.remote, &seen, seen | MB_REMOTE_BUSY, memory_order_seq_cst,
+                                                   memory_order_relaxed);
+}
+MB_INLINE void mb_remote_end_busy(struct mb_unit *unit, uint64_t seen) {
+    atomic_store_explicit(&unit->shared.remote, seen, memory_order_seq_cst);
 }
 
 // Where a slab's bits are, as any thread sees it: `words` words of free bits, then as many of remote bits.

@@ -16,7 +16,7 @@ static void note_cold(size_t first, size_t units) {
     size_t warm = mb_map_count_warm(first, units);
     mb_map_set_cold(first, units);
     atomic_fetch_sub_explicit(&mb_purge_shared.warm_free_units, warm, memory_order_relaxed);
-    atomic_fetch_add_explicit(&mb_purge_shared.purged_units, warm, memory_order_relaxed);
+    mb_purge_note(warm << MB_UNIT_SHIFT);
 }
 
 // Purges units that the caller has claimed. Memory that the system refuses to take back stays warm.
@@ -76,5 +76,5 @@ size_t mb_arena_warm_free_units(void) {
 }
 
 uint64_t mb_arena_purged_bytes(void) {
-    return atomic_load_explicit(&mb_purge_shared.purged_units, memory_order_relaxed) << MB_UNIT_SHIFT;
+    return atomic_load_explicit(&mb_purge_shared.purged_bytes, memory_order_relaxed);
 }

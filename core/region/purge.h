@@ -10,8 +10,14 @@
 
 struct mb_purge_shared {
     _Atomic size_t warm_free_units; // any thread, relaxed: steers the purge
-    _Atomic uint64_t purged_units;  // any thread, relaxed: a statistic
+    _Atomic uint64_t purged_bytes;  // any thread, relaxed: a statistic
 };
 extern MB_HIDDEN struct mb_purge_shared mb_purge_shared;
+
+
+// Counts bytes that were given back, for the statistic. Any thread.
+MB_INLINE void mb_purge_note(size_t bytes) {
+    atomic_fetch_add_explicit(&mb_purge_shared.purged_bytes, bytes, memory_order_relaxed);
+}
 
 #endif

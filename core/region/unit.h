@@ -67,7 +67,9 @@ struct mb_unit_shared {
                                      //   while the slab lives, one word so that a late reader gets a pair that fits
     _Atomic(struct mb_heap *) home;  // the heap that owned the slab last; a hint, written by it before it lets go
     uint64_t *more;                  // room for the bits of slabs with many blocks, kept with the unit; who sets slabs up
-    uint64_t spare[4];
+    _Atomic uint32_t stamp;          // state and free blocks at the last look for idle pages; any looker, relaxed
+    _Atomic uint32_t purged_pages;   // bit i: page i was given back since the slab was CURRENT last; the busy one, the owner clears
+    uint64_t spare[3];
 };
 
 struct mb_unit {
@@ -116,7 +118,8 @@ MB_INLINE struct mb_slab *mb_slab_if_owned(struct mb_unit *unit, const void *tok
 // to look at (mb_slab_look_slow), the high one is the rest. The owner's; others get a near figure.
 MB_INLINE uint32_t mb_slab_used(const struct mb_slab *slab) {
     uint32_t halves = mb_counter_read(&slab->used);
-    return (halves & 0xffff) + (halves >> 16);
+    uint32_t low = (halves & 0xffff) ^ 0x8000; // below zero when a look was not possible
+    return (halves >> 16) + low - 0x8000;
 }
 
 // Owner thread; frees_to_look <= used.
