@@ -33,6 +33,7 @@ static const size_t MB_WINDOW_BYTES = (size_t)1 << 40;
 static const size_t MB_METADATA_WINDOW_BYTES = (size_t)1 << 34;
 static const size_t MB_PIECE_FIRST_BYTES = (size_t)1 << 20;   // first reservation; later ones add a quarter,
 static const size_t MB_PIECE_MIN_BYTES = (size_t)512 << 10;   //   and at least this
+static const size_t MB_HUGE_PAGE_BYTES = (size_t)2 << 20; // of x86-64; where it is longer no huge page finds room
 static const size_t MB_COMMIT_STEP_MIN = (size_t)64 << 10;
 static const size_t MB_COMMIT_STEP_MAX = (size_t)8 << 20;
 

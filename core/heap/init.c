@@ -5,6 +5,7 @@
 #include "core/heap/fork.h"
 #include "core/heap/options.h"
 #include "core/region/arena.h"
+#include "core/region/huge.h"
 #include "platform/os.h"
 
 struct mb_init_shared mb_init_shared;
@@ -17,6 +18,7 @@ static bool start(void) {
     mb_os_random(random, sizeof random);
     mb_options_init();
     mb_link_key_init(random);
+    mb_huge_init(mb_options.huge_pages != 0);
     if (!mb_arena_init(random + 2)) return false;
     mb_thread_init();
     mb_fork_init();

@@ -11,6 +11,7 @@
 enum mb_stats_when { MB_STATS_NEVER, MB_STATS_EXIT };
 
 struct mb_options {
+    uint64_t huge_pages;     // 1: huge pages are asked for once the heap is large
     uint64_t background;     // 1: a helper thread gives memory back while two or more threads have heaps
     uint64_t purge_delay_ms; // free pages older than this go back to the system
     uint64_t stats;          // enum mb_stats_when

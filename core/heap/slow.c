@@ -15,6 +15,7 @@
 #include "core/heap/sweep.h"
 #include "core/heap/thread.h"
 #include "core/region/arena.h"
+#include "core/region/huge.h"
 
 MB_COLD void *mb_no_memory(void) {
     errno = ENOMEM;
@@ -95,6 +96,7 @@ static bool from_arena(struct mb_heap *heap, unsigned class_index) {
     struct mb_span span;
     if (mb_arena_warm_free_units() == 0) mb_large_flush();
     if (!mb_arena_take(1, 1, &span)) return false;
+    if (span.zero) mb_huge_unit_taken(span.first);
     struct mb_slab *slab = mb_slab_setup(span.first, class_index, mb_owner_token());
     if (slab == NULL) {
         mb_arena_give(span.first, 1);

@@ -16,11 +16,18 @@ void mb_lazy_init(struct mb_lazy_shared *lazy, uintptr_t base, size_t capacity, 
     atomic_store_explicit(&lazy->mapped, mapped, memory_order_release);
 }
 
+// Large steps end where a huge page may end.
+static size_t round_end(const struct mb_lazy_shared *lazy, size_t begin, size_t end) {
+    size_t rounded = mb_align_down(lazy->base + end, MB_HUGE_PAGE_BYTES) - lazy->base;
+    return end - begin >= 2 * MB_HUGE_PAGE_BYTES && rounded < end ? rounded : end;
+}
+
 // The next piece adds a quarter to the front, within the cap, and covers what is needed. Reservations count in limits on locked
 // memory and address space, so they stay near what is used.
 static size_t piece_bytes(const struct mb_lazy_shared *lazy, size_t mapped, size_t need) {
     size_t piece = mb_max(mb_align_down(mapped / 4, MB_PIECE_MIN_BYTES), MB_PIECE_MIN_BYTES);
     piece = mb_min(piece, mb_align_down(lazy->piece_cap_bytes, mb_os_page_size()));
+    piece = round_end(lazy, mapped, mapped + piece) - mapped;
     return mb_min(mb_max(piece, need), lazy->capacity - mapped);
 }
 
@@ -59,7 +66,8 @@ static int commit_locked(struct mb_lazy_shared *lazy, size_t bytes) {
         if (error != 0) return error;
         mapped = mb_lazy_mapped(lazy);
     }
-    size_t target = mb_min(mb_max(bytes, committed + commit_step(committed)), mapped);
+    size_t target = mb_max(bytes, round_end(lazy, committed, committed + commit_step(committed)));
+    target = mb_min(target, mapped);
     int error = commit_to(lazy, committed, target);
     if (error != 0 && target > bytes) error = commit_to(lazy, committed, bytes);
     return error;
