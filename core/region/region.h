@@ -56,6 +56,8 @@ struct mb_region {
     int os_error;                // why the system last refused: a negative errno value, 0 if it never did
 };
 
+MB_PUBLIC_BEGIN
+
 // --- mapping --------------------------------------------------------------------------------------------------------
 
 // Which of the flags would be honoured on this system, found out by trying on a page. Any thread.
@@ -114,5 +116,7 @@ enum mb_error mb_region_commit(struct mb_region *region, size_t offset, size_t b
 enum mb_error mb_region_release_pages(struct mb_region *region, void *p, size_t bytes);
 // Access rights (a set of enum mb_os_access) of whole, committed pages.
 enum mb_error mb_region_protect(struct mb_region *region, void *p, size_t bytes, unsigned access);
+
+MB_PUBLIC_END
 
 #endif
