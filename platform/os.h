@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum mb_os_access { MB_OS_NONE = 0, MB_OS_READ = 1, MB_OS_WRITE = 2, MB_OS_EXEC = 4 };
+#include "platform/access.h"
 
 // --- address space --------------------------------------------------------------------------------------------------
 
