@@ -7,6 +7,7 @@
 #include "core/base/allocator.h"
 #include "core/base/bump.h"
 #include "core/base/bump_shared.h"
+#include "core/region/locked.h"
 #include "core/region/region.h"
 
 #endif
