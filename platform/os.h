@@ -76,6 +76,10 @@ int mb_os_bind_nodes(void *p, size_t bytes, const uint64_t *mask, size_t words);
 // How many of the range's pages are resident; negative errno on failure.
 long mb_os_resident_pages(const void *p, size_t bytes);
 
+// How many of the range's bytes are in huge pages now; negative errno value where the kernel does not tell (no /proc). Neighbours in the
+// same mapping may count too, up to the range's size. Reads /proc/self/smaps: only for callers that ask for this.
+long mb_os_huge_resident_bytes(const void *p, size_t bytes);
+
 // --- facts ----------------------------------------------------------------------------------------------------------
 
 size_t mb_os_page_size(void);      // bytes, from the auxiliary vector

@@ -212,6 +212,11 @@ enum mb_error mb_region_release_pages(struct mb_region *region, void *p, size_t 
     return MB_OK;
 }
 
+size_t mb_region_huge_bytes(const struct mb_region *region) {
+    long bytes = mb_os_huge_resident_bytes(mb_region_base(region), mb_region_capacity(region));
+    return bytes > 0 ? (size_t)bytes : 0;
+}
+
 enum mb_error mb_region_protect(struct mb_region *region, void *p, size_t bytes, unsigned access) {
     const unsigned all = MB_OS_READ | MB_OS_WRITE | MB_OS_EXEC;
     if (!enter(region)) return MB_CORRUPT;

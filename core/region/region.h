@@ -106,6 +106,8 @@ MB_INLINE bool mb_region_contains(const struct mb_region *region, const void *p)
 size_t mb_region_usable_size(const struct mb_region *region, const void *p);
 // How often a call found the region's own numbers damaged and failed with MB_CORRUPT. Only rises. Any thread.
 uint64_t mb_region_corruption_events(const struct mb_region *region);
+// How many bytes the system really holds in huge pages now: honoured only says that they were asked for. 0 also where it does not tell.
+size_t mb_region_huge_bytes(const struct mb_region *region);
 bool mb_region_check(const struct mb_region *region);
 
 // --- carving --------------------------------------------------------------------------------------------------------
