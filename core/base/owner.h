@@ -1,22 +1,28 @@
-// One owner thread at a time, told in check builds.
+// "May be handed over, may not be shared", watched in check builds: a member of one owner thread remembers the first thread
+// that uses it and ends the process with one line when a second one comes without a hand-over.
 //
-// What: what belongs to a thread carries a struct mb_owner. The first thread that uses it becomes its owner; another one may use it only
-// after the owner has let go (a hand-over). Release builds neither compare nor store: the rule is the caller's. The
-// comparing half is core/base/owner_check.h.
-// Who: the owner; between mb_owner_let_go and the next use nobody. How the thing itself reaches the next thread (a queue, a join)
-// orders its memory, not this.
-// Invariant: in check builds a second thread that uses what it was not handed ends the process with one line.
+// Who: the thread that uses the member; mb_owner_hand_over is for the thread that gives it away.
+// Costs nothing in release builds but four bytes.
 #ifndef MB_CORE_BASE_OWNER_H
 #define MB_CORE_BASE_OWNER_H
 
 #include <stdint.h>
 
+#include "core/base/config.h"
 #include "platform/compiler.h"
 
 struct mb_owner {
-    uintptr_t thread; // 0: whoever comes next
+    uint32_t thread; // mb_thread_number of the owner, 0: the next one who comes; relaxed, any thread
 };
 
-MB_INLINE void mb_owner_let_go(struct mb_owner *owner) { __atomic_store_n(&owner->thread, 0, __ATOMIC_RELEASE); }
+void mb_owner_check_slow(struct mb_owner *owner, const void *member);
+
+// The first caller becomes the owner. `member` is named in the line.
+MB_INLINE void mb_owner_check(struct mb_owner *owner, const void *member) {
+    if (MB_CHECKS) mb_owner_check_slow(owner, member);
+}
+
+// The next thread that uses the member becomes its owner. Whatever passes the member to that thread orders their accesses.
+MB_INLINE void mb_owner_hand_over(struct mb_owner *owner) { __atomic_store_n(&owner->thread, 0, __ATOMIC_RELAXED); }
 
 #endif

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/base/owner_check.h"
+#include "core/base/owner.h"
 #include "core/region/locked_member.h"
 #include "platform/os.h"
 

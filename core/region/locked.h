@@ -47,7 +47,7 @@ enum mb_error mb_locked_drop(struct mb_locked *locked);
 // In a forked child: locks the (wiped, empty) memory again. MB_REFUSED when the child may not; MB_BAD_ORDER where nothing was wiped.
 enum mb_error mb_locked_relock(struct mb_locked *locked);
 
-MB_INLINE void mb_locked_hand_over(struct mb_locked *locked) { mb_owner_let_go(&locked->owner); }
+MB_INLINE void mb_locked_hand_over(struct mb_locked *locked) { mb_owner_hand_over(&locked->owner); }
 
 // The region behind the one interface of the family. Its range cannot release pages (they are locked).
 MB_INLINE struct mb_allocator *mb_locked_allocator(struct mb_locked *locked) { return &locked->allocator; }

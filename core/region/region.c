@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
-#include "core/base/owner_check.h"
-#include "core/region/region_member.h"
+#include "core/base/owner.h"
 #include "platform/os.h"
 
 static enum mb_error fail(struct mb_region *region, enum mb_error error) {
@@ -21,13 +20,18 @@ static bool honours(const struct mb_region *region, enum mb_region_flag flag) { 
 
 static size_t offset_of(const struct mb_region *region, const void *p) { return (uintptr_t)p - region->bump.base; }
 
-// The first line of every call of the owner: the right thread, and numbers that can be true. False: counted, and MB_CORRUPT said.
-static bool enter(struct mb_region *region) {
-    mb_owner_check(&region->owner, region);
+// The first line of every call: numbers that can be true. False: counted, and MB_CORRUPT said.
+static bool is_sound(struct mb_region *region) {
     if (MB_LIKELY(mb_region_check(region))) return true;
     __atomic_store_n(&region->corruptions, region->corruptions + 1, __ATOMIC_RELAXED);
     region->error = MB_CORRUPT;
     return false;
+}
+
+// The first line of every call that carves or gives up: the right thread besides.
+static bool enter(struct mb_region *region) {
+    mb_owner_check(&region->owner, region);
+    return is_sound(region);
 }
 
 uint64_t mb_region_corruption_events(const struct mb_region *region) {
@@ -39,7 +43,7 @@ bool mb_region_check(const struct mb_region *region) {
     return mb_bump_check(&region->bump) && mb_region_allocated(region) <= committed &&
            committed <= mb_region_capacity(region) && mb_region_capacity(region) <= region->mapped &&
            region->dirty <= committed && region->populated <= committed &&
-           (region->last <= mb_region_allocated(region) || region->last == MB_REGION_NO_BLOCK);
+           (region->newest == 0 || offset_of(region, (void *)region->newest) <= mb_region_allocated(region));
 }
 
 // --- committing -----------------------------------------------------------------------------------------------------
@@ -71,7 +75,7 @@ static enum mb_error commit(struct mb_region *region, size_t upto) {
 }
 
 enum mb_error mb_region_commit(struct mb_region *region, size_t offset, size_t bytes) {
-    if (!enter(region)) return MB_CORRUPT;
+    if (!is_sound(region)) return MB_CORRUPT;
     size_t capacity = mb_region_capacity(region);
     if (offset > capacity || bytes > capacity - offset) return fail(region, MB_BAD_RANGE);
     return commit(region, offset + bytes);
@@ -92,7 +96,7 @@ void *mb_region_allocate(struct mb_region *region, size_t bytes, size_t align) {
         return NULL;
     }
     if (commit(region, start + bytes - region->bump.base) != MB_OK) return NULL;
-    region->last = start - region->bump.base;
+    region->newest = start;
     return mb_bump_take(&region->bump, start, bytes);
 }
 
@@ -111,21 +115,20 @@ static void note_dirty(struct mb_region *region) {
 
 // Whether [p, p + bytes) is the newest block. After a rewind nobody knows where that starts, and the end must do.
 static bool is_newest(const struct mb_region *region, const void *p, size_t bytes) {
-    bool starts = offset_of(region, p) == region->last || region->last == MB_REGION_NO_BLOCK;
+    bool starts = region->newest == (uintptr_t)p || region->newest == 0;
     return starts && mb_bump_is_last(&region->bump, p, bytes);
 }
 
 // Whether [p, p + bytes) can be a live block: inside what was carved, and not a part of the newest block or across its start.
 static bool is_block(const struct mb_region *region, const void *p, size_t bytes) {
     size_t offset = offset_of(region, p), limit = mb_region_allocated(region);
-    if (region->last != MB_REGION_NO_BLOCK && offset != region->last) limit = region->last;
-    if (bytes == 0 || offset >= limit) return false;
-    return offset == region->last ? bytes == limit - offset : bytes <= limit - offset;
+    if (region->newest == (uintptr_t)p) return bytes != 0 && bytes == limit - offset;
+    if (region->newest != 0) limit = offset_of(region, (void *)region->newest);
+    return bytes != 0 && offset < limit && bytes <= limit - offset;
 }
 
 size_t mb_region_usable_size(const struct mb_region *region, const void *p) {
-    bool newest = region->last != MB_REGION_NO_BLOCK && offset_of(region, p) == region->last;
-    return newest ? mb_region_allocated(region) - region->last : 0;
+    return p != NULL && region->newest == (uintptr_t)p ? region->bump.next - region->newest : 0;
 }
 
 static void *grow_in_place(struct mb_region *region, void *p, size_t old_bytes, size_t new_bytes) {
@@ -136,7 +139,7 @@ static void *grow_in_place(struct mb_region *region, void *p, size_t old_bytes, 
     }
     if (commit(region, offset + new_bytes) != MB_OK) return NULL;
     mb_bump_resize_last(&region->bump, p, old_bytes, new_bytes);
-    region->last = offset;
+    region->newest = (uintptr_t)p;
     return p;
 }
 
@@ -188,7 +191,7 @@ enum mb_error mb_region_rewind(struct mb_region *region, size_t mark) {
     if (mark > mb_region_allocated(region)) return fail(region, MB_BAD_RANGE);
     note_dirty(region);
     mb_bump_rewind(&region->bump, mark);
-    if (region->last >= mark) region->last = MB_REGION_NO_BLOCK;
+    if (region->newest >= region->bump.next) region->newest = 0;
     MB_ASSERT(mb_region_check(region));
     return MB_OK;
 }
@@ -203,7 +206,7 @@ static bool is_pages(const struct mb_region *region, const void *p, size_t bytes
 }
 
 enum mb_error mb_region_release_pages(struct mb_region *region, void *p, size_t bytes) {
-    if (!enter(region)) return MB_CORRUPT;
+    if (!is_sound(region)) return MB_CORRUPT;
     if (!is_pages(region, p, bytes, mb_region_capacity(region))) return fail(region, MB_BAD_RANGE);
     int error = mb_os_purge(p, bytes);
     if (error != 0) return refused(region, error);
@@ -219,7 +222,7 @@ size_t mb_region_huge_bytes(const struct mb_region *region) {
 
 enum mb_error mb_region_protect(struct mb_region *region, void *p, size_t bytes, unsigned access) {
     const unsigned all = MB_OS_READ | MB_OS_WRITE | MB_OS_EXEC;
-    if (!enter(region)) return MB_CORRUPT;
+    if (!is_sound(region)) return MB_CORRUPT;
     if ((access & ~all) != 0) return fail(region, MB_BAD_CONFIG);
     if (!is_pages(region, p, bytes, mb_region_committed(region))) return fail(region, MB_BAD_RANGE);
     int error = mb_os_protect(p, bytes, access);
@@ -230,6 +233,6 @@ enum mb_error mb_region_drop(struct mb_region *region) {
     if (!enter(region)) return MB_CORRUPT;
     int error = region->mapped == 0 ? 0 : mb_os_unmap((void *)region->bump.base, region->mapped);
     if (error != 0) return refused(region, error);
-    mb_region_clear(region);
+    memset(region, 0, sizeof *region);
     return MB_OK;
 }

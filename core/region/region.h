@@ -5,8 +5,7 @@
 //   |== may be touched ==========================|-- reserved only ---| none  |
 //
 // What: reserves, commits (all at once, or lazily in chunks of 64 KiB that rise to 8 MiB), binds, populates, carves, gives
-// back. Single blocks cannot be freed. Every wish about the mapping is either honoured or reported. As a member of the family
-// (`allocator`) it resets, owns and has a range; it does not free.
+// back. Single blocks cannot be freed. Every wish about the mapping is either honoured or reported.
 // Who: one owner thread at a time; may be handed over whole, never shared (check builds: core/base/owner.h). Any thread:
 // mb_region_supported, mb_region_corruption_events.
 // Invariant: a call that fails has changed nothing but the last error. Bytes at and behind `dirty` that are not handed
@@ -18,7 +17,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/base/allocator.h"
 #include "core/base/bump.h"
 #include "core/base/error.h"
 #include "core/base/owner.h"
@@ -49,10 +47,9 @@ struct mb_region_config {
 
 // All sizes in bytes. Read through the functions below.
 struct mb_region {
-    struct mb_allocator allocator; // set by every mb_region_new*, also when it fails
-    struct mb_owner owner;
+    struct mb_owner owner;       // of the cursor; who commits, releases or protects from elsewhere is the caller's business
     struct mb_bump bump;         // base, cursor, end of the capacity
-    size_t last;                 // offset of the newest block; MB_REGION_NO_BLOCK: unknown
+    uintptr_t newest;            // the newest block, 0: unknown
     struct mb_lazy_shared lazy;  // how far the region is committed
     size_t dirty;                // blocks have been handed out below this offset and given up again
     size_t populated;            // resident up to here, while MB_REGION_POPULATE is honoured
@@ -64,7 +61,6 @@ struct mb_region {
     int os_error;                // why the system last refused: a negative errno value, 0 if it never did
     uint64_t corruptions;        // calls that found this struct damaged; written by the owner, read by any thread (relaxed)
 };
-#define MB_REGION_NO_BLOCK SIZE_MAX
 
 MB_PUBLIC_BEGIN
 
@@ -84,10 +80,7 @@ enum mb_error mb_region_new_huge(struct mb_region *region, size_t bytes);
 enum mb_error mb_region_drop(struct mb_region *region);
 
 // The owner lets go: the next thread that calls is the owner.
-MB_INLINE void mb_region_hand_over(struct mb_region *region) { mb_owner_let_go(&region->owner); }
-
-// The region behind the one interface of the family.
-MB_INLINE struct mb_allocator *mb_region_allocator(struct mb_region *region) { return &region->allocator; }
+MB_INLINE void mb_region_hand_over(struct mb_region *region) { mb_owner_hand_over(&region->owner); }
 
 // --- looking --------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@
 
 #include "core/base/config.h"
 #include "core/region/region.h"
-#include "core/region/region_member.h"
 #include "platform/os.h"
 
 enum { ANY_HUGE = MB_REGION_HUGE_PAGES | MB_REGION_HUGETLB };
@@ -150,7 +149,7 @@ static enum mb_error give_up(struct mb_region *region, enum mb_error error) {
     uint32_t honoured = region->honoured;
     int os_error = region->os_error;
     if (region->mapped != 0) mb_os_unmap(mb_region_base(region), region->mapped);
-    mb_region_clear(region);
+    memset(region, 0, sizeof *region);
     region->error = error;
     region->os_error = os_error;
     region->honoured = honoured;
@@ -159,7 +158,7 @@ static enum mb_error give_up(struct mb_region *region, enum mb_error error) {
 
 enum mb_error mb_region_new_with(struct mb_region *region, const struct mb_region_config *given) {
     struct mb_region_config config;
-    mb_region_clear(region);
+    memset(region, 0, sizeof *region);
     if (!read_config(given, &config) || !config_is_valid(&config)) return give_up(region, MB_BAD_CONFIG);
     if (config.bytes == 0) return give_up(region, MB_BAD_SIZE);
     uint32_t wanted = config.prefer | config.require;

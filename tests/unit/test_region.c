@@ -257,47 +257,13 @@ static void the_newest_block_has_a_size(void **state) {
     region_dropped(&region);
 }
 
-static void the_region_is_a_member_of_the_family(void **state) {
-    (void)state;
-    struct mb_region region = region_made((size_t)1 << 20, 0, MB_REGION_LAZY);
-    struct mb_allocator *a = mb_region_allocator(&region);
-    const struct mb_range_table *range = a->table->range;
-    assert_true(mb_allocator_can(a, MB_TRAIT_RESETS | MB_TRAIT_OWNS | MB_TRAIT_RANGE));
-    assert_false(mb_allocator_can(a, MB_TRAIT_FREES));
-    assert_int_equal(mb_allocator_capacity(a), 1 << 20);
-    assert_int_equal(range->size(a), 1 << 20);
-    char *p = mb_allocator_allocate(a, 100, 64);
-    assert_ptr_equal(p, range->base(a));
-    assert_true(mb_allocator_owns(a, p) && !mb_allocator_owns(a, &region));
-    assert_ptr_equal(mb_allocator_grow(a, p, 100, 200, 64), p);
-    assert_int_equal(mb_allocator_usable_size(a, p), 200);
-    assert_ptr_equal(mb_allocator_shrink(a, p, 200, 50, 1), p);
-    assert_null(mb_allocator_shrink(a, mb_allocator_allocate(a, 10, 1), 10, 5, 64));
-    assert_int_equal(mb_allocator_last_error(a), MB_BAD_ALIGN);
-    assert_null(mb_allocator_allocate(a, 0, 1));
-    assert_int_equal(mb_allocator_last_error(a), MB_BAD_SIZE);
-    assert_all_bytes(mb_allocator_allocate_zeroed(a, 100, 1), 100, 0);
-    assert_int_equal(mb_allocator_deallocate(a, p, 50), MB_OK);
-    assert_int_equal(mb_allocator_deallocate(a, &region, 1), MB_BAD_POINTER);
-    assert_int_equal(range->commit(a, 0, 1 << 20), MB_OK);
-    assert_int_equal(range->release_pages(a, p, page), MB_OK);
-    assert_int_equal(range->protect(a, p, page, MB_OS_READ), MB_OK);
-    assert_int_equal(mb_allocator_reset(a), MB_OK);
-    assert_int_equal(mb_region_allocated(&region), 0);
-    assert_int_equal(mb_allocator_corruption_events(a), 0);
-    assert_int_equal(mb_allocator_drop(a), MB_OK);
-    assert_null(mb_allocator_allocate(a, 1, 1)); // a dropped one fails cleanly
-    assert_int_equal(mb_allocator_last_error(a), MB_FULL);
-    assert_int_equal(mb_allocator_drop(a), MB_OK);
-}
-
 // The region's numbers overwritten one by one, by a bit that makes them impossible: each call says so and changes nothing.
 static void damaged_numbers_are_found_and_counted(void **state) {
     (void)state;
     struct mb_region region = region_made(4 * page, 0, 0), good;
     char *p = mb_region_allocate(&region, 100, 1);
     good = region;
-    size_t *const words[] = {&region.bump.base, &region.bump.next, &region.bump.end, &region.last, &region.dirty, &region.populated};
+    size_t *const words[] = {&region.bump.base, &region.bump.next, &region.bump.end, &region.newest, &region.dirty, &region.populated};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         uint64_t events = mb_region_corruption_events(&region);
         *words[i] ^= (size_t)1 << 62;
@@ -417,7 +383,6 @@ int main(void) {
         cmocka_unit_test(resizing_refuses_what_is_no_block),
         cmocka_unit_test(marks_nest_and_foreign_marks_fail),
         cmocka_unit_test(the_newest_block_has_a_size),
-        cmocka_unit_test(the_region_is_a_member_of_the_family),
         cmocka_unit_test(damaged_numbers_are_found_and_counted),
         cmocka_unit_test(a_second_thread_needs_a_hand_over),
         cmocka_unit_test(release_pages_gives_back_and_keeps_addresses),
