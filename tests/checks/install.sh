@@ -46,13 +46,21 @@ add_executable(shared ../use.c)
 target_link_libraries(shared PRIVATE mbmalloc::mbmalloc ${CMAKE_DL_LIBS})
 add_executable(static ../use.c)
 target_link_libraries(static PRIVATE mbmalloc::mbmalloc_static ${CMAKE_DL_LIBS})
+add_executable(regions_shared ../use_regions.c)
+target_link_libraries(regions_shared PRIVATE mbmalloc::mbmalloc ${CMAKE_DL_LIBS})
+add_executable(regions_static ../use_regions.c)
+target_link_libraries(regions_static PRIVATE mbmalloc::mbmalloc_static ${CMAKE_DL_LIBS})
+set_source_files_properties(../use_regions.c PROPERTIES COMPILE_DEFINITIONS _GNU_SOURCE)
 C
+cp "$here/use_regions.c" "$work"
 {
     cmake -G Ninja -S "$work/project" -B "$work/project/build" -DCMAKE_PREFIX_PATH="$work/usr" -DCMAKE_C_COMPILER="$CC"
     cmake --build "$work/project/build"
 } >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 expect "$work/project/build/shared" libmbmalloc.so
 expect "$work/project/build/static" static
+expect "$work/project/build/regions_shared" libmbmalloc.so
+expect "$work/project/build/regions_static" regions_static
 
 export PKG_CONFIG_PATH=$libdir/pkgconfig
 read -ra flags <<<"$(pkg-config --cflags --libs mbmalloc)"
@@ -65,7 +73,7 @@ expect "$work/by_cc" by_cc
 strict=(-Wall -Wextra -Wpedantic -Wconversion -Wundef -Wshadow -Werror)
 as_c=("$CC" -std=c11 "${strict[@]}")
 as_cxx=("$CXX" -std=c++11 -x c++ "${strict[@]}")
-use=$here/use_regions.c
+use=$work/use_regions.c
 "${as_c[@]}" -D_GNU_SOURCE "$use" "${flags[@]}" -o "$work/c_shared" -Wl,-rpath,"$libdir"
 expect "$work/c_shared" libmbmalloc.so
 "${as_c[@]}" -D_GNU_SOURCE -fno-pie -no-pie "$use" "${flags[@]}" -o "$work/c_no_pie" -Wl,-rpath,"$libdir"
