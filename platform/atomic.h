@@ -7,23 +7,11 @@
 #ifndef MB_PLATFORM_ATOMIC_H
 #define MB_PLATFORM_ATOMIC_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "platform/compiler.h"
-
-// Public headers are read by C++ too, which knows no _Atomic: there a member of that kind is a plain word of the same size and
-// alignment, which inline functions read by mb_atomic_load (order: relaxed or acquire).
-#ifdef __cplusplus
-#define MB_ATOMIC
-#define MB_ORDER_relaxed __ATOMIC_RELAXED
-#define MB_ORDER_acquire __ATOMIC_ACQUIRE
-#define mb_atomic_load(p, order) __atomic_load_n((p), MB_ORDER_##order)
-#else
-#include <stdatomic.h>
-#define MB_ATOMIC _Atomic
-#define mb_atomic_load(p, order) atomic_load_explicit((p), memory_order_##order)
-#endif
 
 #if MB_TSAN
 #define MB_PEEK(lvalue) __atomic_load_n(&(lvalue), __ATOMIC_RELAXED)

@@ -30,11 +30,9 @@
 #ifdef __cplusplus
 #define MB_PUBLIC_BEGIN extern "C" { MB_VISIBLE_BEGIN
 #define MB_PUBLIC_END MB_VISIBLE_END }
-#define MB_STATIC_ASSERT static_assert
 #else
 #define MB_PUBLIC_BEGIN MB_VISIBLE_BEGIN
 #define MB_PUBLIC_END MB_VISIBLE_END
-#define MB_STATIC_ASSERT _Static_assert
 #endif
 
 // Thread-local words live in the static TLS block: one load from the thread pointer, no call that could allocate.

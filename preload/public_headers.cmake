@@ -1,6 +1,6 @@
 # Makes build/include as it is installed: mbmalloc.h, mbmalloc/regions.h, and below mbmalloc/ every header that these include, where
-# it stands in the tree. A copy differs from its source in four ways, so that a header of ours needs to know of none of them:
-# includes are written from mbmalloc/, and three words of C11 that C++ lacks go through platform/compiler.h and platform/atomic.h.
+# it stands in the tree. A copy differs from its source so that headers of ours need not know that they are installed: includes are
+# written from mbmalloc/, the words of C11 that C++ lacks go through platform/c11.h, and a user's warnings do not look inside.
 set(MB_PUBLIC_INCLUDE ${CMAKE_CURRENT_BINARY_DIR}/include)
 file(REMOVE_RECURSE ${MB_PUBLIC_INCLUDE})
 
@@ -22,12 +22,16 @@ function(mb_publish header)
     endif()
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${header})
     file(READ ${PROJECT_SOURCE_DIR}/${header} text)
-    string(REPLACE "#include <stdatomic.h>" "#include \"platform/atomic.h\"" text "${text}")
-    string(REGEX REPLACE "(^|[^A-Za-z_])_Atomic([^A-Za-z_])" "\\1MB_ATOMIC\\2" text "${text}")
-    string(REGEX REPLACE "(^|[^A-Za-z_])_Static_assert([^A-Za-z_])" "\\1MB_STATIC_ASSERT\\2" text "${text}")
-    if(header STREQUAL "platform/atomic.h" OR header STREQUAL "platform/compiler.h")
-        file(READ ${PROJECT_SOURCE_DIR}/${header} text) # where the words are defined
+    if(NOT header STREQUAL "platform/c11.h")
+        string(REPLACE "#include <stdatomic.h>" "#include \"platform/c11.h\"" text "${text}")
+        string(REGEX REPLACE "(^|[^A-Za-z_])_Atomic\\(" "\\1mb_c11_Atomic_of(" text "${text}")
+        string(REGEX REPLACE "(^|[^A-Za-z_])(atomic_[a-z_]+|memory_order_[a-z_]+)" "\\1mb_c11_\\2" text "${text}")
+        string(REGEX REPLACE "(^|[^A-Za-z_])(_Atomic|_Static_assert|_Alignof|_Noreturn)" "\\1mb_c11\\2" text "${text}")
+        if(text MATCHES "mb_c11_")
+            string(PREPEND text "#include \"platform/c11.h\"\n")
+        endif()
     endif()
+    string(PREPEND text "#pragma GCC system_header\n")
     string(REGEX MATCHALL "#include \"[^\"]+\"" includes "${text}")
     file(WRITE ${MB_PUBLIC_INCLUDE}/${name} "") # seen
     foreach(line IN LISTS includes)

@@ -11,12 +11,12 @@
 #ifndef MB_CORE_REGION_LAZY_H
 #define MB_CORE_REGION_LAZY_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/base/lock.h"
-#include "platform/atomic.h"
 #include "platform/compiler.h"
 
 struct mb_lazy_shared {
@@ -29,11 +29,11 @@ struct mb_lazy_shared {
 };
 
 MB_INLINE size_t mb_lazy_committed(const struct mb_lazy_shared *lazy) {
-    return mb_atomic_load(&lazy->committed, acquire);
+    return atomic_load_explicit(&lazy->committed, memory_order_acquire);
 }
 
 MB_INLINE size_t mb_lazy_mapped(const struct mb_lazy_shared *lazy) {
-    return mb_atomic_load(&lazy->mapped, acquire);
+    return atomic_load_explicit(&lazy->mapped, memory_order_acquire);
 }
 
 // Sets up a window that starts at `base` of which the first `mapped` bytes are already reserved. Before any sharing.
