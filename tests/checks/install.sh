@@ -85,6 +85,19 @@ expect "$work/cxx_shared" libmbmalloc.so
 "${as_cxx[@]}" -I"$work/usr/include" "$use" -x none "$libdir/libmbmalloc.a" -o "$work/cxx_static"
 expect "$work/cxx_static" cxx_static
 
+# What an inline function of a public header calls must be public too: a program that has every one of them links.
+include=$work/usr/include
+listed=$(sed -n 's/^#include <\(mbmalloc[^>]*\)>.*/\1/p' "$include/mbmalloc/regions.h")
+# shellcheck disable=SC2086 # a list of names, one a word
+inlines=$(cd "$include" && sed -n 's/^MB_INLINE [^(]*\b\(mb_[a-z0-9_]*\)(.*/\1/p' $listed)
+{
+    printf '#include <mbmalloc.h>\nvoid (*const all[])(void) = {\n'
+    # shellcheck disable=SC2086
+    printf '    (void (*)(void))%s,\n' $inlines
+    printf '};\nint main(void) { return 0; }\n'
+} >"$work/inlines.c"
+"$CC" "$work/inlines.c" "${flags[@]}" -o "$work/inlines" -Wl,-rpath,"$libdir"
+
 headers=0
 while read -r header; do
     printf '#include <%s>\nint main(void) { return 0; }\n' "$header" >"$work/alone.c"
