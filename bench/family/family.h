@@ -101,12 +101,17 @@ template <class Make> class Member {
 class Locked {
   public:
     Locked() {
-        if (mb_locked_new(&locked_, 2 * batch * largest) != MB_OK) fail("locked region (RLIMIT_MEMLOCK)");
+        if (mb_locked_new(&locked_, bytes) != MB_OK) fail("locked region");
     }
     ~Locked() { mb_locked_drop(&locked_); }
+    static bool allowed() { // by RLIMIT_MEMLOCK
+        mb_locked locked;
+        return mb_locked_new(&locked, bytes) == MB_OK && mb_locked_drop(&locked) == MB_OK;
+    }
     mb_allocator *allocator() { return mb_locked_allocator(&locked_); }
 
   private:
+    static constexpr size_t bytes = 2 * batch * largest;
     mb_locked locked_;
 };
 

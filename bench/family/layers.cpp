@@ -25,7 +25,7 @@ template <class Contender> void add(const char *name) {
 void register_layers() {
     add<Bump>("bump");
     add<Region>("region");
-    add<Member<Locked>>("locked");
+    if (Locked::allowed()) add<Member<Locked>>("locked");
 }
 
 } // namespace family
