@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum mb_os_access { MB_OS_NONE = 0, MB_OS_READ = 1, MB_OS_WRITE = 2, MB_OS_EXEC = 4 };
+#include "platform/access.h"
 
 // --- address space --------------------------------------------------------------------------------------------------
 
@@ -75,6 +75,10 @@ int mb_os_bind_nodes(void *p, size_t bytes, const uint64_t *mask, size_t words);
 
 // How many of the range's pages are resident; negative errno on failure.
 long mb_os_resident_pages(const void *p, size_t bytes);
+
+// How many of the range's bytes are in huge pages now; negative errno value where the kernel does not tell (no /proc). Neighbours in the
+// same mapping may count too, up to the range's size. Reads /proc/self/smaps: only for callers that ask for this.
+long mb_os_huge_resident_bytes(const void *p, size_t bytes);
 
 // --- facts ----------------------------------------------------------------------------------------------------------
 

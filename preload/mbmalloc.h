@@ -1,9 +1,12 @@
 // What libmbmalloc offers besides the standard names (malloc, free, operator new and their kin, which it replaces).
-// A program needs this header only to ask whether it runs under mbmalloc, or for the C23 names where <stdlib.h> lacks them.
+// A program needs this header only to ask whether it runs under mbmalloc, for the C23 names where <stdlib.h> lacks them, and for
+// the region family (mbmalloc/regions.h).
 #ifndef MBMALLOC_H
 #define MBMALLOC_H
 
 #include <stddef.h>
+
+#include "preload/regions.h"
 
 #ifdef __cplusplus
 extern "C" {

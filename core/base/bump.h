@@ -58,7 +58,10 @@ MB_INLINE void *mb_bump_take(struct mb_bump *bump, uintptr_t start, size_t bytes
 
 // Both steps at once, for memory that is usable already. NULL when it does not fit.
 MB_INLINE void *mb_bump_alloc(struct mb_bump *bump, size_t bytes, size_t align) {
-    uintptr_t start;
+    uintptr_t start = bump->next;
+    // A cursor that is aligned already is predicted, so the next block waits for one addition only. bytes 0 wraps round and fails.
+    bool aligned = mb_is_pow2(align) && (start & (align - 1)) == 0;
+    if (MB_LIKELY(aligned && bytes - 1 < bump->end - start)) return mb_bump_take(bump, start, bytes);
     return mb_bump_fit(bump, bytes, align, &start) ? mb_bump_take(bump, start, bytes) : NULL;
 }
 

@@ -28,6 +28,8 @@ struct mb_bump_shared {
 };
 _Static_assert(sizeof(struct mb_bump_shared) == 128, "the cursor has a cache line of its own");
 
+MB_PUBLIC_BEGIN
+
 // [base, base + bytes) must not wrap. Before any sharing.
 void mb_bump_shared_init(struct mb_bump_shared *bump, void *base, size_t bytes, mb_commit_function *commit, void *context);
 
@@ -40,5 +42,7 @@ void mb_bump_shared_reset(struct mb_bump_shared *bump);
 
 // Bytes in front of the cursor; exact when no other thread allocates. Any thread.
 size_t mb_bump_shared_used(const struct mb_bump_shared *bump);
+
+MB_PUBLIC_END
 
 #endif

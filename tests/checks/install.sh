@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Installs the build given as $1 into a temporary prefix and uses it from there as a stranger would: by find_package,
-# by pkg-config and by plain cc, shared and static. Every program proves that its malloc is ours.
+# by pkg-config and by plain cc, shared and static. Every program proves that its malloc is ours. Then the public headers: a program
+# that uses the region family, as C and as C++, and each header by itself, with every warning on.
 set -euo pipefail
 
 build=$1
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cmake --install "$build" --prefix "$work/usr" >"$work/log" || { cat "$work/log"; exit 1; }
@@ -44,13 +46,21 @@ add_executable(shared ../use.c)
 target_link_libraries(shared PRIVATE mbmalloc::mbmalloc ${CMAKE_DL_LIBS})
 add_executable(static ../use.c)
 target_link_libraries(static PRIVATE mbmalloc::mbmalloc_static ${CMAKE_DL_LIBS})
+add_executable(regions_shared ../use_regions.c)
+target_link_libraries(regions_shared PRIVATE mbmalloc::mbmalloc ${CMAKE_DL_LIBS})
+add_executable(regions_static ../use_regions.c)
+target_link_libraries(regions_static PRIVATE mbmalloc::mbmalloc_static ${CMAKE_DL_LIBS})
+set_source_files_properties(../use_regions.c PROPERTIES COMPILE_DEFINITIONS _GNU_SOURCE)
 C
+cp "$here/use_regions.c" "$work"
 {
     cmake -G Ninja -S "$work/project" -B "$work/project/build" -DCMAKE_PREFIX_PATH="$work/usr" -DCMAKE_C_COMPILER="$CC"
     cmake --build "$work/project/build"
 } >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 expect "$work/project/build/shared" libmbmalloc.so
 expect "$work/project/build/static" static
+expect "$work/project/build/regions_shared" libmbmalloc.so
+expect "$work/project/build/regions_static" regions_static
 
 export PKG_CONFIG_PATH=$libdir/pkgconfig
 read -ra flags <<<"$(pkg-config --cflags --libs mbmalloc)"
@@ -59,4 +69,40 @@ expect "$work/by_pkg_config" libmbmalloc.so
 
 "$CC" -o "$work/by_cc" "$work/use.c" "$libdir/libmbmalloc.a"
 expect "$work/by_cc" by_cc
-echo "four ways of linking work"
+
+strict=(-Wall -Wextra -Wpedantic -Wconversion -Wundef -Wshadow -Werror)
+as_c=("$CC" -std=c11 "${strict[@]}")
+as_cxx=("$CXX" -std=c++11 -x c++ "${strict[@]}")
+use=$work/use_regions.c
+"${as_c[@]}" -D_GNU_SOURCE "$use" "${flags[@]}" -o "$work/c_shared" -Wl,-rpath,"$libdir"
+expect "$work/c_shared" libmbmalloc.so
+"${as_c[@]}" -D_GNU_SOURCE -fno-pie -no-pie "$use" "${flags[@]}" -o "$work/c_no_pie" -Wl,-rpath,"$libdir"
+"$work/c_no_pie" >/dev/null
+"${as_c[@]}" -D_GNU_SOURCE -I"$work/usr/include" "$use" -o "$work/c_static" "$libdir/libmbmalloc.a"
+expect "$work/c_static" c_static
+"${as_cxx[@]}" "$use" -x none "${flags[@]}" -o "$work/cxx_shared" -Wl,-rpath,"$libdir"
+expect "$work/cxx_shared" libmbmalloc.so
+"${as_cxx[@]}" -I"$work/usr/include" "$use" -x none "$libdir/libmbmalloc.a" -o "$work/cxx_static"
+expect "$work/cxx_static" cxx_static
+
+# What an inline function of a public header calls must be public too: a program that has every one of them links.
+include=$work/usr/include
+listed=$(sed -n 's/^#include <\(mbmalloc[^>]*\)>.*/\1/p' "$include/mbmalloc/regions.h")
+# shellcheck disable=SC2086 # a list of names, one a word
+inlines=$(cd "$include" && sed -n 's/^MB_INLINE [^(]*\b\(mb_[a-z0-9_]*\)(.*/\1/p' $listed)
+{
+    printf '#include <mbmalloc.h>\nvoid (*const all[])(void) = {\n'
+    # shellcheck disable=SC2086
+    printf '    (void (*)(void))%s,\n' $inlines
+    printf '};\nint main(void) { return 0; }\n'
+} >"$work/inlines.c"
+"$CC" "$work/inlines.c" "${flags[@]}" -o "$work/inlines" -Wl,-rpath,"$libdir"
+
+headers=0
+while read -r header; do
+    printf '#include <%s>\nint main(void) { return 0; }\n' "$header" >"$work/alone.c"
+    "${as_c[@]}" -fsyntax-only -I"$work/usr/include" "$work/alone.c"
+    "${as_cxx[@]}" -fsyntax-only -I"$work/usr/include" "$work/alone.c"
+    headers=$((headers + 1))
+done < <(cd "$work/usr/include" && find . -name '*.h' -printf '%P\n')
+echo "four ways of linking work; the region family from C and C++; $headers headers stand by themselves"

@@ -45,7 +45,11 @@ int __wrap_mb_os_reserve_hugetlb(void *at, size_t bytes, void **out) {
 
 int __real_mb_os_unmap(void *p, size_t bytes);
 int __wrap_mb_os_unmap(void *p, size_t bytes);
-int __wrap_mb_os_unmap(void *p, size_t bytes) { return refuses(OS_UNMAP) ? -ENOMEM : __real_mb_os_unmap(p, bytes); }
+int __wrap_mb_os_unmap(void *p, size_t bytes) {
+    if (refuses(OS_UNMAP)) return -ENOMEM;
+    if (os.before_unmap != NULL) os.before_unmap(p, bytes);
+    return __real_mb_os_unmap(p, bytes);
+}
 
 int __real_mb_os_commit(void *p, size_t bytes);
 int __wrap_mb_os_commit(void *p, size_t bytes);
@@ -71,6 +75,20 @@ int __real_mb_os_advise_huge(void *p, size_t bytes, bool want);
 int __wrap_mb_os_advise_huge(void *p, size_t bytes, bool want);
 int __wrap_mb_os_advise_huge(void *p, size_t bytes, bool want) {
     return refuses(OS_ADVISE_HUGE) ? -ENOMEM : __real_mb_os_advise_huge(p, bytes, want);
+}
+
+int __real_mb_os_lock(void *p, size_t bytes);
+int __wrap_mb_os_lock(void *p, size_t bytes);
+int __wrap_mb_os_lock(void *p, size_t bytes) { return refuses(OS_LOCK) ? -EPERM : __real_mb_os_lock(p, bytes); }
+
+int __real_mb_os_no_dump(void *p, size_t bytes);
+int __wrap_mb_os_no_dump(void *p, size_t bytes);
+int __wrap_mb_os_no_dump(void *p, size_t bytes) { return refuses(OS_NO_DUMP) ? -ENOMEM : __real_mb_os_no_dump(p, bytes); }
+
+int __real_mb_os_wipe_on_fork(void *p, size_t bytes);
+int __wrap_mb_os_wipe_on_fork(void *p, size_t bytes);
+int __wrap_mb_os_wipe_on_fork(void *p, size_t bytes) {
+    return refuses(OS_WIPE_ON_FORK) ? -ENOMEM : __real_mb_os_wipe_on_fork(p, bytes);
 }
 
 // Accepts nodes that this machine does not have, so that masks of several words can be seen.

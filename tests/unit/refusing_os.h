@@ -8,6 +8,7 @@
 
 enum os_call {
     OS_RESERVE, OS_RESERVE_HUGETLB, OS_UNMAP, OS_COMMIT, OS_PROTECT, OS_PURGE, OS_POPULATE, OS_ADVISE_HUGE, OS_BIND_NODES,
+    OS_LOCK, OS_NO_DUMP, OS_WIPE_ON_FORK,
     OS_CALLS
 };
 
@@ -16,9 +17,10 @@ struct refusing_os {
     unsigned total;              //   and together
     unsigned kinds;              // set of 1 << enum os_call that may be refused
     unsigned skip;               // let so many of them pass,
-    unsigned count;              //   then refuse so many with -ENOMEM
+    unsigned count;              //   then refuse so many with -ENOMEM (OS_LOCK: -EPERM)
     unsigned refused;            // how many were
     uint64_t nodes[2];           // the mask of the last OS_BIND_NODES
+    void (*before_unmap)(const void *p, size_t bytes); // sees what is about to be returned
 };
 extern struct refusing_os os;
 

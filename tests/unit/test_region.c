@@ -1,9 +1,11 @@
 // The region's operations: carving, marks, zeroing, pages, limits, and its errors; effects read back from the kernel.
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/config.h"
 #include "tests/unit/regions.h"
 
 static size_t page;
@@ -196,9 +198,9 @@ static void resizing_refuses_what_is_no_block(void **state) {
     struct mb_region region = region_made(page, 0, 0);
     char *p = mb_region_allocate(&region, 100, 1);
     assert_null(mb_region_grow(&region, p, 101, 200, 1)); // longer than everything handed out
-    assert_error(&region, MB_BAD_RANGE);
+    assert_error(&region, MB_BAD_POINTER);
     assert_null(mb_region_grow(&region, &region, 8, 16, 1)); // foreign
-    assert_error(&region, MB_BAD_RANGE);
+    assert_error(&region, MB_BAD_POINTER);
     assert_null(mb_region_grow(&region, p, 100, 99, 1));
     assert_error(&region, MB_BAD_SIZE);
     assert_null(mb_region_grow(&region, p, 100, 200, 3));
@@ -208,9 +210,14 @@ static void resizing_refuses_what_is_no_block(void **state) {
     assert_null(mb_region_shrink(&region, p, 100, 0));
     assert_error(&region, MB_BAD_SIZE);
     assert_null(mb_region_shrink(&region, p + 100, 1, 1));
-    assert_error(&region, MB_BAD_RANGE);
+    assert_error(&region, MB_BAD_POINTER);
+    assert_null(mb_region_grow(&region, p + 1, 99, 200, 1)); // ends where the newest ends, but starts inside it
+    assert_error(&region, MB_BAD_POINTER);
+    assert_null(mb_region_grow(&region, p, 99, 200, 1)); // not the size it has
+    assert_error(&region, MB_BAD_POINTER);
     assert_int_equal(mb_region_deallocate(&region, p), MB_OK);
-    assert_int_equal(mb_region_deallocate(&region, &region), MB_BAD_RANGE);
+    assert_int_equal(mb_region_deallocate(&region, p + 100), MB_BAD_POINTER); // never carved
+    assert_int_equal(mb_region_deallocate(&region, &region), MB_BAD_POINTER);
     assert_int_equal(mb_region_allocated(&region), 100);
     region_dropped(&region);
 }
@@ -227,6 +234,80 @@ static void marks_nest_and_foreign_marks_fail(void **state) {
     assert_int_equal(mb_region_allocated(&region), 10);
     mb_region_reset(&region);
     assert_int_equal(mb_region_allocated(&region), 0);
+    region_dropped(&region);
+}
+
+static void the_newest_block_has_a_size(void **state) {
+    (void)state;
+    struct mb_region region = region_made(page, 0, 0);
+    char *first = mb_region_allocate(&region, 10, 1);
+    assert_int_equal(mb_region_usable_size(&region, first), 10);
+    size_t mark = mb_region_mark(&region);
+    char *p = mb_region_allocate(&region, 30, 1);
+    assert_int_equal(mb_region_usable_size(&region, p), 30);
+    assert_int_equal(mb_region_usable_size(&region, first), 0); // unknown
+    assert_int_equal(mb_region_usable_size(&region, p + 1), 0);
+    assert_ptr_equal(mb_region_grow(&region, p, 30, 50, 1), p);
+    assert_ptr_equal(mb_region_shrink(&region, p, 50, 20), p);
+    assert_int_equal(mb_region_usable_size(&region, p), 20);
+    assert_int_equal(mb_region_rewind(&region, mark), MB_OK);
+    assert_int_equal(mb_region_usable_size(&region, p), 0);
+    assert_ptr_equal(mb_region_grow(&region, first, 10, 12, 1), first); // by its end
+    assert_int_equal(mb_region_usable_size(&region, first), 12);
+    region_dropped(&region);
+}
+
+// The region's numbers overwritten one by one, by a bit that makes them impossible: each call says so and changes nothing.
+static void damaged_numbers_are_found_and_counted(void **state) {
+    (void)state;
+    struct mb_region region = region_made(4 * page, 0, 0), good;
+    char *p = mb_region_allocate(&region, 100, 1);
+    good = region;
+    size_t *const words[] = {&region.bump.base, &region.bump.next, &region.bump.end, &region.newest, &region.dirty, &region.populated};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        uint64_t events = mb_region_corruption_events(&region);
+        *words[i] ^= (size_t)1 << 62;
+        assert_null(mb_region_allocate(&region, 1, 1));
+        assert_int_equal(mb_region_last_error(&region), MB_CORRUPT);
+        assert_null(mb_region_grow(&region, p, 100, 200, 1));
+        assert_null(mb_region_shrink(&region, p, 100, 20));
+        assert_int_equal(mb_region_deallocate(&region, p), MB_CORRUPT);
+        assert_int_equal(mb_region_commit(&region, 0, 1), MB_CORRUPT);
+        assert_int_equal(mb_region_reset(&region), MB_CORRUPT);
+        assert_int_equal(mb_region_release_pages(&region, p, page), MB_CORRUPT);
+        assert_int_equal(mb_region_protect(&region, p, page, MB_OS_NONE), MB_CORRUPT);
+        assert_int_equal(mb_region_drop(&region), MB_CORRUPT);
+        assert_int_equal(mb_region_corruption_events(&region), events + 9);
+        *words[i] ^= (size_t)1 << 62;
+    }
+    assert_memory_equal(&region.bump, &good.bump, sizeof good.bump);
+    region_dropped(&region);
+}
+
+// --- owner ----------------------------------------------------------------------------------------------------------
+
+static void *carve(void *region) { return mb_region_allocate(region, 1, 1); }
+
+static void *carve_in_a_thread(struct mb_region *region) {
+    pthread_t thread;
+    void *p = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, carve, region), 0);
+    assert_int_equal(pthread_join(thread, &p), 0);
+    return p;
+}
+
+static bool second_thread_carves(void *region) { return carve_in_a_thread(region) != NULL; }
+
+static void a_second_thread_needs_a_hand_over(void **state) {
+    (void)state;
+    struct mb_region region = region_made(page, 0, 0);
+    assert_non_null(mb_region_allocate(&region, 1, 1));
+    // The report of a check build: "used by a second thread without hand-over".
+    assert_int_equal(child_outcome(second_thread_carves, &region), MB_CHECKS ? SIGABRT : 0);
+    mb_region_hand_over(&region);
+    assert_non_null(carve_in_a_thread(&region));
+    mb_region_hand_over(&region); // the thread is gone: so may its successor
+    assert_non_null(mb_region_allocate(&region, 1, 1));
     region_dropped(&region);
 }
 
@@ -283,6 +364,7 @@ static void protect_acts_on_committed_pages(void **state) {
     assert_int_equal(mb_region_protect(&region, p, page, MB_OS_READ | MB_OS_WRITE), MB_OK);
     size_t committed = mb_region_committed(&region);
     assert_int_equal(mb_region_protect(&region, p + committed, page, MB_OS_READ), MB_BAD_RANGE);
+    assert_int_equal(mb_region_protect(&region, p, page, MB_OS_EXEC << 1), MB_BAD_CONFIG);
     region_dropped(&region);
 }
 
@@ -300,6 +382,9 @@ int main(void) {
         cmocka_unit_test(middle_block_is_copied_when_it_grows),
         cmocka_unit_test(resizing_refuses_what_is_no_block),
         cmocka_unit_test(marks_nest_and_foreign_marks_fail),
+        cmocka_unit_test(the_newest_block_has_a_size),
+        cmocka_unit_test(damaged_numbers_are_found_and_counted),
+        cmocka_unit_test(a_second_thread_needs_a_hand_over),
         cmocka_unit_test(release_pages_gives_back_and_keeps_addresses),
         cmocka_unit_test(released_pages_are_known_zero),
         cmocka_unit_test(protect_acts_on_committed_pages),

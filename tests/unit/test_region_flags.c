@@ -42,6 +42,9 @@ static void lazy_terabyte_works_to_its_end(void **state) {
     (void)state;
     const size_t terabyte = (size_t)1 << 40;
     struct mb_region region;
+    enum mb_error plain = mb_region_new(&region, terabyte); // unless the system overcommits without bound
+    if (plain == MB_OK) assert_int_equal(mb_region_drop(&region), MB_OK);
+    else assert_true(plain == MB_REFUSED && mb_region_os_error(&region) == -ENOMEM);
     if (region_try(&region, terabyte, 0, MB_REGION_LAZY) != MB_OK) {
         assert_int_equal(mb_region_os_error(&region), -ENOMEM); // a limit on address space
         skip();
@@ -119,8 +122,10 @@ static void huge_pages_are_really_huge(void **state) {
     assert_int_equal((uintptr_t)base % huge, 0);
     assert_int_equal(mb_region_capacity(&region), 3 * huge);
     assert_true(kernel_has_flag(base, "hg"));
+    assert_int_equal(mb_region_huge_bytes(&region), 0);
     base[2 * huge] = 1; // the last one too is a whole one
     assert_int_equal(kernel_mapping_of(base).huge_kib, huge >> 10);
+    assert_int_equal(mb_region_huge_bytes(&region), huge);
     region_dropped(&region);
 }
 
@@ -133,6 +138,7 @@ static void huge_pages_come_with_lazy_commits(void **state) {
     for (size_t carved = 0; carved < 8 * huge; carved += 1 << 16) // if 64 KiB at a time were committed, none would form
         memset(mb_region_allocate(&region, 1 << 16, 64), 1, 1 << 16);
     assert_int_equal(kernel_mapping_of(mb_region_base(&region)).huge_kib, 8 * huge >> 10);
+    assert_int_equal(mb_region_huge_bytes(&region), 8 * huge);
     region_dropped(&region);
 }
 

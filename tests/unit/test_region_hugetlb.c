@@ -53,6 +53,7 @@ static void hugetlb_takes_set_aside_pages(void **state) {
     assert_true(kernel_has_flag(base, "ht"));
     char *p = mb_region_allocate_zeroed(&region, 2 * huge, 64);
     assert_all_bytes(p, 2 * huge, 0);
+    assert_int_equal(mb_region_huge_bytes(&region), 2 * huge);
     memset(p, 't', 2 * huge);
     assert_int_equal(child_outcome(child_writes, p + 2 * huge), SIGSEGV);
     assert_int_equal(mb_region_release_pages(&region, p, page), MB_BAD_RANGE);

@@ -1,0 +1,60 @@
+// What: one shared bump arena carved by 1, 2 and 4 threads, over memory that is usable and over a lazy region that is committed on the
+// way; beside malloc and free in as many threads. 64-byte blocks, not touched.
+#include "bench/family/family.h"
+
+namespace family {
+namespace {
+
+constexpr size_t block = 64;
+constexpr size_t arena_bytes = size_t{1} << 36; // more than any run carves; untouched, so it costs address space alone
+
+mb_region region;
+mb_bump_shared bump;
+
+bool commit(void *context, size_t upto) {
+    return upto <= mb_region_committed(static_cast<mb_region *>(context)) ||
+           mb_region_commit(static_cast<mb_region *>(context), 0, upto) == MB_OK;
+}
+
+void begin(benchmark::State &state, mb_commit_function *how) {
+    if (state.thread_index() != 0) return; // the others wait for the first at the start of the loop
+    if (mb_region_new_lazy(&region, arena_bytes) != MB_OK) fail("lazy region");
+    mb_bump_shared_init(&bump, mb_region_base(&region), mb_region_capacity(&region), how, &region);
+}
+
+void carve(benchmark::State &state, mb_commit_function *how) {
+    begin(state, how);
+    for (auto _ : state) {
+        void *p = mb_bump_shared_alloc(&bump, block, 16);
+        benchmark::DoNotOptimize(p);
+        if (p == nullptr) state.SkipWithError("the arena is full");
+    }
+    if (state.thread_index() == 0) mb_region_drop(&region);
+    state.SetItemsProcessed(state.iterations());
+}
+
+template <class Malloc> void pairs(benchmark::State &state) {
+    for (auto _ : state) {
+        void *p = Malloc::take(block);
+        benchmark::DoNotOptimize(p);
+        Malloc::give(p);
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+
+template <class Run> void add(const char *name, Run run) {
+    const std::string full = std::string("shared/") + name + "/" + std::to_string(block);
+    benchmark::RegisterBenchmark(full.c_str(), run)->Threads(1)->Threads(2)->Threads(4)->UseRealTime();
+}
+
+} // namespace
+
+void register_shared() {
+    add("glibc", pairs<glibc>);
+    if (jemalloc::load()) add("jemalloc", pairs<jemalloc>);
+    add("mbmalloc", pairs<mbmalloc>);
+    add("bump_shared", [](benchmark::State &state) { carve(state, nullptr); });
+    add("bump_shared_lazy", [](benchmark::State &state) { carve(state, commit); });
+}
+
+} // namespace family

@@ -1,0 +1,13 @@
+// The region family as a public API. Its include lines are the one list of what is installed: with each header named here come the
+// headers that it needs (preload/public_headers.cmake), and of each the functions between MB_PUBLIC_BEGIN and MB_PUBLIC_END
+// are exported (scripts/check-exports). mbmalloc-regions(3) says how to use them.
+#ifndef MB_PRELOAD_REGIONS_H
+#define MB_PRELOAD_REGIONS_H
+
+#include "core/base/allocator.h"
+#include "core/base/bump.h"
+#include "core/base/bump_shared.h"
+#include "core/region/locked.h"
+#include "core/region/region.h"
+
+#endif
