@@ -1,0 +1,28 @@
+// Fills freed blocks with a pattern and looks for it before they are used again: finds writes after free, and lets reads
+// after free see nonsense instead of old data.
+//
+// What: a base may write links into its free blocks or merge them, so a look at what it hands out would prove nothing.
+// Therefore the layer keeps freed blocks (at most `budget_bytes`) and serves requests of the same size (in steps of 16) from them
+// first; every block is looked at when it is used again or goes to the base. When the base has nothing left, all go.
+// Who: as the base.
+// Invariant: as core/harden/hold.h. Every block has a multiple of 16 bytes for the base.
+#ifndef MB_CORE_HARDEN_POISON_H
+#define MB_CORE_HARDEN_POISON_H
+
+#include "core/harden/hold.h"
+
+struct mb_poison_config {
+    size_t size;         // of this struct as the caller knows it
+    size_t budget_bytes; // not 0
+};
+#define MB_POISON_CONFIG {sizeof(struct mb_poison_config), 1 << 20}
+
+struct mb_poison {
+    struct mb_hold hold;
+};
+
+// MB_BAD_CONFIG over a base without MB_TRAIT_FREES, or without a budget.
+enum mb_error mb_poison_init(struct mb_poison *poison, const struct mb_poison_config *config, enum mb_policy policy,
+                             struct mb_allocator *base);
+
+#endif
