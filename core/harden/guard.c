@@ -1,0 +1,311 @@
+#include "core/harden/guard.h"
+
+#include <string.h>
+
+#include "core/base/rng.h"
+#include "core/harden/meta.h"
+#include "core/harden/poison_fill.h"
+#include "platform/os.h"
+
+static struct mb_guard *self_of(const struct mb_allocator *api) { return (struct mb_guard *)mb_layer_of(api); }
+
+// --- the guard ----------------------------------------------------------------------------------------------------------
+
+// What the ledger's `extra` holds: the bytes of the whole span, a multiple of the page, and this bit.
+enum { BY_ACCESS = 1 };
+
+static enum mb_error set_access(const struct mb_guard *self, void *p, unsigned access) {
+    struct mb_allocator *base = self->layer.base;
+    if (mb_allocator_can(base, MB_TRAIT_RANGE)) return base->table->range->protect(base, p, self->page, access);
+    return mb_os_protect(p, self->page, access) == 0 ? MB_OK : MB_REFUSED;
+}
+
+// *kind becomes 0 or BY_ACCESS. Locked memory, for example, takes only the second.
+static enum mb_error put_up(const struct mb_guard *self, void *p, size_t *kind) {
+    *kind = 0;
+    if (self->by_advice && mb_os_guard(p, self->page) == 0) return MB_OK;
+    *kind = BY_ACCESS;
+    return set_access(self, p, MB_OS_NONE);
+}
+
+static enum mb_error take_down(const struct mb_guard *self, void *p, size_t kind) {
+    if (kind == BY_ACCESS) return set_access(self, p, MB_OS_READ | MB_OS_WRITE);
+    return mb_os_unguard(p, self->page) == 0 ? MB_OK : MB_REFUSED;
+}
+
+// --- the parts of a guarded block ---------------------------------------------------------------------------------------
+
+struct span {
+    char *start, *p, *user_end, *guard;
+    size_t bytes, kind; // all of it, guard included; 0 or BY_ACCESS
+};
+
+static struct span span_of(const struct mb_guard *self, const struct mb_known_block *block) {
+    size_t bytes = block->extra & ~(size_t)BY_ACCESS;
+    char *p = (char *)block->at, *start = (char *)mb_align_down(block->at, self->page);
+    return (struct span){start, p, p + block->bytes, start + bytes - self->page, bytes, block->extra & BY_ACCESS};
+}
+
+static void fill_around(const struct span *span) {
+    mb_poison_fill(span->start, (size_t)(span->p - span->start));
+    mb_poison_fill(span->user_end, (size_t)(span->guard - span->user_end));
+}
+
+static bool is_intact(const struct mb_guard *self, const struct mb_known_block *block) {
+    struct span span = span_of(self, block);
+    return mb_poison_intact(span.start, (size_t)(span.p - span.start)) &&
+           mb_poison_intact(span.user_end, (size_t)(span.guard - span.user_end));
+}
+
+// --- allocating ---------------------------------------------------------------------------------------------------------
+
+static bool is_chosen(struct mb_guard *self) {
+    if (self->one_in == 1) return true;
+    uint64_t k = __atomic_fetch_add(&self->requests, 1, __ATOMIC_RELAXED);
+    return mb_mix64(self->seed + k * MB_RNG_STEP) % self->one_in == 0;
+}
+
+static void *take_spare(struct mb_guard *self, size_t bytes, size_t align) {
+    void *p = NULL;
+    mb_layer_lock(&self->layer);
+    if (self->spare.bytes == bytes && mb_is_aligned((uintptr_t)self->spare.p, align)) {
+        p = self->spare.p;
+        self->spare = (struct mb_guard_spare){NULL, 0};
+    }
+    mb_layer_unlock(&self->layer);
+    return p;
+}
+
+static void give_up(struct mb_guard *self, void *p, size_t bytes) {
+    mb_allocator_deallocate(self->layer.base, p, bytes);
+    if (mb_allocator_can(self->layer.base, MB_TRAIT_FREES)) return;
+    mb_layer_lock(&self->layer);
+    if (self->spare.bytes < bytes) self->spare = (struct mb_guard_spare){p, bytes};
+    mb_layer_unlock(&self->layer);
+}
+
+static char *take_span(struct mb_guard *self, size_t bytes, size_t align, bool zeroed) {
+    char *start = take_spare(self, bytes, align);
+    if (start != NULL && zeroed) memset(start, 0, bytes);
+    if (start != NULL) return start;
+    return zeroed ? mb_allocator_allocate_zeroed(self->layer.base, bytes, align)
+                  : mb_allocator_allocate(self->layer.base, bytes, align);
+}
+
+// With room promised in the ledger.
+static void *make_guarded(struct mb_guard *self, size_t bytes, size_t align, bool zeroed) {
+    size_t page = self->page, all = mb_align_up(bytes, page) + page, kind;
+    char *start = take_span(self, all, mb_max(align, page), zeroed);
+    if (start == NULL) return mb_layer_passed_block(&self->layer, NULL);
+    char *guard = start + all - page;
+    enum mb_error error = put_up(self, guard, &kind);
+    if (error != MB_OK) {
+        give_up(self, start, all);
+        mb_layer_fail(&self->layer, error);
+        return NULL;
+    }
+    char *p = (char *)mb_align_down((uintptr_t)guard - bytes, align);
+    struct span span = {start, p, p + bytes, guard, all, kind};
+    fill_around(&span);
+    mb_ledger_keep(&self->layer, &self->ledger, p, bytes, all | kind);
+    return p;
+}
+
+static void *allocate_guarded(struct mb_guard *self, size_t bytes, size_t align, bool zeroed) {
+    if (mb_ledger_promise(&self->layer, &self->ledger) != MB_OK) return NULL;
+    void *p = make_guarded(self, bytes, align, zeroed);
+    if (p == NULL) mb_ledger_withdraw(&self->layer, &self->ledger);
+    return p;
+}
+
+static void *allocate(struct mb_allocator *api, size_t bytes, size_t align) {
+    struct mb_guard *self = self_of(api);
+    if (is_chosen(self)) return allocate_guarded(self, bytes, align, false);
+    return mb_layer_passed_block(&self->layer, mb_allocator_allocate(self->layer.base, bytes, align));
+}
+
+static void *allocate_zeroed(struct mb_allocator *api, size_t bytes, size_t align) {
+    struct mb_guard *self = self_of(api);
+    if (is_chosen(self)) return allocate_guarded(self, bytes, align, true);
+    return mb_layer_passed_block(&self->layer, mb_allocator_allocate_zeroed(self->layer.base, bytes, align));
+}
+
+// --- freeing ------------------------------------------------------------------------------------------------------------
+
+// Finds a block in the ledger and copies it out. False: it is not guarded.
+static bool look_up(struct mb_guard *self, const void *p, struct mb_known_block *out) {
+    mb_layer_lock(&self->layer);
+    uint32_t index = mb_block_table_find(&self->ledger.live, (uintptr_t)p);
+    if (index != MB_BLOCK_NONE) *out = self->ledger.live.blocks[index];
+    mb_layer_unlock(&self->layer);
+    return index != MB_BLOCK_NONE;
+}
+
+static enum mb_error judge(struct mb_guard *self, const struct mb_known_block *block, size_t bytes) {
+    const void *p = (void *)block->at;
+    if (!is_intact(self, block)) return mb_layer_report(&self->layer, MB_CORRUPT, "write around a guarded block", p);
+    return bytes == block->bytes ? MB_OK : mb_layer_report(&self->layer, MB_BAD_SIZE, "free with a wrong size", p);
+}
+
+// Only one of two threads that free the same block gets it.
+static enum mb_error take(struct mb_guard *self, void *p) {
+    mb_layer_lock(&self->layer);
+    uint32_t index = mb_block_table_find(&self->ledger.live, (uintptr_t)p);
+    if (index != MB_BLOCK_NONE) mb_ledger_take_locked(&self->ledger, index);
+    mb_layer_unlock(&self->layer);
+    return index != MB_BLOCK_NONE ? MB_OK : mb_layer_report(&self->layer, MB_DOUBLE_FREE, "double free", p);
+}
+
+static enum mb_error free_guarded(struct mb_guard *self, const struct mb_known_block *block) {
+    struct span span = span_of(self, block);
+    enum mb_error error = take(self, span.p);
+    if (error != MB_OK) return error;
+    error = take_down(self, span.guard, span.kind);
+    if (error == MB_OK) {
+        error = mb_allocator_deallocate(self->layer.base, span.start, span.bytes);
+        if (error != MB_OK) put_up(self, span.guard, &span.kind);
+    }
+    if (error == MB_OK) mb_ledger_withdraw(&self->layer, &self->ledger);
+    else mb_ledger_keep(&self->layer, &self->ledger, span.p, block->bytes, span.bytes | span.kind);
+    return mb_layer_passed(&self->layer, error);
+}
+
+static enum mb_error free_unguarded(struct mb_guard *self, void *p, size_t bytes) {
+    if (self->one_in == 1) return mb_layer_report(&self->layer, MB_BAD_POINTER, "invalid free", p);
+    return mb_layer_passed(&self->layer, mb_allocator_deallocate(self->layer.base, p, bytes));
+}
+
+static enum mb_error deallocate(struct mb_allocator *api, void *p, size_t bytes) {
+    struct mb_guard *self = self_of(api);
+    struct mb_known_block block;
+    if (!look_up(self, p, &block)) return free_unguarded(self, p, bytes);
+    enum mb_error error = judge(self, &block, bytes);
+    if (error != MB_OK || !mb_allocator_can(api, MB_TRAIT_FREES)) return error; // stays until the reset, guard and all
+    return free_guarded(self, &block);
+}
+
+// --- changing size ------------------------------------------------------------------------------------------------------
+
+static void *grow(struct mb_allocator *api, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    struct mb_guard *self = self_of(api);
+    struct mb_known_block block;
+    if (self->one_in == 1 || look_up(self, p, &block)) return mb_layer_move(&self->layer, p, old_bytes, new_bytes, align);
+    return mb_layer_passed_block(&self->layer, mb_allocator_grow(self->layer.base, p, old_bytes, new_bytes, align));
+}
+
+// Without memory for a move the block stays where it is, with poison between its new end and the guard.
+static void *shrink_in_place(struct mb_guard *self, void *p, size_t new_bytes) {
+    mb_layer_lock(&self->layer);
+    uint32_t index = mb_block_table_find(&self->ledger.live, (uintptr_t)p);
+    if (index != MB_BLOCK_NONE) {
+        struct mb_known_block block = mb_block_table_take(&self->ledger.live, index);
+        mb_block_table_add(&self->ledger.live, block.at, new_bytes, block.extra);
+        block.bytes = new_bytes;
+        struct span span = span_of(self, &block);
+        fill_around(&span);
+    }
+    mb_layer_unlock(&self->layer);
+    return index != MB_BLOCK_NONE ? p : NULL;
+}
+
+static void *shrink(struct mb_allocator *api, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    struct mb_guard *self = self_of(api);
+    struct mb_known_block block;
+    if (!look_up(self, p, &block)) {
+        if (self->one_in == 1) return mb_layer_report(&self->layer, MB_BAD_POINTER, "invalid shrink", p), NULL;
+        return mb_layer_passed_block(&self->layer, mb_allocator_shrink(self->layer.base, p, old_bytes, new_bytes, align));
+    }
+    if (judge(self, &block, old_bytes) != MB_OK) return NULL;
+    void *moved = mb_layer_move(&self->layer, p, old_bytes, new_bytes, align);
+    if (moved != NULL || !mb_is_aligned((uintptr_t)p, align)) return moved;
+    return shrink_in_place(self, p, new_bytes);
+}
+
+// --- the rest -----------------------------------------------------------------------------------------------------------
+
+static size_t usable_size(const struct mb_allocator *api, const void *p) {
+    struct mb_guard *self = self_of(api);
+    struct mb_known_block block;
+    if (look_up(self, p, &block)) return block.bytes;
+    return self->one_in == 1 ? 0 : mb_allocator_usable_size(self->layer.base, p);
+}
+
+size_t mb_guard_damaged(struct mb_guard *self) {
+    size_t damaged = 0;
+    mb_layer_lock(&self->layer);
+    for (uint32_t i = 0; i < self->ledger.live.count; i++) damaged += !is_intact(self, &self->ledger.live.blocks[i]);
+    mb_layer_unlock(&self->layer);
+    return damaged;
+}
+
+// Before the base forgets its blocks. Stops at the first guard that will not go: then nothing has been forgotten.
+static enum mb_error take_all_down(struct mb_guard *self) {
+    while (self->ledger.live.count != 0) {
+        struct mb_known_block block = self->ledger.live.blocks[self->ledger.live.count - 1];
+        struct span span = span_of(self, &block);
+        if (!is_intact(self, &block))
+            mb_layer_report(&self->layer, MB_CORRUPT, "write around a guarded block", span.p);
+        enum mb_error error = take_down(self, span.guard, span.kind);
+        if (error != MB_OK) return mb_layer_fail(&self->layer, error);
+        mb_block_table_take(&self->ledger.live, self->ledger.live.count - 1);
+    }
+    return MB_OK;
+}
+
+static enum mb_error reset(struct mb_allocator *api) {
+    struct mb_guard *self = self_of(api);
+    enum mb_error error = MB_OK;
+    if (mb_allocator_can(api, MB_TRAIT_RESETS)) error = take_all_down(self);
+    if (error != MB_OK) return error;
+    error = mb_allocator_reset(self->layer.base);
+    if (error == MB_OK) self->spare = (struct mb_guard_spare){NULL, 0};
+    return mb_layer_passed(&self->layer, error);
+}
+
+static enum mb_error drop(struct mb_allocator *api) {
+    struct mb_guard *self = self_of(api);
+    enum mb_error error = take_all_down(self);
+    if (error == MB_OK) error = mb_layer_drop_base(&self->layer);
+    return error == MB_OK ? mb_block_table_drop(&self->ledger.live) : error;
+}
+
+// --- making -------------------------------------------------------------------------------------------------------------
+
+static const struct mb_allocator_table CHANGED = {
+    .traits = ~UINT32_C(0),
+    .allocate = allocate,
+    .allocate_zeroed = allocate_zeroed,
+    .deallocate = deallocate,
+    .grow = grow,
+    .shrink = shrink,
+    .reset = reset,
+    .usable_size = usable_size,
+    .drop = drop,
+};
+
+static enum mb_error probe_advice(bool *out) {
+    void *p;
+    size_t page = mb_os_page_size();
+    enum mb_error error = mb_meta_map(page, &p);
+    if (error != MB_OK) return error;
+    *out = mb_os_guard(p, page) == 0;
+    return mb_meta_unmap(p, page);
+}
+
+enum mb_error mb_guard_init(struct mb_guard *self, const struct mb_guard_config *given, enum mb_policy policy,
+                            struct mb_allocator *base) {
+    struct mb_guard_config config;
+    bool by_advice, is_range = mb_allocator_can(base, MB_TRAIT_RANGE);
+    if (!mb_config_read(given, &config, sizeof config, sizeof config) || config.one_in == 0) return MB_BAD_CONFIG;
+    if (is_range && base->table->range->protect == NULL) return MB_BAD_CONFIG;
+    enum mb_error error = probe_advice(&by_advice);
+    if (error != MB_OK) return error;
+    memset(self, 0, sizeof *self);
+    mb_layer_init(&self->layer, &CHANGED, base, policy);
+    mb_ledger_init(&self->ledger);
+    self->page = mb_os_page_size();
+    self->one_in = config.one_in;
+    self->by_advice = by_advice;
+    mb_os_random(&self->seed, sizeof self->seed);
+    return MB_OK;
+}
