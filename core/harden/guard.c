@@ -3,47 +3,25 @@
 #include <string.h>
 
 #include "core/base/rng.h"
-#include "core/harden/meta.h"
 #include "core/harden/poison_fill.h"
 #include "platform/os.h"
 
 static struct mb_guard *self_of(const struct mb_allocator *api) { return (struct mb_guard *)mb_layer_of(api); }
 
-// --- the guard ----------------------------------------------------------------------------------------------------------
-
-// What the ledger's `extra` holds: the bytes of the whole span, a multiple of the page, and this bit.
-enum { BY_ACCESS = 1 };
-
-static enum mb_error set_access(const struct mb_guard *self, void *p, unsigned access) {
-    struct mb_allocator *base = self->layer.base;
-    if (mb_allocator_can(base, MB_TRAIT_RANGE)) return base->table->range->protect(base, p, self->page, access);
-    return mb_os_protect(p, self->page, access) == 0 ? MB_OK : MB_REFUSED;
-}
-
-// *kind becomes 0 or BY_ACCESS. Locked memory, for example, takes only the second.
-static enum mb_error put_up(const struct mb_guard *self, void *p, size_t *kind) {
-    *kind = 0;
-    if (self->by_advice && mb_os_guard(p, self->page) == 0) return MB_OK;
-    *kind = BY_ACCESS;
-    return set_access(self, p, MB_OS_NONE);
-}
-
-static enum mb_error take_down(const struct mb_guard *self, void *p, size_t kind) {
-    if (kind == BY_ACCESS) return set_access(self, p, MB_OS_READ | MB_OS_WRITE);
-    return mb_os_unguard(p, self->page) == 0 ? MB_OK : MB_REFUSED;
-}
-
 // --- the parts of a guarded block ---------------------------------------------------------------------------------------
 
+// What the ledger's `extra` holds: the bytes of the whole span, a multiple of the page, and the kind of its guard.
 struct span {
     char *start, *p, *user_end, *guard;
-    size_t bytes, kind; // all of it, guard included; 0 or BY_ACCESS
+    size_t bytes; // all of it, guard included
+    enum mb_guard_kind kind;
 };
 
 static struct span span_of(const struct mb_guard *self, const struct mb_known_block *block) {
-    size_t bytes = block->extra & ~(size_t)BY_ACCESS;
-    char *p = (char *)block->at, *start = (char *)mb_align_down(block->at, self->page);
-    return (struct span){start, p, p + block->bytes, start + bytes - self->page, bytes, block->extra & BY_ACCESS};
+    size_t bytes = block->extra & ~(size_t)MB_GUARD_KINDS;
+    char *p = (char *)block->at, *start = (char *)mb_align_down(block->at, self->pages.page);
+    char *guard = start + bytes - self->pages.page;
+    return (struct span){start, p, p + block->bytes, guard, bytes, block->extra & MB_GUARD_KINDS};
 }
 
 static void fill_around(const struct span *span) {
@@ -94,11 +72,12 @@ static char *take_span(struct mb_guard *self, size_t bytes, size_t align, bool z
 
 // With room promised in the ledger.
 static void *make_guarded(struct mb_guard *self, size_t bytes, size_t align, bool zeroed) {
-    size_t page = self->page, all = mb_align_up(bytes, page) + page, kind;
+    size_t page = self->pages.page, all = mb_align_up(bytes, page) + page;
+    enum mb_guard_kind kind;
     char *start = take_span(self, all, mb_max(align, page), zeroed);
     if (start == NULL) return mb_layer_passed_block(&self->layer, NULL);
     char *guard = start + all - page;
-    enum mb_error error = put_up(self, guard, &kind);
+    enum mb_error error = mb_guard_put_up(&self->pages, guard, &kind);
     if (error != MB_OK) {
         give_up(self, start, all);
         mb_layer_fail(&self->layer, error);
@@ -160,10 +139,10 @@ static enum mb_error free_guarded(struct mb_guard *self, const struct mb_known_b
     struct span span = span_of(self, block);
     enum mb_error error = take(self, span.p);
     if (error != MB_OK) return error;
-    error = take_down(self, span.guard, span.kind);
+    error = mb_guard_take_down(&self->pages, span.guard, span.kind);
     if (error == MB_OK) {
         error = mb_allocator_deallocate(self->layer.base, span.start, span.bytes);
-        if (error != MB_OK) put_up(self, span.guard, &span.kind);
+        if (error != MB_OK) mb_guard_put_up(&self->pages, span.guard, &span.kind);
     }
     if (error == MB_OK) mb_ledger_withdraw(&self->layer, &self->ledger);
     else mb_ledger_keep(&self->layer, &self->ledger, span.p, block->bytes, span.bytes | span.kind);
@@ -186,10 +165,39 @@ static enum mb_error deallocate(struct mb_allocator *api, void *p, size_t bytes)
 
 // --- changing size ------------------------------------------------------------------------------------------------------
 
+static void note_kind(struct mb_guard *self, const void *p, enum mb_guard_kind kind) {
+    mb_layer_lock(&self->layer);
+    uint32_t index = mb_block_table_find(&self->ledger.live, (uintptr_t)p);
+    if (index != MB_BLOCK_NONE) {
+        size_t *extra = &self->ledger.live.blocks[index].extra;
+        *extra = (*extra & ~(size_t)MB_GUARD_KINDS) | kind;
+    }
+    mb_layer_unlock(&self->layer);
+}
+
+// The old guard goes first: afterwards nothing that the system may refuse stands between the copy and the end of the old
+// block. Without memory for the new one it is put up again; if that is refused, too, the block lives on without.
+static void *move(struct mb_guard *self, const struct mb_known_block *block, size_t new_bytes, size_t align) {
+    struct span span = span_of(self, block);
+    bool frees = mb_allocator_can(&self->layer.api, MB_TRAIT_FREES);
+    enum mb_error error = frees ? mb_guard_take_down(&self->pages, span.guard, span.kind) : MB_OK;
+    if (error != MB_OK) return mb_layer_fail(&self->layer, error), NULL;
+    void *fresh = mb_allocator_allocate(&self->layer.api, new_bytes, align);
+    if (!frees) return fresh != NULL ? memcpy(fresh, span.p, mb_min(block->bytes, new_bytes)) : NULL;
+    if (fresh == NULL) mb_guard_put_up(&self->pages, span.guard, &span.kind);
+    note_kind(self, span.p, fresh == NULL ? span.kind : MB_GUARD_NONE);
+    if (fresh == NULL) return NULL;
+    memcpy(fresh, span.p, mb_min(block->bytes, new_bytes));
+    mb_allocator_deallocate(&self->layer.api, span.p, block->bytes);
+    return fresh;
+}
+
 static void *grow(struct mb_allocator *api, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
     struct mb_guard *self = self_of(api);
     struct mb_known_block block;
-    if (self->one_in == 1 || look_up(self, p, &block)) return mb_layer_move(&self->layer, p, old_bytes, new_bytes, align);
+    if (look_up(self, p, &block))
+        return judge(self, &block, old_bytes) == MB_OK ? move(self, &block, new_bytes, align) : NULL;
+    if (self->one_in == 1) return mb_layer_report(&self->layer, MB_BAD_POINTER, "invalid grow", p), NULL;
     return mb_layer_passed_block(&self->layer, mb_allocator_grow(self->layer.base, p, old_bytes, new_bytes, align));
 }
 
@@ -216,7 +224,7 @@ static void *shrink(struct mb_allocator *api, void *p, size_t old_bytes, size_t 
         return mb_layer_passed_block(&self->layer, mb_allocator_shrink(self->layer.base, p, old_bytes, new_bytes, align));
     }
     if (judge(self, &block, old_bytes) != MB_OK) return NULL;
-    void *moved = mb_layer_move(&self->layer, p, old_bytes, new_bytes, align);
+    void *moved = move(self, &block, new_bytes, align);
     if (moved != NULL || !mb_is_aligned((uintptr_t)p, align)) return moved;
     return shrink_in_place(self, p, new_bytes);
 }
@@ -245,7 +253,7 @@ static enum mb_error take_all_down(struct mb_guard *self) {
         struct span span = span_of(self, &block);
         if (!is_intact(self, &block))
             mb_layer_report(&self->layer, MB_CORRUPT, "write around a guarded block", span.p);
-        enum mb_error error = take_down(self, span.guard, span.kind);
+        enum mb_error error = mb_guard_take_down(&self->pages, span.guard, span.kind);
         if (error != MB_OK) return mb_layer_fail(&self->layer, error);
         mb_block_table_take(&self->ledger.live, self->ledger.live.count - 1);
     }
@@ -283,29 +291,18 @@ static const struct mb_allocator_table CHANGED = {
     .drop = drop,
 };
 
-static enum mb_error probe_advice(bool *out) {
-    void *p;
-    size_t page = mb_os_page_size();
-    enum mb_error error = mb_meta_map(page, &p);
-    if (error != MB_OK) return error;
-    *out = mb_os_guard(p, page) == 0;
-    return mb_meta_unmap(p, page);
-}
-
 enum mb_error mb_guard_init(struct mb_guard *self, const struct mb_guard_config *given, enum mb_policy policy,
                             struct mb_allocator *base) {
     struct mb_guard_config config;
-    bool by_advice, is_range = mb_allocator_can(base, MB_TRAIT_RANGE);
+    struct mb_guard_pages pages;
     if (!mb_config_read(given, &config, sizeof config, sizeof config) || config.one_in == 0) return MB_BAD_CONFIG;
-    if (is_range && base->table->range->protect == NULL) return MB_BAD_CONFIG;
-    enum mb_error error = probe_advice(&by_advice);
+    enum mb_error error = mb_guard_pages_init(&pages, base);
     if (error != MB_OK) return error;
     memset(self, 0, sizeof *self);
     mb_layer_init(&self->layer, &CHANGED, base, policy);
     mb_ledger_init(&self->ledger);
-    self->page = mb_os_page_size();
+    self->pages = pages;
     self->one_in = config.one_in;
-    self->by_advice = by_advice;
     mb_os_random(&self->seed, sizeof self->seed);
     return MB_OK;
 }

@@ -14,6 +14,7 @@
 #ifndef MB_CORE_HARDEN_GUARD_H
 #define MB_CORE_HARDEN_GUARD_H
 
+#include "core/harden/guard_page.h"
 #include "core/harden/ledger.h"
 
 struct mb_guard_config {
@@ -32,11 +33,10 @@ struct mb_guard {
     struct mb_layer layer;
     struct mb_ledger ledger;
     struct mb_guard_spare spare;
-    size_t page;       // bytes; constant
+    struct mb_guard_pages pages;
     uint64_t one_in;   // constant
     uint64_t seed;     // constant
     uint64_t requests; // so far, for the choice; relaxed where shared
-    bool by_advice;    // the kernel has MADV_GUARD_INSTALL; constant
 };
 
 // MB_BAD_CONFIG over a range whose pages cannot be protected.

@@ -43,8 +43,9 @@ MB_INLINE void mb_layer_unlock(struct mb_layer *layer) {
     if (mb_allocator_can(&layer->api, MB_TRAIT_SHARED)) mb_unlock(&layer->lock);
 }
 
-// Notes the error of a call that fails, and returns it.
+// Notes the error of a call that fails, and returns it. It came this far, so an earlier refusal is no longer the last one.
 MB_INLINE enum mb_error mb_layer_fail(struct mb_layer *layer, enum mb_error error) {
+    __atomic_store_n(&layer->api.refused, MB_OK, __ATOMIC_RELAXED);
     __atomic_store_n(&layer->error, error, __ATOMIC_RELAXED);
     return error;
 }

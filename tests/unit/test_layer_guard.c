@@ -54,7 +54,7 @@ static void overflow_faults_at_once(void **state) {
     (void)state;
     for (int by_access = 0; by_access < 2; by_access++) {
         struct mb_allocator *a = over_list(1);
-        if (by_access) guard.by_advice = false; // as on a kernel before 6.13
+        if (by_access) guard.pages.by_advice = false; // as on a kernel before 6.13
         const size_t sizes[] = {1, 8, 16, 100, page - 1, page, page + 1, 3 * page, 100000};
         const size_t aligns[] = {1, 2, 16, 64};
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -162,7 +162,7 @@ static void arena_guards_go_with_the_reset(void **state) {
     (void)state;
     for (int by_access = 0; by_access < 2; by_access++) {
         struct mb_allocator *a = over_region(1);
-        if (by_access) guard.by_advice = false;
+        if (by_access) guard.pages.by_advice = false;
         char *p = mb_allocator_allocate(a, 100, 16), *q = mb_allocator_allocate(a, page, 16);
         assert_int_equal(mb_allocator_deallocate(a, p, 100), MB_OK);
         assert_guarded(q, page, 16);
@@ -205,7 +205,7 @@ static void some_are_guarded(void **state) {
 static void guards_take_no_mappings(void **state) {
     (void)state;
     struct mb_allocator *a = over_region(1);
-    if (!guard.by_advice) {
+    if (!guard.pages.by_advice) {
         mb_allocator_drop(a);
         print_message("skipped: the kernel has no MADV_GUARD_INSTALL\n");
         skip();
