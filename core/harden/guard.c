@@ -120,9 +120,14 @@ static bool look_up(struct mb_guard *self, const void *p, struct mb_known_block 
     return index != MB_BLOCK_NONE;
 }
 
+// Looks at the block's surroundings while nobody can take it out of the ledger, and its pages with it.
 static enum mb_error judge(struct mb_guard *self, const struct mb_known_block *block, size_t bytes) {
     const void *p = (void *)block->at;
-    if (!is_intact(self, block)) return mb_layer_report(&self->layer, MB_CORRUPT, "write around a guarded block", p);
+    mb_layer_lock(&self->layer);
+    bool there = mb_block_table_find(&self->ledger.live, block->at) != MB_BLOCK_NONE, intact = there && is_intact(self, block);
+    mb_layer_unlock(&self->layer);
+    if (!there) return mb_layer_report(&self->layer, MB_DOUBLE_FREE, "double free", p);
+    if (!intact) return mb_layer_report(&self->layer, MB_CORRUPT, "write around a guarded block", p);
     return bytes == block->bytes ? MB_OK : mb_layer_report(&self->layer, MB_BAD_SIZE, "free with a wrong size", p);
 }
 

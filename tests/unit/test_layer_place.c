@@ -19,7 +19,7 @@ static struct region_base region;
 static int begin(void **state) {
     (void)state;
     libc_base_init(&libc, 0);
-    return list_base_init(&list, (size_t)8 << 20);
+    return list_base_init(&list, (size_t)8 << 20) == MB_OK ? 0 : -1;
 }
 
 // --- colour ---------------------------------------------------------------------------------------------------------------
