@@ -494,8 +494,8 @@ static void refused_drop_changes_nothing(void **state) {
     assert_int_equal(mb_family_drop(family), MB_OK);
 }
 
-static bool overflow_and_free(void *unused) {
-    (void)unused;
+// In a child: an overflow under the default policy, found on free or (with `drop`) at the end.
+static bool overflow_and(bool drop) {
     struct mb_family_options options = MB_FAMILY_OPTIONS;
     struct mb_family *family = NULL;
     options.canary = &canary;
@@ -504,13 +504,18 @@ static bool overflow_and_free(void *unused) {
     struct mb_allocator *a = mb_family_allocator(family);
     char *p = mb_allocator_allocate(a, 100, 16);
     p[100] ^= 1;
-    mb_allocator_deallocate(a, p, 100);
+    if (drop) mb_family_drop(family);
+    else mb_allocator_deallocate(a, p, 100);
     return false;
 }
+
+static bool overflow_and_free(void *unused) { return unused == NULL && overflow_and(false); }
+static bool overflow_and_drop(void *unused) { return unused == NULL && overflow_and(true); }
 
 static void the_default_policy_aborts(void **state) {
     (void)state;
     assert_int_equal(child_outcome(overflow_and_free, NULL), SIGABRT);
+    assert_int_equal(child_outcome(overflow_and_drop, NULL), SIGABRT);
 }
 
 int main(void) {

@@ -203,6 +203,20 @@ static void quarantine_finds_writes_after_free(void **state) {
     mb_allocator_drop(a);
 }
 
+static void old_place_of_a_grown_block_waits(void **state) {
+    (void)state;
+    struct mb_allocator *a = quarantined(over_libc(), 1 << 20);
+    char *p = mb_allocator_allocate(a, 64, 16);
+    memset(p, 2, 64);
+    char *q = mb_allocator_grow(a, p, 64, 65, 16);
+    assert_all_bytes(q, 64, 2);
+    assert_true(mb_block_table_find(&quarantine.hold.held, (uintptr_t)p) != MB_BLOCK_NONE);
+    p[3] = 1;
+    mb_hold_flush(&quarantine.hold);
+    assert_int_equal(mb_allocator_corruption_events(a), 1);
+    mb_allocator_drop(a);
+}
+
 static void pressure_flushes(void **state) {
     (void)state;
     for (int which = 0; which < 2; which++) {
@@ -307,6 +321,7 @@ int main(void) {
         cmocka_unit_test(a_freed_block_waits),
         cmocka_unit_test(leaving_is_random),
         cmocka_unit_test(quarantine_finds_writes_after_free),
+        cmocka_unit_test(old_place_of_a_grown_block_waits),
         cmocka_unit_test(pressure_flushes),
         cmocka_unit_test(mistakes_are_told_at_the_door),
         cmocka_unit_test(too_large_to_wait),
