@@ -37,10 +37,14 @@ static bool is_intact(const struct mb_guard *self, const struct mb_known_block *
 
 // --- allocating ---------------------------------------------------------------------------------------------------------
 
+static uint64_t next_request(struct mb_guard *self) {
+    if (mb_allocator_can(&self->layer.api, MB_TRAIT_SHARED)) return __atomic_fetch_add(&self->requests, 1, __ATOMIC_RELAXED);
+    return self->requests++;
+}
+
 static bool is_chosen(struct mb_guard *self) {
     if (self->one_in == 1) return true;
-    uint64_t k = __atomic_fetch_add(&self->requests, 1, __ATOMIC_RELAXED);
-    return mb_mix64(self->seed + k * MB_RNG_STEP) % self->one_in == 0;
+    return mb_mix64(self->seed + next_request(self) * MB_RNG_STEP) < UINT64_MAX / self->one_in;
 }
 
 static void *take_spare(struct mb_guard *self, size_t bytes, size_t align) {
