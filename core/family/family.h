@@ -13,7 +13,8 @@
 //
 // What: each layer is optional; one that could not act over the base, or beside another, is an error (MB_BAD_CONFIG), never
 // inert. All that layers know lies in guarded mappings of their own, away from user data.
-// Who: as the base, and the functions here: the owner thread, or with no call under way, unless they say otherwise.
+// Who: as the base, and the functions here: the owner thread, or with no call under way, unless they say otherwise. A forked
+// child may go on with a shared family only if no other thread was in a call.
 // Invariant: the family owns the base. Dropping the allocator or the family drops all; a refused compose has dropped nothing.
 #ifndef MB_CORE_FAMILY_FAMILY_H
 #define MB_CORE_FAMILY_FAMILY_H

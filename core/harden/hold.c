@@ -8,10 +8,10 @@
 enum mb_error mb_hold_init(struct mb_hold *hold, const struct mb_allocator_table *changed, struct mb_allocator *base,
                            enum mb_policy policy, size_t budget_bytes, bool by_size) {
     if (!mb_allocator_can(base, MB_TRAIT_FREES) || budget_bytes == 0) return MB_BAD_CONFIG;
+    uint64_t seed;
+    mb_os_random(&seed, sizeof seed);
     mb_layer_init(&hold->layer, changed, base, policy);
-    mb_block_table_init(&hold->held, by_size);
-    mb_os_random(&hold->rng, sizeof hold->rng);
-    hold->budget_bytes = budget_bytes;
+    mb_waiting_init(&hold->held, budget_bytes, seed, by_size);
     return MB_OK;
 }
 
@@ -32,19 +32,11 @@ static void release(struct mb_hold *hold, const struct mb_known_block *block) {
     if (error != MB_OK) mb_layer_report(&hold->layer, error, "invalid free, found on leaving quarantine", (void *)block->at);
 }
 
-// A random one of them, but not `spared` while there are others.
-static uint32_t pick(struct mb_hold *hold, const void *spared) {
-    uint32_t count = hold->held.count, index = mb_rng_below(&hold->rng, count);
-    bool avoid = hold->held.blocks[index].at == (uintptr_t)spared;
-    return avoid ? (index + 1) % count : index;
-}
-
-// Takes a block out when more than `most_bytes` are held.
+// Lets a block go when more than `most_bytes` are held.
 static bool evict_one(struct mb_hold *hold, size_t most_bytes, const void *spared) {
     struct mb_known_block block;
     mb_layer_lock(&hold->layer);
-    bool any = hold->held.count != 0 && hold->held.bytes > most_bytes;
-    if (any) block = mb_block_table_take(&hold->held, pick(hold, spared));
+    bool any = mb_waiting_evict(&hold->held, most_bytes, spared, &block);
     mb_layer_unlock(&hold->layer);
     if (any) release(hold, &block);
     return any;
@@ -58,12 +50,12 @@ bool mb_hold_flush(struct mb_hold *hold) {
 
 void *mb_hold_reuse(struct mb_hold *hold, size_t bytes, size_t align) {
     for (;;) {
-        struct mb_known_block block = {0};
+        struct mb_known_block block;
         mb_layer_lock(&hold->layer);
-        uint32_t index = mb_block_table_find_size(&hold->held, bytes, align);
-        if (index != MB_BLOCK_NONE) block = mb_block_table_take(&hold->held, index);
+        bool found = mb_waiting_take_size(&hold->held, bytes, align, &block);
         mb_layer_unlock(&hold->layer);
-        if (block.at == 0 || is_intact(hold, &block)) return (void *)block.at;
+        if (!found) return NULL;
+        if (is_intact(hold, &block)) return (void *)block.at;
     }
 }
 
@@ -71,15 +63,9 @@ void *mb_hold_reuse(struct mb_hold *hold, size_t bytes, size_t align) {
 
 // MB_OK: held from now on. MB_FULL and MB_REFUSED: the table has no room.
 static enum mb_error try_add(struct mb_hold *hold, void *p, size_t bytes) {
-    enum mb_error error = MB_DOUBLE_FREE;
     mb_layer_lock(&hold->layer);
-    if (mb_block_table_find(&hold->held, (uintptr_t)p) == MB_BLOCK_NONE) {
-        error = mb_block_table_reserve(&hold->held, 1);
-        if (error == MB_OK) {
-            mb_poison_fill(p, bytes); // under the lock: from here on others may take it out
-            mb_block_table_add(&hold->held, (uintptr_t)p, bytes, 0);
-        }
-    }
+    enum mb_error error = mb_waiting_add(&hold->held, p, bytes);
+    if (error == MB_OK) mb_poison_fill(p, bytes); // under the lock: then others may take it out
     mb_layer_unlock(&hold->layer);
     return error;
 }
@@ -96,7 +82,7 @@ static enum mb_error add_or_pass(struct mb_hold *hold, void *p, size_t bytes) {
 
 static bool is_held(struct mb_hold *hold, const void *p) {
     mb_layer_lock(&hold->layer);
-    bool held = mb_block_table_find(&hold->held, (uintptr_t)p) != MB_BLOCK_NONE;
+    bool held = mb_waiting_has(&hold->held, p);
     mb_layer_unlock(&hold->layer);
     return held;
 }
@@ -104,12 +90,12 @@ static bool is_held(struct mb_hold *hold, const void *p) {
 enum mb_error mb_hold_add(struct mb_hold *hold, void *p, size_t bytes) {
     enum mb_error error = mb_layer_judge(&hold->layer, p, bytes);
     if (error != MB_OK) return mb_layer_report(&hold->layer, error, "invalid free", p);
-    if (bytes > hold->budget_bytes) {
+    if (bytes > hold->held.budget_bytes) {
         if (is_held(hold, p)) return mb_layer_report(&hold->layer, MB_DOUBLE_FREE, "double free", p);
         return mb_layer_passed(&hold->layer, mb_allocator_deallocate(hold->layer.base, p, bytes));
     }
     error = add_or_pass(hold, p, bytes);
-    while (error == MB_OK && evict_one(hold, hold->budget_bytes, p)) {}
+    while (error == MB_OK && evict_one(hold, hold->held.budget_bytes, p)) {}
     return error;
 }
 
@@ -117,13 +103,13 @@ enum mb_error mb_hold_add(struct mb_hold *hold, void *p, size_t bytes) {
 
 size_t mb_hold_damaged(const struct mb_hold *hold) {
     size_t damaged = 0;
-    for (uint32_t i = 0; i < hold->held.count; i++)
-        damaged += !mb_poison_intact((void *)hold->held.blocks[i].at, hold->held.blocks[i].bytes);
+    for (uint32_t i = 0; i < hold->held.blocks.count; i++)
+        damaged += !mb_poison_intact((void *)hold->held.blocks.blocks[i].at, hold->held.blocks.blocks[i].bytes);
     return damaged;
 }
 
 static void look_at_all(struct mb_hold *hold) {
-    for (uint32_t i = 0; i < hold->held.count; i++) is_intact(hold, &hold->held.blocks[i]);
+    for (uint32_t i = 0; i < hold->held.blocks.count; i++) is_intact(hold, &hold->held.blocks.blocks[i]);
 }
 
 // A held block is not live, whatever the base thinks: so a layer above can tell a double free at its door.
@@ -137,7 +123,7 @@ enum mb_error mb_hold_reset(struct mb_allocator *api) {
     if (!mb_allocator_can(api, MB_TRAIT_RESETS)) return mb_layer_passed(&hold->layer, mb_allocator_reset(hold->layer.base));
     look_at_all(hold); // afterwards they are gone
     enum mb_error error = mb_allocator_reset(hold->layer.base);
-    if (error == MB_OK) mb_block_table_clear(&hold->held);
+    if (error == MB_OK) mb_block_table_clear(&hold->held.blocks);
     return mb_layer_passed(&hold->layer, error);
 }
 
@@ -145,5 +131,5 @@ enum mb_error mb_hold_drop(struct mb_allocator *api) {
     struct mb_hold *hold = (struct mb_hold *)mb_layer_of(api);
     mb_hold_flush(hold);
     enum mb_error error = mb_layer_drop_base(&hold->layer);
-    return error == MB_OK ? mb_block_table_drop(&hold->held) : error;
+    return error == MB_OK ? mb_block_table_drop(&hold->held.blocks) : error;
 }

@@ -9,15 +9,12 @@
 #ifndef MB_CORE_HARDEN_HOLD_H
 #define MB_CORE_HARDEN_HOLD_H
 
-#include "core/base/rng.h"
-#include "core/harden/block_table.h"
 #include "core/harden/layer.h"
+#include "core/harden/waiting.h"
 
 struct mb_hold {
     struct mb_layer layer; // first: a hold is a layer
-    struct mb_block_table held;
-    struct mb_rng rng;
-    size_t budget_bytes; // constant
+    struct mb_waiting held;
 };
 
 // MB_BAD_CONFIG over a base without MB_TRAIT_FREES: there nothing is ever used again.

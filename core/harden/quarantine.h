@@ -5,7 +5,6 @@
 // wait. When the base has nothing left, all waiting blocks go and the request is made again.
 // Who: as the base.
 // Invariant: as core/harden/hold.h. A grown block moves, and its old place waits like any other.
-// Idea: the random half of hardened_malloc's slab quarantine; the byte budget from AddressSanitizer.
 #ifndef MB_CORE_HARDEN_QUARANTINE_H
 #define MB_CORE_HARDEN_QUARANTINE_H
 

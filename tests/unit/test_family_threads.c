@@ -51,11 +51,13 @@ static char *resized(char *p, size_t old_bytes, size_t bytes) {
 
 static void *work(void *argument) {
     struct mb_rng rng = {(uintptr_t)argument};
+    struct mb_statistics_numbers numbers;
     for (int i = 0; i < STEPS; i++) {
         char *p = block_made(8 + mb_rng_below(&rng, 600));
         if (p != NULL && i % 5 == 0) p = resized(p, bytes_of(p), 8 + mb_rng_below(&rng, 600));
         char *other = atomic_exchange(&exchange[mb_rng_below(&rng, EXCHANGED)], p);
         if (other != NULL) assert_int_equal(mb_allocator_deallocate(shared, other, bytes_of(other)), MB_OK);
+        if (i % 64 == 0) assert_int_equal(mb_family_statistics(family, &numbers), MB_OK); // at any time
     }
     return NULL;
 }

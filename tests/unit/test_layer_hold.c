@@ -130,8 +130,8 @@ static void no_false_alarms(void **state) {
         if (held[k].p != NULL) memset(held[k].p, i, held[k].bytes);
     }
     assert_int_equal(mb_allocator_corruption_events(a), 0);
-    assert_true(poison.hold.held.bytes <= 20000 && poison.hold.held.count > 0);
-    assert_true(quarantine.hold.held.bytes <= 20000 && quarantine.hold.held.count > 0);
+    assert_true(poison.hold.held.blocks.bytes <= 20000 && poison.hold.held.blocks.count > 0);
+    assert_true(quarantine.hold.held.blocks.bytes <= 20000 && quarantine.hold.held.blocks.count > 0);
     assert_int_equal(mb_allocator_drop(a), MB_OK);
 }
 
@@ -161,10 +161,10 @@ static void a_freed_block_waits(void **state) {
     for (int i = 0; i < 4 * BLOCKS; i++) {
         void *p = mb_allocator_allocate(a, BYTES, 16);
         assert_int_equal(mb_allocator_deallocate(a, p, BYTES), MB_OK);
-        size_t waiting = quarantine.hold.held.count;
+        size_t waiting = quarantine.hold.held.blocks.count;
         assert_int_equal(waiting, i + 1 < BLOCKS ? i + 1 : BLOCKS);
         assert_int_equal(libc.live_blocks, waiting);
-        assert_true(mb_block_table_find(&quarantine.hold.held, (uintptr_t)p) != MB_BLOCK_NONE); // never the newest
+        assert_true(mb_waiting_has(&quarantine.hold.held, p)); // never the newest
     }
     mb_allocator_drop(a);
     assert_int_equal(libc.live_blocks, 0);
@@ -180,7 +180,7 @@ static void leaving_is_random(void **state) {
         void *first = mb_allocator_allocate(a, 64, 16);
         mb_allocator_deallocate(a, first, 64);
         for (int i = 0; i < BLOCKS; i++) mb_allocator_deallocate(a, mb_allocator_allocate(a, 64, 16), 64);
-        first_left += mb_block_table_find(&quarantine.hold.held, (uintptr_t)first) == MB_BLOCK_NONE;
+        first_left += !mb_waiting_has(&quarantine.hold.held, first);
         mb_allocator_drop(a);
     }
     assert_in_range(first_left, 0, 20); // 2 expected; a queue would make it 64
@@ -210,7 +210,7 @@ static void old_place_of_a_grown_block_waits(void **state) {
     memset(p, 2, 64);
     char *q = mb_allocator_grow(a, p, 64, 65, 16);
     assert_all_bytes(q, 64, 2);
-    assert_true(mb_block_table_find(&quarantine.hold.held, (uintptr_t)p) != MB_BLOCK_NONE);
+    assert_true(mb_waiting_has(&quarantine.hold.held, p));
     p[3] = 1;
     mb_hold_flush(&quarantine.hold);
     assert_int_equal(mb_allocator_corruption_events(a), 1);
