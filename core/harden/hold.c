@@ -87,6 +87,13 @@ static bool is_held(struct mb_hold *hold, const void *p) {
     return held;
 }
 
+enum mb_error mb_hold_judge(struct mb_hold *hold, const void *p, size_t bytes) {
+    if (is_held(hold, p)) return mb_layer_report(&hold->layer, MB_DOUBLE_FREE, "block is free already", p);
+    enum mb_error error = mb_layer_judge(&hold->layer, p, bytes);
+    return error == MB_OK ? MB_OK : mb_layer_report(&hold->layer, error, "invalid block", p);
+}
+
+// What does not wait must not be waiting; for all else the table tells when it is added.
 enum mb_error mb_hold_add(struct mb_hold *hold, void *p, size_t bytes) {
     enum mb_error error = mb_layer_judge(&hold->layer, p, bytes);
     if (error != MB_OK) return mb_layer_report(&hold->layer, error, "invalid free", p);

@@ -21,6 +21,9 @@ struct mb_hold {
 enum mb_error mb_hold_init(struct mb_hold *hold, const struct mb_allocator_table *changed, struct mb_allocator *base,
                            enum mb_policy policy, size_t budget_bytes, bool by_size);
 
+// Reports a pointer that is held already, or that the base can tell is no live block of so many bytes. Before a block is read.
+enum mb_error mb_hold_judge(struct mb_hold *hold, const void *p, size_t bytes);
+
 // Takes the block over and evicts others until the budget is met. A block of more than the budget goes straight to the base.
 enum mb_error mb_hold_add(struct mb_hold *hold, void *p, size_t bytes);
 

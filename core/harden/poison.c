@@ -31,16 +31,22 @@ static enum mb_error deallocate(struct mb_allocator *api, void *p, size_t bytes)
     return mb_hold_add(hold_of(api), p, rounded(bytes));
 }
 
+// Whether the block serves the new size as it is.
+static bool fits(const void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    return rounded(old_bytes) == rounded(new_bytes) && mb_is_aligned((uintptr_t)p, align);
+}
+
 static void *grow(struct mb_allocator *api, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
-    if (rounded(old_bytes) == rounded(new_bytes) && mb_is_aligned((uintptr_t)p, align)) return p;
-    return mb_layer_move(mb_layer_of(api), p, old_bytes, new_bytes, align);
+    if (mb_hold_judge(hold_of(api), p, rounded(old_bytes)) != MB_OK) return NULL;
+    return fits(p, old_bytes, new_bytes, align) ? p : mb_layer_move(mb_layer_of(api), p, old_bytes, new_bytes, align);
 }
 
 static void *shrink(struct mb_allocator *api, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
     struct mb_layer *layer = mb_layer_of(api);
-    size_t old = rounded(old_bytes), new = rounded(new_bytes);
-    if (old == new && mb_is_aligned((uintptr_t)p, align)) return p;
-    return mb_layer_passed_block(layer, mb_allocator_shrink(layer->base, p, old, new, align));
+    if (mb_hold_judge(hold_of(api), p, rounded(old_bytes)) != MB_OK) return NULL;
+    if (fits(p, old_bytes, new_bytes, align)) return p;
+    void *shrunk = mb_allocator_shrink(layer->base, p, rounded(old_bytes), rounded(new_bytes), align);
+    return mb_layer_passed_block(layer, shrunk);
 }
 
 static const struct mb_allocator_table CHANGED = {

@@ -23,16 +23,24 @@ static enum mb_error deallocate(struct mb_allocator *api, void *p, size_t bytes)
 }
 
 static void *grow(struct mb_allocator *api, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    if (mb_hold_judge(hold_of(api), p, old_bytes) != MB_OK) return NULL;
     return mb_layer_move(mb_layer_of(api), p, old_bytes, new_bytes, align);
 }
 
-// shrink is the base's: it never needs memory, and what it leaves behind is in place.
+// By the base: it never needs memory, and what it leaves behind is in place.
+static void *shrink(struct mb_allocator *api, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    struct mb_hold *hold = hold_of(api);
+    if (mb_hold_judge(hold, p, old_bytes) != MB_OK) return NULL;
+    return mb_layer_passed_block(&hold->layer, mb_allocator_shrink(hold->layer.base, p, old_bytes, new_bytes, align));
+}
+
 static const struct mb_allocator_table CHANGED = {
     .traits = ~UINT32_C(0),
     .allocate = allocate,
     .allocate_zeroed = allocate_zeroed,
     .deallocate = deallocate,
     .grow = grow,
+    .shrink = shrink,
     .usable_size = mb_hold_usable_size,
     .reset = mb_hold_reset,
     .drop = mb_hold_drop,

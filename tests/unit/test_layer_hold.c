@@ -255,7 +255,12 @@ static void mistakes_are_told_at_the_door(void **state) {
         assert_int_equal(mb_allocator_usable_size(a, p), 0);
         assert_int_equal(mb_allocator_deallocate(a, p, 64), MB_DOUBLE_FREE);
         assert_int_equal(mb_allocator_last_error(a), MB_DOUBLE_FREE);
-        assert_int_equal(mb_allocator_corruption_events(a), 1);
+        assert_null(mb_allocator_grow(a, p, 64, 65, 16));
+        assert_int_equal(mb_allocator_last_error(a), MB_DOUBLE_FREE);
+        assert_null(mb_allocator_shrink(a, p, 64, 63, 16));
+        assert_null(mb_allocator_grow(a, (void *)(uintptr_t)4096, 64, 65, 16)); // told before it is read
+        assert_int_equal(mb_allocator_last_error(a), MB_BAD_POINTER);
+        assert_int_equal(mb_allocator_corruption_events(a), 3);
         mb_allocator_drop(a);
     }
 }
