@@ -11,13 +11,7 @@
 #include <stddef.h>
 
 #include "platform/compiler.h"
-
-enum mb_os_call {
-    MB_OS_CALL_RESERVE, MB_OS_CALL_RESERVE_HUGETLB, MB_OS_CALL_UNMAP, MB_OS_CALL_COMMIT, MB_OS_CALL_DECOMMIT,
-    MB_OS_CALL_RENEW, MB_OS_CALL_PROTECT, MB_OS_CALL_MOVE_PAGES, MB_OS_CALL_PURGE, MB_OS_CALL_POPULATE,
-    MB_OS_CALL_ADVISE_HUGE, MB_OS_CALL_GUARD, MB_OS_CALL_UNGUARD, MB_OS_CALL_LOCK, MB_OS_CALL_BIND_NODES,
-    MB_OS_CALLS
-};
+#include "platform/os_call.h"
 
 // 0: let it pass; a negative errno value: the call's result. Must not allocate, and may be called by any thread at any time.
 typedef int mb_os_hook_function(enum mb_os_call call, size_t bytes);

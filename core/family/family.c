@@ -2,9 +2,17 @@
 
 #include <string.h>
 
+#include "core/harden/canary.h"
+#include "core/harden/colour.h"
+#include "core/harden/fault.h"
+#include "core/harden/guard.h"
 #include "core/harden/huge.h"
 #include "core/harden/meta.h"
 #include "core/harden/numa.h"
+#include "core/harden/poison.h"
+#include "core/harden/quarantine.h"
+#include "core/harden/statistics.h"
+#include "core/harden/watermark.h"
 #include "core/region/region.h"
 
 // All layers' own state in one guarded mapping; what is not asked for stays zero.
@@ -188,9 +196,11 @@ enum mb_error mb_family_statistics(const struct mb_family *family, struct mb_sta
     return MB_OK;
 }
 
-struct mb_fault_plan_shared *mb_family_fault_plan(struct mb_family *family) {
-    return family->options.fault != NULL ? &family->fault.plan : NULL;
+enum mb_error mb_family_arm(struct mb_family *family, const struct mb_fault_config *config) {
+    return family->options.fault != NULL ? mb_fault_arm(&family->fault.plan, config) : MB_UNSUPPORTED;
 }
+
+uint64_t mb_family_struck(const struct mb_family *family) { return mb_fault_struck(&family->fault.plan); }
 
 size_t mb_family_check(struct mb_family *family) {
     const struct mb_family_options *options = &family->options;

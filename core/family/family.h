@@ -19,14 +19,8 @@
 #ifndef MB_CORE_FAMILY_FAMILY_H
 #define MB_CORE_FAMILY_FAMILY_H
 
-#include "core/harden/canary.h"
-#include "core/harden/colour.h"
-#include "core/harden/fault.h"
-#include "core/harden/guard.h"
-#include "core/harden/poison.h"
-#include "core/harden/quarantine.h"
-#include "core/harden/statistics.h"
-#include "core/harden/watermark.h"
+#include "core/base/allocator.h"
+#include "core/harden/configs.h"
 
 // Initialise with MB_FAMILY_OPTIONS, then point to the configs of the layers that are wanted (they are copied). May grow at its end.
 struct mb_family_options {
@@ -44,7 +38,7 @@ struct mb_family_options {
     const uint64_t *nodes; // bind to these NUMA nodes (bit n is node n); NULL: do not
     size_t node_words;     //   in so many words of 64 bits
 };
-#define MB_FAMILY_OPTIONS {.size = sizeof(struct mb_family_options), .policy = MB_POLICY_ABORT}
+#define MB_FAMILY_OPTIONS {sizeof(struct mb_family_options), MB_POLICY_ABORT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 enum mb_family_wish {
     MB_FAMILY_HUGE_PAGES = 1, // the base's range on huge pages, purged by whole ones only
@@ -71,13 +65,15 @@ uint32_t mb_family_region_flags(const struct mb_family_options *options);
 // MB_UNSUPPORTED without the layer. Any thread, at any time.
 enum mb_error mb_family_statistics(const struct mb_family *family, struct mb_statistics_numbers *out);
 
-// The fault layer's plan, to be armed anew; NULL without the layer.
-struct mb_fault_plan_shared *mb_family_fault_plan(struct mb_family *family);
+// Gives the fault layer another plan; its counts begin anew. MB_UNSUPPORTED without the layer. Any thread.
+enum mb_error mb_family_arm(struct mb_family *family, const struct mb_fault_config *config);
+// How many calls failed since then; 0 without the layer. Any thread.
+uint64_t mb_family_struck(const struct mb_family *family);
 
 // How many damaged places there are now: canaries and guarded blocks of live blocks, poison of waiting ones. Nothing is reported.
 size_t mb_family_check(struct mb_family *family);
 
-// Visits every live block (see mb_canary_walk). MB_UNSUPPORTED without a canary.
+// Visits every live block (in no order; it must not allocate or free here, and ends the walk by false). MB_UNSUPPORTED without a canary.
 enum mb_error mb_family_walk(struct mb_family *family, mb_block_visitor *visit, void *context);
 
 // Looks at all waiting blocks and gives them to the base.

@@ -9,12 +9,8 @@
 #define MB_CORE_HARDEN_CANARY_H
 
 #include "core/harden/canary_word.h"
+#include "core/harden/configs.h"
 #include "core/harden/ledger.h"
-
-struct mb_canary_config {
-    size_t size; // of this struct as the caller knows it
-};
-#define MB_CANARY_CONFIG {sizeof(struct mb_canary_config)}
 
 struct mb_canary {
     struct mb_layer layer;
@@ -31,7 +27,6 @@ size_t mb_canary_damaged(struct mb_canary *canary);
 
 // Calls visit for every live block, in no order, under the layer's lock: it must not allocate or free here. Ends early when
 // it returns false. Returns how many were visited.
-typedef bool mb_block_visitor(void *context, void *p, size_t bytes);
 size_t mb_canary_walk(struct mb_canary *canary, mb_block_visitor *visit, void *context);
 
 #endif

@@ -11,13 +11,7 @@
 #define MB_CORE_HARDEN_COLOUR_H
 
 #include "core/base/allocator.h"
-
-struct mb_colour_config {
-    size_t size;       // of this struct as the caller knows it
-    size_t line_bytes; // a power of two: the step
-    uint32_t colours;  // how many starts there are, 2 or more
-};
-#define MB_COLOUR_CONFIG {sizeof(struct mb_colour_config), 64, 64}
+#include "core/harden/configs.h"
 
 // Gives the fresh arena the next colour of the process: *offset becomes line_bytes to line_bytes * colours. MB_BAD_CONFIG when
 // the arena does not carve in order, is not fresh, or all its colours would take more than half of it.

@@ -10,33 +10,8 @@
 
 #include <stdatomic.h>
 
+#include "core/harden/configs.h"
 #include "core/harden/layer.h"
-
-enum mb_fault_mode {
-    MB_FAULT_NEVER,
-    MB_FAULT_ALWAYS,
-    MB_FAULT_AFTER,     // the first n calls pass, all later ones fail
-    MB_FAULT_EVERY,     // every n-th call fails (n >= 1)
-    MB_FAULT_SIZE_FROM, // calls for n bytes or more fail
-    MB_FAULT_CHANCE,    // n calls in a million fail, at random
-    MB_FAULT_MODES,
-};
-
-enum mb_fault_scope {
-    MB_FAULT_ALL_THREADS, // one count for all
-    MB_FAULT_EACH_THREAD, // a count for each thread, all by the same plan; threads beyond the 64th share one
-    MB_FAULT_THIS_THREAD, // only calls of the thread that arms
-    MB_FAULT_SCOPES,
-};
-
-struct mb_fault_config {
-    size_t size; // of this struct as the caller knows it
-    enum mb_fault_mode mode;
-    enum mb_fault_scope scope;
-    uint64_t n;
-    uint64_t seed; // for MB_FAULT_CHANCE
-};
-#define MB_FAULT_CONFIG(mode, n) {sizeof(struct mb_fault_config), (mode), MB_FAULT_ALL_THREADS, (n), 0}
 
 enum { MB_FAULT_THREADS = 64 };
 

@@ -2,6 +2,9 @@
 
 #include <errno.h>
 
+#include "core/harden/fault.h"
+#include "platform/os_hook.h"
+
 static struct mb_fault_plan_shared plan;
 
 // Set before the plan is armed, read by every system call.

@@ -5,8 +5,9 @@
 #ifndef MB_CORE_HARDEN_FAULT_OS_H
 #define MB_CORE_HARDEN_FAULT_OS_H
 
-#include "core/harden/fault.h"
-#include "platform/os_hook.h"
+#include "core/base/error.h"
+#include "core/harden/configs.h"
+#include "platform/os_call.h"
 
 static const uint32_t MB_FAULT_OS_ALL = (UINT32_C(1) << MB_OS_CALLS) - 1;
 

@@ -14,14 +14,9 @@
 #ifndef MB_CORE_HARDEN_GUARD_H
 #define MB_CORE_HARDEN_GUARD_H
 
+#include "core/harden/configs.h"
 #include "core/harden/guard_page.h"
 #include "core/harden/ledger.h"
-
-struct mb_guard_config {
-    size_t size;    // of this struct as the caller knows it
-    uint64_t one_in; // 1: every block is guarded; else one in so many, chosen at random
-};
-#define MB_GUARD_CONFIG {sizeof(struct mb_guard_config), 1}
 
 // A span of a base that cannot free: left over when its guard was refused, used for the next request of its size.
 struct mb_guard_spare {

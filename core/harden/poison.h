@@ -9,13 +9,8 @@
 #ifndef MB_CORE_HARDEN_POISON_H
 #define MB_CORE_HARDEN_POISON_H
 
+#include "core/harden/configs.h"
 #include "core/harden/hold.h"
-
-struct mb_poison_config {
-    size_t size;         // of this struct as the caller knows it
-    size_t budget_bytes; // not 0
-};
-#define MB_POISON_CONFIG {sizeof(struct mb_poison_config), 1 << 20}
 
 struct mb_poison {
     struct mb_hold hold;

@@ -8,13 +8,8 @@
 #ifndef MB_CORE_HARDEN_QUARANTINE_H
 #define MB_CORE_HARDEN_QUARANTINE_H
 
+#include "core/harden/configs.h"
 #include "core/harden/hold.h"
-
-struct mb_quarantine_config {
-    size_t size;         // of this struct as the caller knows it
-    size_t budget_bytes; // not 0
-};
-#define MB_QUARANTINE_CONFIG {sizeof(struct mb_quarantine_config), 1 << 20}
 
 struct mb_quarantine {
     struct mb_hold hold;

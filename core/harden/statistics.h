@@ -11,21 +11,8 @@
 
 #include <stdatomic.h>
 
+#include "core/harden/configs.h"
 #include "core/harden/layer.h"
-
-struct mb_statistics_config {
-    size_t size;              // of this struct as the caller knows it
-    size_t peak_grain_bytes;  // a shard tells the common count of live bytes when its own has moved by this much; 0: at once
-};
-// The peak is exact, at one contended cache line. 16384 and the like take the contention away.
-#define MB_STATISTICS_CONFIG {sizeof(struct mb_statistics_config), 0}
-
-struct mb_statistics_numbers {
-    uint64_t allocations, frees; // grow and shrink are neither
-    uint64_t live_bytes, peak_bytes;
-    uint64_t failures;           // calls that returned an error
-    uint64_t corruption;         // damage found below, as mb_allocator_corruption_events
-};
 
 enum { MB_STATISTICS_SHARDS = 16 };
 

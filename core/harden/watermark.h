@@ -14,29 +14,8 @@
 
 #include <stdatomic.h>
 
+#include "core/harden/configs.h"
 #include "core/harden/layer.h"
-
-enum mb_watermark_kind { MB_WATERMARK_RISING, MB_WATERMARK_FALLING, MB_WATERMARK_FAILURE };
-
-struct mb_watermark_event {
-    enum mb_watermark_kind kind;
-    unsigned percent; // the level; 0 for a failure
-    size_t used_bytes, budget_bytes;
-};
-typedef void mb_watermark_callback(void *context, const struct mb_watermark_event *event);
-
-enum { MB_WATERMARK_LEVELS = 4 };
-
-struct mb_watermark_config {
-    size_t size;                            // of this struct as the caller knows it
-    mb_watermark_callback *callback;        // must be there
-    void *context;
-    size_t budget_bytes;                    // what 100 % is; 0: the base's capacity, which must be bounded then
-    unsigned percent[MB_WATERMARK_LEVELS];  // rising, 1 to 100; 0 from the first unused one on
-    unsigned hysteresis_percent;            // below the first level
-};
-#define MB_WATERMARK_CONFIG(function, argument) \
-    {sizeof(struct mb_watermark_config), (function), (argument), 0, {75, 90, 0, 0}, 5}
 
 struct mb_watermark_level {
     size_t high, low; // bytes: crossed at `high` and above, armed again below `low`

@@ -77,9 +77,10 @@ static void faults_are_seen_above_and_not_below(void **state) {
     struct mb_fault_config always = MB_FAULT_CONFIG(MB_FAULT_ALWAYS, 0);
     struct mb_statistics_numbers numbers;
     watermark_events = 0;
-    assert_int_equal(mb_fault_arm(mb_family_fault_plan(family), &always), MB_OK);
+    assert_int_equal(mb_family_arm(family, &always), MB_OK);
     assert_null(mb_allocator_allocate(a, 100, 16));
     assert_int_equal(mb_allocator_last_error(a), MB_INJECTED);
+    assert_int_equal(mb_family_struck(family), 1);
     assert_int_equal(watermark_events, 1);
     assert_int_equal(mb_family_statistics(family, &numbers), MB_OK);
     assert_int_equal(numbers.failures, 1);
@@ -460,7 +461,8 @@ static void walk_and_numbers(void **state) {
     struct mb_statistics_numbers numbers;
     assert_int_equal(mb_family_walk(family, count_blocks, &sum), MB_UNSUPPORTED);
     assert_int_equal(mb_family_statistics(family, &numbers), MB_UNSUPPORTED);
-    assert_null(mb_family_fault_plan(family));
+    assert_int_equal(mb_family_arm(family, &no_fault), MB_UNSUPPORTED);
+    assert_int_equal(mb_family_struck(family), 0);
     assert_int_equal(mb_allocator_drop(mb_family_allocator(family)), MB_OK); // either way
 }
 

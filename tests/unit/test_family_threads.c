@@ -133,7 +133,7 @@ static void of_two_frees_one_is_told(void **state) {
     for (int guarded = 0; guarded < 2; guarded++) {
         struct mb_fault_config never = MB_FAULT_CONFIG(MB_FAULT_NEVER, 0);
         compose(guarded);
-        mb_fault_arm(mb_family_fault_plan(family), &never);
+        mb_family_arm(family, &never);
         for (int i = 0; i < STEPS; i++) assert_non_null(wanted[i] = mb_allocator_allocate(shared, 64, 16));
         freed = told = 0;
         run(free_all, 2);
