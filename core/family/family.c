@@ -57,17 +57,21 @@ static enum mb_error add_waiting_layers(struct mb_family *family) {
     return MB_OK;
 }
 
-// Behind the guard of every block a canary would never be reached.
-static bool canary_would_be_inert(const struct mb_family_options *options) {
-    if (options->canary == NULL || options->guard == NULL) return false;
+static bool guards_every_block(const struct mb_family_options *options) {
     struct mb_guard_config guard;
-    return mb_config_read(options->guard, &guard, sizeof guard, sizeof guard) && guard.one_in == 1;
+    return options->guard != NULL && mb_config_read(options->guard, &guard, sizeof guard, sizeof guard) && guard.one_in == 1;
+}
+
+// Where every block is guarded none ends at its canary, all start at pages whatever the colour, and every huge page is split.
+static bool some_would_be_inert(const struct mb_family_options *options) {
+    bool huge = (options->wishes & MB_FAMILY_HUGE_PAGES) != 0;
+    return guards_every_block(options) && (options->canary != NULL || options->colour != NULL || huge);
 }
 
 static enum mb_error add_edge_layers(struct mb_family *family) {
     const struct mb_family_options *options = &family->options;
-    enum mb_error error = canary_would_be_inert(options) ? MB_BAD_CONFIG : MB_OK;
-    if (options->canary != NULL && error == MB_OK) {
+    enum mb_error error = MB_OK;
+    if (options->canary != NULL) {
         error = mb_canary_init(&family->canary, options->canary, options->policy, below(family));
         if (error == MB_OK) put_on_top(family, &family->canary.layer);
     }
@@ -151,6 +155,7 @@ static void stand_in_front(struct mb_family *family) {
 
 static enum mb_error put_together(struct mb_family *family) {
     if ((family->options.wishes & ~(uint32_t)MB_FAMILY_HUGE_PAGES) != 0) return MB_BAD_CONFIG;
+    if (some_would_be_inert(&family->options)) return MB_BAD_CONFIG;
     enum mb_error error = add_waiting_layers(family);
     if (error == MB_OK) error = add_edge_layers(family);
     if (error == MB_OK) error = add_watching_layers(family);

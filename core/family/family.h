@@ -11,8 +11,8 @@
 //     v
 //   base              coloured, bound to nodes, on huge pages: done to it once, nothing per operation
 //
-// What: each layer is optional; one that could not act over the base, or beside another, is an error (MB_BAD_CONFIG), never
-// inert. All that layers know lies in guarded mappings of their own, away from user data.
+// What: each layer is optional; one that could not act over the base, or beside another (canary, colour and huge pages where
+// every block is guarded), is an error (MB_BAD_CONFIG), never inert. All that layers know lies in guarded mappings of their own, away from user data.
 // Who: as the base, and the functions here: the owner thread, or with no call under way, unless they say otherwise. A forked
 // child may go on with a shared family only if no other thread was in a call.
 // Invariant: the family owns the base. Dropping the allocator or the family drops all; a refused compose has dropped nothing.

@@ -2,7 +2,9 @@
 // them when the system refuses at each step.
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/family/family.h"
 #include "core/harden/fault_os.h"
@@ -207,6 +209,10 @@ static void no_layer_is_inert(void **state) {
     options = options_made(), options.wishes = 2, assert_refused(options, &libc.api, MB_BAD_CONFIG);
     options = options_made(), options.canary = &canary, options.guard = &guard_all;
     assert_refused(options, arena, MB_BAD_CONFIG); // no block would end at its canary
+    options = options_made(), options.colour = &colour, options.guard = &guard_all;
+    assert_refused(options, arena, MB_BAD_CONFIG); // all blocks would start at pages
+    options = options_made(), options.wishes = MB_FAMILY_HUGE_PAGES, options.guard = &guard_all;
+    assert_refused(options, arena, MB_BAD_CONFIG); // all huge pages would be split
     region.range.protect = NULL;
     options = options_made(), options.guard = &guard_all, assert_refused(options, arena, MB_BAD_CONFIG);
     options = options_made(), options.size = 16, assert_refused(options, arena, MB_BAD_CONFIG);
@@ -520,6 +526,32 @@ static void the_default_policy_aborts(void **state) {
     assert_int_equal(child_outcome(overflow_and_drop, NULL), SIGABRT);
 }
 
+// One line on stderr, and the process goes on.
+static void the_log_policy_says_so(void **state) {
+    (void)state;
+    int ends[2], saved = dup(2);
+    char line[256] = {0}, expected[64];
+    struct mb_family_options options = everything();
+    options.policy = MB_POLICY_LOG;
+    options.guard = NULL;
+    struct mb_family *family = composed(options, over_list());
+    struct mb_allocator *a = mb_family_allocator(family);
+    char *p = mb_allocator_allocate(a, 100, 16);
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], 2);
+    p[107] ^= 1;
+    enum mb_error error = mb_allocator_deallocate(a, p, 100);
+    p[107] ^= 1;
+    dup2(saved, 2);
+    assert_int_equal(error, MB_CORRUPT);
+    assert_true(read(ends[0], line, sizeof line - 1) > 0);
+    snprintf(expected, sizeof expected, "mbmalloc: block overflow: %p\n", (void *)(p + 100));
+    assert_string_equal(line, expected);
+    assert_int_equal(mb_allocator_corruption_events(a), 1);
+    close(ends[0]), close(ends[1]), close(saved);
+    assert_int_equal(mb_family_drop(family), MB_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(faults_are_seen_above_and_not_below),
@@ -538,6 +570,7 @@ int main(void) {
         cmocka_unit_test(metadata_lies_apart_and_goes),
         cmocka_unit_test(refused_drop_changes_nothing),
         cmocka_unit_test(the_default_policy_aborts),
+        cmocka_unit_test(the_log_policy_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
