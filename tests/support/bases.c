@@ -132,7 +132,8 @@ enum mb_error region_base_init(struct region_base *base, size_t bytes, uint32_t 
     struct mb_region_config config = MB_REGION_CONFIG(bytes);
     memset(base, 0, sizeof *base);
     config.require = require;
-    base->range = (struct mb_range_table){region_base_address, region_capacity, region_commit, region_release, region_protect};
+    base->range = (struct mb_range_table){.base = region_base_address, .size = region_capacity, .commit = region_commit,
+                                          .release_pages = region_release, .protect = region_protect};
     base->table = (struct mb_allocator_table){
         .traits = MB_TRAIT_RANGE | MB_TRAIT_RESETS | MB_TRAIT_OWNS,
         .allocate = region_allocate, .allocate_zeroed = region_allocate_zeroed, .deallocate = region_deallocate,
