@@ -75,8 +75,9 @@ static enum mb_error add_edge_layers(struct mb_family *family) {
         error = mb_canary_init(&family->canary, options->canary, options->policy, below(family));
         if (error == MB_OK) put_on_top(family, &family->canary.layer);
     }
+    if (options->guard != NULL && error == MB_OK) error = mb_guard_try(family->base);
     if (options->guard != NULL && error == MB_OK) {
-        error = mb_guard_init(&family->guard, options->guard, options->policy, below(family));
+        error = mb_guard_init_tried(&family->guard, options->guard, options->policy, below(family));
         if (error == MB_OK) put_on_top(family, &family->guard.layer);
     }
     return error;

@@ -300,8 +300,8 @@ static const struct mb_allocator_table CHANGED = {
     .drop = drop,
 };
 
-enum mb_error mb_guard_init(struct mb_guard *self, const struct mb_guard_config *given, enum mb_policy policy,
-                            struct mb_allocator *base) {
+enum mb_error mb_guard_init_tried(struct mb_guard *self, const struct mb_guard_config *given, enum mb_policy policy,
+                                  struct mb_allocator *base) {
     struct mb_guard_config config;
     struct mb_guard_pages pages;
     if (!mb_config_read(given, &config, sizeof config, sizeof config) || config.one_in == 0) return MB_BAD_CONFIG;

@@ -34,9 +34,16 @@ struct mb_guard {
     uint64_t requests; // so far, for the choice; relaxed where shared
 };
 
-// MB_BAD_CONFIG over a range whose pages cannot be protected.
-enum mb_error mb_guard_init(struct mb_guard *guard, const struct mb_guard_config *config, enum mb_policy policy,
-                            struct mb_allocator *base);
+// For a base that mb_guard_try has been asked about, or whose own base has.
+enum mb_error mb_guard_init_tried(struct mb_guard *guard, const struct mb_guard_config *config, enum mb_policy policy,
+                                  struct mb_allocator *base);
+
+// Asks first; errors as mb_guard_try.
+MB_INLINE enum mb_error mb_guard_init(struct mb_guard *guard, const struct mb_guard_config *config, enum mb_policy policy,
+                                      struct mb_allocator *base) {
+    enum mb_error error = mb_guard_try(base);
+    return error == MB_OK ? mb_guard_init_tried(guard, config, policy, base) : error;
+}
 
 // How many live guarded blocks have poison missing around them.
 size_t mb_guard_damaged(struct mb_guard *guard);

@@ -11,8 +11,17 @@ static enum mb_error probe_advice(struct mb_guard_pages *pages) {
     return mb_meta_unmap(p, pages->page);
 }
 
-enum mb_error mb_guard_pages_init(struct mb_guard_pages *pages, struct mb_allocator *base) {
+enum mb_error mb_guard_try(struct mb_allocator *base) {
+    size_t page = mb_os_page_size();
     if (mb_allocator_can(base, MB_TRAIT_RANGE) && base->table->range->protect == NULL) return MB_BAD_CONFIG;
+    if (mb_allocator_can(base, MB_TRAIT_ORDERED)) return MB_BAD_CONFIG;
+    if (!mb_allocator_can(base, MB_TRAIT_FREES)) return MB_OK;
+    void *p = mb_allocator_allocate(base, 2 * page, page);
+    if (p == NULL) return mb_allocator_last_error(base) == MB_REFUSED ? MB_REFUSED : MB_BAD_CONFIG;
+    return mb_allocator_deallocate(base, p, 2 * page);
+}
+
+enum mb_error mb_guard_pages_init(struct mb_guard_pages *pages, struct mb_allocator *base) {
     pages->base = base;
     pages->page = mb_os_page_size();
     return probe_advice(pages);

@@ -17,7 +17,11 @@ struct mb_guard_pages {
     bool by_advice;
 };
 
-// Tries what the kernel has, on a page of its own. MB_BAD_CONFIG over a range whose pages cannot be protected.
+// Whether guards can act over a base: MB_BAD_CONFIG over a range whose pages cannot be protected, where only the newest block
+// can be freed (a grown block moves), and where two pages are not to be had (a pool of small slots; tried on bases that free).
+enum mb_error mb_guard_try(struct mb_allocator *base);
+
+// Tries what the kernel has, on a page of its own.
 enum mb_error mb_guard_pages_init(struct mb_guard_pages *pages, struct mb_allocator *base);
 
 // *kind tells what became of it: on failure MB_GUARD_NONE. Where advice is refused (locked memory) the access right is set.

@@ -7,7 +7,8 @@
 
 enum mb_error mb_hold_init(struct mb_hold *hold, const struct mb_allocator_table *changed, struct mb_allocator *base,
                            enum mb_policy policy, size_t budget_bytes, bool by_size) {
-    if (!mb_allocator_can(base, MB_TRAIT_FREES) || budget_bytes == 0) return MB_BAD_CONFIG;
+    if (!mb_allocator_can(base, MB_TRAIT_FREES) || mb_allocator_can(base, MB_TRAIT_ORDERED)) return MB_BAD_CONFIG;
+    if (budget_bytes == 0) return MB_BAD_CONFIG;
     uint64_t seed;
     mb_os_random(&seed, sizeof seed);
     mb_layer_init(&hold->layer, changed, base, policy);

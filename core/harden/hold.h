@@ -17,7 +17,7 @@ struct mb_hold {
     struct mb_waiting held;
 };
 
-// MB_BAD_CONFIG over a base without MB_TRAIT_FREES: there nothing is ever used again.
+// MB_BAD_CONFIG over a base without MB_TRAIT_FREES (nothing is ever used again) or with MB_TRAIT_ORDERED (nothing can wait).
 enum mb_error mb_hold_init(struct mb_hold *hold, const struct mb_allocator_table *changed, struct mb_allocator *base,
                            enum mb_policy policy, size_t budget_bytes, bool by_size);
 

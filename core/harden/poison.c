@@ -2,51 +2,39 @@
 
 #include <string.h>
 
-#include "core/base/config.h"
-
 static struct mb_hold *hold_of(const struct mb_allocator *api) { return (struct mb_hold *)mb_layer_of(api); }
-
-// What the base is asked for. bytes <= PTRDIFF_MAX, so nothing wraps; what is too much the base refuses.
-static size_t rounded(size_t bytes) { return mb_align_up(bytes, MB_GRANULE); }
 
 static void *allocate(struct mb_allocator *api, size_t bytes, size_t align) {
     struct mb_hold *hold = hold_of(api);
-    void *p = mb_hold_reuse(hold, rounded(bytes), align);
+    void *p = mb_hold_reuse(hold, bytes, align);
     if (p != NULL) return p;
-    p = mb_allocator_allocate(hold->layer.base, rounded(bytes), align);
-    if (p == NULL && mb_hold_flush(hold)) p = mb_allocator_allocate(hold->layer.base, rounded(bytes), align);
+    p = mb_allocator_allocate(hold->layer.base, bytes, align);
+    if (p == NULL && mb_hold_flush(hold)) p = mb_allocator_allocate(hold->layer.base, bytes, align);
     return mb_layer_passed_block(&hold->layer, p);
 }
 
 static void *allocate_zeroed(struct mb_allocator *api, size_t bytes, size_t align) {
     struct mb_hold *hold = hold_of(api);
-    void *p = mb_hold_reuse(hold, rounded(bytes), align);
+    void *p = mb_hold_reuse(hold, bytes, align);
     if (p != NULL) return memset(p, 0, bytes);
-    p = mb_allocator_allocate_zeroed(hold->layer.base, rounded(bytes), align);
-    if (p == NULL && mb_hold_flush(hold)) p = mb_allocator_allocate_zeroed(hold->layer.base, rounded(bytes), align);
+    p = mb_allocator_allocate_zeroed(hold->layer.base, bytes, align);
+    if (p == NULL && mb_hold_flush(hold)) p = mb_allocator_allocate_zeroed(hold->layer.base, bytes, align);
     return mb_layer_passed_block(&hold->layer, p);
 }
 
 static enum mb_error deallocate(struct mb_allocator *api, void *p, size_t bytes) {
-    return mb_hold_add(hold_of(api), p, rounded(bytes));
-}
-
-// Whether the block serves the new size as it is.
-static bool fits(const void *p, size_t old_bytes, size_t new_bytes, size_t align) {
-    return rounded(old_bytes) == rounded(new_bytes) && mb_is_aligned((uintptr_t)p, align);
+    return mb_hold_add(hold_of(api), p, bytes);
 }
 
 static void *grow(struct mb_allocator *api, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
-    if (mb_hold_judge(hold_of(api), p, rounded(old_bytes)) != MB_OK) return NULL;
-    return fits(p, old_bytes, new_bytes, align) ? p : mb_layer_move(mb_layer_of(api), p, old_bytes, new_bytes, align);
+    if (mb_hold_judge(hold_of(api), p, old_bytes) != MB_OK) return NULL;
+    return mb_layer_move(mb_layer_of(api), p, old_bytes, new_bytes, align);
 }
 
 static void *shrink(struct mb_allocator *api, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
-    struct mb_layer *layer = mb_layer_of(api);
-    if (mb_hold_judge(hold_of(api), p, rounded(old_bytes)) != MB_OK) return NULL;
-    if (fits(p, old_bytes, new_bytes, align)) return p;
-    void *shrunk = mb_allocator_shrink(layer->base, p, rounded(old_bytes), rounded(new_bytes), align);
-    return mb_layer_passed_block(layer, shrunk);
+    struct mb_hold *hold = hold_of(api);
+    if (mb_hold_judge(hold, p, old_bytes) != MB_OK) return NULL;
+    return mb_layer_passed_block(&hold->layer, mb_allocator_shrink(hold->layer.base, p, old_bytes, new_bytes, align));
 }
 
 static const struct mb_allocator_table CHANGED = {

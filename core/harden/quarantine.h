@@ -15,7 +15,7 @@ struct mb_quarantine {
     struct mb_hold hold;
 };
 
-// MB_BAD_CONFIG over a base without MB_TRAIT_FREES, or without a budget.
+// MB_BAD_CONFIG over a base without MB_TRAIT_FREES or with MB_TRAIT_ORDERED, or without a budget.
 enum mb_error mb_quarantine_init(struct mb_quarantine *quarantine, const struct mb_quarantine_config *config,
                                  enum mb_policy policy, struct mb_allocator *base);
 

@@ -86,7 +86,7 @@ static void faults_are_seen_above_and_not_below(void **state) {
     assert_int_equal(watermark_events, 1);
     assert_int_equal(mb_family_statistics(family, &numbers), MB_OK);
     assert_int_equal(numbers.failures, 1);
-    assert_int_equal(list.count, 0);
+    assert_int_equal(list.live, 0);
     assert_int_equal(mb_family_drop(family), MB_OK);
 }
 

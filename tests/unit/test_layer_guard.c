@@ -267,6 +267,14 @@ static void cannot_act(void **state) {
     region.range.protect = NULL;
     assert_int_equal(mb_guard_init(&guard, &config, MB_POLICY_COUNT, &region.api), MB_BAD_CONFIG);
     libc_base_init(&libc, 0);
+    libc.table.traits |= MB_TRAIT_ORDERED;
+    assert_int_equal(mb_guard_init(&guard, &config, MB_POLICY_COUNT, &libc.api), MB_BAD_CONFIG);
+    libc_base_init(&libc, 0);
+    libc.limit_bytes = 2 * page - 1; // as a pool of small slots
+    assert_int_equal(mb_guard_init(&guard, &config, MB_POLICY_COUNT, &libc.api), MB_BAD_CONFIG);
+    libc.limit_bytes = 2 * page;
+    assert_int_equal(mb_guard_init(&guard, &config, MB_POLICY_COUNT, &libc.api), MB_OK);
+    assert_int_equal(libc.live_blocks, 0);
     config.one_in = 0;
     assert_int_equal(mb_guard_init(&guard, &config, MB_POLICY_COUNT, &libc.api), MB_BAD_CONFIG);
     config.size = 2;
