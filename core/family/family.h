@@ -1,21 +1,17 @@
 // The wrapping layers around one allocator, put together by one function in one order.
 //
 //   caller
-//     | statistics    sees what the caller sees, injected failures included
-//     | watermark     the same; its callback's own requests count, too
-//     | fault         says no before anything below has changed
-//     | guard         has the user's exact size: an overflow by one byte faults, so nothing may stand between block and guard
-//     | canary        for blocks without a guard; looked at before a block waits anywhere
-//     | quarantine    delays reuse; gives up its blocks when what is below has nothing left
-//     | poison        looks at each block as it is used again, so it is next to the base
-//     v
-//   base              coloured, bound to nodes, on huge pages: done to it once, nothing per operation
+//     | statistics, watermark   see what the caller sees, injected failures included
+//     | fault                   says no before anything below has changed
+//     | guard                   has the user's exact size, for an overflow by one byte to fault
+//     | canary                  for blocks without a guard; looked at before a block waits anywhere
+//     | quarantine              delays reuse; gives up its blocks when what is below has nothing left
+//     | poison                  looks at each block as it is used again, so it is next to the base
+//   base                        coloured, bound to nodes, on huge pages: done once, nothing per operation
 //
-// What: each layer is optional; one that could not act over the base, or beside another (canary, colour and huge pages where
-// every block is guarded), is an error (MB_BAD_CONFIG), never inert. All that layers know lies in guarded mappings of their own, away from user data.
-// Who: as the base, and the functions here: the owner thread, or with no call under way, unless they say otherwise. A forked
-// child may go on with a shared family only if no other thread was in a call.
-// Invariant: the family owns the base. Dropping the allocator or the family drops all; a refused compose has dropped nothing.
+// What: each layer is optional. One that could not act over the base, or beside another (canary, colour, huge pages where every
+// block is guarded), is MB_BAD_CONFIG, never inert. The family owns the base; a refused compose has dropped nothing.
+// Who: as the base; the functions here, unless they say otherwise, with no other call under way (in a forked child, too).
 #ifndef MB_CORE_FAMILY_FAMILY_H
 #define MB_CORE_FAMILY_FAMILY_H
 
