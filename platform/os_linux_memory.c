@@ -150,18 +150,22 @@ int mb_os_advise_huge(void *p, size_t bytes, bool want) {
 int mb_os_guard(void *p, size_t bytes) { return MB_ASK_HOOK(GUARD, bytes, advise(p, bytes, MB_MADV_GUARD_INSTALL)); }
 int mb_os_unguard(void *p, size_t bytes) { return MB_ASK_HOOK(UNGUARD, bytes, advise(p, bytes, MB_MADV_GUARD_REMOVE)); }
 
-int mb_os_lock(void *p, size_t bytes) {
-    int error = MB_ASK_HOOK(LOCK, bytes, mb_syscall_error(mb_syscall2(__NR_mlock, mb_arg(p), mb_arg_size(bytes))));
-    if (error != 0) mb_os_unlock(p, bytes); // a part may have been locked
-    return error;
-}
-
-int mb_os_unlock(void *p, size_t bytes) {
+static int unlock(void *p, size_t bytes) {
     return mb_syscall_error(mb_syscall2(__NR_munlock, mb_arg(p), mb_arg_size(bytes)));
 }
 
-int mb_os_no_dump(void *p, size_t bytes) { return advise(p, bytes, MADV_DONTDUMP); }
-int mb_os_wipe_on_fork(void *p, size_t bytes) { return advise(p, bytes, MADV_WIPEONFORK); }
+int mb_os_lock(void *p, size_t bytes) {
+    int error = MB_ASK_HOOK(LOCK, bytes, mb_syscall_error(mb_syscall2(__NR_mlock, mb_arg(p), mb_arg_size(bytes))));
+    if (error != 0) unlock(p, bytes); // a part may have been locked
+    return error;
+}
+
+int mb_os_unlock(void *p, size_t bytes) { return MB_ASK_HOOK(UNLOCK, bytes, unlock(p, bytes)); }
+
+int mb_os_no_dump(void *p, size_t bytes) { return MB_ASK_HOOK(NO_DUMP, bytes, advise(p, bytes, MADV_DONTDUMP)); }
+int mb_os_wipe_on_fork(void *p, size_t bytes) {
+    return MB_ASK_HOOK(WIPE_ON_FORK, bytes, advise(p, bytes, MADV_WIPEONFORK));
+}
 
 int mb_os_bind_nodes(void *p, size_t bytes, const uint64_t *mask, size_t words) {
     long bits = (long)(words * 64 + 1); // the kernel takes one bit less than it is told

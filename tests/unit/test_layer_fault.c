@@ -170,6 +170,9 @@ static int call(enum mb_os_call kind, char *p, size_t bytes) {
     case MB_OS_CALL_GUARD: return mb_os_guard(p, bytes);
     case MB_OS_CALL_UNGUARD: return mb_os_unguard(p, bytes);
     case MB_OS_CALL_LOCK: return mb_os_lock(p, bytes);
+    case MB_OS_CALL_UNLOCK: return mb_os_unlock(p, bytes);
+    case MB_OS_CALL_NO_DUMP: return mb_os_no_dump(p, bytes);
+    case MB_OS_CALL_WIPE_ON_FORK: return mb_os_wipe_on_fork(p, bytes);
     case MB_OS_CALL_BIND_NODES: return mb_os_bind_nodes(p, bytes, &node_0, 1);
     case MB_OS_CALLS: break;
     }
