@@ -4,7 +4,7 @@
 // function says otherwise. Every call that can fail returns 0 or a negative errno value; on failure nothing has changed.
 // No call allocates, takes a lock, is a cancellation point or touches errno. Any thread may make any call.
 // The Linux implementation issues raw system calls, because other preloaded libraries interpose mmap and friends.
-// Tests replace single functions by the linker's --wrap.
+// Tests replace single functions by the linker's --wrap, or put a hook before all that change mappings (platform/os_hook.h).
 #ifndef MB_PLATFORM_OS_H
 #define MB_PLATFORM_OS_H
 

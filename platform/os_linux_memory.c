@@ -9,6 +9,7 @@
 #include "platform/auxv_linux.h"
 #include "platform/bits.h"
 #include "platform/os.h"
+#include "platform/os_hook.h"
 #include "platform/syscall_linux.h"
 
 // Newer than the headers of Debian 12 or of the oldest system that we build on.
@@ -22,6 +23,11 @@ enum {
 };
 
 enum { ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE };
+
+_Atomic(mb_os_hook_function *) mb_os_hook;
+
+// What the hook answers, if not 0, else what the system does.
+#define MB_ASK_HOOK(call, bytes, system) (mb_os_hook_ask(MB_OS_CALL_##call, (bytes)) ?: (system))
 
 static long map(void *at, size_t bytes, int protection, int flags) {
     return mb_syscall6(__NR_mmap, mb_arg(at), mb_arg_size(bytes), protection, flags, -1, 0);
@@ -37,6 +43,10 @@ static int protect(void *p, size_t bytes, int protection) {
 
 // --- address space --------------------------------------------------------------------------------------------------
 
+static int unmap(void *p, size_t bytes) {
+    return mb_syscall_error(mb_syscall2(__NR_munmap, mb_arg(p), mb_arg_size(bytes)));
+}
+
 static int reserve(void *at, size_t bytes, int flags, void **out) {
     if (at != NULL) flags |= MB_MAP_FIXED_NOREPLACE;
     long result = map(at, bytes, PROT_NONE, flags);
@@ -44,29 +54,33 @@ static int reserve(void *at, size_t bytes, int flags, void **out) {
     if (error != 0) return error;
     void *p = (void *)(uintptr_t)result;
     if (at != NULL && p != at) { // before Linux 4.17 the address is a hint
-        mb_os_unmap(p, bytes);
+        unmap(p, bytes);
         return -EEXIST;
     }
     *out = p;
     return 0;
 }
 
-int mb_os_reserve(void *at, size_t bytes, void **out) { return reserve(at, bytes, ANONYMOUS, out); }
+int mb_os_reserve(void *at, size_t bytes, void **out) {
+    return MB_ASK_HOOK(RESERVE, bytes, reserve(at, bytes, ANONYMOUS, out));
+}
 
 int mb_os_reserve_hugetlb(void *at, size_t bytes, void **out) {
-    return reserve(at, bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, out);
+    return MB_ASK_HOOK(RESERVE_HUGETLB, bytes, reserve(at, bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, out));
 }
 
-int mb_os_unmap(void *p, size_t bytes) {
-    return mb_syscall_error(mb_syscall2(__NR_munmap, mb_arg(p), mb_arg_size(bytes)));
+int mb_os_unmap(void *p, size_t bytes) { return MB_ASK_HOOK(UNMAP, bytes, unmap(p, bytes)); }
+
+int mb_os_commit(void *p, size_t bytes) {
+    return MB_ASK_HOOK(COMMIT, bytes, protect(p, bytes, PROT_READ | PROT_WRITE));
 }
 
-int mb_os_commit(void *p, size_t bytes) { return protect(p, bytes, PROT_READ | PROT_WRITE); }
-
-int mb_os_decommit(void *p, size_t bytes) { return mb_syscall_error(map(p, bytes, PROT_NONE, ANONYMOUS | MAP_FIXED)); }
+int mb_os_decommit(void *p, size_t bytes) {
+    return MB_ASK_HOOK(DECOMMIT, bytes, mb_syscall_error(map(p, bytes, PROT_NONE, ANONYMOUS | MAP_FIXED)));
+}
 
 int mb_os_renew(void *p, size_t bytes) {
-    return mb_syscall_error(map(p, bytes, PROT_READ | PROT_WRITE, ANONYMOUS | MAP_FIXED));
+    return MB_ASK_HOOK(RENEW, bytes, mb_syscall_error(map(p, bytes, PROT_READ | PROT_WRITE, ANONYMOUS | MAP_FIXED)));
 }
 
 int mb_os_protect(void *p, size_t bytes, unsigned access) {
@@ -74,7 +88,7 @@ int mb_os_protect(void *p, size_t bytes, unsigned access) {
     if (access & MB_OS_READ) protection |= PROT_READ;
     if (access & MB_OS_WRITE) protection |= PROT_WRITE;
     if (access & MB_OS_EXEC) protection |= PROT_EXEC;
-    return protect(p, bytes, protection);
+    return MB_ASK_HOOK(PROTECT, bytes, protect(p, bytes, protection));
 }
 
 // A failed mremap may have unmapped its target already. mincore tells (ENOMEM: not mapped), and the hole is filled again
@@ -102,7 +116,7 @@ static int check_one_mapping(void *p, size_t bytes) {
 }
 
 int mb_os_move_pages(void *from, void *to, size_t bytes) {
-    int error = check_one_mapping(from, bytes);
+    int error = MB_ASK_HOOK(MOVE_PAGES, bytes, check_one_mapping(from, bytes));
     if (error != 0) return error;
     error = mb_syscall_error(remap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MB_MREMAP_DONTUNMAP, to));
     if (error != 0) mend_target(to, bytes);
@@ -112,7 +126,7 @@ int mb_os_move_pages(void *from, void *to, size_t bytes) {
 // --- contents -------------------------------------------------------------------------------------------------------
 
 int mb_os_purge(void *p, size_t bytes) {
-    int error = advise(p, bytes, MADV_DONTNEED);
+    int error = MB_ASK_HOOK(PURGE, bytes, advise(p, bytes, MADV_DONTNEED));
     return error == -EINVAL ? advise(p, bytes, MB_MADV_DONTNEED_LOCKED) : error;
 }
 
@@ -123,36 +137,40 @@ static void touch_every_page(void *p, size_t bytes) {
 }
 
 int mb_os_populate(void *p, size_t bytes) {
-    int error = advise(p, bytes, MB_MADV_POPULATE_WRITE);
+    int error = MB_ASK_HOOK(POPULATE, bytes, advise(p, bytes, MB_MADV_POPULATE_WRITE));
     if (error != -EINVAL) return error;
     touch_every_page(p, bytes); // before Linux 5.14
     return 0;
 }
 
 int mb_os_advise_huge(void *p, size_t bytes, bool want) {
-    return advise(p, bytes, want ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    return MB_ASK_HOOK(ADVISE_HUGE, bytes, advise(p, bytes, want ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
 }
 
-int mb_os_guard(void *p, size_t bytes) { return advise(p, bytes, MB_MADV_GUARD_INSTALL); }
-int mb_os_unguard(void *p, size_t bytes) { return advise(p, bytes, MB_MADV_GUARD_REMOVE); }
+int mb_os_guard(void *p, size_t bytes) { return MB_ASK_HOOK(GUARD, bytes, advise(p, bytes, MB_MADV_GUARD_INSTALL)); }
+int mb_os_unguard(void *p, size_t bytes) { return MB_ASK_HOOK(UNGUARD, bytes, advise(p, bytes, MB_MADV_GUARD_REMOVE)); }
 
-int mb_os_lock(void *p, size_t bytes) {
-    int error = mb_syscall_error(mb_syscall2(__NR_mlock, mb_arg(p), mb_arg_size(bytes)));
-    if (error != 0) mb_os_unlock(p, bytes); // a part may have been locked
-    return error;
-}
-
-int mb_os_unlock(void *p, size_t bytes) {
+static int unlock(void *p, size_t bytes) {
     return mb_syscall_error(mb_syscall2(__NR_munlock, mb_arg(p), mb_arg_size(bytes)));
 }
 
-int mb_os_no_dump(void *p, size_t bytes) { return advise(p, bytes, MADV_DONTDUMP); }
-int mb_os_wipe_on_fork(void *p, size_t bytes) { return advise(p, bytes, MADV_WIPEONFORK); }
+int mb_os_lock(void *p, size_t bytes) {
+    int error = MB_ASK_HOOK(LOCK, bytes, mb_syscall_error(mb_syscall2(__NR_mlock, mb_arg(p), mb_arg_size(bytes))));
+    if (error != 0) unlock(p, bytes); // a part may have been locked
+    return error;
+}
+
+int mb_os_unlock(void *p, size_t bytes) { return MB_ASK_HOOK(UNLOCK, bytes, unlock(p, bytes)); }
+
+int mb_os_no_dump(void *p, size_t bytes) { return MB_ASK_HOOK(NO_DUMP, bytes, advise(p, bytes, MADV_DONTDUMP)); }
+int mb_os_wipe_on_fork(void *p, size_t bytes) {
+    return MB_ASK_HOOK(WIPE_ON_FORK, bytes, advise(p, bytes, MADV_WIPEONFORK));
+}
 
 int mb_os_bind_nodes(void *p, size_t bytes, const uint64_t *mask, size_t words) {
     long bits = (long)(words * 64 + 1); // the kernel takes one bit less than it is told
-    return mb_syscall_error(
-        mb_syscall6(__NR_mbind, mb_arg(p), mb_arg_size(bytes), MPOL_BIND, mb_arg(mask), bits, 0));
+    return MB_ASK_HOOK(BIND_NODES, bytes,
+                       mb_syscall_error(mb_syscall6(__NR_mbind, mb_arg(p), mb_arg_size(bytes), MPOL_BIND, mb_arg(mask), bits, 0)));
 }
 
 long mb_os_resident_pages(const void *p, size_t bytes) {

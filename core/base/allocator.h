@@ -26,6 +26,7 @@ enum mb_trait {
     MB_TRAIT_SIZES = 8,   // usable_size is exact for every live block
     MB_TRAIT_OWNS = 16,   // owns is exact; foreign pointers are detected
     MB_TRAIT_RANGE = 32,  // all blocks lie in one range: `range` is set
+    MB_TRAIT_ORDERED = 64, // with MB_TRAIT_FREES: only the newest block can be freed
 };
 
 // The range of addresses a member carves from.

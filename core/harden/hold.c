@@ -1,0 +1,143 @@
+#include "core/harden/hold.h"
+
+#include <string.h>
+
+#include "core/harden/poison_fill.h"
+#include "platform/os.h"
+
+enum mb_error mb_hold_init(struct mb_hold *hold, const struct mb_allocator_table *changed, struct mb_allocator *base,
+                           enum mb_policy policy, size_t budget_bytes, bool by_size) {
+    if (!mb_allocator_can(base, MB_TRAIT_FREES) || mb_allocator_can(base, MB_TRAIT_ORDERED)) return MB_BAD_CONFIG;
+    if (budget_bytes == 0) return MB_BAD_CONFIG;
+    uint64_t seed;
+    mb_os_random(&seed, sizeof seed);
+    mb_layer_init(&hold->layer, changed, base, policy);
+    mb_waiting_init(&hold->held, budget_bytes, seed, by_size);
+    return MB_OK;
+}
+
+// --- leaving ------------------------------------------------------------------------------------------------------------
+
+// Whether nobody has written into a block that was held.
+static bool is_intact(struct mb_hold *hold, const struct mb_known_block *block) {
+    void *p = (void *)block->at;
+    if (MB_LIKELY(mb_poison_intact(p, block->bytes))) return true;
+    mb_layer_report(&hold->layer, MB_CORRUPT, "write after free", mb_poison_first_wrong(p, block->bytes));
+    return false;
+}
+
+// A damaged block is lost on purpose. What the base has to say about the other is for the report: whoever gave it up has gone.
+static void release(struct mb_hold *hold, const struct mb_known_block *block) {
+    if (!is_intact(hold, block)) return;
+    enum mb_error error = mb_allocator_deallocate(hold->layer.base, (void *)block->at, block->bytes);
+    if (error != MB_OK) mb_layer_report(&hold->layer, error, "invalid free, found on leaving quarantine", (void *)block->at);
+}
+
+// Lets a block go when more than `most_bytes` are held.
+static bool evict_one(struct mb_hold *hold, size_t most_bytes, const void *spared) {
+    struct mb_known_block block;
+    mb_layer_lock(&hold->layer);
+    bool any = mb_waiting_evict(&hold->held, most_bytes, spared, &block);
+    mb_layer_unlock(&hold->layer);
+    if (any) release(hold, &block);
+    return any;
+}
+
+bool mb_hold_flush(struct mb_hold *hold) {
+    bool any = false;
+    while (evict_one(hold, 0, NULL)) any = true;
+    return any;
+}
+
+void *mb_hold_reuse(struct mb_hold *hold, size_t bytes, size_t align) {
+    for (;;) {
+        struct mb_known_block block;
+        mb_layer_lock(&hold->layer);
+        bool found = mb_waiting_take_size(&hold->held, bytes, align, &block);
+        mb_layer_unlock(&hold->layer);
+        if (!found) return NULL;
+        if (is_intact(hold, &block)) return (void *)block.at;
+    }
+}
+
+// --- coming -------------------------------------------------------------------------------------------------------------
+
+// MB_OK: held from now on. MB_FULL and MB_REFUSED: the table has no room.
+static enum mb_error try_add(struct mb_hold *hold, void *p, size_t bytes) {
+    mb_layer_lock(&hold->layer);
+    enum mb_error error = mb_waiting_add(&hold->held, p, bytes);
+    if (error == MB_OK) mb_poison_fill(p, bytes); // under the lock: then others may take it out
+    mb_layer_unlock(&hold->layer);
+    return error;
+}
+
+// Without room in the table another block makes way, and without any the block itself goes.
+static enum mb_error add_or_pass(struct mb_hold *hold, void *p, size_t bytes) {
+    for (;;) {
+        enum mb_error error = try_add(hold, p, bytes);
+        if (error == MB_OK) return MB_OK;
+        if (error == MB_DOUBLE_FREE) return mb_layer_report(&hold->layer, error, "double free", p);
+        if (!evict_one(hold, 0, NULL)) return mb_layer_passed(&hold->layer, mb_allocator_deallocate(hold->layer.base, p, bytes));
+    }
+}
+
+static bool is_held(struct mb_hold *hold, const void *p) {
+    mb_layer_lock(&hold->layer);
+    bool held = mb_waiting_has(&hold->held, p);
+    mb_layer_unlock(&hold->layer);
+    return held;
+}
+
+enum mb_error mb_hold_judge(struct mb_hold *hold, const void *p, size_t bytes) {
+    if (is_held(hold, p)) return mb_layer_report(&hold->layer, MB_DOUBLE_FREE, "block is free already", p);
+    enum mb_error error = mb_layer_judge(&hold->layer, p, bytes);
+    return error == MB_OK ? MB_OK : mb_layer_report(&hold->layer, error, "invalid block", p);
+}
+
+// What does not wait must not be waiting; for all else the table tells when it is added.
+enum mb_error mb_hold_add(struct mb_hold *hold, void *p, size_t bytes) {
+    enum mb_error error = mb_layer_judge(&hold->layer, p, bytes);
+    if (error != MB_OK) return mb_layer_report(&hold->layer, error, "invalid free", p);
+    if (bytes > hold->held.budget_bytes) {
+        if (is_held(hold, p)) return mb_layer_report(&hold->layer, MB_DOUBLE_FREE, "double free", p);
+        return mb_layer_passed(&hold->layer, mb_allocator_deallocate(hold->layer.base, p, bytes));
+    }
+    error = add_or_pass(hold, p, bytes);
+    while (error == MB_OK && evict_one(hold, hold->held.budget_bytes, p)) {}
+    return error;
+}
+
+// --- all of them --------------------------------------------------------------------------------------------------------
+
+size_t mb_hold_damaged(const struct mb_hold *hold) {
+    size_t damaged = 0;
+    for (uint32_t i = 0; i < hold->held.blocks.count; i++)
+        damaged += !mb_poison_intact((void *)hold->held.blocks.blocks[i].at, hold->held.blocks.blocks[i].bytes);
+    return damaged;
+}
+
+static void look_at_all(struct mb_hold *hold) {
+    for (uint32_t i = 0; i < hold->held.blocks.count; i++) is_intact(hold, &hold->held.blocks.blocks[i]);
+}
+
+// A held block is not live, whatever the base thinks: so a layer above can tell a double free at its door.
+size_t mb_hold_usable_size(const struct mb_allocator *api, const void *p) {
+    struct mb_hold *hold = (struct mb_hold *)mb_layer_of(api);
+    return is_held(hold, p) ? 0 : mb_allocator_usable_size(hold->layer.base, p);
+}
+
+enum mb_error mb_hold_reset(struct mb_allocator *api) {
+    struct mb_hold *hold = (struct mb_hold *)mb_layer_of(api);
+    if (!mb_allocator_can(api, MB_TRAIT_RESETS)) return mb_layer_passed(&hold->layer, mb_allocator_reset(hold->layer.base));
+    look_at_all(hold); // afterwards they are gone
+    enum mb_error error = mb_allocator_reset(hold->layer.base);
+    if (error == MB_OK) mb_block_table_clear(&hold->held.blocks);
+    return mb_layer_passed(&hold->layer, error);
+}
+
+enum mb_error mb_hold_drop(struct mb_allocator *api) {
+    struct mb_hold *hold = (struct mb_hold *)mb_layer_of(api);
+    mb_hold_flush(hold);
+    enum mb_error error = mb_layer_drop_base(&hold->layer);
+    return error == MB_OK ? mb_block_table_drop(&hold->held.blocks) : error;
+}

@@ -1,0 +1,39 @@
+// Small base allocators to wrap layers around, simple enough to be believed.
+#ifndef MB_TESTS_SUPPORT_BASES_H
+#define MB_TESTS_SUPPORT_BASES_H
+
+#include <stdatomic.h>
+
+#include "core/base/allocator.h"
+#include "core/region/region.h"
+
+// Over libc's malloc. Any thread; no range; traits may be masked and the bytes limited, to see what a layer makes of it.
+struct libc_base {
+    struct mb_allocator api;
+    struct mb_allocator_table table;
+    _Atomic size_t live_bytes, live_blocks, limit_bytes; // limit 0: none
+    _Atomic unsigned allocations;
+    bool dropped;
+};
+void libc_base_init(struct libc_base *base, uint32_t traits_missing);
+
+// Over a region: carves, resets, frees nothing. The owner thread.
+struct region_base {
+    struct mb_allocator api;
+    struct mb_region region;
+    struct mb_range_table range;
+    struct mb_allocator_table table;
+};
+enum mb_error region_base_init(struct region_base *base, size_t bytes, uint32_t require);
+
+// Over a region, with an exact-size free list, newest first; it scribbles a link into the first 16 bytes of free blocks as
+// real allocators do. Frees, knows sizes, owns a range. The owner thread.
+enum { LIST_BASE_BLOCKS = 8192 };
+struct list_base {
+    struct region_base under; // its api is the list's own
+    struct list_block { char *p; size_t bytes; bool live; } blocks[LIST_BASE_BLOCKS];
+    size_t count, live;
+};
+enum mb_error list_base_init(struct list_base *base, size_t bytes);
+
+#endif
