@@ -202,10 +202,11 @@ void mb_own_release(struct mb_heap *heap, struct mb_slab *slab) {
     leave(heap, slab);
 }
 
-static void wait_a_moment(void) {
-    static _Atomic uint32_t never;
-    mb_os_wait(&never, 0, MOMENT_NS);
-}
+static struct {
+    _Atomic uint32_t never; // stays 0: nobody wakes who waits on it
+} pause_shared;
+
+static void wait_a_moment(void) { mb_os_wait(&pause_shared.never, 0, MOMENT_NS); }
 
 // Who keeps a slab busy is in a system call, and does not wait for us.
 static void release_queue(struct mb_heap *heap, struct mb_queue *queue) {
