@@ -1,5 +1,7 @@
 #include "core/harden/link_key.h"
 
+#include "platform/os.h"
+
 struct mb_link_key mb_link_key;
 
 // Links stay within the longest slab; a flip must lead at least this far away.
@@ -32,10 +34,18 @@ static uint64_t stretch(uint64_t *state) {
     return z ^ z >> 31;
 }
 
+// Who comes first decides the factor; everybody stores the same inverse, so nobody waits for anybody.
 void mb_link_key_init(const uint64_t random[2]) {
     uint64_t state = random[1];
-    uint64_t factor = random[0] | 1;
+    uint64_t factor = random[0] | 1, none = 0;
     while (!every_flip_detected(inverse_of(factor))) factor = stretch(&state) | 1;
-    MB_POKE(mb_link_key.factor, factor);
-    MB_POKE(mb_link_key.inverse, inverse_of(factor));
+    bool first = __atomic_compare_exchange_n(&mb_link_key.factor, &none, factor, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    __atomic_store_n(&mb_link_key.inverse, inverse_of(first ? factor : none), __ATOMIC_RELEASE);
+}
+
+void mb_link_key_ensure(void) {
+    if (__atomic_load_n(&mb_link_key.inverse, __ATOMIC_ACQUIRE) != 0) return;
+    uint64_t random[2];
+    mb_os_random(random, sizeof random);
+    mb_link_key_init(random);
 }

@@ -8,7 +8,7 @@
 // flipped bit decodes to an address outside the slab (mb_link_key_init keeps drawing until that holds for all 64 single
 // flips). The tag is compared as a whole when a block is freed: equal means "looks already free".
 // The end of a list is the address `start of the slab's first unit ^ MB_LINK_END`, which lies just outside every slab.
-// Who: the key is written once, before the first block exists; any thread reads it.
+// Who: the key is written once, before the first block exists (mb_link_key_init / _ensure); any thread reads it.
 // Ideas: keyed links from glibc's safe-linking and hardened allocators; a product instead of an exclusive-or because an
 // exclusive-or leaves single flips inside the slab.
 #ifndef MB_CORE_HARDEN_LINK_KEY_H
@@ -34,8 +34,11 @@ struct mb_free_block {
     uint64_t tag;
 };
 
-// Draws the factor from two random words, stretched until every single-bit flip of a link is detected.
+// Draws the factor from two random words, stretched until every single-bit flip of a link is detected. The first call of the
+// process decides, whether the malloc's start makes it or a member of the region family; later ones change nothing. Any thread.
 void mb_link_key_init(const uint64_t random[2]);
+// The same with random words of the system, where there is no key yet. Any thread.
+void mb_link_key_ensure(void);
 
 MB_INLINE uint64_t mb_link_encode(uintptr_t address) { return address * MB_PEEK(mb_link_key.factor); }
 

@@ -7,8 +7,8 @@
 #ifndef MB_CORE_HEAP_FAST_H
 #define MB_CORE_HEAP_FAST_H
 
-#include "core/harden/link_key.h"
 #include "core/heap/self.h"
+#include "core/layout/block_list.h"
 #include "core/region/unit.h"
 
 void *mb_malloc_slow(size_t bytes);
@@ -20,11 +20,8 @@ MB_INLINE void *mb_malloc_fast(size_t bytes) {
     if (MB_UNLIKELY(bytes > MB_SMALL_MAX)) return mb_malloc_slow(bytes);
     struct mb_heap *heap = mb_heap_self;
     unsigned class_index = heap->class_of[(bytes + MB_GRANULE - 1) / MB_GRANULE];
-    struct mb_free_block *block = (struct mb_free_block *)heap->head[class_index];
-    uintptr_t next = mb_link_next(block);
-    if (MB_UNLIKELY((next ^ (uintptr_t)block) >= MB_UNIT_BYTES)) return mb_malloc_slow(bytes);
-    MB_POKE(heap->head[class_index], next);
-    mb_tag_clear(block);
+    struct mb_free_block *block;
+    if (MB_UNLIKELY(!mb_list_pop(&heap->head[class_index], &block))) return mb_malloc_slow(bytes);
     return block;
 }
 
@@ -36,9 +33,7 @@ MB_INLINE void mb_free_fast(void *p) {
     struct mb_free_block *block = p;
     uint64_t own_code = mb_link_encode((uintptr_t)p);
     if (MB_UNLIKELY(MB_PEEK(block->tag) == own_code)) return mb_free_slow(p);
-    mb_link_store(block, slab->local);
-    mb_tag_store(block, own_code);
-    MB_POKE(slab->local, own_code);
+    mb_list_push(&slab->local, block, own_code);
     if (MB_UNLIKELY(mb_owner_decrement(&slab->used))) mb_slab_look_slow(slab);
 }
 

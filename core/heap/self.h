@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/harden/link_key.h"
+#include "core/layout/block_list.h"
 #include "core/layout/pool.h"
 #include "core/layout/size_class.h"
 #include "core/layout/slab.h"
@@ -45,9 +45,6 @@ struct mb_heap {
 
 extern MB_HIDDEN const struct mb_heap mb_heap_empty;
 extern MB_HIDDEN const struct mb_heap mb_heap_departed;
-
-// A block that is never handed out and whose link leads nowhere.
-extern MB_HIDDEN const struct mb_free_block mb_sentinel;
 
 extern MB_HIDDEN MB_THREAD_LOCAL struct mb_heap *mb_heap_self;
 

@@ -88,7 +88,7 @@ static bool from_sweep(struct mb_heap *heap, unsigned class_index) {
 static bool from_arena(struct mb_heap *heap, unsigned class_index) {
     struct mb_span span;
     if (!mb_arena_take(mb_class_units(class_index), 1, &span)) return false;
-    struct mb_slab *slab = mb_slab_setup(span.first, class_index, heap);
+    struct mb_slab *slab = mb_slab_setup(mb_unit_at(span.first), mb_unit_address(span.first), mb_slab_shape_of(class_index), heap);
     heap->fresh[class_index] = slab;
     return mb_own_use_carved(heap, slab);
 }
@@ -109,25 +109,14 @@ static bool refill(struct mb_heap *heap, unsigned class_index) {
 
 // --- popping with every check said aloud ----------------------------------------------------------------------------
 
-static bool leads_into_slab(const struct mb_slab *slab, uintptr_t next, uintptr_t start) {
-    return next - start < (uintptr_t)slab->units * MB_UNIT_BYTES && next % MB_GRANULE == 0;
-}
-
 // The head is a real block: take it, whether the list goes on or ends.
 static void *pop(struct mb_heap *heap, unsigned class_index) {
-    struct mb_free_block *block = (struct mb_free_block *)heap->head[class_index];
+    uintptr_t *head = &heap->head[class_index];
     struct mb_slab *slab = heap->current[class_index];
-    uintptr_t start = mb_slab_start(mb_slab_unit(slab));
-    uintptr_t next = mb_link_next(block);
-    if (next == mb_list_end(start)) {
-        next = (uintptr_t)&mb_sentinel;
-    } else {
-        MB_REQUIRE(leads_into_slab(slab, next, start), "corrupted free list link", block);
-    }
-    MB_POKE(heap->head[class_index], next);
-    mb_tag_clear(block);
+    struct mb_free_block *block = mb_slab_pop(slab, head);
+    MB_REQUIRE(block != NULL, "corrupted free list link", (void *)*head);
     // What has come back meanwhile is at hand for nothing: spares the next slow call.
-    if (next == (uintptr_t)&mb_sentinel) mb_own_use_local(heap, slab);
+    if (*head == (uintptr_t)&mb_sentinel) mb_own_use_local(heap, slab);
     return block;
 }
 

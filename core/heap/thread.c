@@ -11,7 +11,6 @@
 
 #define EVERY_LIST_EMPTY {[0 ... MB_CLASSES - 1] = (uintptr_t)&mb_sentinel}
 
-const struct mb_free_block mb_sentinel = {0, 0};
 const struct mb_heap mb_heap_empty = {.head = EVERY_LIST_EMPTY};
 const struct mb_heap mb_heap_departed = {.head = EVERY_LIST_EMPTY};
 

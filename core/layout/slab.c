@@ -4,6 +4,8 @@
 #include "platform/bits.h"
 #include "platform/os.h"
 
+const struct mb_free_block mb_sentinel = {0, 0};
+
 static uintptr_t start_of(const struct mb_slab *slab) { return mb_slab_start(mb_slab_unit(slab)); }
 
 static uintptr_t block_address(const struct mb_slab *slab, uint32_t index) {
@@ -55,19 +57,19 @@ static void setup_parts(struct mb_unit *first, unsigned units) {
     }
 }
 
-struct mb_slab *mb_slab_setup(size_t first_unit, unsigned class_index, struct mb_heap *heap) {
-    struct mb_unit *unit = mb_unit_at(first_unit);
+struct mb_slab *mb_slab_setup(struct mb_unit *unit, uintptr_t start, struct mb_slab_shape shape, struct mb_heap *heap) {
     struct mb_slab *slab = &unit->slab;
-    unsigned units = mb_class_units(class_index);
-    uint32_t bytes = mb_class_bytes(class_index);
+    unsigned units = shape.units;
+    uint32_t bytes = shape.block_bytes;
+    MB_POKE(unit->shared.start, start);
     MB_POKE(slab->block_bytes, bytes);
     MB_POKE(slab->multiplier, multiplier_of(bytes));
     MB_POKE(slab->bound, 0);
     MB_POKE(slab->carved, 0);
     MB_POKE(slab->capacity, units * MB_UNIT_BYTES / bytes);
-    MB_POKE(slab->class_index, (uint8_t)class_index);
+    MB_POKE(slab->class_index, shape.class_index);
     MB_POKE(slab->units, (uint8_t)units);
-    MB_POKE(slab->local, mb_link_encode(mb_list_end(mb_unit_address(first_unit))));
+    MB_POKE(slab->local, mb_link_encode(mb_list_end(start)));
     mb_slab_set_used(slab, 1, 1); // the bias of a current slab
     setup_parts(unit, units);
     atomic_store_explicit(&unit->shared.suspect, 0, memory_order_relaxed);
@@ -131,11 +133,22 @@ struct mb_chain mb_slab_carve(struct mb_slab *slab) {
     return (struct mb_chain){first, count};
 }
 
+static bool leads_into_slab(const struct mb_slab *slab, uintptr_t next, uintptr_t start) {
+    return next - start < (uintptr_t)slab->units * MB_UNIT_BYTES && next % MB_GRANULE == 0;
+}
+
+struct mb_free_block *mb_slab_pop(const struct mb_slab *slab, uintptr_t *head) {
+    struct mb_free_block *block = (struct mb_free_block *)*head;
+    uintptr_t start = start_of(slab), next = mb_link_next(block);
+    bool last = next == mb_list_end(start);
+    if (!last && !leads_into_slab(slab, next, start)) return NULL;
+    MB_POKE(*head, last ? (uintptr_t)&mb_sentinel : next);
+    mb_tag_clear(block);
+    return block;
+}
+
 bool mb_slab_push(struct mb_slab *slab, struct mb_free_block *block) {
-    uint64_t own_code = mb_link_encode((uintptr_t)block);
-    mb_link_store(block, slab->local);
-    mb_tag_store(block, own_code);
-    MB_POKE(slab->local, own_code);
+    mb_list_push(&slab->local, block, mb_link_encode((uintptr_t)block));
     return mb_owner_decrement(&slab->used);
 }
 

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/harden/link_key.h"
+#include "core/layout/block_list.h"
 #include "core/layout/size_class.h"
 #include "core/layout/slab_remote.h"
 #include "core/region/unit.h"
@@ -32,7 +32,7 @@ MB_INLINE struct mb_unit *mb_slab_first(struct mb_unit *unit) {
     return mb_unit_kind(unit) == MB_UNIT_PART ? unit - MB_PEEK(unit->slab.back) : unit;
 }
 
-MB_INLINE uintptr_t mb_slab_start(const struct mb_unit *first) { return mb_unit_address(mb_unit_index(first)); }
+MB_INLINE uintptr_t mb_slab_start(const struct mb_unit *first) { return MB_PEEK(first->shared.start); }
 
 // Whether p is the start of a block that has been carved. `first` is a slab's first unit with a live block in it.
 bool mb_slab_is_block(const struct mb_unit *first, const void *p);
@@ -45,8 +45,19 @@ bool mb_slab_chain_holds(const struct mb_unit *first, uintptr_t head, uintptr_t 
 
 // --- the owner ------------------------------------------------------------------------------------------------------
 
-// Makes a slab of a taken span; CURRENT, owned by `heap`, nothing carved.
-struct mb_slab *mb_slab_setup(size_t first_unit, unsigned class_index, struct mb_heap *heap);
+// What a slab is cut into. One unit and blocks of at most MB_SMALL_MAX bytes, or several units.
+struct mb_slab_shape {
+    uint32_t block_bytes; // a multiple of MB_GRANULE
+    uint8_t units, class_index;
+};
+
+// Makes a slab of the taken span that begins with `unit` at the address `start`, a multiple of the unit's size; CURRENT,
+// owned by `heap` (only compared: a member of the region family passes itself), nothing carved.
+struct mb_slab *mb_slab_setup(struct mb_unit *unit, uintptr_t start, struct mb_slab_shape shape, struct mb_heap *heap);
+
+MB_INLINE struct mb_slab_shape mb_slab_shape_of(unsigned class_index) {
+    return (struct mb_slab_shape){mb_class_bytes(class_index), (uint8_t)mb_class_units(class_index), (uint8_t)class_index};
+}
 
 // Takes the descriptors of a slab down whose state is NONE already; the span may then be given to the arena.
 void mb_slab_takedown(struct mb_unit *first);
@@ -56,6 +67,10 @@ struct mb_chain mb_slab_take_local(struct mb_slab *slab);
 
 // Carves blocks up to the end of the page at the cursor, at least one; count 0 when all are carved.
 struct mb_chain mb_slab_carve(struct mb_slab *slab);
+
+// Takes the first block off an allocation list of this slab, whether the list goes on or ends (then *head is the sentinel).
+// NULL: the link is broken, nothing has changed. *head is not the sentinel.
+struct mb_free_block *mb_slab_pop(const struct mb_slab *slab, uintptr_t *head);
 
 // Pushes one block on the local list. True when the owner wanted to look again after this one (mb_slab_set_used).
 bool mb_slab_push(struct mb_slab *slab, struct mb_free_block *block);

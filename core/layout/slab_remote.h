@@ -19,7 +19,7 @@
 #ifndef MB_CORE_LAYOUT_SLAB_REMOTE_H
 #define MB_CORE_LAYOUT_SLAB_REMOTE_H
 
-#include "core/harden/link_key.h"
+#include "core/layout/block_list.h"
 #include "core/region/unit.h"
 
 enum mb_slab_state { MB_SLAB_NONE, MB_SLAB_CURRENT, MB_SLAB_QUEUED, MB_SLAB_UNOWNED };
@@ -29,7 +29,6 @@ enum {
     MB_REMOTE_COUNT_SHIFT = 16,
     MB_REMOTE_STATE_SHIFT = 32,
     MB_REMOTE_GENERATION_SHIFT = 35,
-    MB_LINK_END = 0x40000, // flips the slab's start to an address outside of every slab
 };
 
 MB_INLINE uint64_t mb_remote_word(enum mb_slab_state state, uint64_t generation) {
@@ -45,9 +44,6 @@ MB_INLINE uint32_t mb_remote_generation(uint64_t word) { return (uint32_t)(word 
 MB_INLINE uint64_t mb_remote_load(const struct mb_unit *unit) {
     return atomic_load_explicit(&unit->shared.remote, memory_order_acquire);
 }
-
-// The address that ends every list of the slab that starts at `start`.
-MB_INLINE uintptr_t mb_list_end(uintptr_t start) { return start ^ MB_LINK_END; }
 
 MB_INLINE uintptr_t mb_remote_head_address(uint64_t word, uintptr_t start) {
     uint32_t head = mb_remote_head(word);

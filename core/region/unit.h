@@ -37,6 +37,10 @@ enum mb_large_flags {
     MB_LARGE_GUARDED = 2, // the page behind the block is inaccessible
 };
 
+struct mb_unit_pair {
+    uint32_t next, previous;
+};
+
 struct mb_slab {
     struct mb_heap *owner;   // NULL: unowned. Written by who owns or adopts; compared by any thread (MB_PEEK)
     uint64_t local;          // E(first block of the local list)
@@ -54,6 +58,7 @@ struct mb_slab {
     union {
         uint64_t large_bytes;  // MB_UNIT_LARGE: usable bytes
         uintptr_t orphan_list; // a slab left behind by a thread of a forked parent: rest of the allocation list, or 0
+        struct mb_unit_pair neighbours; // a slab on a member's list of slabs with free blocks: core/layout/slab_front.h
     };
     uint32_t large_units;    // MB_UNIT_LARGE and MB_UNIT_HOLE: units of the span
     uint32_t spare;
@@ -63,7 +68,10 @@ struct mb_unit_shared {
     _Atomic uint64_t remote;              // state, generation, count and head of the remote list: core/layout/slab_remote.h
     _Atomic(struct mb_heap *) home;       // the heap that owned the slab last; a hint, written by it before it lets go
     _Atomic uintptr_t suspect;            // a block that looked free when another thread freed it, set aside for the owner
-    uint64_t spare[5];
+    uintptr_t start;                      // of the unit, once it was the first of a slab; the same value ever after (MB_PEEK)
+    _Atomic uint32_t next_news;           // a remote slab's list of slabs with remote frees: core/layout/remote_slab.h
+    uint32_t spare_half;
+    uint64_t spare[3];
 };
 
 struct mb_unit {
