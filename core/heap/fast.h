@@ -29,12 +29,11 @@ MB_INLINE void mb_free_fast(void *p) {
     if (MB_UNLIKELY(!mb_space_contains(p))) return mb_free_slow(p);
     struct mb_slab *slab = mb_slab_if_owned(mb_unit_of(p), mb_heap_self);
     if (MB_UNLIKELY(slab == NULL)) return mb_free_slow(p);
-    if (MB_UNLIKELY((uint32_t)((uintptr_t)p & MB_UNIT_MASK) * slab->multiplier >= MB_PEEK(slab->bound))) return mb_free_slow(p);
+    if (MB_UNLIKELY(!mb_slab_admits(slab, p))) return mb_free_slow(p);
     struct mb_free_block *block = p;
     uint64_t own_code = mb_link_encode((uintptr_t)p);
     if (MB_UNLIKELY(MB_PEEK(block->tag) == own_code)) return mb_free_slow(p);
-    mb_list_push(&slab->local, block, own_code);
-    if (MB_UNLIKELY(mb_owner_decrement(&slab->used))) mb_slab_look_slow(slab);
+    if (MB_UNLIKELY(mb_slab_put(slab, block, own_code))) mb_slab_look_slow(slab);
 }
 
 #endif

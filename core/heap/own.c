@@ -196,7 +196,7 @@ static void release_list(struct mb_heap *heap, unsigned class_index) {
     uintptr_t head = heap->head[class_index];
     if (head == (uintptr_t)&mb_sentinel) return;
     MB_POKE(heap->head[class_index], (uintptr_t)&mb_sentinel);
-    mb_slab_return_chain(heap->current[class_index], head);
+    MB_REQUIRE(mb_slab_return_chain(heap->current[class_index], head), "corrupted free list link", (void *)head);
 }
 
 static void release_queue(struct mb_heap *heap, struct mb_queue *queue) {

@@ -34,6 +34,11 @@ MB_INLINE bool mb_list_pop(uintptr_t *head, struct mb_free_block **out) {
     return true;
 }
 
+// The same, and the block's tag must be in place too.
+MB_INLINE bool mb_list_pop_tagged(uintptr_t *head, struct mb_free_block **out) {
+    return MB_LIKELY(mb_tag_present((const struct mb_free_block *)*head)) && mb_list_pop(head, out);
+}
+
 // Pushes a block whose own code is known. `head_code` is the code of the list's first block.
 MB_INLINE void mb_list_push(uint64_t *head_code, struct mb_free_block *block, uint64_t own_code) {
     mb_link_store(block, *head_code);

@@ -148,19 +148,19 @@ struct mb_free_block *mb_slab_pop(const struct mb_slab *slab, uintptr_t *head) {
 }
 
 bool mb_slab_push(struct mb_slab *slab, struct mb_free_block *block) {
-    mb_list_push(&slab->local, block, mb_link_encode((uintptr_t)block));
-    return mb_owner_decrement(&slab->used);
+    return mb_slab_put(slab, block, mb_link_encode((uintptr_t)block));
 }
 
-void mb_slab_return_chain(struct mb_slab *slab, uintptr_t head) {
+bool mb_slab_return_chain(struct mb_slab *slab, uintptr_t head) {
     const struct mb_unit *unit = mb_slab_unit(slab);
     uintptr_t end = mb_list_end(start_of(slab));
     for (uint32_t steps = 0; head != end; steps++) {
-        MB_REQUIRE(is_link_target(unit, head) && steps < slab->capacity, "corrupted free list link", (void *)head);
+        if (!is_link_target(unit, head) || steps >= slab->capacity) return false;
         uintptr_t next = mb_link_next((const struct mb_free_block *)head);
         mb_slab_push(slab, (struct mb_free_block *)head);
         head = next;
     }
+    return true;
 }
 
 // --- rebuilding -----------------------------------------------------------------------------------------------------
@@ -178,20 +178,40 @@ static void gather(const struct mb_slab *slab, uintptr_t head, struct block_set 
     }
 }
 
+static void relist(struct mb_slab *slab, const struct block_set *set) {
+    MB_POKE(slab->bound, slab->carved * bound_step(slab));
+    MB_POKE(slab->local, mb_link_encode(mb_list_end(start_of(slab))));
+    mb_slab_set_used(slab, slab->carved, slab->carved);
+    for (uint32_t index = slab->carved; index > 0; index--) {
+        if ((set->bits[(index - 1) / 64] >> ((index - 1) % 64) & 1) == 0) continue;
+        mb_slab_push(slab, (struct mb_free_block *)block_address(slab, index - 1));
+    }
+}
+
 void mb_slab_rebuild(struct mb_slab *slab, uintptr_t head) {
     struct block_set set = {{0}};
     uint64_t remote = mb_remote_collect(mb_slab_unit(slab));
     gather(slab, mb_link_decode(slab->local), &set);
     gather(slab, mb_remote_head_address(remote, start_of(slab)), &set);
     if (head != 0) gather(slab, head, &set);
-    slab->bound = slab->carved * bound_step(slab);
-    slab->local = mb_link_encode(mb_list_end(start_of(slab)));
-    mb_slab_set_used(slab, slab->carved, slab->carved);
-    for (uint32_t index = slab->carved; index > 0; index--) {
-        if ((set.bits[(index - 1) / 64] >> ((index - 1) % 64) & 1) == 0) continue;
-        mb_slab_push(slab, (struct mb_free_block *)block_address(slab, index - 1));
-    }
+    relist(slab, &set);
     atomic_store_explicit(&mb_slab_unit(slab)->shared.suspect, 0, memory_order_relaxed);
+}
+
+void mb_slab_rebuild_own(struct mb_slab *slab, uintptr_t head) {
+    struct block_set set = {{0}};
+    gather(slab, mb_link_decode(slab->local), &set);
+    gather(slab, head, &set);
+    relist(slab, &set);
+}
+
+void mb_slab_rebuild_by_tags(struct mb_slab *slab) {
+    struct block_set set = {{0}};
+    for (uint32_t index = 0; index < slab->carved; index++) {
+        bool tagged = mb_tag_present((const struct mb_free_block *)block_address(slab, index));
+        set.bits[index / 64] |= (uint64_t)tagged << (index % 64);
+    }
+    relist(slab, &set);
 }
 
 void mb_slab_check(const struct mb_slab *slab) {

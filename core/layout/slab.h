@@ -75,12 +75,30 @@ struct mb_free_block *mb_slab_pop(const struct mb_slab *slab, uintptr_t *head);
 // Pushes one block on the local list. True when the owner wanted to look again after this one (mb_slab_set_used).
 bool mb_slab_push(struct mb_slab *slab, struct mb_free_block *block);
 
-// Puts a chain (rest of an allocation list, or a collected remote list) on the local list. A broken link ends the process.
-void mb_slab_return_chain(struct mb_slab *slab, uintptr_t head);
+// Whether p is the start of a carved block, in one multiplication. False for slabs of several units: see mb_slab_is_block.
+MB_INLINE bool mb_slab_admits(const struct mb_slab *slab, const void *p) {
+    return (uint32_t)((uintptr_t)p & MB_UNIT_MASK) * slab->multiplier < MB_PEEK(slab->bound);
+}
+
+// mb_slab_push for a block whose code is known.
+MB_INLINE bool mb_slab_put(struct mb_slab *slab, struct mb_free_block *block, uint64_t own_code) {
+    mb_list_push(&slab->local, block, own_code);
+    return mb_owner_decrement(&slab->used);
+}
+
+// Puts a chain (rest of an allocation list, or a collected remote list) on the local list. False at a broken link: what lies
+// behind it stays used.
+bool mb_slab_return_chain(struct mb_slab *slab, uintptr_t head);
 
 // Throws all lists away and makes the local list anew from those blocks that any of them holds, the allocation list at
 // `head` (0: none) included; a list that makes no sense is dropped and its blocks stay used. For the child of a fork.
 void mb_slab_rebuild(struct mb_slab *slab, uintptr_t head);
+
+// The same without the remote list, which stays as it is.
+void mb_slab_rebuild_own(struct mb_slab *slab, uintptr_t head);
+
+// The same from the tags: whatever is tagged is free. No other thread may free into the slab.
+void mb_slab_rebuild_by_tags(struct mb_slab *slab);
 
 // Asserts the invariants that can be seen from the slab alone.
 void mb_slab_check(const struct mb_slab *slab);

@@ -35,6 +35,8 @@ enum mb_unit_kind {
 enum mb_large_flags {
     MB_LARGE_MOVED = 1,   // pages were moved in or out: map afresh when freed, so that VMAs merge again
     MB_LARGE_GUARDED = 2, // the page behind the block is inaccessible
+    MB_SLAB_LISTED = 4,   // a member's slab on its list of slabs with free blocks
+    MB_SLAB_NOTICED = 8,  // a member's slab that is known to have a remote list, and is on no list of news
 };
 
 struct mb_unit_pair {
@@ -54,7 +56,7 @@ struct mb_slab {
     uint8_t class_index;
     uint8_t units;           // of the slab
     uint8_t back;            // MB_UNIT_PART: units back to the first
-    uint32_t large_flags;
+    uint32_t large_flags;    // set of enum mb_large_flags
     union {
         uint64_t large_bytes;  // MB_UNIT_LARGE: usable bytes
         uintptr_t orphan_list; // a slab left behind by a thread of a forked parent: rest of the allocation list, or 0
@@ -104,6 +106,12 @@ MB_INLINE bool mb_space_contains(const void *p) { return (uintptr_t)p - mb_space
 // The descriptor of an address inside the arena's front.
 MB_INLINE struct mb_unit *mb_unit_of(const void *p) {
     return &mb_space.table[((uintptr_t)p - mb_space.base) >> MB_UNIT_SHIFT];
+}
+
+// The same in the space of a member of the region family: NULL for what lies outside.
+MB_INLINE struct mb_unit *mb_space_unit_of(const struct mb_space *space, const void *p) {
+    uintptr_t offset = (uintptr_t)p - space->base;
+    return MB_LIKELY(offset < MB_PEEK(space->bytes)) ? &space->table[offset >> MB_UNIT_SHIFT] : NULL;
 }
 
 // The slab's own first unit, from its owner's view.

@@ -1,0 +1,242 @@
+#include "core/layout/size_classed.h"
+
+#include <string.h>
+
+#include "core/base/check.h"
+
+static struct mb_size_classed *of(struct mb_allocator *a) { return (struct mb_size_classed *)a; }
+static const struct mb_size_classed *view(const struct mb_allocator *a) { return (const struct mb_size_classed *)a; }
+
+static void *fail(struct mb_size_classed *classed, enum mb_error error) {
+    classed->error = error;
+    return NULL;
+}
+
+// --- large blocks -------------------------------------------------------------------------------------------------------
+
+static size_t units_for(size_t bytes) { return (bytes + MB_UNIT_MASK) >> MB_UNIT_SHIFT; }
+
+static void describe(struct mb_unit *unit, size_t units) {
+    MB_POKE(unit->slab.large_bytes, units << MB_UNIT_SHIFT);
+    MB_POKE(unit->slab.large_units, (uint32_t)units);
+    mb_unit_set_kind(unit, MB_UNIT_LARGE);
+}
+
+static void *allocate_large(struct mb_size_classed *classed, size_t bytes, size_t align, bool *zero) {
+    struct mb_span span;
+    size_t units = units_for(bytes), align_units = mb_max(align >> MB_UNIT_SHIFT, 1);
+    enum mb_error error = mb_span_source_take(&classed->source, units, align_units, &span);
+    if (error != MB_OK) return fail(classed, error);
+    describe(mb_span_source_unit(&classed->source, span.first), units);
+    *zero = span.zero;
+    return (void *)mb_span_source_address(&classed->source, span.first);
+}
+
+static enum mb_error deallocate_large(struct mb_size_classed *classed, struct mb_unit *unit, const void *p) {
+    size_t units = unit->slab.large_units;
+    if (!mb_is_aligned((uintptr_t)p, MB_UNIT_BYTES)) {
+        return mb_report(&classed->reports, MB_BAD_POINTER, "pointer into the middle of a block", p);
+    }
+    memset(&unit->slab, 0, sizeof unit->slab);
+    mb_span_source_give(&classed->source, mb_span_source_index(&classed->source, unit), units);
+    return MB_OK;
+}
+
+// Into free units behind the block, or by giving units at its end back.
+static bool resize_large(struct mb_size_classed *classed, struct mb_unit *unit, size_t bytes) {
+    struct mb_span_source *source = &classed->source;
+    size_t first = mb_span_source_index(source, unit), old = unit->slab.large_units, units = units_for(bytes);
+    if (units > old && !mb_span_source_take_at(source, first + old, units - old)) return false;
+    describe(unit, units);
+    if (units < old) mb_span_source_give(source, first + units, old - units);
+    return true;
+}
+
+// --- blocks -----------------------------------------------------------------------------------------------------------
+
+// What other classes hold idle may help.
+MB_COLD static void *allocate_last(struct mb_size_classed *classed, struct mb_slab_front *front) {
+    enum mb_error error = classed->error;
+    for (unsigned c = 0; c < MB_CLASSES; c++) mb_slab_front_settle(&classed->fronts[c]);
+    void *p = mb_slab_front_allocate(front, &classed->error);
+    if (p != NULL) classed->error = error;
+    return p;
+}
+
+static unsigned class_for(size_t bytes, size_t align) {
+    if (MB_LIKELY(align <= MB_GRANULE && bytes <= MB_MEDIUM_MAX)) return mb_class_of(bytes);
+    return align > MB_UNIT_BYTES ? MB_CLASSES : mb_class_of_aligned(align, bytes);
+}
+
+static void *take(struct mb_size_classed *classed, size_t bytes, size_t align, bool *zero) {
+    mb_owner_check(&classed->owner, classed);
+    enum mb_error error = mb_allocator_judge(bytes, align);
+    if (MB_UNLIKELY(error != MB_OK)) return fail(classed, error);
+    unsigned class_index = class_for(bytes, align);
+    if (class_index == MB_CLASSES) return allocate_large(classed, bytes, align, zero);
+    void *p = mb_slab_front_allocate(&classed->fronts[class_index], &classed->error);
+    return MB_LIKELY(p != NULL) ? p : allocate_last(classed, &classed->fronts[class_index]);
+}
+
+void *mb_size_classed_allocate(struct mb_size_classed *classed, size_t bytes, size_t align) {
+    bool zero;
+    return take(classed, bytes, align, &zero);
+}
+
+static struct mb_slab_front *front_of(struct mb_size_classed *classed, struct mb_unit *unit) {
+    return &classed->fronts[mb_slab_first(unit)->slab.class_index];
+}
+
+enum mb_error mb_size_classed_deallocate(struct mb_size_classed *classed, void *p) {
+    mb_owner_check(&classed->owner, classed);
+    struct mb_unit *unit = mb_space_unit_of(&classed->source.space, p);
+    enum mb_error error;
+    if (MB_UNLIKELY(unit == NULL)) {
+        error = mb_report(&classed->reports, MB_BAD_POINTER, "pointer outside of the allocator", p);
+    } else if (MB_UNLIKELY(mb_unit_kind(unit) == MB_UNIT_LARGE)) {
+        error = deallocate_large(classed, unit, p);
+    } else {
+        error = mb_slab_front_deallocate(front_of(classed, unit), unit, p);
+    }
+    if (MB_UNLIKELY(error != MB_OK)) classed->error = error;
+    return error;
+}
+
+size_t mb_size_classed_usable_size(const struct mb_size_classed *classed, const void *p) {
+    struct mb_unit *unit = mb_space_unit_of(&classed->source.space, p);
+    if (unit == NULL) return 0;
+    enum mb_unit_kind kind = mb_unit_kind(unit);
+    if (kind == MB_UNIT_LARGE) return mb_is_aligned((uintptr_t)p, MB_UNIT_BYTES) ? unit->slab.large_bytes : 0;
+    if (kind != MB_UNIT_SLAB && kind != MB_UNIT_PART) return 0;
+    unit = mb_slab_first(unit);
+    return mb_slab_is_block(unit, p) && !mb_tag_present(p) ? unit->slab.block_bytes : 0;
+}
+
+// --- the interface ----------------------------------------------------------------------------------------------------
+
+static void *allocate(struct mb_allocator *a, size_t bytes, size_t align) {
+    return mb_size_classed_allocate(of(a), bytes, align);
+}
+
+static void *allocate_zeroed(struct mb_allocator *a, size_t bytes, size_t align) {
+    bool zero = false;
+    void *p = take(of(a), bytes, align, &zero);
+    return p == NULL || zero ? p : memset(p, 0, bytes);
+}
+
+static enum mb_error deallocate(struct mb_allocator *a, void *p, size_t bytes) {
+    struct mb_size_classed *classed = of(a);
+    size_t usable = mb_size_classed_usable_size(classed, p);
+    if (usable != 0 && bytes > usable) {
+        return classed->error = mb_report(&classed->reports, MB_BAD_SIZE, "block freed with a wrong size", p);
+    }
+    return mb_size_classed_deallocate(classed, p);
+}
+
+static void *move(struct mb_size_classed *classed, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    void *fresh = mb_size_classed_allocate(classed, new_bytes, align);
+    if (fresh == NULL) return NULL;
+    memcpy(fresh, p, mb_min(old_bytes, new_bytes));
+    mb_size_classed_deallocate(classed, p);
+    return fresh;
+}
+
+// The usable bytes of the block that is to be resized; 0: it is none, or smaller than its user says.
+static size_t judge_block(struct mb_size_classed *classed, const void *p, size_t old_bytes) {
+    mb_owner_check(&classed->owner, classed);
+    size_t usable = mb_size_classed_usable_size(classed, p);
+    if (usable == 0) fail(classed, mb_report(&classed->reports, MB_BAD_POINTER, "pointer to no live block", p));
+    else if (old_bytes > usable) fail(classed, MB_BAD_SIZE);
+    return old_bytes > usable ? 0 : usable;
+}
+
+static void *grow(struct mb_allocator *a, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    struct mb_size_classed *classed = of(a);
+    size_t usable = judge_block(classed, p, old_bytes);
+    if (usable == 0) return NULL;
+    bool aligned = mb_is_aligned((uintptr_t)p, align);
+    if (aligned && new_bytes <= usable) return p;
+    struct mb_unit *unit = mb_space_unit_of(&classed->source.space, p);
+    if (aligned && mb_unit_kind(unit) == MB_UNIT_LARGE && resize_large(classed, unit, new_bytes)) return p;
+    return move(classed, p, old_bytes, new_bytes, align);
+}
+
+// A block that shrinks to less than half its slot moves to a smaller one where that can be had.
+static void *shrink(struct mb_allocator *a, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    struct mb_size_classed *classed = of(a);
+    size_t usable = judge_block(classed, p, old_bytes);
+    if (usable == 0) return NULL;
+    if (!mb_is_aligned((uintptr_t)p, align)) return move(classed, p, old_bytes, new_bytes, align);
+    struct mb_unit *unit = mb_space_unit_of(&classed->source.space, p);
+    bool large = mb_unit_kind(unit) == MB_UNIT_LARGE;
+    if (large && new_bytes > MB_MEDIUM_MAX) resize_large(classed, unit, new_bytes);
+    if (new_bytes > usable / 2 || (large && new_bytes > MB_MEDIUM_MAX)) return p;
+    enum mb_error error = classed->error;
+    void *fresh = move(classed, p, old_bytes, new_bytes, align);
+    if (fresh == NULL) classed->error = error;
+    return fresh != NULL ? fresh : p;
+}
+
+static enum mb_error reset(struct mb_allocator *a) {
+    struct mb_size_classed *classed = of(a);
+    mb_owner_check(&classed->owner, classed);
+    mb_span_source_reset(&classed->source);
+    for (unsigned c = 0; c < MB_CLASSES; c++) mb_slab_front_forget(&classed->fronts[c]);
+    return MB_OK;
+}
+
+static size_t usable_size(const struct mb_allocator *a, const void *p) { return mb_size_classed_usable_size(view(a), p); }
+static size_t capacity(const struct mb_allocator *a) { return view(a)->source.limit_units << MB_UNIT_SHIFT; }
+static bool owns(const struct mb_allocator *a, const void *p) { return mb_space_unit_of(&view(a)->source.space, p) != NULL; }
+static uint64_t corruption_events(const struct mb_allocator *a) { return mb_reports_count(&view(a)->reports); }
+static enum mb_error last_error(const struct mb_allocator *a) { return view(a)->error; }
+static enum mb_error drop(struct mb_allocator *a) { return mb_size_classed_drop(of(a)); }
+
+static const struct mb_allocator_table table = {
+    .traits = MB_TRAIT_FREES | MB_TRAIT_RESETS | MB_TRAIT_SIZES | MB_TRAIT_OWNS,
+    .allocate = allocate, .allocate_zeroed = allocate_zeroed, .deallocate = deallocate, .grow = grow, .shrink = shrink,
+    .reset = reset, .usable_size = usable_size, .capacity = capacity, .owns = owns,
+    .corruption_events = corruption_events, .last_error = last_error, .drop = drop,
+};
+
+// --- making one -------------------------------------------------------------------------------------------------------
+
+enum mb_error mb_size_classed_new_with(struct mb_size_classed *classed, const struct mb_source_config *config) {
+    mb_link_key_ensure();
+    memset(classed, 0, sizeof *classed);
+    classed->allocator.table = &table;
+    classed->reports.policy = config->policy;
+    enum mb_error error = mb_span_source_open(&classed->source, config);
+    for (unsigned c = 0; c < MB_CLASSES; c++) {
+        mb_slab_front_init(&classed->fronts[c], &classed->source, &classed->reports, mb_slab_shape_of(c));
+    }
+    return error;
+}
+
+enum mb_error mb_size_classed_new(struct mb_size_classed *classed, size_t max_bytes) {
+    struct mb_source_config config = MB_SOURCE_CONFIG(max_bytes);
+    return mb_size_classed_new_with(classed, &config);
+}
+
+size_t mb_size_classed_live(const struct mb_size_classed *classed) {
+    size_t live = 0;
+    for (unsigned c = 0; c < MB_CLASSES; c++) live += mb_slab_front_live(&classed->fronts[c]);
+    for (size_t i = 0; i < mb_span_source_units(&classed->source); i++) {
+        live += mb_unit_kind(mb_span_source_unit(&classed->source, i)) == MB_UNIT_LARGE;
+    }
+    return live;
+}
+
+size_t mb_size_classed_trim(struct mb_size_classed *classed) {
+    mb_owner_check(&classed->owner, classed);
+    for (unsigned c = 0; c < MB_CLASSES; c++) mb_slab_front_settle(&classed->fronts[c]);
+    return mb_span_source_trim(&classed->source) << MB_UNIT_SHIFT;
+}
+
+enum mb_error mb_size_classed_drop(struct mb_size_classed *classed) {
+    mb_owner_check(&classed->owner, classed);
+    bool quiet = !MB_CHECKS || classed->reports.policy == MB_POLICY_COUNT;
+    if (!quiet && mb_size_classed_live(classed) != 0) mb_warn("allocator dropped with live blocks", classed);
+    for (unsigned c = 0; c < MB_CLASSES; c++) mb_slab_front_forget(&classed->fronts[c]);
+    return mb_span_source_drop(&classed->source);
+}

@@ -1,0 +1,302 @@
+#include "core/layout/slab_front.h"
+
+#include "core/base/check.h"
+
+static const uint32_t NO_UNIT = UINT32_MAX;
+enum { REUSE_FRACTION = 16, MEDIUM_UNITS = MB_SLAB_UNITS_MAX, UNITS_MAX = UINT8_MAX };
+
+struct mb_slab_shape mb_slab_shape_for(size_t bytes) {
+    struct mb_slab_shape none = {0, 0, 0};
+    if (bytes > (size_t)UNITS_MAX * MB_UNIT_BYTES) return none;
+    bytes = mb_align_up(bytes, MB_GRANULE);
+    size_t units = (bytes + MB_UNIT_MASK) >> MB_UNIT_SHIFT;
+    if (bytes > MB_SMALL_MAX && bytes <= MB_MEDIUM_MAX) units = MEDIUM_UNITS;
+    return (struct mb_slab_shape){(uint32_t)bytes, (uint8_t)units, 0};
+}
+
+void mb_slab_front_init(struct mb_slab_front *front, struct mb_span_source *source, struct mb_reports *reports,
+                        struct mb_slab_shape shape) {
+    *front = (struct mb_slab_front){.source = source, .reports = reports, .shape = shape};
+    mb_slab_front_forget(front);
+}
+
+void mb_slab_front_forget(struct mb_slab_front *front) {
+    front->head = (uintptr_t)&mb_sentinel;
+    front->current = NULL;
+    front->first_listed = front->last_listed = NO_UNIT;
+    front->tight = false;
+}
+
+// --- the list of slabs with free blocks ---------------------------------------------------------------------------------
+
+static uint32_t number_of(const struct mb_slab_front *front, const struct mb_slab *slab) {
+    return (uint32_t)mb_span_source_index(front->source, mb_slab_unit(slab));
+}
+
+static struct mb_slab *slab_at(const struct mb_slab_front *front, uint32_t number) {
+    return &mb_span_source_unit(front->source, number)->slab;
+}
+
+static bool is_listed(const struct mb_slab *slab) { return (slab->large_flags & MB_SLAB_LISTED) != 0; }
+
+static void list(struct mb_slab_front *front, struct mb_slab *slab) {
+    uint32_t number = number_of(front, slab), last = front->last_listed;
+    slab->neighbours = (struct mb_unit_pair){.next = NO_UNIT, .previous = last};
+    slab->large_flags |= MB_SLAB_LISTED;
+    if (last == NO_UNIT) front->first_listed = number;
+    else slab_at(front, last)->neighbours.next = number;
+    front->last_listed = number;
+}
+
+static void unlist(struct mb_slab_front *front, struct mb_slab *slab) {
+    struct mb_unit_pair pair = slab->neighbours;
+    if (pair.previous == NO_UNIT) front->first_listed = pair.next;
+    else slab_at(front, pair.previous)->neighbours.next = pair.next;
+    if (pair.next == NO_UNIT) front->last_listed = pair.previous;
+    else slab_at(front, pair.next)->neighbours.previous = pair.previous;
+    slab->large_flags &= ~(uint32_t)MB_SLAB_LISTED;
+}
+
+// --- slabs come and go ------------------------------------------------------------------------------------------------
+
+static void retire(struct mb_slab_front *front, struct mb_slab *slab) {
+    struct mb_unit *unit = mb_slab_unit(slab);
+    size_t units = slab->units;
+    if (is_listed(slab)) unlist(front, slab);
+    slab->large_flags = 0;
+    mb_remote_change(unit, mb_remote_load(unit), MB_SLAB_NONE);
+    mb_slab_takedown(unit);
+    mb_span_source_give(front->source, mb_span_source_index(front->source, unit), units);
+}
+
+// The next look at a slab that is not current: when it is empty if it is listed, else when it is worth listing.
+static void arm(const struct mb_slab_front *front, struct mb_slab *slab) {
+    uint32_t used = mb_slab_used(slab), missing = used;
+    if (!is_listed(slab)) missing = front->tight ? 1 : slab->capacity / REUSE_FRACTION + 1;
+    mb_slab_set_used(slab, used, missing < used ? missing : used);
+}
+
+void mb_slab_front_look_slow(struct mb_slab_front *front, struct mb_slab *slab) {
+    if (slab == front->current) return;
+    if (mb_slab_used(slab) == 0) {
+        retire(front, slab);
+        return;
+    }
+    if (!is_listed(slab)) list(front, slab);
+    arm(front, slab);
+}
+
+static void become_current(struct mb_slab_front *front, struct mb_slab *slab) {
+    uint32_t used = mb_slab_used(slab) + 1;
+    if (is_listed(slab)) unlist(front, slab);
+    mb_slab_set_used(slab, used, used);
+    front->current = slab;
+}
+
+// Nothing of the current slab is left to hand out.
+static void leave_current(struct mb_slab_front *front) {
+    struct mb_slab *slab = front->current;
+    if (slab == NULL) return;
+    uint32_t used = mb_slab_used(slab) - 1;
+    mb_slab_set_used(slab, used, used);
+    front->current = NULL;
+    if ((slab->large_flags & MB_SLAB_NOTICED) != 0) list(front, slab);
+    arm(front, slab);
+}
+
+// --- remote frees -----------------------------------------------------------------------------------------------------
+
+// A slab of the news has a remote list, and nobody puts it among the news again before that list is collected.
+static void notice(struct mb_slab_front *front, struct mb_unit *unit) {
+    struct mb_slab *slab = &unit->slab;
+    slab->large_flags |= MB_SLAB_NOTICED;
+    if (slab == front->current) return;
+    if (mb_remote_count(mb_remote_load(unit)) == mb_slab_used(slab)) {
+        retire(front, slab);
+    } else if (!is_listed(slab)) {
+        list(front, slab);
+        arm(front, slab);
+    }
+}
+
+static void read_news(struct mb_slab_front *front) {
+    if (front->news == NULL || atomic_load_explicit(&front->news->first, memory_order_relaxed) == 0) return;
+    uint32_t number = atomic_exchange_explicit(&front->news->first, 0, memory_order_acquire);
+    while (number != 0) {
+        struct mb_unit *unit = mb_span_source_unit(front->source, number - 1);
+        number = atomic_load_explicit(&unit->shared.next_news, memory_order_relaxed);
+        notice(front, unit);
+    }
+}
+
+// --- refilling --------------------------------------------------------------------------------------------------------
+
+static bool use_local(struct mb_slab_front *front) {
+    struct mb_slab *slab = front->current;
+    if (slab == NULL || mb_slab_used(slab) == slab->carved + 1) return false;
+    MB_POKE(front->head, mb_slab_take_local(slab).head);
+    return true;
+}
+
+static bool use_remote(struct mb_slab_front *front) {
+    struct mb_slab *slab = front->current;
+    if (slab == NULL || (slab->large_flags & MB_SLAB_NOTICED) == 0) return false;
+    struct mb_unit *unit = mb_slab_unit(slab);
+    slab->large_flags &= ~(uint32_t)MB_SLAB_NOTICED;
+    uint64_t word = mb_remote_collect(unit);
+    MB_POKE(front->head, mb_remote_head_address(word, mb_slab_start(unit)));
+    return mb_remote_count(word) != 0;
+}
+
+static bool use_carved(struct mb_slab_front *front) {
+    struct mb_slab *slab = front->current;
+    if (slab == NULL) return false;
+    struct mb_chain chain = mb_slab_carve(slab);
+    if (chain.count == 0) return false;
+    MB_POKE(front->head, chain.head);
+    return true;
+}
+
+static bool use_listed(struct mb_slab_front *front) {
+    if (front->first_listed == NO_UNIT) return false;
+    leave_current(front);
+    become_current(front, slab_at(front, front->first_listed));
+    return use_local(front) || use_remote(front) || use_carved(front);
+}
+
+static enum mb_error use_new(struct mb_slab_front *front) {
+    struct mb_span span;
+    enum mb_error error = mb_span_source_take(front->source, front->shape.units, 1, &span);
+    if (error != MB_OK) return error;
+    leave_current(front);
+    struct mb_unit *unit = mb_span_source_unit(front->source, span.first);
+    front->current = mb_slab_setup(unit, mb_span_source_address(front->source, span.first), front->shape,
+                                   (struct mb_heap *)front);
+    return use_carved(front) ? MB_OK : MB_FULL;
+}
+
+typedef void slab_visitor(struct mb_slab_front *front, struct mb_slab *slab, size_t *sum);
+
+static void visit_slabs(struct mb_slab_front *front, slab_visitor *visit, size_t *sum) {
+    size_t end = mb_span_source_units(front->source);
+    for (size_t i = 0; i < end; i++) {
+        struct mb_unit *unit = mb_span_source_unit(front->source, i);
+        if (mb_unit_kind(unit) == MB_UNIT_SLAB && unit->slab.owner == (struct mb_heap *)front) visit(front, &unit->slab, sum);
+    }
+}
+
+static void list_if_usable(struct mb_slab_front *front, struct mb_slab *slab, size_t *sum) {
+    (void)sum;
+    if (slab != front->current && !is_listed(slab) && mb_slab_used(slab) < slab->carved) list(front, slab);
+    if (slab != front->current) arm(front, slab);
+}
+
+// The source is exhausted: slabs that wait for more blocks to come back serve too, and from now on none waits.
+MB_COLD static bool use_last(struct mb_slab_front *front) {
+    if (front->tight) return false;
+    front->tight = true;
+    visit_slabs(front, list_if_usable, NULL);
+    return use_listed(front);
+}
+
+static enum mb_error refill(struct mb_slab_front *front) {
+    if (use_local(front)) return MB_OK;
+    read_news(front);
+    if (use_remote(front) || use_carved(front) || use_listed(front)) return MB_OK;
+    enum mb_error error = use_new(front);
+    return error == MB_OK || use_last(front) ? MB_OK : error;
+}
+
+// A link or a tag on the allocation list is broken. What can be told to be free is kept, the rest counts as live.
+MB_COLD static enum mb_error repair(struct mb_slab_front *front) {
+    struct mb_slab *slab = front->current;
+    enum mb_error error = mb_report(front->reports, MB_CORRUPT, "corrupted free list link", (void *)front->head);
+    if (front->news != NULL) mb_slab_rebuild_own(slab, front->head); // a tag may be of a block on its way to us
+    else mb_slab_rebuild_by_tags(slab);
+    uint32_t used = mb_slab_used(slab) + 1;
+    mb_slab_set_used(slab, used, used);
+    MB_POKE(front->head, (uintptr_t)&mb_sentinel);
+    return error;
+}
+
+MB_NOINLINE void *mb_slab_front_allocate_slow(struct mb_slab_front *front, enum mb_error *error) {
+    for (;;) {
+        if (front->head != (uintptr_t)&mb_sentinel) {
+            bool tagged = mb_tag_present((const struct mb_free_block *)front->head);
+            struct mb_free_block *block = tagged ? mb_slab_pop(front->current, &front->head) : NULL;
+            if (block != NULL) return block;
+            *error = repair(front);
+        }
+        enum mb_error refused = refill(front);
+        if (refused == MB_OK) continue;
+        *error = refused;
+        return NULL;
+    }
+}
+
+// --- freeing, the rare cases --------------------------------------------------------------------------------------------
+
+static bool is_free(const struct mb_slab_front *front, const struct mb_unit *first, const void *p) {
+    uint64_t word = mb_remote_load(first);
+    return mb_slab_chain_holds(first, mb_link_decode(first->slab.local), (uintptr_t)p) ||
+           mb_slab_chain_holds(first, mb_remote_head_address(word, mb_slab_start(first)), (uintptr_t)p) ||
+           (&first->slab == front->current && mb_slab_chain_holds(first, front->head, (uintptr_t)p));
+}
+
+MB_NOINLINE enum mb_error mb_slab_front_deallocate_slow(struct mb_slab_front *front, struct mb_unit *first, void *p) {
+    enum mb_unit_kind kind = mb_unit_kind(first);
+    if (kind != MB_UNIT_SLAB && kind != MB_UNIT_PART) {
+        return mb_report(front->reports, MB_BAD_POINTER, "pointer to no block", p);
+    }
+    first = mb_slab_first(first);
+    if (!mb_slab_is_block(first, p)) {
+        return mb_report(front->reports, MB_BAD_POINTER, "pointer into the middle of a block", p);
+    }
+    if (mb_tag_present(p) && is_free(front, first, p)) return mb_report(front->reports, MB_DOUBLE_FREE, "double free", p);
+    if (mb_slab_push(&first->slab, p)) mb_slab_front_look_slow(front, &first->slab);
+    return MB_OK;
+}
+
+// --- all at once ------------------------------------------------------------------------------------------------------
+
+// A slab whose remote list has not been noticed yet is still to come among the news.
+static void retire_if_empty(struct mb_slab_front *front, struct mb_slab *slab, size_t *sum) {
+    (void)sum;
+    uint32_t remote = mb_remote_count(mb_remote_load(mb_slab_unit(slab)));
+    bool known = remote == 0 || (slab->large_flags & MB_SLAB_NOTICED) != 0;
+    if (known && remote == mb_slab_used(slab)) retire(front, slab);
+}
+
+static void return_list(struct mb_slab_front *front) {
+    if (front->head == (uintptr_t)&mb_sentinel) return;
+    if (!mb_slab_return_chain(front->current, front->head)) repair(front);
+    MB_POKE(front->head, (uintptr_t)&mb_sentinel);
+}
+
+void mb_slab_front_settle(struct mb_slab_front *front) {
+    read_news(front);
+    struct mb_slab *slab = front->current;
+    if (slab != NULL) {
+        return_list(front);
+        if (use_remote(front)) return_list(front);
+        uint32_t used = mb_slab_used(slab) - 1;
+        mb_slab_set_used(slab, used, used);
+        front->current = NULL;
+        if (used < slab->capacity) list(front, slab);
+        arm(front, slab);
+    }
+    visit_slabs(front, retire_if_empty, NULL);
+}
+
+static void add_live(struct mb_slab_front *front, struct mb_slab *slab, size_t *sum) {
+    const struct mb_unit *unit = mb_slab_unit(slab);
+    uint32_t idle = mb_remote_count(mb_remote_load(unit));
+    if (slab == front->current) idle += 1 + mb_slab_count_chain(unit, front->head, slab->capacity);
+    *sum += mb_slab_used(slab) - idle;
+}
+
+size_t mb_slab_front_live(const struct mb_slab_front *front) {
+    size_t live = 0;
+    visit_slabs((struct mb_slab_front *)(uintptr_t)front, add_live, &live);
+    return live;
+}

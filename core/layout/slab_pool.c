@@ -1,0 +1,134 @@
+#include "core/layout/slab_pool.h"
+
+#include <string.h>
+
+#include "core/base/check.h"
+
+static struct mb_slab_pool *of(struct mb_allocator *a) { return (struct mb_slab_pool *)a; }
+static const struct mb_slab_pool *view(const struct mb_allocator *a) { return (const struct mb_slab_pool *)a; }
+
+static void *fail(struct mb_slab_pool *pool, enum mb_error error) {
+    pool->error = error;
+    return NULL;
+}
+
+MB_COLD enum mb_error mb_slab_pool_foreign_slow(struct mb_slab_pool *pool, const void *p) {
+    return mb_report(&pool->reports, MB_BAD_POINTER, "pointer outside of the pool", p);
+}
+
+// --- the interface ----------------------------------------------------------------------------------------------------
+
+static enum mb_error judge(const struct mb_slab_pool *pool, size_t bytes, size_t align) {
+    if (bytes > mb_slab_pool_slot_bytes(pool)) return MB_BAD_SIZE;
+    return align <= pool->align ? MB_OK : MB_BAD_ALIGN;
+}
+
+static void *allocate(struct mb_allocator *a, size_t bytes, size_t align) {
+    struct mb_slab_pool *pool = of(a);
+    enum mb_error error = judge(pool, bytes, align);
+    return MB_LIKELY(error == MB_OK) ? mb_slab_pool_take(pool) : fail(pool, error);
+}
+
+static void *allocate_zeroed(struct mb_allocator *a, size_t bytes, size_t align) {
+    void *p = allocate(a, bytes, align);
+    return p == NULL ? NULL : memset(p, 0, bytes);
+}
+
+static enum mb_error deallocate(struct mb_allocator *a, void *p, size_t bytes) {
+    struct mb_slab_pool *pool = of(a);
+    enum mb_error error = MB_OK;
+    if (bytes > mb_slab_pool_slot_bytes(pool)) {
+        error = mb_report(&pool->reports, MB_BAD_SIZE, "slot freed with a wrong size", p);
+    } else {
+        error = mb_slab_pool_give(pool, p);
+    }
+    if (MB_UNLIKELY(error != MB_OK)) pool->error = error;
+    return error;
+}
+
+static bool is_live(const struct mb_slab_pool *pool, const void *p) {
+    struct mb_unit *unit = mb_space_unit_of(&pool->source.space, p);
+    if (unit == NULL || (mb_unit_kind(unit) != MB_UNIT_SLAB && mb_unit_kind(unit) != MB_UNIT_PART)) return false;
+    return mb_slab_is_block(mb_slab_first(unit), p) && !mb_tag_present(p);
+}
+
+static void *resize(struct mb_allocator *a, void *p, size_t new_bytes, size_t align) {
+    struct mb_slab_pool *pool = of(a);
+    mb_owner_check(&pool->owner, pool);
+    if (!is_live(pool, p)) return fail(pool, mb_report(&pool->reports, MB_BAD_POINTER, "pointer to no slot in use", p));
+    enum mb_error error = judge(pool, new_bytes, align);
+    return error == MB_OK ? p : fail(pool, error);
+}
+
+static void *grow(struct mb_allocator *a, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    (void)old_bytes;
+    return resize(a, p, new_bytes, align);
+}
+
+static void *shrink(struct mb_allocator *a, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    (void)old_bytes;
+    return resize(a, p, new_bytes, align);
+}
+
+static enum mb_error reset(struct mb_allocator *a) {
+    struct mb_slab_pool *pool = of(a);
+    mb_owner_check(&pool->owner, pool);
+    mb_span_source_reset(&pool->source);
+    mb_slab_front_forget(&pool->front);
+    return MB_OK;
+}
+
+static size_t usable_size(const struct mb_allocator *a, const void *p) {
+    return is_live(view(a), p) ? mb_slab_pool_slot_bytes(view(a)) : 0;
+}
+
+static size_t capacity(const struct mb_allocator *a) { return view(a)->source.limit_units << MB_UNIT_SHIFT; }
+static bool owns(const struct mb_allocator *a, const void *p) { return mb_space_unit_of(&view(a)->source.space, p) != NULL; }
+static uint64_t corruption_events(const struct mb_allocator *a) { return mb_reports_count(&view(a)->reports); }
+static enum mb_error last_error(const struct mb_allocator *a) { return view(a)->error; }
+static enum mb_error drop(struct mb_allocator *a) { return mb_slab_pool_drop(of(a)); }
+
+static const struct mb_allocator_table table = {
+    .traits = MB_TRAIT_FREES | MB_TRAIT_RESETS | MB_TRAIT_SIZES | MB_TRAIT_OWNS,
+    .allocate = allocate, .allocate_zeroed = allocate_zeroed, .deallocate = deallocate, .grow = grow, .shrink = shrink,
+    .reset = reset, .usable_size = usable_size, .capacity = capacity, .owns = owns,
+    .corruption_events = corruption_events, .last_error = last_error, .drop = drop,
+};
+
+// --- making one -------------------------------------------------------------------------------------------------------
+
+enum mb_error mb_slab_pool_new_with(struct mb_slab_pool *pool, size_t slot_bytes, size_t align,
+                                    const struct mb_source_config *config) {
+    enum mb_error error = mb_allocator_judge(slot_bytes, align);
+    if (error != MB_OK) return error;
+    if (align > MB_UNIT_BYTES) return MB_BAD_ALIGN;
+    align = mb_max(align, MB_GRANULE);
+    struct mb_slab_shape shape = mb_slab_shape_for(mb_align_up(slot_bytes, align));
+    if (shape.block_bytes == 0) return MB_BAD_SIZE;
+    mb_link_key_ensure();
+    *pool = (struct mb_slab_pool){.allocator = {.table = &table}, .reports = {.policy = config->policy}, .align = align};
+    error = mb_span_source_open(&pool->source, config);
+    if (error == MB_OK) mb_slab_front_init(&pool->front, &pool->source, &pool->reports, shape);
+    return error;
+}
+
+enum mb_error mb_slab_pool_new(struct mb_slab_pool *pool, size_t slot_bytes, size_t align, size_t max_bytes) {
+    struct mb_source_config config = MB_SOURCE_CONFIG(max_bytes);
+    return mb_slab_pool_new_with(pool, slot_bytes, align, &config);
+}
+
+size_t mb_slab_pool_live(const struct mb_slab_pool *pool) { return mb_slab_front_live(&pool->front); }
+
+size_t mb_slab_pool_trim(struct mb_slab_pool *pool) {
+    mb_owner_check(&pool->owner, pool);
+    mb_slab_front_settle(&pool->front);
+    return mb_span_source_trim(&pool->source) << MB_UNIT_SHIFT;
+}
+
+enum mb_error mb_slab_pool_drop(struct mb_slab_pool *pool) {
+    mb_owner_check(&pool->owner, pool);
+    bool quiet = !MB_CHECKS || pool->reports.policy == MB_POLICY_COUNT;
+    if (!quiet && mb_slab_pool_live(pool) != 0) mb_warn("pool dropped with slots in use", pool);
+    mb_slab_front_forget(&pool->front);
+    return mb_span_source_drop(&pool->source);
+}

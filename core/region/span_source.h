@@ -1,0 +1,69 @@
+// Where a member of the region family gets its spans from: the arena of malloc in small, over one range, for one owner.
+//
+//   range      | to a unit | unit 0 | unit 1 | ... described and committed ... |  not used yet  |
+//   metadata   | the map of units | descriptor 0 | descriptor 1 | ...          |                | guard |
+//
+// What: runs of 64 KiB units, lowest address first, warm ones (pages touched and not given back) before cold ones, with
+// malloc's own descriptors (core/region/unit.h) and map (core/region/unit_map.h), which lie in a guarded mapping of their
+// own. The range is committed in step with its use. Free spans beyond a margin give their pages back at once.
+// Who: the owner thread. Any thread may look up an address whose pointer it came by.
+// Invariant: a unit of the front is free (bit set), or part of exactly one span.
+#ifndef MB_CORE_REGION_SPAN_SOURCE_H
+#define MB_CORE_REGION_SPAN_SOURCE_H
+
+#include "core/region/arena.h"
+#include "core/region/region_allocator.h"
+#include "core/region/unit.h"
+#include "core/region/unit_map.h"
+
+// Where the memory of a member comes from. Initialise with MB_SOURCE_CONFIG(max_bytes). May grow at its end.
+struct mb_source_config {
+    size_t max_bytes;          // of a lazy region of its own, where base is NULL: address space until it is used
+    struct mb_allocator *base; // a member with a range, which is taken over
+    size_t retain_bytes;       // free memory keeps its pages up to this
+    enum mb_policy policy;
+};
+#define MB_SOURCE_CONFIG(max) {(max), NULL, (size_t)1 << 20, MB_POLICY_ABORT}
+
+struct mb_span_source {
+    struct mb_space space;         // the described front
+    struct mb_unit_map map;
+    struct mb_allocator *base;     // whose range it is
+    struct mb_region_allocator own; // the base that mb_span_source_new made
+    struct mb_region metadata;
+    size_t table_offset;           // of the descriptors in the metadata
+    size_t offset;                 // of unit 0 in the range
+    size_t limit_units;            // units that the range has room for
+    size_t dirty_bytes;            // of the range, when it was taken over
+    size_t warm_free_units;
+    size_t retain_units;           // free spans keep their pages up to so many units
+};
+
+// On failure nothing is held: MB_BAD_CONFIG (no range, or blocks in it), MB_BAD_SIZE (no room for one unit), MB_REFUSED. The
+// struct may not be moved.
+enum mb_error mb_span_source_open(struct mb_span_source *source, const struct mb_source_config *config);
+enum mb_error mb_span_source_drop(struct mb_span_source *source);
+
+// Takes `units` units at a multiple of align_units units (a power of two). MB_FULL: no room; MB_REFUSED: not committed.
+enum mb_error mb_span_source_take(struct mb_span_source *source, size_t units, size_t align_units, struct mb_span *out);
+// Takes exactly these units of the front, if all are free.
+bool mb_span_source_take_at(struct mb_span_source *source, size_t first, size_t units);
+// Gives units back whose descriptors are MB_UNIT_NONE.
+void mb_span_source_give(struct mb_span_source *source, size_t first, size_t units);
+// Takes every descriptor down and every unit back: all blocks are gone.
+void mb_span_source_reset(struct mb_span_source *source);
+// Gives the pages of all free spans back to the system. The number of units given back.
+size_t mb_span_source_trim(struct mb_span_source *source);
+
+MB_INLINE struct mb_unit *mb_span_source_unit(const struct mb_span_source *source, size_t index) {
+    return &source->space.table[index];
+}
+MB_INLINE size_t mb_span_source_index(const struct mb_span_source *source, const struct mb_unit *unit) {
+    return (size_t)(unit - source->space.table);
+}
+MB_INLINE uintptr_t mb_span_source_address(const struct mb_span_source *source, size_t index) {
+    return source->space.base + (index << MB_UNIT_SHIFT);
+}
+MB_INLINE size_t mb_span_source_units(const struct mb_span_source *source) { return source->space.bytes >> MB_UNIT_SHIFT; }
+
+#endif
