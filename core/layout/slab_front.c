@@ -14,6 +14,15 @@ struct mb_slab_shape mb_slab_shape_for(size_t bytes) {
     return (struct mb_slab_shape){(uint32_t)bytes, (uint8_t)units, 0};
 }
 
+enum mb_error mb_slab_shape_judge(size_t bytes, size_t *align) {
+    enum mb_error error = mb_allocator_judge(bytes, *align);
+    if (error != MB_OK) return error;
+    if (*align > MB_UNIT_BYTES) return MB_BAD_ALIGN;
+    *align = mb_max(*align, MB_GRANULE);
+    mb_link_key_ensure();
+    return mb_slab_shape_for(mb_align_up(bytes, *align)).block_bytes != 0 ? MB_OK : MB_BAD_SIZE;
+}
+
 void mb_slab_front_init(struct mb_slab_front *front, struct mb_span_source *source, struct mb_reports *reports,
                         struct mb_slab_shape shape) {
     *front = (struct mb_slab_front){.source = source, .reports = reports, .shape = shape};

@@ -36,6 +36,10 @@ struct mb_slab_front {
 // The shape for blocks of `bytes` (not 0); block_bytes 0 when they are too large (beyond 255 units).
 struct mb_slab_shape mb_slab_shape_for(size_t bytes);
 
+// Whether slots of `bytes` at multiples of *align can be had, and makes both and the link key ready: MB_BAD_SIZE, MB_BAD_ALIGN.
+// *align becomes the alignment that each slot gets.
+enum mb_error mb_slab_shape_judge(size_t bytes, size_t *align);
+
 void mb_slab_front_init(struct mb_slab_front *front, struct mb_span_source *source, struct mb_reports *reports,
                         struct mb_slab_shape shape);
 

@@ -99,13 +99,9 @@ static const struct mb_allocator_table table = {
 
 enum mb_error mb_slab_pool_new_with(struct mb_slab_pool *pool, size_t slot_bytes, size_t align,
                                     const struct mb_source_config *config) {
-    enum mb_error error = mb_allocator_judge(slot_bytes, align);
+    enum mb_error error = mb_slab_shape_judge(slot_bytes, &align);
     if (error != MB_OK) return error;
-    if (align > MB_UNIT_BYTES) return MB_BAD_ALIGN;
-    align = mb_max(align, MB_GRANULE);
     struct mb_slab_shape shape = mb_slab_shape_for(mb_align_up(slot_bytes, align));
-    if (shape.block_bytes == 0) return MB_BAD_SIZE;
-    mb_link_key_ensure();
     *pool = (struct mb_slab_pool){.allocator = {.table = &table}, .reports = {.policy = config->policy}, .align = align};
     error = mb_span_source_open(&pool->source, config);
     if (error == MB_OK) mb_slab_front_init(&pool->front, &pool->source, &pool->reports, shape);
