@@ -20,7 +20,7 @@ MB_INLINE void *mb_malloc_fast(size_t bytes) {
     if (MB_UNLIKELY(bytes > MB_SMALL_MAX)) return mb_malloc_slow(bytes);
     struct mb_heap *heap = mb_heap_self;
     unsigned class_index = heap->class_of[(bytes + MB_GRANULE - 1) / MB_GRANULE];
-    struct mb_free_block *block;
+    struct mb_free_block *block = NULL;
     if (MB_UNLIKELY(!mb_list_pop(&heap->head[class_index], &block))) return mb_malloc_slow(bytes);
     return block;
 }

@@ -57,7 +57,7 @@ static bool resize_large(struct mb_size_classed *classed, struct mb_unit *unit, 
 // What other classes hold idle may help.
 MB_COLD static void *allocate_last(struct mb_size_classed *classed, struct mb_slab_front *front) {
     enum mb_error error = classed->error;
-    for (unsigned c = 0; c < MB_CLASSES; c++) mb_slab_front_settle(&classed->fronts[c]);
+    for (unsigned c = 0; c < MB_CLASSES; c++) mb_slab_front_release_idle(&classed->fronts[c]);
     void *p = mb_slab_front_allocate(front, &classed->error);
     if (p != NULL) classed->error = error;
     return p;

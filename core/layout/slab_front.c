@@ -2,7 +2,6 @@
 
 #include "core/base/check.h"
 
-static const uint32_t NO_UNIT = UINT32_MAX;
 enum { REUSE_FRACTION = 16, MEDIUM_UNITS = MB_SLAB_UNITS_MAX, UNITS_MAX = UINT8_MAX };
 
 struct mb_slab_shape mb_slab_shape_for(size_t bytes) {
@@ -32,46 +31,24 @@ void mb_slab_front_init(struct mb_slab_front *front, struct mb_span_source *sour
 void mb_slab_front_forget(struct mb_slab_front *front) {
     front->head = (uintptr_t)&mb_sentinel;
     front->current = NULL;
-    front->first_listed = front->last_listed = NO_UNIT;
+    front->listed = (struct mb_slab_list){MB_SLAB_LIST_END, MB_SLAB_LIST_END};
     front->tight = false;
-}
-
-// --- the list of slabs with free blocks ---------------------------------------------------------------------------------
-
-static uint32_t number_of(const struct mb_slab_front *front, const struct mb_slab *slab) {
-    return (uint32_t)mb_span_source_index(front->source, mb_slab_unit(slab));
-}
-
-static struct mb_slab *slab_at(const struct mb_slab_front *front, uint32_t number) {
-    return &mb_span_source_unit(front->source, number)->slab;
-}
-
-static bool is_listed(const struct mb_slab *slab) { return (slab->large_flags & MB_SLAB_LISTED) != 0; }
-
-static void list(struct mb_slab_front *front, struct mb_slab *slab) {
-    uint32_t number = number_of(front, slab), last = front->last_listed;
-    slab->neighbours = (struct mb_unit_pair){.next = NO_UNIT, .previous = last};
-    slab->large_flags |= MB_SLAB_LISTED;
-    if (last == NO_UNIT) front->first_listed = number;
-    else slab_at(front, last)->neighbours.next = number;
-    front->last_listed = number;
-}
-
-static void unlist(struct mb_slab_front *front, struct mb_slab *slab) {
-    struct mb_unit_pair pair = slab->neighbours;
-    if (pair.previous == NO_UNIT) front->first_listed = pair.next;
-    else slab_at(front, pair.previous)->neighbours.next = pair.next;
-    if (pair.next == NO_UNIT) front->last_listed = pair.previous;
-    else slab_at(front, pair.next)->neighbours.previous = pair.previous;
-    slab->large_flags &= ~(uint32_t)MB_SLAB_LISTED;
 }
 
 // --- slabs come and go ------------------------------------------------------------------------------------------------
 
+static void list(struct mb_slab_front *front, struct mb_slab *slab) {
+    mb_slab_list_append(&front->listed, front->source->space.table, slab);
+}
+
+static void unlist(struct mb_slab_front *front, struct mb_slab *slab) {
+    if (mb_slab_is_listed(slab)) mb_slab_list_remove(&front->listed, front->source->space.table, slab);
+}
+
 static void retire(struct mb_slab_front *front, struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
     size_t units = slab->units;
-    if (is_listed(slab)) unlist(front, slab);
+    unlist(front, slab);
     slab->large_flags = 0;
     mb_remote_change(unit, mb_remote_load(unit), MB_SLAB_NONE);
     mb_slab_takedown(unit);
@@ -81,7 +58,7 @@ static void retire(struct mb_slab_front *front, struct mb_slab *slab) {
 // The next look at a slab that is not current: when it is empty if it is listed, else when it is worth listing.
 static void arm(const struct mb_slab_front *front, struct mb_slab *slab) {
     uint32_t used = mb_slab_used(slab), missing = used;
-    if (!is_listed(slab)) missing = front->tight ? 1 : slab->capacity / REUSE_FRACTION + 1;
+    if (!mb_slab_is_listed(slab)) missing = front->tight ? 1 : slab->capacity / REUSE_FRACTION + 1;
     mb_slab_set_used(slab, used, missing < used ? missing : used);
 }
 
@@ -91,13 +68,13 @@ void mb_slab_front_look_slow(struct mb_slab_front *front, struct mb_slab *slab) 
         retire(front, slab);
         return;
     }
-    if (!is_listed(slab)) list(front, slab);
+    if (!mb_slab_is_listed(slab)) list(front, slab);
     arm(front, slab);
 }
 
 static void become_current(struct mb_slab_front *front, struct mb_slab *slab) {
     uint32_t used = mb_slab_used(slab) + 1;
-    if (is_listed(slab)) unlist(front, slab);
+    unlist(front, slab);
     mb_slab_set_used(slab, used, used);
     front->current = slab;
 }
@@ -122,7 +99,7 @@ static void notice(struct mb_slab_front *front, struct mb_unit *unit) {
     if (slab == front->current) return;
     if (mb_remote_count(mb_remote_load(unit)) == mb_slab_used(slab)) {
         retire(front, slab);
-    } else if (!is_listed(slab)) {
+    } else if (!mb_slab_is_listed(slab)) {
         list(front, slab);
         arm(front, slab);
     }
@@ -167,9 +144,9 @@ static bool use_carved(struct mb_slab_front *front) {
 }
 
 static bool use_listed(struct mb_slab_front *front) {
-    if (front->first_listed == NO_UNIT) return false;
+    if (front->listed.first == MB_SLAB_LIST_END) return false;
     leave_current(front);
-    become_current(front, slab_at(front, front->first_listed));
+    become_current(front, &mb_span_source_unit(front->source, front->listed.first)->slab);
     return use_local(front) || use_remote(front) || use_carved(front);
 }
 
@@ -196,7 +173,7 @@ static void visit_slabs(struct mb_slab_front *front, slab_visitor *visit, size_t
 
 static void list_if_usable(struct mb_slab_front *front, struct mb_slab *slab, size_t *sum) {
     (void)sum;
-    if (slab != front->current && !is_listed(slab) && mb_slab_used(slab) < slab->carved) list(front, slab);
+    if (slab != front->current && !mb_slab_is_listed(slab) && mb_slab_used(slab) < slab->carved) list(front, slab);
     if (slab != front->current) arm(front, slab);
 }
 
@@ -282,27 +259,38 @@ static void return_list(struct mb_slab_front *front) {
     MB_POKE(front->head, (uintptr_t)&mb_sentinel);
 }
 
+static void release_current(struct mb_slab_front *front) {
+    struct mb_slab *slab = front->current;
+    if (slab == NULL) return;
+    return_list(front);
+    if (use_remote(front)) return_list(front);
+    uint32_t used = mb_slab_used(slab) - 1;
+    mb_slab_set_used(slab, used, used);
+    front->current = NULL;
+    if (used < slab->capacity) list(front, slab);
+    arm(front, slab);
+    retire_if_empty(front, slab, NULL);
+}
+
 void mb_slab_front_settle(struct mb_slab_front *front) {
     read_news(front);
-    struct mb_slab *slab = front->current;
-    if (slab != NULL) {
-        return_list(front);
-        if (use_remote(front)) return_list(front);
-        uint32_t used = mb_slab_used(slab) - 1;
-        mb_slab_set_used(slab, used, used);
-        front->current = NULL;
-        if (used < slab->capacity) list(front, slab);
-        arm(front, slab);
-    }
+    release_current(front);
     visit_slabs(front, retire_if_empty, NULL);
 }
 
-static void add_live(struct mb_slab_front *front, struct mb_slab *slab, size_t *sum) {
+static size_t live_in(const struct mb_slab_front *front, const struct mb_slab *slab) {
     const struct mb_unit *unit = mb_slab_unit(slab);
     uint32_t idle = mb_remote_count(mb_remote_load(unit));
     if (slab == front->current) idle += 1 + mb_slab_count_chain(unit, front->head, slab->capacity);
-    *sum += mb_slab_used(slab) - idle;
+    return mb_slab_used(slab) - idle;
 }
+
+void mb_slab_front_release_idle(struct mb_slab_front *front) {
+    read_news(front);
+    if (front->current != NULL && live_in(front, front->current) == 0) release_current(front);
+}
+
+static void add_live(struct mb_slab_front *front, struct mb_slab *slab, size_t *sum) { *sum += live_in(front, slab); }
 
 size_t mb_slab_front_live(const struct mb_slab_front *front) {
     size_t live = 0;

@@ -15,6 +15,7 @@
 
 #include "core/base/report.h"
 #include "core/layout/slab.h"
+#include "core/layout/slab_list.h"
 #include "core/region/span_source.h"
 
 // Slabs to which other threads freed the first block since they were last noticed: a stack of unit numbers + 1.
@@ -29,7 +30,7 @@ struct mb_slab_front {
     struct mb_reports *reports;
     struct mb_slab_news_shared *news; // NULL: nobody else frees
     struct mb_slab_shape shape;
-    uint32_t first_listed, last_listed; // unit numbers, NO_UNIT if none
+    struct mb_slab_list listed;
     bool tight; // the source was exhausted once: every single block counts
 };
 
@@ -47,7 +48,7 @@ void *mb_slab_front_allocate_slow(struct mb_slab_front *front, enum mb_error *er
 
 // A block, or NULL and *error. Owner thread, as everything below.
 MB_INLINE void *mb_slab_front_allocate(struct mb_slab_front *front, enum mb_error *error) {
-    struct mb_free_block *block;
+    struct mb_free_block *block = NULL;
     if (MB_UNLIKELY(!mb_list_pop_tagged(&front->head, &block))) return mb_slab_front_allocate_slow(front, error);
     return block;
 }
@@ -72,6 +73,9 @@ MB_INLINE enum mb_error mb_slab_front_deallocate(struct mb_slab_front *front, st
 
 // Forgets all blocks, after the source was reset.
 void mb_slab_front_forget(struct mb_slab_front *front);
+
+// Lets the current slab go if no block of it is live: for others of the source to use.
+void mb_slab_front_release_idle(struct mb_slab_front *front);
 
 // Puts the allocation list back and gives every empty slab up, the current one too.
 void mb_slab_front_settle(struct mb_slab_front *front);
