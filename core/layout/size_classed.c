@@ -22,11 +22,20 @@ static void describe(struct mb_unit *unit, size_t units) {
     mb_unit_set_kind(unit, MB_UNIT_LARGE);
 }
 
+// Slabs of which no block is live go back to the source: other requests may want their place.
+MB_COLD static void release_idle(struct mb_size_classed *classed) {
+    for (unsigned c = 0; c < MB_CLASSES; c++) mb_slab_front_release_idle(&classed->fronts[c]);
+}
+
 static void *allocate_large(struct mb_size_classed *classed, size_t bytes, size_t align, bool *zero) {
     struct mb_span span;
     size_t units = units_for(bytes), align_units = mb_max(align >> MB_UNIT_SHIFT, 1);
     enum mb_error error = mb_span_source_take(&classed->source, units, align_units, &span);
-    if (error != MB_OK) return fail(classed, error);
+    if (error != MB_OK) {
+        release_idle(classed);
+        error = mb_span_source_take(&classed->source, units, align_units, &span);
+        if (error != MB_OK) return fail(classed, error);
+    }
     describe(mb_span_source_unit(&classed->source, span.first), units);
     *zero = span.zero;
     return (void *)mb_span_source_address(&classed->source, span.first);
@@ -56,11 +65,8 @@ static bool resize_large(struct mb_size_classed *classed, struct mb_unit *unit, 
 
 // What other classes hold idle may help.
 MB_COLD static void *allocate_last(struct mb_size_classed *classed, struct mb_slab_front *front) {
-    enum mb_error error = classed->error;
-    for (unsigned c = 0; c < MB_CLASSES; c++) mb_slab_front_release_idle(&classed->fronts[c]);
-    void *p = mb_slab_front_allocate(front, &classed->error);
-    if (p != NULL) classed->error = error;
-    return p;
+    release_idle(classed);
+    return mb_slab_front_allocate(front, &classed->error);
 }
 
 static unsigned class_for(size_t bytes, size_t align) {

@@ -75,6 +75,7 @@ static enum mb_error open_new(struct mb_span_source *source, size_t bytes, size_
         mb_allocator_drop(&own.allocator);
         return error;
     }
+    source->limit_units = mb_min(source->limit_units, mb_align_up(bytes, MB_UNIT_BYTES) >> MB_UNIT_SHIFT);
     source->own = own;
     source->base = &source->own.allocator;
     return MB_OK;

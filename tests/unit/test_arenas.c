@@ -13,8 +13,6 @@
 #include "tests/unit/memory.h"
 #include "tests/unit/refusing_os.h"
 
-static const size_t TEBIBYTE = (size_t)1 << 40;
-
 static struct mb_region_allocator lazy_region(size_t bytes) {
     struct mb_region_allocator region;
     struct mb_region_config config = MB_REGION_CONFIG(bytes);
@@ -76,7 +74,7 @@ static void a_range_acts_through_the_interface(void **state) {
 
 static void commits_follow_the_cursor(void **state) {
     (void)state;
-    struct mb_region_allocator region = lazy_region(TEBIBYTE);
+    struct mb_region_allocator region = lazy_region(MORE_THAN_MEMORY);
     struct mb_bump_arena arena;
     assert_int_equal(mb_bump_arena_over(&arena, &region.allocator, MB_POLICY_COUNT), MB_OK);
     assert_int_equal(mb_region_committed(&region.region), 0);
@@ -296,7 +294,7 @@ static void *carve(void *argument) {
 // Every third commit is refused on the way; nobody loses a block by it and no block is handed out before its memory.
 static void eight_threads_carve_a_lazy_region(void **state) {
     (void)state;
-    struct mb_region_allocator region = lazy_region(TEBIBYTE);
+    struct mb_region_allocator region = lazy_region(MORE_THAN_MEMORY);
     assert_int_equal(mb_bump_arena_shared_over(&shared, &region.allocator, MB_POLICY_COUNT), MB_OK);
     for (int round = 0; round < 2; round++) { // the second over memory that is dirty
         os_refuse(1u << OS_COMMIT, 2, 60);
