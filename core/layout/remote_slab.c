@@ -77,8 +77,10 @@ size_t mb_remote_slab_live(const struct mb_remote_slab *slab) { return mb_slab_f
 
 size_t mb_remote_slab_trim(struct mb_remote_slab *slab) {
     struct mb_remote_slab_shared *shared = entered(slab);
+    uint64_t before = shared->source.purged_units;
     mb_slab_front_settle(&shared->front);
-    return mb_span_source_trim(&shared->source) << MB_UNIT_SHIFT;
+    mb_span_source_trim(&shared->source);
+    return mb_span_source_purged_since(&shared->source, before);
 }
 
 enum mb_error mb_remote_slab_drop(struct mb_remote_slab *slab) {

@@ -235,8 +235,10 @@ size_t mb_size_classed_live(const struct mb_size_classed *classed) {
 
 size_t mb_size_classed_trim(struct mb_size_classed *classed) {
     mb_owner_check(&classed->owner, classed);
+    uint64_t before = classed->source.purged_units;
     for (unsigned c = 0; c < MB_CLASSES; c++) mb_slab_front_settle(&classed->fronts[c]);
-    return mb_span_source_trim(&classed->source) << MB_UNIT_SHIFT;
+    mb_span_source_trim(&classed->source);
+    return mb_span_source_purged_since(&classed->source, before);
 }
 
 enum mb_error mb_size_classed_drop(struct mb_size_classed *classed) {

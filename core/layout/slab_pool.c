@@ -117,8 +117,10 @@ size_t mb_slab_pool_live(const struct mb_slab_pool *pool) { return mb_slab_front
 
 size_t mb_slab_pool_trim(struct mb_slab_pool *pool) {
     mb_owner_check(&pool->owner, pool);
+    uint64_t before = pool->source.purged_units;
     mb_slab_front_settle(&pool->front);
-    return mb_span_source_trim(&pool->source) << MB_UNIT_SHIFT;
+    mb_span_source_trim(&pool->source);
+    return mb_span_source_purged_since(&pool->source, before);
 }
 
 enum mb_error mb_slab_pool_drop(struct mb_slab_pool *pool) {

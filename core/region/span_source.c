@@ -178,6 +178,7 @@ static bool purge(struct mb_span_source *source, size_t first, size_t units) {
     void *p = (void *)mb_span_source_address(source, first);
     if (mb_allocator_release_pages(source->base, p, units << MB_UNIT_SHIFT) != MB_OK) return false;
     mb_map_set_cold(&source->map, first, units);
+    source->purged_units += units;
     return true;
 }
 
@@ -210,9 +211,8 @@ static size_t trim_word(struct mb_span_source *source, size_t word) {
     return trimmed;
 }
 
-size_t mb_span_source_trim(struct mb_span_source *source) {
+void mb_span_source_trim(struct mb_span_source *source) {
     size_t trimmed = 0;
     for (size_t word = 0; word * 64 < mb_span_source_units(source); word++) trimmed += trim_word(source, word);
     source->warm_free_units -= trimmed;
-    return trimmed;
 }

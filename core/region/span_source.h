@@ -36,6 +36,7 @@ struct mb_span_source {
     size_t limit_units;            // units that the range has room for
     size_t dirty_bytes;            // of the range, when it was taken over
     size_t warm_free_units;
+    uint64_t purged_units;         // given back to the system since the start
     size_t retain_units;           // free spans keep their pages up to so many units
 };
 
@@ -52,8 +53,8 @@ bool mb_span_source_take_at(struct mb_span_source *source, size_t first, size_t 
 void mb_span_source_give(struct mb_span_source *source, size_t first, size_t units);
 // Takes every descriptor down and every unit back: all blocks are gone.
 void mb_span_source_reset(struct mb_span_source *source);
-// Gives the pages of all free spans back to the system. The number of units given back.
-size_t mb_span_source_trim(struct mb_span_source *source);
+// Gives the pages of all free spans back to the system.
+void mb_span_source_trim(struct mb_span_source *source);
 
 MB_INLINE struct mb_unit *mb_span_source_unit(const struct mb_span_source *source, size_t index) {
     return &source->space.table[index];
@@ -63,6 +64,10 @@ MB_INLINE size_t mb_span_source_index(const struct mb_span_source *source, const
 }
 MB_INLINE uintptr_t mb_span_source_address(const struct mb_span_source *source, size_t index) {
     return source->space.base + (index << MB_UNIT_SHIFT);
+}
+// Pages given back since then, in bytes.
+MB_INLINE size_t mb_span_source_purged_since(const struct mb_span_source *source, uint64_t purged_units) {
+    return (size_t)(source->purged_units - purged_units) << MB_UNIT_SHIFT;
 }
 MB_INLINE size_t mb_span_source_units(const struct mb_span_source *source) { return source->space.bytes >> MB_UNIT_SHIFT; }
 
