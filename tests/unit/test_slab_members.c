@@ -77,6 +77,30 @@ static void a_pool_grows_over_a_huge_range(void **state) {
     assert_int_equal(mb_slab_pool_drop(&pool), MB_OK);
 }
 
+// A slab that was full waits for some slots before it is used again, unless there is nothing else.
+static void every_slot_of_a_full_pool_counts(void **state) {
+    (void)state;
+    struct mb_slab_pool pool;
+    struct mb_source_config config = counting(1 << 20);
+    assert_int_equal(mb_slab_pool_new_with(&pool, 64, 16, &config), MB_OK);
+    for (int round = 0; round < 2; round++) {
+        size_t count = 0;
+        while ((blocks[count] = mb_slab_pool_take(&pool)) != NULL) count++;
+        assert_int_equal(count, (1 << 20) / 64);
+        for (size_t i = 0; i < count; i += 97) { // of every slab some
+            assert_int_equal(mb_slab_pool_give(&pool, blocks[i]), MB_OK);
+            assert_ptr_equal(mb_slab_pool_take(&pool), blocks[i]);
+            assert_null(mb_slab_pool_take(&pool));
+        }
+        for (size_t i = 0; i < count; i += 97) assert_int_equal(mb_slab_pool_give(&pool, blocks[i]), MB_OK);
+        for (size_t i = 0; i < count; i += 97) assert_non_null(mb_slab_pool_take(&pool));
+        assert_null(mb_slab_pool_take(&pool));
+        assert_int_equal(pool.error, MB_FULL);
+        assert_int_equal(mb_allocator_reset(&pool.allocator), MB_OK);
+    }
+    assert_int_equal(mb_slab_pool_drop(&pool), MB_OK);
+}
+
 static void slots_of_every_size(void **state) {
     (void)state;
     const size_t sizes[] = {1, 16, 17, 48, 1000, 8192, 8193, 20000, 32768, 32769, 65536, 65537, 1 << 20, 15 << 20};
@@ -297,6 +321,7 @@ static void a_line_is_said(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pool_grows_over_a_huge_range),     cmocka_unit_test(slots_of_every_size),
+        cmocka_unit_test(every_slot_of_a_full_pool_counts), 
         cmocka_unit_test(what_cannot_be_made),              cmocka_unit_test(a_small_range_has_to_hold_a_unit),
         cmocka_unit_test(random_traffic),                   cmocka_unit_test(large_blocks_are_really_freed),
         cmocka_unit_test(one_class_lives_of_what_another_gave_back),
