@@ -19,19 +19,23 @@ static void *fail(struct mb_bump_arena_shared *arena, enum mb_error error) {
 
 // --- committing -------------------------------------------------------------------------------------------------------
 
+static bool is_usable(const struct mb_bump_arena_shared *arena, size_t upto) {
+    return arena->bump.base + upto <= atomic_load_explicit(&arena->bump.usable, memory_order_acquire);
+}
+
 static enum mb_error commit_locked(struct mb_bump_arena_shared *arena, size_t upto) {
     size_t step;
-    if (upto <= atomic_load_explicit(&arena->committed, memory_order_relaxed)) return MB_OK;
+    if (is_usable(arena, upto)) return MB_OK;
     if (!mb_align_up_checked(upto, MB_COMMIT_STEP_MIN, &step) || step > whole_of(arena)) step = whole_of(arena);
     enum mb_error error = mb_allocator_commit(arena->base, 0, step);
     if (error != MB_OK && step > upto) error = mb_allocator_commit(arena->base, 0, step = upto);
-    if (error == MB_OK) atomic_store_explicit(&arena->committed, step, memory_order_release);
+    if (error == MB_OK) atomic_store_explicit(&arena->bump.usable, arena->bump.base + step, memory_order_release);
     return error;
 }
 
 static bool commit(void *context, size_t upto) {
     struct mb_bump_arena_shared *arena = context;
-    if (MB_LIKELY(upto <= atomic_load_explicit(&arena->committed, memory_order_acquire))) return true;
+    if (is_usable(arena, upto)) return true;
     mb_lock(&arena->grow);
     enum mb_error error = commit_locked(arena, upto);
     mb_unlock(&arena->grow);
@@ -95,7 +99,7 @@ static bool grow_last(struct mb_bump_arena_shared *arena, uintptr_t p, size_t ol
     uintptr_t next = p + old_bytes;
     if (atomic_load_explicit(&arena->bump.next, memory_order_relaxed) != next) return false;
     if (new_bytes > arena->bump.end - p) return false;
-    if (arena->base != NULL && !commit(arena, p + new_bytes - arena->bump.base)) return false;
+    if (!commit(arena, p + new_bytes - arena->bump.base)) return false;
     return atomic_compare_exchange_strong_explicit(&arena->bump.next, &next, p + new_bytes, memory_order_relaxed,
                                                    memory_order_relaxed);
 }
@@ -147,7 +151,6 @@ void mb_bump_arena_shared_init(struct mb_bump_arena_shared *arena, void *memory,
     arena->grow.rank = MB_RANK_MEMBER;
     mb_bump_shared_init(&arena->bump, memory, bytes, NULL, NULL);
     arena->dirty = arena->bump.end;
-    atomic_store_explicit(&arena->committed, bytes, memory_order_relaxed);
 }
 
 enum mb_error mb_bump_arena_shared_over(struct mb_bump_arena_shared *arena, struct mb_allocator *base,
@@ -161,7 +164,6 @@ enum mb_error mb_bump_arena_shared_over(struct mb_bump_arena_shared *arena, stru
     mb_bump_shared_init(&arena->bump, start, bytes, commit, arena);
     arena->base = base;
     arena->dirty = arena->bump.base + dirty;
-    atomic_store_explicit(&arena->committed, 0, memory_order_relaxed);
     return MB_OK;
 }
 

@@ -4,7 +4,7 @@
 // lazily committed ones included: a chunk is committed before the cursor moves, so a refused commit has nothing to take back.
 // Only the thread that commits a further chunk takes a lock. A single block cannot be freed.
 // Who: any thread, except for making, reset and drop. A forked child may go on when no other thread was inside.
-// Invariant: base <= next <= base + committed; memory at and behind both `next` and `dirty` is zero.
+// Invariant: base <= next <= usable; memory at and behind both `next` and `dirty` is zero.
 #ifndef MB_CORE_LAYOUT_BUMP_ARENA_SHARED_H
 #define MB_CORE_LAYOUT_BUMP_ARENA_SHARED_H
 
@@ -21,7 +21,6 @@ struct mb_bump_arena_shared {
     enum mb_error error;           // of the last call of any thread that failed; relaxed (__atomic)
     struct mb_bump_shared bump;
     struct mb_lock_shared grow;    // guards the base's commit
-    _Atomic size_t committed;      // bytes; rises under the lock (release), read by any thread (acquire)
     _Atomic uint32_t refused;      // enum mb_error of the last refused commit: any thread, relaxed
 };
 

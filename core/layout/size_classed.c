@@ -75,7 +75,6 @@ static unsigned class_for(size_t bytes, size_t align) {
 }
 
 static void *take(struct mb_size_classed *classed, size_t bytes, size_t align, bool *zero) {
-    mb_owner_check(&classed->owner, classed);
     enum mb_error error = mb_allocator_judge(bytes, align);
     if (MB_UNLIKELY(error != MB_OK)) return fail(classed, error);
     unsigned class_index = class_for(bytes, align);
@@ -84,7 +83,7 @@ static void *take(struct mb_size_classed *classed, size_t bytes, size_t align, b
     return MB_LIKELY(p != NULL) ? p : allocate_last(classed, &classed->fronts[class_index]);
 }
 
-void *mb_size_classed_allocate(struct mb_size_classed *classed, size_t bytes, size_t align) {
+void *mb_size_classed_allocate_slow(struct mb_size_classed *classed, size_t bytes, size_t align) {
     bool zero;
     return take(classed, bytes, align, &zero);
 }
@@ -93,8 +92,7 @@ static struct mb_slab_front *front_of(struct mb_size_classed *classed, struct mb
     return &classed->fronts[mb_slab_first(unit)->slab.class_index];
 }
 
-enum mb_error mb_size_classed_deallocate(struct mb_size_classed *classed, void *p) {
-    mb_owner_check(&classed->owner, classed);
+enum mb_error mb_size_classed_deallocate_slow(struct mb_size_classed *classed, void *p) {
     struct mb_unit *unit = mb_space_unit_of(&classed->source.space, p);
     enum mb_error error;
     if (MB_UNLIKELY(unit == NULL)) {
@@ -104,7 +102,6 @@ enum mb_error mb_size_classed_deallocate(struct mb_size_classed *classed, void *
     } else {
         error = mb_slab_front_deallocate(front_of(classed, unit), unit, p);
     }
-    if (MB_UNLIKELY(error != MB_OK)) classed->error = error;
     return error;
 }
 
@@ -126,6 +123,7 @@ static void *allocate(struct mb_allocator *a, size_t bytes, size_t align) {
 
 static void *allocate_zeroed(struct mb_allocator *a, size_t bytes, size_t align) {
     bool zero = false;
+    mb_owner_check(&of(a)->owner, a);
     void *p = take(of(a), bytes, align, &zero);
     return p == NULL || zero ? p : memset(p, 0, bytes);
 }
@@ -136,7 +134,9 @@ static enum mb_error deallocate(struct mb_allocator *a, void *p, size_t bytes) {
     if (usable != 0 && bytes > usable) {
         return classed->error = mb_report(&classed->reports, MB_BAD_SIZE, "block freed with a wrong size", p);
     }
-    return mb_size_classed_deallocate(classed, p);
+    enum mb_error error = mb_size_classed_deallocate(classed, p);
+    if (MB_UNLIKELY(error != MB_OK)) classed->error = error;
+    return error;
 }
 
 static void *move(struct mb_size_classed *classed, void *p, size_t old_bytes, size_t new_bytes, size_t align) {

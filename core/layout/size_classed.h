@@ -30,10 +30,27 @@ enum mb_error mb_size_classed_new(struct mb_size_classed *classed, size_t max_by
 enum mb_error mb_size_classed_drop(struct mb_size_classed *classed);
 MB_INLINE void mb_size_classed_hand_over(struct mb_size_classed *classed) { mb_owner_hand_over(&classed->owner); }
 
+void *mb_size_classed_allocate_slow(struct mb_size_classed *classed, size_t bytes, size_t align);
+enum mb_error mb_size_classed_deallocate_slow(struct mb_size_classed *classed, void *p);
+
 // `bytes` bytes (not 0) at a multiple of align, a power of two. NULL: classed->error.
-void *mb_size_classed_allocate(struct mb_size_classed *classed, size_t bytes, size_t align);
+MB_INLINE void *mb_size_classed_allocate(struct mb_size_classed *classed, size_t bytes, size_t align) {
+    mb_owner_check(&classed->owner, classed);
+    struct mb_free_block *block = NULL;
+    bool small = bytes - 1 < MB_MEDIUM_MAX && mb_is_pow2(align) && align <= MB_GRANULE; // bytes 0 wraps round
+    if (MB_UNLIKELY(!small || !mb_list_pop_tagged(&classed->fronts[mb_class_of(bytes)].head, &block))) {
+        return mb_size_classed_allocate_slow(classed, bytes, align);
+    }
+    return block;
+}
+
 // Not NULL. MB_DOUBLE_FREE, MB_BAD_POINTER: where the policy does not end the process.
-enum mb_error mb_size_classed_deallocate(struct mb_size_classed *classed, void *p);
+MB_INLINE enum mb_error mb_size_classed_deallocate(struct mb_size_classed *classed, void *p) {
+    mb_owner_check(&classed->owner, classed);
+    struct mb_unit *unit = mb_space_unit_of(&classed->source.space, p);
+    if (MB_UNLIKELY(unit == NULL || !mb_slab_admits(&unit->slab, p))) return mb_size_classed_deallocate_slow(classed, p);
+    return mb_slab_front_deallocate(&classed->fronts[unit->slab.class_index], unit, p);
+}
 // Usable bytes from p on; 0: no live block.
 size_t mb_size_classed_usable_size(const struct mb_size_classed *classed, const void *p);
 

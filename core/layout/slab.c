@@ -133,20 +133,6 @@ struct mb_chain mb_slab_carve(struct mb_slab *slab) {
     return (struct mb_chain){first, count};
 }
 
-static bool leads_into_slab(const struct mb_slab *slab, uintptr_t next, uintptr_t start) {
-    return next - start < (uintptr_t)slab->units * MB_UNIT_BYTES && next % MB_GRANULE == 0;
-}
-
-struct mb_free_block *mb_slab_pop(const struct mb_slab *slab, uintptr_t *head) {
-    struct mb_free_block *block = (struct mb_free_block *)*head;
-    uintptr_t start = start_of(slab), next = mb_link_next(block);
-    bool last = next == mb_list_end(start);
-    if (!last && !leads_into_slab(slab, next, start)) return NULL;
-    MB_POKE(*head, last ? (uintptr_t)&mb_sentinel : next);
-    mb_tag_clear(block);
-    return block;
-}
-
 bool mb_slab_push(struct mb_slab *slab, struct mb_free_block *block) {
     return mb_slab_put(slab, block, mb_link_encode((uintptr_t)block));
 }

@@ -70,7 +70,15 @@ struct mb_chain mb_slab_carve(struct mb_slab *slab);
 
 // Takes the first block off an allocation list of this slab, whether the list goes on or ends (then *head is the sentinel).
 // NULL: the link is broken, nothing has changed. *head is not the sentinel.
-struct mb_free_block *mb_slab_pop(const struct mb_slab *slab, uintptr_t *head);
+MB_INLINE struct mb_free_block *mb_slab_pop(const struct mb_slab *slab, uintptr_t *head) {
+    struct mb_free_block *block = (struct mb_free_block *)*head;
+    uintptr_t start = mb_slab_start(mb_slab_unit(slab)), next = mb_link_next(block);
+    if (next == mb_list_end(start)) next = (uintptr_t)&mb_sentinel;
+    else if (next - start >= (uintptr_t)slab->units * MB_UNIT_BYTES || next % MB_GRANULE != 0) return NULL;
+    MB_POKE(*head, next);
+    mb_tag_clear(block);
+    return block;
+}
 
 // Pushes one block on the local list. True when the owner wanted to look again after this one (mb_slab_set_used).
 bool mb_slab_push(struct mb_slab *slab, struct mb_free_block *block);
