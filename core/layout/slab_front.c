@@ -276,6 +276,7 @@ void mb_slab_front_settle(struct mb_slab_front *front) {
     read_news(front);
     release_current(front);
     visit_slabs(front, retire_if_empty, NULL);
+    MB_ASSERT(mb_slab_front_check(front));
 }
 
 static size_t live_in(const struct mb_slab_front *front, const struct mb_slab *slab) {
@@ -296,4 +297,24 @@ size_t mb_slab_front_live(const struct mb_slab_front *front) {
     size_t live = 0;
     visit_slabs((struct mb_slab_front *)(uintptr_t)front, add_live, &live);
     return live;
+}
+
+// used + listed blocks = carved + bias; every listed slab is on the list, and has a free block or a remote list.
+static void add_faults(struct mb_slab_front *front, struct mb_slab *slab, size_t *sum) {
+    uint32_t bias = slab == front->current;
+    uint32_t local = mb_slab_count_chain(mb_slab_unit(slab), mb_link_decode(slab->local), slab->capacity);
+    bool has_free = local != 0 || (slab->large_flags & MB_SLAB_NOTICED) != 0 || slab->carved < slab->capacity;
+    *sum += slab->carved > slab->capacity || mb_slab_used(slab) + local != slab->carved + bias;
+    *sum += mb_slab_is_listed(slab) && (bias != 0 || !has_free);
+}
+
+bool mb_slab_front_check(const struct mb_slab_front *front) {
+    size_t faults = 0, listed = 0;
+    for (uint32_t n = front->listed.first; n != MB_SLAB_LIST_END && listed <= mb_span_source_units(front->source); listed++) {
+        const struct mb_slab *slab = &mb_span_source_unit(front->source, n)->slab;
+        faults += !mb_slab_is_listed(slab);
+        n = slab->neighbours.next;
+    }
+    visit_slabs((struct mb_slab_front *)(uintptr_t)front, add_faults, &faults);
+    return faults == 0 && listed <= mb_span_source_units(front->source);
 }

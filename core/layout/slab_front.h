@@ -80,6 +80,9 @@ void mb_slab_front_release_idle(struct mb_slab_front *front);
 // Puts the allocation list back and gives every empty slab up, the current one too.
 void mb_slab_front_settle(struct mb_slab_front *front);
 
+// Whether all slabs and lists are as the invariants say; walks them.
+bool mb_slab_front_check(const struct mb_slab_front *front);
+
 // Live blocks; walks all slabs. The owner's frees and those remote ones that have arrived count as free.
 size_t mb_slab_front_live(const struct mb_slab_front *front);
 

@@ -165,10 +165,15 @@ enum mb_error mb_span_source_take(struct mb_span_source *source, size_t units, s
 
 bool mb_span_source_take_at(struct mb_span_source *source, size_t first, size_t units) {
     bool zero;
-    size_t end = mb_span_source_units(source);
-    if (first > end || units > end - first) return false;
-    for (size_t i = 0; i < units; i++) {
-        if (!mb_map_is_free(&source->map, first + i)) return false;
+    size_t front = mb_span_source_units(source);
+    if (first > front || first > source->limit_units || units > source->limit_units - first) return false;
+    size_t end = first + units;
+    for (size_t i = first; i < mb_min(end, front); i++) {
+        if (!mb_map_is_free(&source->map, i)) return false;
+    }
+    if (end > front) {
+        if (describe_to(source, end) != MB_OK) return false;
+        publish_to(source, end);
     }
     claimed(source, first, units, &zero);
     return true;

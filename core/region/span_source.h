@@ -47,7 +47,7 @@ enum mb_error mb_span_source_drop(struct mb_span_source *source);
 
 // Takes `units` units at a multiple of align_units units (a power of two). MB_FULL: no room; MB_REFUSED: not committed.
 enum mb_error mb_span_source_take(struct mb_span_source *source, size_t units, size_t align_units, struct mb_span *out);
-// Takes exactly these units of the front, if all are free.
+// Takes exactly these units, if all that belong to the front are free; what lies behind its end is added to it.
 bool mb_span_source_take_at(struct mb_span_source *source, size_t first, size_t units);
 // Gives units back whose descriptors are MB_UNIT_NONE.
 void mb_span_source_give(struct mb_span_source *source, size_t first, size_t units);

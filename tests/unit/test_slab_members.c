@@ -212,6 +212,9 @@ static void random_traffic(void **state) {
             assert_int_equal(mb_allocator_deallocate(a, p, live[slot].bytes), MB_OK);
             p = NULL;
         }
+        if (step % 20000 == 0) {
+            for (size_t c = 0; c < MB_CLASSES; c++) assert_true(mb_slab_front_check(&classed.fronts[c]));
+        }
         live[slot].p = p;
         live[slot].bytes = bytes;
         if (p != NULL) p[0] = p[bytes - 1] = mark;
@@ -258,6 +261,12 @@ static void large_blocks_are_really_freed(void **state) {
     assert_ptr_not_equal(small, p); // to a slab
     assert_int_equal(mb_allocator_deallocate(a, small, 10), MB_OK);
     assert_int_equal(mb_allocator_deallocate(a, wall, 1), MB_OK);
+    assert_int_equal(mb_size_classed_trim(&classed) > 0, true);
+    assert_int_equal(mb_allocator_reset(a), MB_OK);
+    p = mb_allocator_allocate(a, (size_t)600 << 20, 1); // the front ends here or before: the block grows beyond it
+    assert_ptr_equal(mb_allocator_grow(a, p, (size_t)600 << 20, (size_t)1000 << 20, 1), p);
+    assert_null(mb_allocator_grow(a, p, (size_t)1000 << 20, (size_t)1100 << 20, 1));
+    assert_int_equal(mb_allocator_deallocate(a, p, 1), MB_OK);
     assert_int_equal(mb_size_classed_live(&classed), 0);
     assert_int_equal(mb_size_classed_drop(&classed), MB_OK);
 }
