@@ -31,6 +31,8 @@ struct mb_bump_arena {
     enum mb_error error; // of the last call that failed
 };
 
+MB_PUBLIC_BEGIN
+
 // --- making one -------------------------------------------------------------------------------------------------------
 
 // Over memory of the caller, which outlives the arena and may hold anything.
@@ -115,5 +117,7 @@ enum mb_error mb_scope_end(struct mb_scope *scope);
 
 MB_INLINE size_t mb_bump_arena_used(const struct mb_bump_arena *arena) { return mb_bump_used(&arena->bump); }
 bool mb_bump_arena_check(const struct mb_bump_arena *arena);
+
+MB_PUBLIC_END
 
 #endif

@@ -24,6 +24,8 @@ struct mb_bump_arena_shared {
     _Atomic uint32_t refused;      // enum mb_error of the last refused commit: any thread, relaxed
 };
 
+MB_PUBLIC_BEGIN
+
 // Over memory of the caller, which outlives the arena and may hold anything. Before any sharing.
 void mb_bump_arena_shared_init(struct mb_bump_arena_shared *arena, void *memory, size_t bytes, enum mb_policy policy);
 
@@ -39,5 +41,7 @@ void *mb_bump_arena_shared_allocate_zeroed(struct mb_bump_arena_shared *arena, s
 // Forgets all blocks; what is committed stays / gives the range back too. No other thread uses the arena meanwhile.
 void mb_bump_arena_shared_reset(struct mb_bump_arena_shared *arena);
 enum mb_error mb_bump_arena_shared_drop(struct mb_bump_arena_shared *arena);
+
+MB_PUBLIC_END
 
 #endif

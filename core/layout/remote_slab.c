@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/layout/slab_front.h"
 
 // Lies in a mapping of its own, `home`, which goes with the last part.
 struct mb_remote_slab_shared {

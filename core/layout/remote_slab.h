@@ -17,7 +17,7 @@
 
 #include "core/base/allocator.h"
 #include "core/base/owner.h"
-#include "core/layout/slab_front.h"
+#include "core/region/source_config.h"
 
 struct mb_remote_slab_shared; // what owner and handles have in common
 
@@ -35,6 +35,8 @@ struct mb_remote_handle_shared {
     struct mb_remote_slab_shared *shared; // constant
     enum mb_error error; // of the last call that failed; relaxed (__atomic)
 };
+
+MB_PUBLIC_BEGIN
 
 // Slots of slot_bytes at multiples of align, as mb_slab_pool_new_with. A base that is taken over must outlive owner and handles.
 enum mb_error mb_remote_slab_new_with(struct mb_remote_slab *slab, size_t slot_bytes, size_t align,
@@ -65,5 +67,7 @@ enum mb_error mb_remote_handle_give(struct mb_remote_handle_shared *handle, void
 
 // Becomes the owner where there is none; the handle stays. MB_BAD_CONFIG: there is one. Any thread.
 enum mb_error mb_remote_handle_adopt(struct mb_remote_handle_shared *handle, struct mb_remote_slab *slab);
+
+MB_PUBLIC_END
 
 #endif

@@ -1,13 +1,15 @@
-#include "core/layout/size_classed.h"
+#include "core/layout/size_classed_state.h"
 
 #include <string.h>
 
 #include "core/base/check.h"
 
-static struct mb_size_classed *of(struct mb_allocator *a) { return (struct mb_size_classed *)a; }
-static const struct mb_size_classed *view(const struct mb_allocator *a) { return (const struct mb_size_classed *)a; }
+static struct mb_size_classed_state *of(struct mb_allocator *a) { return ((struct mb_size_classed *)a)->state; }
+static const struct mb_size_classed_state *view(const struct mb_allocator *a) {
+    return ((const struct mb_size_classed *)a)->state;
+}
 
-static void *fail(struct mb_size_classed *classed, enum mb_error error) {
+static void *fail(struct mb_size_classed_state *classed, enum mb_error error) {
     classed->error = error;
     return NULL;
 }
@@ -23,11 +25,11 @@ static void describe(struct mb_unit *unit, size_t units) {
 }
 
 // Slabs of which no block is live go back to the source: other requests may want their place.
-MB_COLD static void release_idle(struct mb_size_classed *classed) {
+MB_COLD static void release_idle(struct mb_size_classed_state *classed) {
     for (unsigned c = 0; c < MB_CLASSES; c++) mb_slab_front_release_idle(&classed->fronts[c]);
 }
 
-static void *allocate_large(struct mb_size_classed *classed, size_t bytes, size_t align, bool *zero) {
+static void *allocate_large(struct mb_size_classed_state *classed, size_t bytes, size_t align, bool *zero) {
     struct mb_span span;
     size_t units = units_for(bytes), align_units = mb_max(align >> MB_UNIT_SHIFT, 1);
     enum mb_error error = mb_span_source_take(&classed->source, units, align_units, &span);
@@ -41,7 +43,7 @@ static void *allocate_large(struct mb_size_classed *classed, size_t bytes, size_
     return (void *)mb_span_source_address(&classed->source, span.first);
 }
 
-static enum mb_error deallocate_large(struct mb_size_classed *classed, struct mb_unit *unit, const void *p) {
+static enum mb_error deallocate_large(struct mb_size_classed_state *classed, struct mb_unit *unit, const void *p) {
     size_t units = unit->slab.large_units;
     if (!mb_is_aligned((uintptr_t)p, MB_UNIT_BYTES)) {
         return mb_report(&classed->reports, MB_BAD_POINTER, "pointer into the middle of a block", p);
@@ -52,7 +54,7 @@ static enum mb_error deallocate_large(struct mb_size_classed *classed, struct mb
 }
 
 // Into free units behind the block, or by giving units at its end back.
-static bool resize_large(struct mb_size_classed *classed, struct mb_unit *unit, size_t bytes) {
+static bool resize_large(struct mb_size_classed_state *classed, struct mb_unit *unit, size_t bytes) {
     struct mb_span_source *source = &classed->source;
     size_t first = mb_span_source_index(source, unit), old = unit->slab.large_units, units = units_for(bytes);
     if (units > old && !mb_span_source_take_at(source, first + old, units - old)) return false;
@@ -64,7 +66,7 @@ static bool resize_large(struct mb_size_classed *classed, struct mb_unit *unit, 
 // --- blocks -----------------------------------------------------------------------------------------------------------
 
 // What other classes hold idle may help.
-MB_COLD static void *allocate_last(struct mb_size_classed *classed, struct mb_slab_front *front) {
+MB_COLD static void *allocate_last(struct mb_size_classed_state *classed, struct mb_slab_front *front) {
     release_idle(classed);
     return mb_slab_front_allocate(front, &classed->error);
 }
@@ -74,7 +76,7 @@ static unsigned class_for(size_t bytes, size_t align) {
     return align > MB_UNIT_BYTES ? MB_CLASSES : mb_class_of_aligned(align, bytes);
 }
 
-static void *take(struct mb_size_classed *classed, size_t bytes, size_t align, bool *zero) {
+static void *take(struct mb_size_classed_state *classed, size_t bytes, size_t align, bool *zero) {
     enum mb_error error = mb_allocator_judge(bytes, align);
     if (MB_UNLIKELY(error != MB_OK)) return fail(classed, error);
     unsigned class_index = class_for(bytes, align);
@@ -83,16 +85,16 @@ static void *take(struct mb_size_classed *classed, size_t bytes, size_t align, b
     return MB_LIKELY(p != NULL) ? p : allocate_last(classed, &classed->fronts[class_index]);
 }
 
-void *mb_size_classed_allocate_slow(struct mb_size_classed *classed, size_t bytes, size_t align) {
+void *mb_size_classed_allocate_slow(struct mb_size_classed_state *classed, size_t bytes, size_t align) {
     bool zero;
     return take(classed, bytes, align, &zero);
 }
 
-static struct mb_slab_front *front_of(struct mb_size_classed *classed, struct mb_unit *unit) {
+static struct mb_slab_front *front_of(struct mb_size_classed_state *classed, struct mb_unit *unit) {
     return &classed->fronts[mb_slab_first(unit)->slab.class_index];
 }
 
-enum mb_error mb_size_classed_deallocate_slow(struct mb_size_classed *classed, void *p) {
+enum mb_error mb_size_classed_deallocate_slow(struct mb_size_classed_state *classed, void *p) {
     struct mb_unit *unit = mb_space_unit_of(&classed->source.space, p);
     enum mb_error error;
     if (MB_UNLIKELY(unit == NULL)) {
@@ -105,7 +107,7 @@ enum mb_error mb_size_classed_deallocate_slow(struct mb_size_classed *classed, v
     return error;
 }
 
-size_t mb_size_classed_usable_size(const struct mb_size_classed *classed, const void *p) {
+static size_t usable_of(const struct mb_size_classed_state *classed, const void *p) {
     struct mb_unit *unit = mb_space_unit_of(&classed->source.space, p);
     if (unit == NULL) return 0;
     enum mb_unit_kind kind = mb_unit_kind(unit);
@@ -118,7 +120,7 @@ size_t mb_size_classed_usable_size(const struct mb_size_classed *classed, const 
 // --- the interface ----------------------------------------------------------------------------------------------------
 
 static void *allocate(struct mb_allocator *a, size_t bytes, size_t align) {
-    return mb_size_classed_allocate(of(a), bytes, align);
+    return mb_size_classed_allocate_fast(of(a), bytes, align);
 }
 
 static void *allocate_zeroed(struct mb_allocator *a, size_t bytes, size_t align) {
@@ -129,35 +131,35 @@ static void *allocate_zeroed(struct mb_allocator *a, size_t bytes, size_t align)
 }
 
 static enum mb_error deallocate(struct mb_allocator *a, void *p, size_t bytes) {
-    struct mb_size_classed *classed = of(a);
-    size_t usable = mb_size_classed_usable_size(classed, p);
+    struct mb_size_classed_state *classed = of(a);
+    size_t usable = usable_of(classed, p);
     if (usable != 0 && bytes > usable) {
         return classed->error = mb_report(&classed->reports, MB_BAD_SIZE, "block freed with a wrong size", p);
     }
-    enum mb_error error = mb_size_classed_deallocate(classed, p);
+    enum mb_error error = mb_size_classed_deallocate_fast(classed, p);
     if (MB_UNLIKELY(error != MB_OK)) classed->error = error;
     return error;
 }
 
-static void *move(struct mb_size_classed *classed, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
-    void *fresh = mb_size_classed_allocate(classed, new_bytes, align);
+static void *move(struct mb_size_classed_state *classed, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    void *fresh = mb_size_classed_allocate_fast(classed, new_bytes, align);
     if (fresh == NULL) return NULL;
     memcpy(fresh, p, mb_min(old_bytes, new_bytes));
-    mb_size_classed_deallocate(classed, p);
+    mb_size_classed_deallocate_fast(classed, p);
     return fresh;
 }
 
 // The usable bytes of the block that is to be resized; 0: it is none, or smaller than its user says.
-static size_t judge_block(struct mb_size_classed *classed, const void *p, size_t old_bytes) {
+static size_t judge_block(struct mb_size_classed_state *classed, const void *p, size_t old_bytes) {
     mb_owner_check(&classed->owner, classed);
-    size_t usable = mb_size_classed_usable_size(classed, p);
+    size_t usable = usable_of(classed, p);
     if (usable == 0) fail(classed, mb_report(&classed->reports, MB_BAD_POINTER, "pointer to no live block", p));
     else if (old_bytes > usable) fail(classed, MB_BAD_SIZE);
     return old_bytes > usable ? 0 : usable;
 }
 
 static void *grow(struct mb_allocator *a, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
-    struct mb_size_classed *classed = of(a);
+    struct mb_size_classed_state *classed = of(a);
     size_t usable = judge_block(classed, p, old_bytes);
     if (usable == 0) return NULL;
     bool aligned = mb_is_aligned((uintptr_t)p, align);
@@ -169,7 +171,7 @@ static void *grow(struct mb_allocator *a, void *p, size_t old_bytes, size_t new_
 
 // A block that shrinks to less than half its slot moves to a smaller one where that can be had.
 static void *shrink(struct mb_allocator *a, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
-    struct mb_size_classed *classed = of(a);
+    struct mb_size_classed_state *classed = of(a);
     size_t usable = judge_block(classed, p, old_bytes);
     if (usable == 0) return NULL;
     if (!mb_is_aligned((uintptr_t)p, align)) return move(classed, p, old_bytes, new_bytes, align);
@@ -184,19 +186,19 @@ static void *shrink(struct mb_allocator *a, void *p, size_t old_bytes, size_t ne
 }
 
 static enum mb_error reset(struct mb_allocator *a) {
-    struct mb_size_classed *classed = of(a);
+    struct mb_size_classed_state *classed = of(a);
     mb_owner_check(&classed->owner, classed);
     mb_span_source_reset(&classed->source);
     for (unsigned c = 0; c < MB_CLASSES; c++) mb_slab_front_forget(&classed->fronts[c]);
     return MB_OK;
 }
 
-static size_t usable_size(const struct mb_allocator *a, const void *p) { return mb_size_classed_usable_size(view(a), p); }
+static size_t usable_size(const struct mb_allocator *a, const void *p) { return usable_of(view(a), p); }
 static size_t capacity(const struct mb_allocator *a) { return view(a)->source.limit_units << MB_UNIT_SHIFT; }
 static bool owns(const struct mb_allocator *a, const void *p) { return mb_space_unit_of(&view(a)->source.space, p) != NULL; }
 static uint64_t corruption_events(const struct mb_allocator *a) { return mb_reports_count(&view(a)->reports); }
 static enum mb_error last_error(const struct mb_allocator *a) { return view(a)->error; }
-static enum mb_error drop(struct mb_allocator *a) { return mb_size_classed_drop(of(a)); }
+static enum mb_error drop(struct mb_allocator *a) { return mb_size_classed_drop((struct mb_size_classed *)a); }
 
 static const struct mb_allocator_table table = {
     .traits = MB_TRAIT_FREES | MB_TRAIT_RESETS | MB_TRAIT_SIZES | MB_TRAIT_OWNS,
@@ -207,16 +209,30 @@ static const struct mb_allocator_table table = {
 
 // --- making one -------------------------------------------------------------------------------------------------------
 
-enum mb_error mb_size_classed_new_with(struct mb_size_classed *classed, const struct mb_source_config *config) {
+static enum mb_error settle(struct mb_size_classed_state *classed, const struct mb_source_config *config) {
     mb_link_key_ensure();
-    memset(classed, 0, sizeof *classed);
-    classed->allocator.table = &table;
     classed->reports.policy = config->policy;
     enum mb_error error = mb_span_source_open(&classed->source, config);
-    for (unsigned c = 0; c < MB_CLASSES; c++) {
+    for (unsigned c = 0; error == MB_OK && c < MB_CLASSES; c++) {
         mb_slab_front_init(&classed->fronts[c], &classed->source, &classed->reports, mb_slab_shape_of(c));
     }
     return error;
+}
+
+enum mb_error mb_size_classed_new_with(struct mb_size_classed *classed, const struct mb_source_config *config) {
+    *classed = (struct mb_size_classed){.allocator = {.table = &table}};
+    struct mb_region home;
+    enum mb_error error = mb_region_new(&home, sizeof *classed->state);
+    if (error != MB_OK) return error;
+    struct mb_size_classed_state *state = mb_region_base(&home);
+    error = settle(state, config);
+    if (error != MB_OK) {
+        mb_region_drop(&home);
+        return error;
+    }
+    state->home = home;
+    classed->state = state;
+    return MB_OK;
 }
 
 enum mb_error mb_size_classed_new(struct mb_size_classed *classed, size_t max_bytes) {
@@ -224,27 +240,49 @@ enum mb_error mb_size_classed_new(struct mb_size_classed *classed, size_t max_by
     return mb_size_classed_new_with(classed, &config);
 }
 
+enum mb_error mb_size_classed_drop(struct mb_size_classed *classed) {
+    struct mb_size_classed_state *state = classed->state;
+    mb_owner_check(&state->owner, state);
+    bool quiet = !MB_CHECKS || state->reports.policy == MB_POLICY_COUNT;
+    if (!quiet && mb_size_classed_live(classed) != 0) mb_warn("allocator dropped with live blocks", state);
+    enum mb_error error = mb_span_source_drop(&state->source);
+    struct mb_region home = state->home;
+    enum mb_error other = mb_region_drop(&home);
+    classed->state = NULL;
+    return error != MB_OK ? error : other;
+}
+
+void mb_size_classed_hand_over(struct mb_size_classed *classed) { mb_owner_hand_over(&classed->state->owner); }
+
+// --- by name ----------------------------------------------------------------------------------------------------------
+
+void *mb_size_classed_allocate(struct mb_size_classed *classed, size_t bytes, size_t align) {
+    return mb_size_classed_allocate_fast(classed->state, bytes, align);
+}
+
+enum mb_error mb_size_classed_deallocate(struct mb_size_classed *classed, void *p) {
+    return mb_size_classed_deallocate_fast(classed->state, p);
+}
+
+size_t mb_size_classed_usable_size(const struct mb_size_classed *classed, const void *p) {
+    return usable_of(classed->state, p);
+}
+
 size_t mb_size_classed_live(const struct mb_size_classed *classed) {
+    const struct mb_size_classed_state *state = classed->state;
     size_t live = 0;
-    for (unsigned c = 0; c < MB_CLASSES; c++) live += mb_slab_front_live(&classed->fronts[c]);
-    for (size_t i = 0; i < mb_span_source_units(&classed->source); i++) {
-        live += mb_unit_kind(mb_span_source_unit(&classed->source, i)) == MB_UNIT_LARGE;
+    for (unsigned c = 0; c < MB_CLASSES; c++) live += mb_slab_front_live(&state->fronts[c]);
+    for (size_t i = 0; i < mb_span_source_units(&state->source); i++) {
+        live += mb_unit_kind(mb_span_source_unit(&state->source, i)) == MB_UNIT_LARGE;
     }
     return live;
 }
 
 size_t mb_size_classed_trim(struct mb_size_classed *classed) {
-    mb_owner_check(&classed->owner, classed);
-    uint64_t before = classed->source.purged_units;
-    for (unsigned c = 0; c < MB_CLASSES; c++) mb_slab_front_settle(&classed->fronts[c]);
-    mb_span_source_trim(&classed->source);
-    return mb_span_source_purged_since(&classed->source, before);
-}
-
-enum mb_error mb_size_classed_drop(struct mb_size_classed *classed) {
-    mb_owner_check(&classed->owner, classed);
-    bool quiet = !MB_CHECKS || classed->reports.policy == MB_POLICY_COUNT;
-    if (!quiet && mb_size_classed_live(classed) != 0) mb_warn("allocator dropped with live blocks", classed);
-    for (unsigned c = 0; c < MB_CLASSES; c++) mb_slab_front_forget(&classed->fronts[c]);
-    return mb_span_source_drop(&classed->source);
+    struct mb_size_classed_state *state = classed->state;
+    mb_owner_check(&state->owner, state);
+    uint64_t before = state->source.purged_units;
+    for (unsigned c = 0; c < MB_CLASSES; c++) mb_slab_front_settle(&state->fronts[c]);
+    mb_span_source_trim(&state->source);
+    return mb_span_source_purged_since(&state->source, before);
 }

@@ -2,24 +2,21 @@
 //
 // What: requests up to 32 KiB come from slabs of malloc's class table (core/layout/size_class.h), larger ones get spans of
 // their own, which are really freed. Owner and size of a block are found by arithmetic on its address. It resets in one go.
-// Detects double frees, foreign and interior pointers and broken links, as the pool does.
+// Detects double frees, foreign and interior pointers and broken links, as the pool does. All that it knows lies in mappings
+// of its own.
 // Who: one owner thread at a time, watched in check builds; mb_size_classed_hand_over gives it away.
 #ifndef MB_CORE_LAYOUT_SIZE_CLASSED_H
 #define MB_CORE_LAYOUT_SIZE_CLASSED_H
 
 #include "core/base/allocator.h"
-#include "core/base/owner.h"
-#include "core/layout/slab_front.h"
+#include "core/region/source_config.h"
 
-// May not be moved while it is in use.
 struct mb_size_classed {
     struct mb_allocator allocator;
-    struct mb_owner owner;
-    enum mb_error error; // of the last call that failed
-    struct mb_span_source source;
-    struct mb_reports reports;
-    struct mb_slab_front fronts[MB_CLASSES];
+    struct mb_size_classed_state *state; // core/layout/size_classed_state.h; NULL when dropped
 };
+
+MB_PUBLIC_BEGIN
 
 // On failure nothing is held: MB_BAD_SIZE, MB_BAD_CONFIG, MB_REFUSED.
 enum mb_error mb_size_classed_new_with(struct mb_size_classed *classed, const struct mb_source_config *config);
@@ -28,29 +25,13 @@ enum mb_error mb_size_classed_new(struct mb_size_classed *classed, size_t max_by
 
 // Returns everything; live blocks go with it (said on stderr in check builds). Owner thread, as everything below.
 enum mb_error mb_size_classed_drop(struct mb_size_classed *classed);
-MB_INLINE void mb_size_classed_hand_over(struct mb_size_classed *classed) { mb_owner_hand_over(&classed->owner); }
+// The next thread that uses the allocator becomes its owner.
+void mb_size_classed_hand_over(struct mb_size_classed *classed);
 
-void *mb_size_classed_allocate_slow(struct mb_size_classed *classed, size_t bytes, size_t align);
-enum mb_error mb_size_classed_deallocate_slow(struct mb_size_classed *classed, void *p);
-
-// `bytes` bytes (not 0) at a multiple of align, a power of two. NULL: classed->error.
-MB_INLINE void *mb_size_classed_allocate(struct mb_size_classed *classed, size_t bytes, size_t align) {
-    mb_owner_check(&classed->owner, classed);
-    struct mb_free_block *block = NULL;
-    bool small = bytes - 1 < MB_MEDIUM_MAX && mb_is_pow2(align) && align <= MB_GRANULE; // bytes 0 wraps round
-    if (MB_UNLIKELY(!small || !mb_list_pop_tagged(&classed->fronts[mb_class_of(bytes)].head, &block))) {
-        return mb_size_classed_allocate_slow(classed, bytes, align);
-    }
-    return block;
-}
-
+// `bytes` bytes (not 0) at a multiple of align, a power of two. NULL: mb_allocator_last_error says why.
+void *mb_size_classed_allocate(struct mb_size_classed *classed, size_t bytes, size_t align);
 // Not NULL. MB_DOUBLE_FREE, MB_BAD_POINTER: where the policy does not end the process.
-MB_INLINE enum mb_error mb_size_classed_deallocate(struct mb_size_classed *classed, void *p) {
-    mb_owner_check(&classed->owner, classed);
-    struct mb_unit *unit = mb_space_unit_of(&classed->source.space, p);
-    if (MB_UNLIKELY(unit == NULL || !mb_slab_admits(&unit->slab, p))) return mb_size_classed_deallocate_slow(classed, p);
-    return mb_slab_front_deallocate(&classed->fronts[unit->slab.class_index], unit, p);
-}
+enum mb_error mb_size_classed_deallocate(struct mb_size_classed *classed, void *p);
 // Usable bytes from p on; 0: no live block.
 size_t mb_size_classed_usable_size(const struct mb_size_classed *classed, const void *p);
 
@@ -58,5 +39,7 @@ size_t mb_size_classed_usable_size(const struct mb_size_classed *classed, const 
 size_t mb_size_classed_trim(struct mb_size_classed *classed);
 // Live blocks, large ones included; walks everything.
 size_t mb_size_classed_live(const struct mb_size_classed *classed);
+
+MB_PUBLIC_END
 
 #endif

@@ -1,32 +1,36 @@
-#include "core/layout/slab_pool.h"
+#include "core/layout/slab_pool_state.h"
 
 #include <string.h>
 
 #include "core/base/check.h"
 
-static struct mb_slab_pool *of(struct mb_allocator *a) { return (struct mb_slab_pool *)a; }
-static const struct mb_slab_pool *view(const struct mb_allocator *a) { return (const struct mb_slab_pool *)a; }
+static struct mb_slab_pool_state *of(struct mb_allocator *a) { return ((struct mb_slab_pool *)a)->state; }
+static const struct mb_slab_pool_state *view(const struct mb_allocator *a) {
+    return ((const struct mb_slab_pool *)a)->state;
+}
 
-static void *fail(struct mb_slab_pool *pool, enum mb_error error) {
+static size_t slot_of(const struct mb_slab_pool_state *pool) { return pool->front.shape.block_bytes; }
+
+static void *fail(struct mb_slab_pool_state *pool, enum mb_error error) {
     pool->error = error;
     return NULL;
 }
 
-MB_COLD enum mb_error mb_slab_pool_foreign_slow(struct mb_slab_pool *pool, const void *p) {
+MB_COLD enum mb_error mb_slab_pool_foreign_slow(struct mb_slab_pool_state *pool, const void *p) {
     return mb_report(&pool->reports, MB_BAD_POINTER, "pointer outside of the pool", p);
 }
 
 // --- the interface ----------------------------------------------------------------------------------------------------
 
-static enum mb_error judge(const struct mb_slab_pool *pool, size_t bytes, size_t align) {
-    if (bytes > mb_slab_pool_slot_bytes(pool)) return MB_BAD_SIZE;
+static enum mb_error judge(const struct mb_slab_pool_state *pool, size_t bytes, size_t align) {
+    if (bytes > slot_of(pool)) return MB_BAD_SIZE;
     return align <= pool->align ? MB_OK : MB_BAD_ALIGN;
 }
 
 static void *allocate(struct mb_allocator *a, size_t bytes, size_t align) {
-    struct mb_slab_pool *pool = of(a);
+    struct mb_slab_pool_state *pool = of(a);
     enum mb_error error = judge(pool, bytes, align);
-    return MB_LIKELY(error == MB_OK) ? mb_slab_pool_take(pool) : fail(pool, error);
+    return MB_LIKELY(error == MB_OK) ? mb_slab_pool_take_fast(pool) : fail(pool, error);
 }
 
 static void *allocate_zeroed(struct mb_allocator *a, size_t bytes, size_t align) {
@@ -35,25 +39,25 @@ static void *allocate_zeroed(struct mb_allocator *a, size_t bytes, size_t align)
 }
 
 static enum mb_error deallocate(struct mb_allocator *a, void *p, size_t bytes) {
-    struct mb_slab_pool *pool = of(a);
+    struct mb_slab_pool_state *pool = of(a);
     enum mb_error error = MB_OK;
-    if (bytes > mb_slab_pool_slot_bytes(pool)) {
+    if (bytes > slot_of(pool)) {
         error = mb_report(&pool->reports, MB_BAD_SIZE, "slot freed with a wrong size", p);
     } else {
-        error = mb_slab_pool_give(pool, p);
+        error = mb_slab_pool_give_fast(pool, p);
     }
     if (MB_UNLIKELY(error != MB_OK)) pool->error = error;
     return error;
 }
 
-static bool is_live(const struct mb_slab_pool *pool, const void *p) {
+static bool is_live(const struct mb_slab_pool_state *pool, const void *p) {
     struct mb_unit *unit = mb_space_unit_of(&pool->source.space, p);
     if (unit == NULL || (mb_unit_kind(unit) != MB_UNIT_SLAB && mb_unit_kind(unit) != MB_UNIT_PART)) return false;
     return mb_slab_is_block(mb_slab_first(unit), p) && !mb_tag_present(p);
 }
 
 static void *resize(struct mb_allocator *a, void *p, size_t new_bytes, size_t align) {
-    struct mb_slab_pool *pool = of(a);
+    struct mb_slab_pool_state *pool = of(a);
     mb_owner_check(&pool->owner, pool);
     if (!is_live(pool, p)) return fail(pool, mb_report(&pool->reports, MB_BAD_POINTER, "pointer to no slot in use", p));
     enum mb_error error = judge(pool, new_bytes, align);
@@ -71,7 +75,7 @@ static void *shrink(struct mb_allocator *a, void *p, size_t old_bytes, size_t ne
 }
 
 static enum mb_error reset(struct mb_allocator *a) {
-    struct mb_slab_pool *pool = of(a);
+    struct mb_slab_pool_state *pool = of(a);
     mb_owner_check(&pool->owner, pool);
     mb_span_source_reset(&pool->source);
     mb_slab_front_forget(&pool->front);
@@ -79,14 +83,14 @@ static enum mb_error reset(struct mb_allocator *a) {
 }
 
 static size_t usable_size(const struct mb_allocator *a, const void *p) {
-    return is_live(view(a), p) ? mb_slab_pool_slot_bytes(view(a)) : 0;
+    return is_live(view(a), p) ? slot_of(view(a)) : 0;
 }
 
 static size_t capacity(const struct mb_allocator *a) { return view(a)->source.limit_units << MB_UNIT_SHIFT; }
 static bool owns(const struct mb_allocator *a, const void *p) { return mb_space_unit_of(&view(a)->source.space, p) != NULL; }
 static uint64_t corruption_events(const struct mb_allocator *a) { return mb_reports_count(&view(a)->reports); }
 static enum mb_error last_error(const struct mb_allocator *a) { return view(a)->error; }
-static enum mb_error drop(struct mb_allocator *a) { return mb_slab_pool_drop(of(a)); }
+static enum mb_error drop(struct mb_allocator *a) { return mb_slab_pool_drop((struct mb_slab_pool *)a); }
 
 static const struct mb_allocator_table table = {
     .traits = MB_TRAIT_FREES | MB_TRAIT_RESETS | MB_TRAIT_SIZES | MB_TRAIT_OWNS,
@@ -97,15 +101,32 @@ static const struct mb_allocator_table table = {
 
 // --- making one -------------------------------------------------------------------------------------------------------
 
-enum mb_error mb_slab_pool_new_with(struct mb_slab_pool *pool, size_t slot_bytes, size_t align,
-                                    const struct mb_source_config *config) {
-    enum mb_error error = mb_slab_shape_judge(slot_bytes, &align);
-    if (error != MB_OK) return error;
-    struct mb_slab_shape shape = mb_slab_shape_for(mb_align_up(slot_bytes, align));
-    *pool = (struct mb_slab_pool){.allocator = {.table = &table}, .reports = {.policy = config->policy}, .align = align};
-    error = mb_span_source_open(&pool->source, config);
+static enum mb_error settle(struct mb_slab_pool_state *pool, struct mb_slab_shape shape, size_t align,
+                            const struct mb_source_config *config) {
+    pool->reports.policy = config->policy;
+    pool->align = align;
+    enum mb_error error = mb_span_source_open(&pool->source, config);
     if (error == MB_OK) mb_slab_front_init(&pool->front, &pool->source, &pool->reports, shape);
     return error;
+}
+
+enum mb_error mb_slab_pool_new_with(struct mb_slab_pool *pool, size_t slot_bytes, size_t align,
+                                    const struct mb_source_config *config) {
+    *pool = (struct mb_slab_pool){.allocator = {.table = &table}};
+    enum mb_error error = mb_slab_shape_judge(slot_bytes, &align);
+    if (error != MB_OK) return error;
+    struct mb_region home;
+    error = mb_region_new(&home, sizeof *pool->state);
+    if (error != MB_OK) return error;
+    struct mb_slab_pool_state *state = mb_region_base(&home);
+    error = settle(state, mb_slab_shape_for(mb_align_up(slot_bytes, align)), align, config);
+    if (error != MB_OK) {
+        mb_region_drop(&home);
+        return error;
+    }
+    state->home = home;
+    pool->state = state;
+    return MB_OK;
 }
 
 enum mb_error mb_slab_pool_new(struct mb_slab_pool *pool, size_t slot_bytes, size_t align, size_t max_bytes) {
@@ -113,20 +134,32 @@ enum mb_error mb_slab_pool_new(struct mb_slab_pool *pool, size_t slot_bytes, siz
     return mb_slab_pool_new_with(pool, slot_bytes, align, &config);
 }
 
-size_t mb_slab_pool_live(const struct mb_slab_pool *pool) { return mb_slab_front_live(&pool->front); }
-
-size_t mb_slab_pool_trim(struct mb_slab_pool *pool) {
-    mb_owner_check(&pool->owner, pool);
-    uint64_t before = pool->source.purged_units;
-    mb_slab_front_settle(&pool->front);
-    mb_span_source_trim(&pool->source);
-    return mb_span_source_purged_since(&pool->source, before);
+enum mb_error mb_slab_pool_drop(struct mb_slab_pool *pool) {
+    struct mb_slab_pool_state *state = pool->state;
+    mb_owner_check(&state->owner, state);
+    bool quiet = !MB_CHECKS || state->reports.policy == MB_POLICY_COUNT;
+    if (!quiet && mb_slab_pool_live(pool) != 0) mb_warn("pool dropped with slots in use", state);
+    enum mb_error error = mb_span_source_drop(&state->source);
+    struct mb_region home = state->home;
+    enum mb_error other = mb_region_drop(&home);
+    pool->state = NULL;
+    return error != MB_OK ? error : other;
 }
 
-enum mb_error mb_slab_pool_drop(struct mb_slab_pool *pool) {
-    mb_owner_check(&pool->owner, pool);
-    bool quiet = !MB_CHECKS || pool->reports.policy == MB_POLICY_COUNT;
-    if (!quiet && mb_slab_pool_live(pool) != 0) mb_warn("pool dropped with slots in use", pool);
-    mb_slab_front_forget(&pool->front);
-    return mb_span_source_drop(&pool->source);
+void mb_slab_pool_hand_over(struct mb_slab_pool *pool) { mb_owner_hand_over(&pool->state->owner); }
+
+// --- by name ----------------------------------------------------------------------------------------------------------
+
+void *mb_slab_pool_take(struct mb_slab_pool *pool) { return mb_slab_pool_take_fast(pool->state); }
+enum mb_error mb_slab_pool_give(struct mb_slab_pool *pool, void *p) { return mb_slab_pool_give_fast(pool->state, p); }
+size_t mb_slab_pool_slot_bytes(const struct mb_slab_pool *pool) { return slot_of(pool->state); }
+size_t mb_slab_pool_live(const struct mb_slab_pool *pool) { return mb_slab_front_live(&pool->state->front); }
+
+size_t mb_slab_pool_trim(struct mb_slab_pool *pool) {
+    struct mb_slab_pool_state *state = pool->state;
+    mb_owner_check(&state->owner, state);
+    uint64_t before = state->source.purged_units;
+    mb_slab_front_settle(&state->front);
+    mb_span_source_trim(&state->source);
+    return mb_span_source_purged_since(&state->source, before);
 }

@@ -20,6 +20,8 @@ struct mb_stack_arena {
     uintptr_t newest; // the newest live block, 0 if none
 };
 
+MB_PUBLIC_BEGIN
+
 // Over memory of the caller / over the range of another member: as the functions of core/layout/bump_arena.h.
 void mb_stack_arena_init(struct mb_stack_arena *stack, void *memory, size_t bytes, enum mb_policy policy);
 enum mb_error mb_stack_arena_over(struct mb_stack_arena *stack, struct mb_allocator *base, enum mb_policy policy);
@@ -34,5 +36,7 @@ enum mb_error mb_stack_arena_deallocate(struct mb_stack_arena *stack, void *p);
 
 // Bytes from p to the end of its block, found by a walk from the newest one down; 0: no live block. Owner thread.
 size_t mb_stack_arena_usable_size(const struct mb_stack_arena *stack, const void *p);
+
+MB_PUBLIC_END
 
 #endif

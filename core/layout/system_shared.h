@@ -14,7 +14,11 @@ struct mb_system_shared {
     enum mb_error error; // of the last call of any thread that failed; relaxed (__atomic)
 };
 
+MB_PUBLIC_BEGIN
+
 // Nothing to give back, however often: mb_allocator_drop only says goodbye.
 void mb_system_shared_init(struct mb_system_shared *system);
+
+MB_PUBLIC_END
 
 #endif

@@ -20,6 +20,8 @@ struct mb_region_allocator {
     bool taken;          // another member carves the range
 };
 
+MB_PUBLIC_BEGIN
+
 // Maps a region as mb_region_new_with does. On failure nothing is mapped and region.os_error says why.
 enum mb_error mb_region_allocator_new_with(struct mb_region_allocator *member, const struct mb_region_config *config,
                                            enum mb_policy policy);
@@ -28,5 +30,7 @@ enum mb_error mb_region_allocator_new_lazy(struct mb_region_allocator *member, s
 
 // The next thread that uses the member becomes its owner. Owner thread.
 MB_INLINE void mb_region_allocator_hand_over(struct mb_region_allocator *member) { mb_owner_hand_over(&member->owner); }
+
+MB_PUBLIC_END
 
 #endif

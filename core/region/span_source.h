@@ -13,17 +13,9 @@
 
 #include "core/region/arena.h"
 #include "core/region/region_allocator.h"
+#include "core/region/source_config.h"
 #include "core/region/unit.h"
 #include "core/region/unit_map.h"
-
-// Where the memory of a member comes from. Initialise with MB_SOURCE_CONFIG(max_bytes). May grow at its end.
-struct mb_source_config {
-    size_t max_bytes;          // of a lazy region of its own, where base is NULL: address space until it is used
-    struct mb_allocator *base; // a member with a range, which is taken over
-    size_t retain_bytes;       // free memory keeps its pages up to this
-    enum mb_policy policy;
-};
-#define MB_SOURCE_CONFIG(max) {(max), NULL, (size_t)1 << 20, MB_POLICY_ABORT}
 
 struct mb_span_source {
     struct mb_space space;         // the described front

@@ -7,6 +7,7 @@
 #include "core/layout/slab_pool.h"
 #include "core/layout/stack_arena.h"
 #include "core/layout/system_shared.h"
+#include "core/region/region_allocator.h"
 #include "tests/unit/memory.h"
 
 static struct mb_region_allocator region;

@@ -10,6 +10,7 @@
 #include "core/layout/size_classed.h"
 #include "core/layout/slab_pool.h"
 #include "core/layout/stack_arena.h"
+#include "core/region/region_allocator.h"
 #include "tests/unit/kernel.h"
 #include "tests/unit/memory.h"
 #include "tests/unit/members.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/layout/remote_slab.h"
+#include "core/region/region_allocator.h"
 #include "tests/unit/kernel.h"
 #include "tests/unit/memory.h"
 

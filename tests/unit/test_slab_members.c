@@ -7,8 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/layout/size_classed.h"
-#include "core/layout/slab_pool.h"
+#include "core/layout/size_classed_state.h"
+#include "core/layout/slab_pool_state.h"
+#include "core/region/region_allocator.h"
 #include "tests/unit/kernel.h"
 #include "tests/unit/memory.h"
 #include "tests/unit/members.h"
@@ -60,18 +61,18 @@ static void a_pool_grows_over_a_huge_range(void **state) {
         memset(blocks[i], (int)i, 100);
     }
     assert_int_equal(mb_slab_pool_live(&pool), MANY);
-    assert_true(mb_region_committed(&pool.source.own.region) < (size_t)80 << 20);
+    assert_true(mb_region_committed(&pool.state->source.own.region) < (size_t)80 << 20);
     for (size_t i = 0; i < MANY; i++) assert_all_bytes((char *)blocks[i] + 99, 1, (char)i);
-    assert_true(resident(&pool.source) > (size_t)40 << 20);
+    assert_true(resident(&pool.state->source) > (size_t)40 << 20);
     for (size_t i = MANY; i > 0; i--) { // in random order
         size_t pick = next_random() % i;
         assert_int_equal(mb_slab_pool_give(&pool, blocks[pick]), MB_OK);
         blocks[pick] = blocks[i - 1];
     }
     assert_int_equal(mb_slab_pool_live(&pool), 0);
-    assert_true(resident(&pool.source) <= (size_t)3 << 20); // the margin, and the slab in use
+    assert_true(resident(&pool.state->source) <= (size_t)3 << 20); // the margin, and the slab in use
     mb_slab_pool_trim(&pool);
-    assert_int_equal(resident(&pool.source), 0);
+    assert_int_equal(resident(&pool.state->source), 0);
     assert_non_null(mb_slab_pool_take(&pool));
     assert_int_equal(mb_allocator_corruption_events(&pool.allocator), 0);
     assert_int_equal(mb_slab_pool_drop(&pool), MB_OK);
@@ -95,7 +96,7 @@ static void every_slot_of_a_full_pool_counts(void **state) {
         for (size_t i = 0; i < count; i += 97) assert_int_equal(mb_slab_pool_give(&pool, blocks[i]), MB_OK);
         for (size_t i = 0; i < count; i += 97) assert_non_null(mb_slab_pool_take(&pool));
         assert_null(mb_slab_pool_take(&pool));
-        assert_int_equal(pool.error, MB_FULL);
+        assert_int_equal(pool.state->error, MB_FULL);
         assert_int_equal(mb_allocator_reset(&pool.allocator), MB_OK);
     }
     assert_int_equal(mb_slab_pool_drop(&pool), MB_OK);
@@ -213,7 +214,7 @@ static void random_traffic(void **state) {
             p = NULL;
         }
         if (step % 20000 == 0) {
-            for (size_t c = 0; c < MB_CLASSES; c++) assert_true(mb_slab_front_check(&classed.fronts[c]));
+            for (size_t c = 0; c < MB_CLASSES; c++) assert_true(mb_slab_front_check(&classed.state->fronts[c]));
         }
         live[slot].p = p;
         live[slot].bytes = bytes;
@@ -225,7 +226,7 @@ static void random_traffic(void **state) {
     for (size_t i = 0; i < SLOTS; i++) assert_int_equal(mb_allocator_deallocate(a, live[i].p, live[i].bytes), MB_OK);
     assert_int_equal(mb_size_classed_live(&classed), 0);
     mb_size_classed_trim(&classed);
-    assert_int_equal(resident(&classed.source), 0);
+    assert_int_equal(resident(&classed.state->source), 0);
     assert_int_equal(mb_allocator_corruption_events(a), 0);
     assert_int_equal(mb_size_classed_drop(&classed), MB_OK);
 }
@@ -241,9 +242,9 @@ static void large_blocks_are_really_freed(void **state) {
         char *p = mb_allocator_allocate(a, bytes, 4096);
         assert_non_null(p);
         memset(p, 1, bytes / 10);
-        assert_true(resident(&classed.source) >= bytes / 10);
+        assert_true(resident(&classed.state->source) >= bytes / 10);
         assert_int_equal(mb_allocator_deallocate(a, p, bytes), MB_OK);
-        assert_true(resident(&classed.source) <= (size_t)1 << 20);
+        assert_true(resident(&classed.state->source) <= (size_t)1 << 20);
         assert_int_equal(mb_allocator_deallocate(a, p, bytes), MB_BAD_POINTER);
     }
     char *p = mb_allocator_allocate(a, 100000, 1);
@@ -279,7 +280,7 @@ static void one_class_lives_of_what_another_gave_back(void **state) {
     for (size_t bytes = 16; bytes <= 32768; bytes *= 2) {
         size_t count = 0;
         while ((blocks[count] = mb_size_classed_allocate(&classed, bytes, 1)) != NULL) count++;
-        assert_int_equal(classed.error, MB_FULL);
+        assert_int_equal(classed.state->error, MB_FULL);
         assert_true(count * bytes > (7 << 20) + (1 << 19));
         for (size_t i = 0; i < count; i++) assert_int_equal(mb_size_classed_deallocate(&classed, blocks[i]), MB_OK);
     }
