@@ -272,6 +272,32 @@ static void large_blocks_are_really_freed(void **state) {
     assert_int_equal(mb_size_classed_drop(&classed), MB_OK);
 }
 
+// Pages that the system does not take back stay warm: they are counted, used again first, and not taken for zero.
+static void refused_purges(void **state) {
+    (void)state;
+    struct mb_size_classed classed;
+    struct mb_source_config config = counting((size_t)1 << 30);
+    const size_t bytes = 8 << 20;
+    assert_int_equal(mb_size_classed_new_with(&classed, &config), MB_OK);
+    struct mb_allocator *a = &classed.allocator;
+    os_refuse(1u << OS_PURGE, 0, UINT_MAX);
+    for (int round = 0; round < 20; round++) {
+        char *p = mb_allocator_allocate_zeroed(a, bytes, 1);
+        for (size_t i = 0; i < bytes; i += 1000) assert_int_equal(p[i], 0);
+        memset(p, 1, bytes);
+        assert_int_equal(mb_allocator_deallocate(a, p, bytes), MB_OK);
+        assert_int_equal(mb_size_classed_trim(&classed), 0);
+    }
+    assert_true(os.refused >= 20);
+    assert_true(resident(&classed.state->source) <= bytes);
+    os_allow_all();
+    assert_int_equal(mb_size_classed_trim(&classed), bytes);
+    assert_int_equal(resident(&classed.state->source), 0);
+    os_refuse(1u << OS_UNMAP, 0, 1);
+    assert_int_equal(mb_size_classed_drop(&classed), MB_REFUSED); // told, not swallowed
+    os_allow_all();
+}
+
 static void one_class_lives_of_what_another_gave_back(void **state) {
     (void)state;
     struct mb_size_classed classed;
@@ -334,7 +360,7 @@ int main(void) {
         cmocka_unit_test(every_slot_of_a_full_pool_counts), 
         cmocka_unit_test(what_cannot_be_made),              cmocka_unit_test(a_small_range_has_to_hold_a_unit),
         cmocka_unit_test(random_traffic),                   cmocka_unit_test(large_blocks_are_really_freed),
-        cmocka_unit_test(one_class_lives_of_what_another_gave_back),
+        cmocka_unit_test(refused_purges), cmocka_unit_test(one_class_lives_of_what_another_gave_back),
         cmocka_unit_test(the_default_policy_ends_the_process), cmocka_unit_test(a_line_is_said),
     };
     kernel_small_pages(true);
