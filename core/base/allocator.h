@@ -36,6 +36,11 @@ struct mb_range_table {
     enum mb_error (*commit)(struct mb_allocator *, size_t offset, size_t bytes);     // idempotent, monotone
     enum mb_error (*release_pages)(struct mb_allocator *, void *p, size_t bytes);    // next read is zero; NULL: cannot
     enum mb_error (*protect)(struct mb_allocator *, void *p, size_t bytes, unsigned access); // NULL: cannot
+    // From now on the caller alone carves the range (and sees to it that one thread at a time commits); until hand_back the
+    // member allocates nothing itself. MB_BAD_CONFIG while blocks are live or somebody else carves. Bytes at and behind
+    // offset *dirty_bytes are zero once committed.
+    enum mb_error (*take_over)(struct mb_allocator *, size_t *dirty_bytes);
+    void (*hand_back)(struct mb_allocator *, size_t dirty_bytes);
 };
 
 // bytes is never 0 and never above PTRDIFF_MAX, align always a power of two, old_bytes what the block was asked with last.
@@ -49,7 +54,7 @@ struct mb_allocator_table {
     enum mb_error (*reset)(struct mb_allocator *);
     size_t (*usable_size)(const struct mb_allocator *, const void *p); // 0: not a live block, or unknown
     size_t (*capacity)(const struct mb_allocator *);                   // bytes; SIZE_MAX: bounded by the system alone
-    bool (*owns)(const struct mb_allocator *, const void *p);          // p lies in memory that this member serves
+    bool (*owns)(const struct mb_allocator *, const void *p);          // p lies in memory that this member serves; false: cannot say
     uint64_t (*corruption_events)(const struct mb_allocator *);        // monotone; any thread
     enum mb_error (*last_error)(const struct mb_allocator *);          // of the last call that failed
     enum mb_error (*drop)(struct mb_allocator *);                      // gives everything back; the member is unusable then
@@ -113,6 +118,27 @@ MB_INLINE enum mb_error mb_allocator_last_error(const struct mb_allocator *a) {
     return refused != MB_OK ? refused : a->table->last_error(a);
 }
 MB_INLINE enum mb_error mb_allocator_drop(struct mb_allocator *a) { return a->table->drop(a); }
+
+// The range of a member with MB_TRAIT_RANGE.
+MB_INLINE void *mb_allocator_base(const struct mb_allocator *a) { return a->table->range->base(a); }
+MB_INLINE size_t mb_allocator_range_bytes(const struct mb_allocator *a) { return a->table->range->size(a); }
+MB_INLINE enum mb_error mb_allocator_commit(struct mb_allocator *a, size_t offset, size_t bytes) {
+    return a->table->range->commit(a, offset, bytes);
+}
+// MB_UNSUPPORTED where the range cannot.
+MB_INLINE enum mb_error mb_allocator_release_pages(struct mb_allocator *a, void *p, size_t bytes) {
+    return a->table->range->release_pages == NULL ? MB_UNSUPPORTED : a->table->range->release_pages(a, p, bytes);
+}
+MB_INLINE enum mb_error mb_allocator_protect(struct mb_allocator *a, void *p, size_t bytes, unsigned access) {
+    return a->table->range->protect == NULL ? MB_UNSUPPORTED : a->table->range->protect(a, p, bytes, access);
+}
+MB_INLINE enum mb_error mb_allocator_take_over(struct mb_allocator *a, size_t *dirty_bytes) {
+    bool can = mb_allocator_can(a, MB_TRAIT_RANGE) && a->table->range->take_over != NULL;
+    return can ? a->table->range->take_over(a, dirty_bytes) : MB_BAD_CONFIG;
+}
+MB_INLINE void mb_allocator_hand_back(struct mb_allocator *a, size_t dirty_bytes) {
+    a->table->range->hand_back(a, dirty_bytes);
+}
 
 // What a member does when it detects misuse or damage that it could survive.
 enum mb_policy {

@@ -7,6 +7,7 @@ void mb_bump_shared_init(struct mb_bump_shared *bump, void *base, size_t bytes, 
     bump->end = (uintptr_t)base + bytes;
     bump->commit = commit;
     bump->context = context;
+    atomic_store_explicit(&bump->usable, commit == NULL ? bump->end : bump->base, memory_order_relaxed);
     atomic_store_explicit(&bump->next, bump->base, memory_order_relaxed);
 }
 
@@ -14,7 +15,8 @@ void *mb_bump_shared_alloc(struct mb_bump_shared *bump, size_t bytes, size_t ali
     uintptr_t start, next = atomic_load_explicit(&bump->next, memory_order_relaxed);
     do {
         if (!mb_bump_place(next, bump->end, bytes, align, &start)) return NULL;
-        if (bump->commit != NULL && !bump->commit(bump->context, start + bytes - bump->base)) return NULL;
+        if (MB_UNLIKELY(start + bytes > atomic_load_explicit(&bump->usable, memory_order_acquire)) &&
+            !bump->commit(bump->context, start + bytes - bump->base)) return NULL;
     } while (!atomic_compare_exchange_weak_explicit(&bump->next, &next, start + bytes, memory_order_relaxed,
                                                     memory_order_relaxed));
     return (void *)start;

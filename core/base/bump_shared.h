@@ -15,13 +15,14 @@
 #include "platform/compiler.h"
 
 // Makes the first `upto` bytes of the arena usable; true when they are. Called by any thread, for amounts in any order,
-// and for amounts that are usable already (which should be cheap).
+// and for amounts that are usable already (which should be cheap). May raise `usable`, so as not to be called for less.
 typedef bool mb_commit_function(void *context, size_t upto);
 
 struct mb_bump_shared {
     uintptr_t base, end;        // constants
     mb_commit_function *commit; // constant; NULL: all of it is usable
     void *context;              // constant
+    _Atomic uintptr_t usable;   // in front of this nobody asks `commit`; raised by it (release), read by any thread (acquire)
     // Alone on its cache line. Written by any thread (CAS), read by any. Relaxed: it guards no memory but the right to
     // addresses; how a block's contents reach another thread is the business of those who pass the pointer.
     MB_CACHE_ALIGNED _Atomic uintptr_t next;

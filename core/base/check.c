@@ -5,13 +5,17 @@
 
 enum { STANDARD_ERROR = 2 };
 
-MB_COLD _Noreturn void mb_fatal(const char *what, const void *address) {
+MB_COLD void mb_warn(const char *what, const void *address) {
     struct mb_line line = {0};
     mb_line_text(&line, "mbmalloc: ");
     mb_line_text(&line, what);
     mb_line_text(&line, ": ");
     mb_line_hex(&line, (uintptr_t)address);
     mb_line_write(&line, STANDARD_ERROR);
+}
+
+MB_COLD _Noreturn void mb_fatal(const char *what, const void *address) {
+    mb_warn(what, address);
     mb_os_abort();
 }
 

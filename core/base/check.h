@@ -9,6 +9,9 @@
 // Writes `mbmalloc: <what>: 0x<address>` as one line to stderr and ends the process by SIGABRT. Never allocates.
 _Noreturn void mb_fatal(const char *what, const void *address);
 
+// Writes the same line and goes on.
+void mb_warn(const char *what, const void *address);
+
 _Noreturn void mb_assert_failed(const char *condition, const char *file, int line);
 
 #define MB_REQUIRE(condition, what, address) \

@@ -1,6 +1,9 @@
 #include "core/harden/link_key.h"
 
-struct mb_link_key mb_link_key;
+#include "platform/os.h"
+
+// Zero until it is drawn. Any thread: factor by compare-and-swap, then the inverse (release; acquire).
+static struct mb_link_key key_shared;
 
 // Links stay within the longest slab; a flip must lead at least this far away.
 static const uint64_t FARTHEST_SLAB_BYTES = UINT64_C(1) << 20;
@@ -32,10 +35,19 @@ static uint64_t stretch(uint64_t *state) {
     return z ^ z >> 31;
 }
 
-void mb_link_key_init(const uint64_t random[2]) {
-    uint64_t state = random[1];
-    uint64_t factor = random[0] | 1;
-    while (!every_flip_detected(inverse_of(factor))) factor = stretch(&state) | 1;
-    MB_POKE(mb_link_key.factor, factor);
-    MB_POKE(mb_link_key.inverse, inverse_of(factor));
+// Who comes first decides the factor; everybody stores the same inverse, so nobody waits for anybody.
+MB_COLD static void draw(void) {
+    uint64_t random[2];
+    mb_os_random(random, sizeof random);
+    uint64_t factor = random[0] | 1, none = 0;
+    while (!every_flip_detected(inverse_of(factor))) factor = stretch(&random[1]) | 1;
+    bool first = __atomic_compare_exchange_n(&key_shared.factor, &none, factor, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    __atomic_store_n(&key_shared.inverse, inverse_of(first ? factor : none), __ATOMIC_RELEASE);
+}
+
+struct mb_link_key mb_link_key_get(void) {
+    if (__atomic_load_n(&key_shared.inverse, __ATOMIC_ACQUIRE) == 0) draw();
+    struct mb_link_key key = {__atomic_load_n(&key_shared.factor, __ATOMIC_RELAXED), 0};
+    key.inverse = inverse_of(key.factor);
+    return key;
 }

@@ -8,7 +8,8 @@
 // flipped bit decodes to an address outside the slab (mb_link_key_init keeps drawing until that holds for all 64 single
 // flips). The tag is compared as a whole when a block is freed: equal means "looks already free".
 // The end of a list is the address `start of the slab's first unit ^ MB_LINK_END`, which lies just outside every slab.
-// Who: the key is written once, before the first block exists; any thread reads it.
+// Who: members of the region family that keep such lists. Each has a copy of the process's key where its hot functions have their
+// other constants, so that these can be inlined into programs.
 // Ideas: keyed links from glibc's safe-linking and hardened allocators; a product instead of an exclusive-or because an
 // exclusive-or leaves single flips inside the slab.
 #ifndef MB_CORE_HARDEN_LINK_KEY_H
@@ -25,8 +26,6 @@ struct mb_link_key {
     uint64_t inverse; // factor * inverse == 1 modulo 2^64
 };
 
-extern MB_HIDDEN struct mb_link_key mb_link_key;
-
 // The first two words of a free block. The stores and loads are relaxed atomics because statistics may walk a list that
 // its owner is changing.
 struct mb_free_block {
@@ -34,20 +33,20 @@ struct mb_free_block {
     uint64_t tag;
 };
 
-// Draws the factor from two random words, stretched until every single-bit flip of a link is detected.
-void mb_link_key_init(const uint64_t random[2]);
+// The key of the process, drawn by the first caller until every single-bit flip of a link is detected. Any thread.
+struct mb_link_key mb_link_key_get(void);
 
-MB_INLINE uint64_t mb_link_encode(uintptr_t address) { return address * MB_PEEK(mb_link_key.factor); }
+MB_INLINE uint64_t mb_link_encode(const struct mb_link_key *key, uintptr_t address) { return address * key->factor; }
 
-MB_INLINE uintptr_t mb_link_decode(uint64_t code) { return code * MB_PEEK(mb_link_key.inverse); }
+MB_INLINE uintptr_t mb_link_decode(const struct mb_link_key *key, uint64_t code) { return code * key->inverse; }
 
-MB_INLINE uintptr_t mb_link_next(const struct mb_free_block *block) {
-    return mb_link_decode(MB_PEEK(block->link) - (uintptr_t)block);
+MB_INLINE uintptr_t mb_link_next(const struct mb_link_key *key, const struct mb_free_block *block) {
+    return mb_link_decode(key, MB_PEEK(block->link) - (uintptr_t)block);
 }
 
 // For a walk along a list that its owner may be using meanwhile: the block may be live by now, and its link user data.
-MB_INLINE uintptr_t mb_link_next_unsure(const struct mb_free_block *block) {
-    return mb_link_decode(mb_peek_user_word(&block->link) - (uintptr_t)block);
+MB_INLINE uintptr_t mb_link_next_unsure(const struct mb_link_key *key, const struct mb_free_block *block) {
+    return mb_link_decode(key, mb_peek_user_word(&block->link) - (uintptr_t)block);
 }
 
 // `next_code` is E(next).
@@ -55,8 +54,8 @@ MB_INLINE void mb_link_store(struct mb_free_block *block, uint64_t next_code) {
     MB_POKE(block->link, next_code + (uintptr_t)block);
 }
 
-MB_INLINE bool mb_tag_present(const struct mb_free_block *block) {
-    return MB_PEEK(block->tag) == mb_link_encode((uintptr_t)block);
+MB_INLINE bool mb_tag_present(const struct mb_link_key *key, const struct mb_free_block *block) {
+    return MB_PEEK(block->tag) == mb_link_encode(key, (uintptr_t)block);
 }
 
 MB_INLINE void mb_tag_clear(struct mb_free_block *block) { MB_POKE(block->tag, 0); }

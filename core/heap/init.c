@@ -1,6 +1,5 @@
 #include "core/heap/init.h"
 
-#include "core/harden/link_key.h"
 #include "core/heap/foreign.h"
 #include "core/heap/fork.h"
 #include "core/heap/options.h"
@@ -14,12 +13,11 @@ static bool start(void) {
     const struct mb_calls *other = mb_forward_get != NULL ? mb_forward_get() : NULL;
     atomic_store_explicit(&mb_init_shared.other_copy, other, memory_order_relaxed);
     if (other != NULL) return false;
-    uint64_t random[4];
+    uint64_t random[2];
     mb_os_random(random, sizeof random);
     mb_options_init();
-    mb_link_key_init(random);
     mb_huge_init(mb_options.huge_pages != 0);
-    if (!mb_arena_init(random + 2)) return false;
+    if (!mb_arena_init(random)) return false;
     mb_thread_init();
     mb_fork_init();
     return true;

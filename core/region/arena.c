@@ -105,6 +105,22 @@ void *mb_arena_metadata(size_t bytes, size_t align) {
     return mb_bump_shared_alloc(&arena_shared.bump, bytes, align);
 }
 
+// --- the map of units ---------------------------------------------------------------------------------------------
+
+enum { MAP_CHUNKS = 4096 }; // 1 TiB of units
+static struct {
+    _Atomic(struct mb_map_chunk_shared *) chunks[MAP_CHUNKS]; // written once each under the arena's lock (release)
+    struct mb_map_chunk_shared first; // no metadata needed to start
+} map_shared;
+
+const struct mb_unit_map mb_arena_map = {map_shared.chunks, MAP_CHUNKS};
+
+static struct mb_map_chunk_shared *make_chunk(void *context) {
+    (void)context;
+    if (atomic_load_explicit(&map_shared.chunks[0], memory_order_relaxed) == NULL) return &map_shared.first;
+    return mb_arena_metadata(sizeof(struct mb_map_chunk_shared), 64);
+}
+
 // --- growing --------------------------------------------------------------------------------------------------------
 
 // Metadata is committed ahead of the front, so that a front that has taken all address space there was still gets the bits of its
@@ -116,7 +132,8 @@ static bool commit_bits(size_t units) {
 
 // Descriptors and map for so many units of the front.
 static bool describe_to(size_t units) {
-    return mb_lazy_commit(&arena_shared.table, units * sizeof(struct mb_unit)) == 0 && mb_map_extend(units) && commit_bits(units);
+    return mb_lazy_commit(&arena_shared.table, units * sizeof(struct mb_unit)) == 0 &&
+           mb_map_extend(&mb_arena_map, units, make_chunk, NULL) && commit_bits(units);
 }
 
 // Descriptors and map must reach a unit before it is published.
@@ -125,7 +142,7 @@ static bool publish_to(size_t units) {
     if (units <= published) return true;
     if (!describe_to(units)) return false;
     __atomic_store_n(&mb_space.bytes, units << MB_UNIT_SHIFT, __ATOMIC_RELEASE);
-    mb_map_release(published, units - published);
+    mb_map_release(&mb_arena_map, published, units - published);
     return true;
 }
 
@@ -150,7 +167,7 @@ static bool skip_hole(void) {
 static size_t tail_start(size_t align_units) {
     size_t phase = mb_space.base >> MB_UNIT_SHIFT;
     size_t first = mb_arena_units();
-    while (first > 0 && mb_map_is_free(first - 1)) first--;
+    while (first > 0 && mb_map_is_free(&mb_arena_map, first - 1)) first--;
     return mb_align_up(first + phase, align_units) - phase;
 }
 
@@ -180,35 +197,35 @@ static bool grow(size_t units, size_t align_units) {
 
 // Units that were decommitted while they were free get their memory back; false when the system refuses it.
 static bool recommit(size_t first, size_t units) {
-    if (MB_LIKELY(mb_map_count_bare(first, units) == 0)) return true;
+    if (MB_LIKELY(mb_map_count_bare(&mb_arena_map, first, units) == 0)) return true;
     if (mb_os_commit((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) != 0) {
-        mb_map_release(first, units);
+        mb_map_release(&mb_arena_map, first, units);
         return false;
     }
-    mb_map_set_committed(first, units);
+    mb_map_set_committed(&mb_arena_map, first, units);
     return true;
 }
 
 static bool claimed(size_t first, size_t units, bool *zero) {
     if (!recommit(first, units)) return false;
-    size_t warm = mb_map_count_warm(first, units);
+    size_t warm = mb_map_count_warm(&mb_arena_map, first, units);
     *zero = warm == 0;
-    mb_map_set_warm(first, units);
+    mb_map_set_warm(&mb_arena_map, first, units);
     if (warm > 0) atomic_fetch_sub_explicit(&mb_purge_shared.warm_free_units, warm, memory_order_relaxed);
     atomic_fetch_add_explicit(&arena_shared.spans_taken, 1, memory_order_relaxed);
     return true;
 }
 
 bool mb_arena_take_at(size_t first, size_t units, bool *zero) {
-    if (first + units > mb_arena_units() || !mb_map_claim(first, units)) return false;
+    if (first + units > mb_arena_units() || !mb_map_claim(&mb_arena_map, first, units)) return false;
     return claimed(first, units, zero);
 }
 
 static size_t find(const struct mb_map_query *query) {
     size_t first = MB_NO_UNIT;
-    if (mb_arena_warm_free_units() >= query->units) first = mb_map_find_warm(query);
-    if (first == MB_NO_UNIT) first = mb_map_find_committed(query);
-    return first != MB_NO_UNIT ? first : mb_map_find_free(query);
+    if (mb_arena_warm_free_units() >= query->units) first = mb_map_find_warm(&mb_arena_map, query);
+    if (first == MB_NO_UNIT) first = mb_map_find_committed(&mb_arena_map, query);
+    return first != MB_NO_UNIT ? first : mb_map_find_free(&mb_arena_map, query);
 }
 
 enum outcome { TAKEN, NONE_FREE, REFUSED };
@@ -219,7 +236,7 @@ static enum outcome take_free(const struct mb_map_query *query, struct mb_span *
         if (first == MB_NO_UNIT) return NONE_FREE;
         out->first = first;
         out->units = query->units;
-        if (!mb_map_claim(first, query->units)) continue;
+        if (!mb_map_claim(&mb_arena_map, first, query->units)) continue;
         return claimed(first, query->units, &out->zero) ? TAKEN : REFUSED;
     }
 }
@@ -235,21 +252,21 @@ bool mb_arena_take(size_t units, size_t align_units, struct mb_span *out) {
 
 void mb_arena_give(size_t first, size_t units) {
     atomic_fetch_add_explicit(&mb_purge_shared.warm_free_units, units, memory_order_relaxed);
-    mb_map_release(first, units);
+    mb_map_release(&mb_arena_map, first, units);
 }
 
 void mb_arena_give_cold(size_t first, size_t units) {
-    mb_map_set_cold(first, units);
-    mb_map_release(first, units);
+    mb_map_set_cold(&mb_arena_map, first, units);
+    mb_map_release(&mb_arena_map, first, units);
 }
 
 // --- numbers --------------------------------------------------------------------------------------------------------
 
 size_t mb_arena_units(void) { return __atomic_load_n(&mb_space.bytes, __ATOMIC_ACQUIRE) >> MB_UNIT_SHIFT; }
 
-bool mb_arena_is_free(size_t unit) { return mb_map_is_free(unit); }
+bool mb_arena_is_free(size_t unit) { return mb_map_is_free(&mb_arena_map, unit); }
 
-bool mb_arena_is_warm(size_t unit) { return mb_map_count_warm(unit, 1) != 0; }
+bool mb_arena_is_warm(size_t unit) { return mb_map_count_warm(&mb_arena_map, unit, 1) != 0; }
 
 uint64_t mb_arena_spans_taken(void) { return atomic_load_explicit(&arena_shared.spans_taken, memory_order_relaxed); }
 
@@ -278,9 +295,9 @@ static size_t span_units(const struct mb_unit *unit) {
 static void recover_unit(size_t unit) {
     mb_unit_at(unit)->slab = (struct mb_slab){0};
     if (mb_os_renew((void *)mb_unit_address(unit), MB_UNIT_BYTES) != 0) return;
-    mb_map_set_committed(unit, 1);
-    mb_map_set_cold(unit, 1);
-    mb_map_release(unit, 1);
+    mb_map_set_committed(&mb_arena_map, unit, 1);
+    mb_map_set_cold(&mb_arena_map, unit, 1);
+    mb_map_release(&mb_arena_map, unit, 1);
 }
 
 void mb_arena_recover(void) {
@@ -293,8 +310,8 @@ void mb_arena_recover(void) {
     for (size_t unit = 0; unit < end;) {
         size_t units = span_units(mb_unit_at(unit));
         if (units == 0) {
-            if (!mb_map_is_free(unit)) recover_unit(unit);
-            warm_units += mb_map_count_warm(unit, 1);
+            if (!mb_map_is_free(&mb_arena_map, unit)) recover_unit(unit);
+            warm_units += mb_map_count_warm(&mb_arena_map, unit, 1);
             units = 1;
         }
         unit += units;

@@ -5,6 +5,7 @@
 
 #include "core/base/config.h"
 #include "core/region/arena.h"
+#include "core/region/purge.h"
 #include "core/region/unit.h"
 #include "core/region/unit_map.h"
 #include "platform/os.h"
@@ -25,6 +26,6 @@ void mb_huge_unit_taken(size_t unit) {
     if (units << MB_UNIT_SHIFT < HEAP_BYTES_MIN || start % MB_HUGE_PAGE_BYTES != 0 || unit + chunk_units > units) return;
     if (!atomic_load_explicit(&huge_shared.wanted, memory_order_relaxed)) return;
     // The unit itself counts as warm already.
-    if (mb_map_count_warm(unit, chunk_units) != 1 || mb_map_count_bare(unit, chunk_units) != 0) return;
+    if (mb_map_count_warm(&mb_arena_map, unit, chunk_units) != 1 || mb_map_count_bare(&mb_arena_map, unit, chunk_units) != 0) return;
     if (mb_os_advise_huge((void *)start, MB_HUGE_PAGE_BYTES, true) != 0) mb_huge_init(false);
 }

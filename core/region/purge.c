@@ -10,11 +10,11 @@ enum { DECOMMIT_UNITS_MIN = 32 }; // 2 MiB: what is taken away costs up to two m
 
 struct mb_purge_shared mb_purge_shared;
 
-void mb_arena_age(void) { mb_map_age(mb_arena_units()); }
+void mb_arena_age(void) { mb_map_age(&mb_arena_map, mb_arena_units()); }
 
 static void note_cold(size_t first, size_t units) {
-    size_t warm = mb_map_count_warm(first, units);
-    mb_map_set_cold(first, units);
+    size_t warm = mb_map_count_warm(&mb_arena_map, first, units);
+    mb_map_set_cold(&mb_arena_map, first, units);
     atomic_fetch_sub_explicit(&mb_purge_shared.warm_free_units, warm, memory_order_relaxed);
     mb_purge_note(warm << MB_UNIT_SHIFT);
 }
@@ -23,7 +23,7 @@ static void note_cold(size_t first, size_t units) {
 static size_t purge_run(size_t first, size_t units) {
     bool purged = mb_os_purge((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) == 0;
     if (purged) note_cold(first, units);
-    mb_map_release(first, units);
+    mb_map_release(&mb_arena_map, first, units);
     return purged ? units : 0;
 }
 
@@ -31,8 +31,8 @@ static size_t purge_run(size_t first, size_t units) {
 static size_t decommit_run(size_t first, size_t units) {
     if (mb_os_decommit((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) != 0) return purge_run(first, units);
     note_cold(first, units);
-    mb_map_set_bare(first, units);
-    mb_map_release(first, units);
+    mb_map_set_bare(&mb_arena_map, first, units);
+    mb_map_release(&mb_arena_map, first, units);
     return units;
 }
 
@@ -41,12 +41,12 @@ static size_t decommit_long_run(size_t first, size_t units) {
 }
 
 typedef size_t run_function(size_t first, size_t units);
-typedef uint64_t mask_function(size_t word);
+typedef uint64_t mask_function(const struct mb_unit_map *map, size_t word);
 
 static size_t treat_word(size_t word, mask_function *mask_of, run_function *treat, size_t max_units) {
-    uint64_t mask = mask_of(word);
+    uint64_t mask = mask_of(&mb_arena_map, word);
     while (mb_popcount64(mask) > max_units) mask &= mask - 1;
-    uint64_t mine = mask == 0 ? 0 : mb_map_claim_mask(word, mask);
+    uint64_t mine = mask == 0 ? 0 : mb_map_claim_mask(&mb_arena_map, word, mask);
     size_t treated = 0;
     while (mine != 0) {
         unsigned first = mb_ctz64(mine);

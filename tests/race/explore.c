@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/harden/link_key.h"
 
 static const struct scenario scenarios[] = {
     {"full slab, two free", "MMM", {"", "0", "1"}, 64, "12"},
@@ -220,8 +219,6 @@ static bool run_scenario(const struct scenario *s) {
 }
 
 int main(int argc, char **argv) {
-    static const uint64_t random[3] = {UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xbf58476d1ce4e5b9), UINT64_C(0x94d049bb133111eb)};
-    mb_link_key_init(random);
     for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
         if (argc > 1 && strcmp(argv[1], scenarios[i].name) != 0) continue;
         if (!run_scenario(&scenarios[i])) return 1;

@@ -9,7 +9,11 @@
 
 #include <cmocka.h>
 
+#include "platform/compiler.h"
 #include "platform/os.h"
+
+// More than can be committed, and as much as fits beside the thread sanitizer's own memory.
+static const size_t MORE_THAN_MEMORY = (size_t)1 << (MB_TSAN ? 38 : 40);
 
 static inline char *reserved_memory(size_t bytes) {
     void *p = NULL;

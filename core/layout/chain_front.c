@@ -1,0 +1,316 @@
+#include "core/layout/chain_front.h"
+
+#include "core/base/check.h"
+
+enum { REUSE_FRACTION = 16, MEDIUM_UNITS = 4, UNITS_MAX = UINT8_MAX };
+
+struct mb_chain_shape mb_chain_shape_for(size_t bytes) {
+    struct mb_chain_shape none = {0, 0, 0};
+    if (bytes > (size_t)UNITS_MAX * MB_UNIT_BYTES) return none;
+    bytes = mb_align_up(bytes, MB_GRANULE);
+    size_t units = (bytes + MB_UNIT_MASK) >> MB_UNIT_SHIFT;
+    if (bytes > MB_SMALL_MAX && bytes <= MB_MEDIUM_MAX) units = MEDIUM_UNITS;
+    return (struct mb_chain_shape){(uint32_t)bytes, (uint8_t)units, 0};
+}
+
+enum mb_error mb_chain_shape_judge(size_t bytes, size_t *align) {
+    enum mb_error error = mb_allocator_judge(bytes, *align);
+    if (error != MB_OK) return error;
+    if (*align > MB_UNIT_BYTES) return MB_BAD_ALIGN;
+    *align = mb_max(*align, MB_GRANULE);
+    return mb_chain_shape_for(mb_align_up(bytes, *align)).block_bytes != 0 ? MB_OK : MB_BAD_SIZE;
+}
+
+void mb_chain_front_init(struct mb_chain_front *front, struct mb_span_source *source, struct mb_reports *reports,
+                        struct mb_chain_shape shape) {
+    *front = (struct mb_chain_front){.source = source, .reports = reports, .shape = shape, .key = mb_link_key_get()};
+    mb_chain_front_forget(front);
+}
+
+void mb_chain_front_forget(struct mb_chain_front *front) {
+    front->head = (uintptr_t)&mb_sentinel;
+    front->current = NULL;
+    front->listed = (struct mb_chain_list){MB_CHAIN_LIST_END, MB_CHAIN_LIST_END};
+    front->tight = false;
+}
+
+// --- slabs come and go ------------------------------------------------------------------------------------------------
+
+static void list(struct mb_chain_front *front, struct mb_chain_slab *slab) {
+    mb_chain_list_append(&front->listed, front->source->space.table, slab);
+}
+
+static void unlist(struct mb_chain_front *front, struct mb_chain_slab *slab) {
+    if (mb_chain_is_listed(slab)) mb_chain_list_remove(&front->listed, front->source->space.table, slab);
+}
+
+static void retire(struct mb_chain_front *front, struct mb_chain_slab *slab) {
+    struct mb_chain_unit *unit = mb_chain_slab_unit(slab);
+    size_t units = slab->units;
+    unlist(front, slab);
+    mb_chain_slab_takedown(unit);
+    mb_span_source_give(front->source, mb_span_source_index(front->source, unit), units);
+}
+
+// The next look at a slab that is not current: when it is empty if it is listed, else when it is worth listing.
+static void arm(const struct mb_chain_front *front, struct mb_chain_slab *slab) {
+    uint32_t used = mb_chain_slab_used(slab), missing = used;
+    if (!mb_chain_is_listed(slab)) missing = front->tight ? 1 : slab->capacity / REUSE_FRACTION + 1;
+    mb_chain_slab_set_used(slab, used, missing < used ? missing : used);
+}
+
+void mb_chain_front_look_slow(struct mb_chain_front *front, struct mb_chain_slab *slab) {
+    if (slab == front->current) return;
+    if (mb_chain_slab_used(slab) == 0) {
+        retire(front, slab);
+        return;
+    }
+    if (!mb_chain_is_listed(slab)) list(front, slab);
+    arm(front, slab);
+}
+
+static void become_current(struct mb_chain_front *front, struct mb_chain_slab *slab) {
+    uint32_t used = mb_chain_slab_used(slab) + 1;
+    unlist(front, slab);
+    mb_chain_slab_set_used(slab, used, used);
+    front->current = slab;
+}
+
+// Nothing of the current slab is left to hand out.
+static void leave_current(struct mb_chain_front *front) {
+    struct mb_chain_slab *slab = front->current;
+    if (slab == NULL) return;
+    uint32_t used = mb_chain_slab_used(slab) - 1;
+    mb_chain_slab_set_used(slab, used, used);
+    front->current = NULL;
+    if ((slab->flags & MB_CHAIN_NOTICED) != 0) list(front, slab);
+    arm(front, slab);
+}
+
+// --- remote frees -----------------------------------------------------------------------------------------------------
+
+// A slab of the news has a remote list, and nobody puts it among the news again before that list is collected.
+static void notice(struct mb_chain_front *front, struct mb_chain_unit *unit) {
+    struct mb_chain_slab *slab = &unit->slab;
+    slab->flags |= MB_CHAIN_NOTICED;
+    if (slab == front->current) return;
+    if (mb_chain_remote_count(mb_chain_remote_load(unit)) == mb_chain_slab_used(slab)) {
+        retire(front, slab);
+    } else if (!mb_chain_is_listed(slab)) {
+        list(front, slab);
+        arm(front, slab);
+    }
+}
+
+static void read_news(struct mb_chain_front *front) {
+    if (front->news == NULL || atomic_load_explicit(&front->news->first, memory_order_relaxed) == 0) return;
+    uint32_t number = atomic_exchange_explicit(&front->news->first, 0, memory_order_acquire);
+    while (number != 0) {
+        struct mb_chain_unit *unit = mb_span_source_unit(front->source, number - 1);
+        number = atomic_load_explicit(&unit->shared.next_news, memory_order_relaxed);
+        notice(front, unit);
+    }
+}
+
+// --- refilling --------------------------------------------------------------------------------------------------------
+
+static bool use_local(struct mb_chain_front *front) {
+    struct mb_chain_slab *slab = front->current;
+    if (slab == NULL || mb_chain_slab_used(slab) == slab->carved + 1) return false;
+    MB_POKE(front->head, mb_chain_slab_take_local(&front->key, slab).head);
+    return true;
+}
+
+static bool use_remote(struct mb_chain_front *front) {
+    struct mb_chain_slab *slab = front->current;
+    if (slab == NULL || (slab->flags & MB_CHAIN_NOTICED) == 0) return false;
+    struct mb_chain_unit *unit = mb_chain_slab_unit(slab);
+    slab->flags &= ~(uint32_t)MB_CHAIN_NOTICED;
+    uint32_t word = mb_chain_remote_collect(unit);
+    MB_POKE(front->head, mb_chain_remote_head(word, mb_chain_slab_start(unit)));
+    return mb_chain_remote_count(word) != 0;
+}
+
+static bool use_carved(struct mb_chain_front *front) {
+    struct mb_chain_slab *slab = front->current;
+    if (slab == NULL) return false;
+    struct mb_chain chain = mb_chain_slab_carve(&front->key, slab);
+    if (chain.count == 0) return false;
+    MB_POKE(front->head, chain.head);
+    return true;
+}
+
+static bool use_listed(struct mb_chain_front *front) {
+    if (front->listed.first == MB_CHAIN_LIST_END) return false;
+    leave_current(front);
+    become_current(front, &mb_span_source_unit(front->source, front->listed.first)->slab);
+    return use_local(front) || use_remote(front) || use_carved(front);
+}
+
+static enum mb_error use_new(struct mb_chain_front *front) {
+    struct mb_span span;
+    enum mb_error error = mb_span_source_take(front->source, front->shape.units, 1, &span);
+    if (error != MB_OK) return error;
+    leave_current(front);
+    struct mb_chain_unit *unit = mb_span_source_unit(front->source, span.first);
+    front->current = mb_chain_slab_setup(&front->key, unit, mb_span_source_address(front->source, span.first), front->shape, front);
+    return use_carved(front) ? MB_OK : MB_FULL;
+}
+
+typedef void slab_visitor(struct mb_chain_front *front, struct mb_chain_slab *slab, size_t *sum);
+
+static void visit_slabs(struct mb_chain_front *front, slab_visitor *visit, size_t *sum) {
+    size_t end = mb_span_source_units(front->source);
+    for (size_t i = 0; i < end; i++) {
+        struct mb_chain_unit *unit = mb_span_source_unit(front->source, i);
+        if (mb_chain_kind(unit) == MB_CHAIN_SLAB && unit->slab.owner == front) visit(front, &unit->slab, sum);
+    }
+}
+
+static void list_if_usable(struct mb_chain_front *front, struct mb_chain_slab *slab, size_t *sum) {
+    (void)sum;
+    if (slab != front->current && !mb_chain_is_listed(slab) && mb_chain_slab_used(slab) < slab->carved) list(front, slab);
+    if (slab != front->current) arm(front, slab);
+}
+
+// The source is exhausted: slabs that wait for more blocks to come back serve too, and from now on none waits.
+MB_COLD static bool use_last(struct mb_chain_front *front) {
+    if (front->tight) return false;
+    front->tight = true;
+    visit_slabs(front, list_if_usable, NULL);
+    return use_listed(front);
+}
+
+static enum mb_error refill(struct mb_chain_front *front) {
+    if (use_local(front)) return MB_OK;
+    read_news(front);
+    if (use_remote(front) || use_carved(front) || use_listed(front)) return MB_OK;
+    enum mb_error error = use_new(front);
+    return error == MB_OK || use_last(front) ? MB_OK : error;
+}
+
+// A link or a tag on the allocation list is broken. What can be told to be free is kept, the rest counts as live.
+MB_COLD static enum mb_error repair(struct mb_chain_front *front) {
+    struct mb_chain_slab *slab = front->current;
+    enum mb_error error = mb_report(front->reports, MB_CORRUPT, "corrupted free list link", (void *)front->head);
+    if (front->news != NULL) mb_chain_slab_rebuild(&front->key, slab, front->head); // a tag may be of a block on its way to us
+    else mb_chain_slab_rebuild_by_tags(&front->key, slab);
+    uint32_t used = mb_chain_slab_used(slab) + 1;
+    mb_chain_slab_set_used(slab, used, used);
+    MB_POKE(front->head, (uintptr_t)&mb_sentinel);
+    return error;
+}
+
+MB_NOINLINE void *mb_chain_front_allocate_slow(struct mb_chain_front *front, enum mb_error *error) {
+    for (;;) {
+        if (front->head != (uintptr_t)&mb_sentinel) {
+            bool tagged = mb_tag_present(&front->key, (const struct mb_free_block *)front->head);
+            struct mb_free_block *block = tagged ? mb_chain_slab_pop(&front->key, front->current, &front->head) : NULL;
+            if (block != NULL) return block;
+            *error = repair(front);
+        }
+        enum mb_error refused = refill(front);
+        if (refused == MB_OK) continue;
+        *error = refused;
+        return NULL;
+    }
+}
+
+// --- freeing, the rare cases --------------------------------------------------------------------------------------------
+
+static bool is_free(const struct mb_chain_front *front, const struct mb_chain_unit *first, const void *p) {
+    uint32_t word = mb_chain_remote_load(first);
+    return mb_chain_slab_holds(&front->key, first, mb_link_decode(&front->key, first->slab.local), (uintptr_t)p) ||
+           mb_chain_slab_holds(&front->key, first, mb_chain_remote_head(word, mb_chain_slab_start(first)), (uintptr_t)p) ||
+           (&first->slab == front->current && mb_chain_slab_holds(&front->key, first, front->head, (uintptr_t)p));
+}
+
+MB_NOINLINE enum mb_error mb_chain_front_deallocate_slow(struct mb_chain_front *front, struct mb_chain_unit *first, void *p) {
+    enum mb_chain_kind kind = mb_chain_kind(first);
+    if (kind != MB_CHAIN_SLAB && kind != MB_CHAIN_PART) {
+        return mb_report(front->reports, MB_BAD_POINTER, "pointer to no block", p);
+    }
+    first = mb_chain_slab_first(first);
+    if (!mb_chain_slab_is_block(first, p)) {
+        return mb_report(front->reports, MB_BAD_POINTER, "pointer into the middle of a block", p);
+    }
+    if (mb_tag_present(&front->key, p) && is_free(front, first, p)) return mb_report(front->reports, MB_DOUBLE_FREE, "double free", p);
+    if (mb_chain_slab_push(&front->key, &first->slab, p)) mb_chain_front_look_slow(front, &first->slab);
+    return MB_OK;
+}
+
+// --- all at once ------------------------------------------------------------------------------------------------------
+
+// A slab whose remote list has not been noticed yet is still to come among the news.
+static void retire_if_empty(struct mb_chain_front *front, struct mb_chain_slab *slab, size_t *sum) {
+    (void)sum;
+    uint32_t remote = mb_chain_remote_count(mb_chain_remote_load(mb_chain_slab_unit(slab)));
+    bool known = remote == 0 || (slab->flags & MB_CHAIN_NOTICED) != 0;
+    if (known && remote == mb_chain_slab_used(slab)) retire(front, slab);
+}
+
+static void return_list(struct mb_chain_front *front) {
+    if (front->head == (uintptr_t)&mb_sentinel) return;
+    if (!mb_chain_slab_return(&front->key, front->current, front->head)) repair(front);
+    MB_POKE(front->head, (uintptr_t)&mb_sentinel);
+}
+
+static void release_current(struct mb_chain_front *front) {
+    struct mb_chain_slab *slab = front->current;
+    if (slab == NULL) return;
+    return_list(front);
+    if (use_remote(front)) return_list(front);
+    uint32_t used = mb_chain_slab_used(slab) - 1;
+    mb_chain_slab_set_used(slab, used, used);
+    front->current = NULL;
+    if (used < slab->capacity) list(front, slab);
+    arm(front, slab);
+    retire_if_empty(front, slab, NULL);
+}
+
+void mb_chain_front_settle(struct mb_chain_front *front) {
+    read_news(front);
+    release_current(front);
+    visit_slabs(front, retire_if_empty, NULL);
+    MB_ASSERT(mb_chain_front_check(front));
+}
+
+static size_t live_in(const struct mb_chain_front *front, const struct mb_chain_slab *slab) {
+    const struct mb_chain_unit *unit = mb_chain_slab_unit(slab);
+    uint32_t idle = mb_chain_remote_count(mb_chain_remote_load(unit));
+    if (slab == front->current) idle += 1 + mb_chain_slab_count(&front->key, unit, front->head, slab->capacity);
+    return mb_chain_slab_used(slab) - idle;
+}
+
+void mb_chain_front_release_idle(struct mb_chain_front *front) {
+    read_news(front);
+    if (front->current != NULL && live_in(front, front->current) == 0) release_current(front);
+}
+
+static void add_live(struct mb_chain_front *front, struct mb_chain_slab *slab, size_t *sum) { *sum += live_in(front, slab); }
+
+size_t mb_chain_front_live(const struct mb_chain_front *front) {
+    size_t live = 0;
+    visit_slabs((struct mb_chain_front *)(uintptr_t)front, add_live, &live);
+    return live;
+}
+
+// used + listed blocks = carved + bias; every listed slab is on the list, and has a free block or a remote list.
+static void add_faults(struct mb_chain_front *front, struct mb_chain_slab *slab, size_t *sum) {
+    uint32_t bias = slab == front->current;
+    uint32_t local = mb_chain_slab_count(&front->key, mb_chain_slab_unit(slab), mb_link_decode(&front->key, slab->local), slab->capacity);
+    bool has_free = local != 0 || (slab->flags & MB_CHAIN_NOTICED) != 0 || slab->carved < slab->capacity;
+    *sum += slab->carved > slab->capacity || mb_chain_slab_used(slab) + local != slab->carved + bias;
+    *sum += mb_chain_is_listed(slab) && (bias != 0 || !has_free);
+}
+
+bool mb_chain_front_check(const struct mb_chain_front *front) {
+    size_t faults = 0, listed = 0;
+    for (uint32_t n = front->listed.first; n != MB_CHAIN_LIST_END && listed <= mb_span_source_units(front->source); listed++) {
+        const struct mb_chain_slab *slab = &mb_span_source_unit(front->source, n)->slab;
+        faults += !mb_chain_is_listed(slab);
+        n = slab->neighbours.next;
+    }
+    visit_slabs((struct mb_chain_front *)(uintptr_t)front, add_faults, &faults);
+    return faults == 0 && listed <= mb_span_source_units(front->source);
+}

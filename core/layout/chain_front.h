@@ -1,0 +1,90 @@
+// Blocks of one size for a member of the region family: slabs (core/layout/chain_slab.h) with a front end for one owner.
+//
+//   head -> allocation list of the current slab
+//   current          its other blocks: live, on its local list, or not carved yet
+//   listed slabs     not current, with free blocks; first in, first out
+//   full slabs       on no list until enough blocks have come back
+//
+// What: allocates by popping, frees by pushing on the block's own slab; empty slabs go back to the source.
+// Remote frees (core/layout/remote_slab.h) come in by `news`. Detects double frees, foreign and interior pointers, broken
+// links and tags, and goes on after them.
+// Who: the owner thread.
+// Invariant: head is the sentinel or a block of `current`; a listed slab has a free block.
+#ifndef MB_CORE_LAYOUT_CHAIN_FRONT_H
+#define MB_CORE_LAYOUT_CHAIN_FRONT_H
+
+#include "core/base/report.h"
+#include "core/layout/chain_slab.h"
+#include "core/layout/chain_list.h"
+#include "core/region/span_source.h"
+
+// Slabs to which other threads freed the first block since they were last noticed: a stack of unit numbers + 1.
+struct mb_chain_news_shared {
+    MB_CACHE_ALIGNED _Atomic uint32_t first; // any thread, CAS (release); the owner takes all at once (acquire)
+};
+
+struct mb_chain_front {
+    uintptr_t head;
+    struct mb_link_key key; // constant
+    struct mb_chain_slab *current;
+    struct mb_span_source *source;
+    struct mb_reports *reports;
+    struct mb_chain_news_shared *news; // NULL: nobody else frees
+    struct mb_chain_shape shape;
+    struct mb_chain_list listed;
+    bool tight; // the source was exhausted once: every single block counts
+};
+
+// The shape for blocks of `bytes` (not 0); block_bytes 0 when they are too large (beyond 255 units).
+struct mb_chain_shape mb_chain_shape_for(size_t bytes);
+
+// Whether slots of `bytes` at multiples of *align can be had, and makes both ready: MB_BAD_SIZE, MB_BAD_ALIGN.
+// *align becomes the alignment that each slot gets.
+enum mb_error mb_chain_shape_judge(size_t bytes, size_t *align);
+
+void mb_chain_front_init(struct mb_chain_front *front, struct mb_span_source *source, struct mb_reports *reports,
+                        struct mb_chain_shape shape);
+
+void *mb_chain_front_allocate_slow(struct mb_chain_front *front, enum mb_error *error);
+
+// A block, or NULL and *error. Owner thread, as everything below.
+MB_INLINE void *mb_chain_front_allocate(struct mb_chain_front *front, enum mb_error *error) {
+    struct mb_free_block *block = NULL;
+    if (MB_UNLIKELY(!mb_list_pop_tagged(&front->key, &front->head, &block))) return mb_chain_front_allocate_slow(front, error);
+    return block;
+}
+
+// What a pointer is that the fast free did not accept, and the free itself where it is a live block.
+enum mb_error mb_chain_front_deallocate_slow(struct mb_chain_front *front, struct mb_chain_unit *unit, void *p);
+
+// As many blocks of a slab have come back as it waited for.
+void mb_chain_front_look_slow(struct mb_chain_front *front, struct mb_chain_slab *slab);
+
+// Frees a block of a slab of this front. `unit` is the unit of the source that p lies in: any unit, if it is no slab's
+// of another front.
+MB_INLINE enum mb_error mb_chain_front_deallocate(struct mb_chain_front *front, struct mb_chain_unit *unit, void *p) {
+    uint64_t own_code = mb_link_encode(&front->key, (uintptr_t)p);
+    struct mb_free_block *block = (struct mb_free_block *)p;
+    if (MB_UNLIKELY(!mb_chain_slab_admits(&unit->slab, p) || MB_PEEK(block->tag) == own_code)) {
+        return mb_chain_front_deallocate_slow(front, unit, p);
+    }
+    if (MB_UNLIKELY(mb_chain_slab_put(&unit->slab, block, own_code))) mb_chain_front_look_slow(front, &unit->slab);
+    return MB_OK;
+}
+
+// Forgets all blocks, after the source was reset.
+void mb_chain_front_forget(struct mb_chain_front *front);
+
+// Lets the current slab go if no block of it is live: for others of the source to use.
+void mb_chain_front_release_idle(struct mb_chain_front *front);
+
+// Puts the allocation list back and gives every empty slab up, the current one too.
+void mb_chain_front_settle(struct mb_chain_front *front);
+
+// Whether all slabs and lists are as the invariants say; walks them.
+bool mb_chain_front_check(const struct mb_chain_front *front);
+
+// Live blocks; walks all slabs. The owner's frees and those remote ones that have arrived count as free.
+size_t mb_chain_front_live(const struct mb_chain_front *front);
+
+#endif
