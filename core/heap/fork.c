@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "core/heap/background.h"
+#include "core/heap/commons.h"
 #include "core/heap/large.h"
 #include "core/heap/own.h"
 #include "core/heap/thread.h"
@@ -77,6 +78,7 @@ static void recover(void) {
     mb_large_recover();
     mb_arena_recover();
     mb_thread_recover();
+    mb_commons_recover();
     mb_background_recover();
 }
 
