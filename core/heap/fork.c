@@ -56,11 +56,12 @@ static uintptr_t rest_of_list(const struct mb_slab *slab) {
     return 0;
 }
 
-// A slab in the hands of an absent thread: owned, or on its way in or out of ownership.
+// A slab in the hands of an absent thread: owned, or on its way in or out of ownership. An orphan that a child leaves to a child
+// of its own keeps what was noted: the heap that had the rest of its list is empty by then.
 static void note_orphan(struct mb_unit *unit) {
     enum mb_slab_state state = mb_remote_state(mb_remote_load(unit));
     if (state != MB_SLAB_CURRENT && state != MB_SLAB_QUEUED) return;
-    if (unit->slab.owner == mb_heap_self) return;
+    if (unit->slab.owner == mb_heap_self || unit->slab.owner == mb_orphan_owner()) return;
     unit->slab.orphan_list = rest_of_list(&unit->slab);
     unit->slab.owner = mb_orphan_owner();
 }
