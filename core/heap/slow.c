@@ -98,7 +98,11 @@ MB_COLD static bool from_last_resort(struct mb_heap *heap, unsigned class_index)
     mb_own_release_all(heap);
     mb_background_claim_all();
     if (from_pool(heap, class_index) || from_arena(heap, class_index)) return true;
-    return mb_arena_decommit_all() > 0 && from_arena(heap, class_index);
+    mb_arena_shortage_enter();
+    mb_arena_decommit_all();
+    bool found = from_arena(heap, class_index);
+    mb_arena_shortage_leave();
+    return found;
 }
 
 static bool refill(struct mb_heap *heap, unsigned class_index) {
@@ -131,10 +135,15 @@ static void *pop(struct mb_heap *heap, unsigned class_index) {
     return block;
 }
 
+// Where there is no room for a slab of several units, there may be a unit for the block alone.
+MB_COLD static void *block_by_itself(struct mb_heap *heap, unsigned class_index) {
+    return mb_class_units(class_index) == 1 ? NULL : mb_large_alloc(heap, mb_class_bytes(class_index));
+}
+
 void *mb_heap_take_block(struct mb_heap *heap, unsigned class_index) {
     if ((++heap->slow_calls & 3) == 0) mb_background_tick();
     if (heap->head[class_index] != (uintptr_t)&mb_sentinel) return pop(heap, class_index);
-    return refill(heap, class_index) ? pop(heap, class_index) : NULL;
+    return refill(heap, class_index) ? pop(heap, class_index) : block_by_itself(heap, class_index);
 }
 
 MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
