@@ -17,7 +17,7 @@ enum mb_os_access { MB_OS_NONE = 0, MB_OS_READ = 1, MB_OS_WRITE = 2, MB_OS_EXEC 
 
 // --- address space --------------------------------------------------------------------------------------------------
 
-// Reserves `bytes` of address space without access rights and without commit charge (PROT_NONE, NORESERVE).
+// Reserves `bytes` of address space without access rights and without commit charge (PROT_NONE).
 // `at` NULL: anywhere. Otherwise exactly there or -EEXIST (never replaces a mapping; also on kernels that treat the
 // address as a hint). *out receives the address.
 int mb_os_reserve(void *at, size_t bytes, void **out);
