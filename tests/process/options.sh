@@ -42,10 +42,11 @@ warns $'\xff\x01%n%s' "unknown option '"
 for quiet in '' , ,,,, =, =5 ,=,= seed=1,,background=0, stats_file=/nonexistent/file; do
     [ "$(under "$quiet" "$probe" | wc -l)" = 1 ] || fail "'$quiet' gave a warning"
 done
+help=$(under help=exit "$probe")
 for option in background purge_delay_ms seed stats stats_file help; do
-    under help=exit "$probe" | grep -q "^mbmalloc: $option: " || fail "help does not name $option"
+    [[ $help == *"mbmalloc: $option: "* ]] || fail "help does not name $option"
 done
-under stats=exit "$probe" | grep -q '^mbmalloc.*blocks=[1-9]' || fail "no statistics at exit"
+[[ $(under stats=exit "$probe") == *mbmalloc*blocks=[1-9]* ]] || fail "no statistics at exit"
 
 # --- secure execution -------------------------------------------------------------------------------------------------
 
