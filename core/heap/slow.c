@@ -135,9 +135,11 @@ static void *pop(struct mb_heap *heap, unsigned class_index) {
     return block;
 }
 
-// Where there is no room for a slab of several units, there may be a unit for the block alone.
+// Where there is no room for a slab of several units, there may be a unit for the block alone. It is aligned as all blocks of its
+// class are: by the greatest power of two in their size.
 MB_COLD static void *block_by_itself(struct mb_heap *heap, unsigned class_index) {
-    return mb_class_units(class_index) == 1 ? NULL : mb_large_alloc(heap, mb_class_bytes(class_index));
+    size_t bytes = mb_class_bytes(class_index);
+    return mb_class_units(class_index) == 1 ? NULL : mb_large_alloc_aligned(heap, bytes & (0 - bytes), bytes);
 }
 
 void *mb_heap_take_block(struct mb_heap *heap, unsigned class_index) {
