@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "core/base/lock.h"
+#include "core/heap/fork.h"
 #include "core/heap/options.h"
 #include "core/heap/own.h"
 #include "core/heap/suspect.h"
@@ -52,6 +53,7 @@ static bool helper_present(void) { return atomic_load_explicit(&background_share
 void mb_background_tick(void) {
     if (helper_present() || (mb_arena_warm_free_units() == 0 && !mb_pool_ever_used())) return;
     if (!my_tick(mb_os_now_ns())) return;
+    mb_fork_before_giving();
     mb_background_claim_all();
     size_t budget = mb_arena_warm_free_units() / 2;
     if (budget < TICK_UNITS_MIN) budget = TICK_UNITS_MIN;
@@ -64,6 +66,7 @@ void mb_background_span_freed(void) {
     if (helper_present()) return;
     mb_background_tick();
     if (mb_arena_warm_free_units() > MB_RETAIN_BYTES >> MB_UNIT_SHIFT) {
+        mb_fork_before_giving();
         mb_arena_purge_any(MB_PURGE_CALL_BYTES >> MB_UNIT_SHIFT);
     }
 }

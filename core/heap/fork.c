@@ -18,9 +18,15 @@ static struct {
     _Atomic uint32_t word;
 } plain_shared = {KNOWN};
 
+static void recover(void);
+
+// Without a page there was one heap, and whoever gave memory back had it: if that was not the thread that survived, its heap is
+// left behind.
 static void in_child(void) {
     atomic_store_explicit(&plain_shared.word, NOT_LOOKED, memory_order_relaxed);
-    mb_fork_check();
+    bool watched = atomic_load_explicit(&mb_fork_watch_shared.page, memory_order_acquire) != NULL;
+    if (watched) mb_fork_check();
+    else if (!mb_heap_is_real(mb_heap_self)) recover();
 }
 
 void mb_fork_init(void) { pthread_atfork(NULL, NULL, in_child); }
