@@ -56,7 +56,7 @@ if [ "$(id -u)" = 0 ]; then
     mkdir -m 777 "$work/open"
     out=$(setpriv --reuid=65534 --regid=65534 --clear-groups \
         env "MBMALLOC_OPTIONS=seed=7,stats=exit,help=exit,stats_file=$work/open/stats" "$work/probe" 2>&1)
-    if [[ $out == *secure ]]; then # no: mounted nosuid
+    if [[ $out == *" secure"* ]]; then # no: mounted nosuid
         [[ $(wc -l <<<"$out") == 1 ]] || fail "a setuid program printed: $out"
         [ ! -e "$work/open/stats" ] || fail "a setuid program wrote statistics"
     fi
