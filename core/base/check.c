@@ -5,14 +5,19 @@
 
 enum { STANDARD_ERROR = 2 };
 
+static _Noreturn void say_and_die(struct mb_line *line) {
+    mb_os_block_pipe_signal();
+    mb_line_write(line, STANDARD_ERROR);
+    mb_os_abort();
+}
+
 MB_COLD _Noreturn void mb_fatal(const char *what, const void *address) {
     struct mb_line line = {0};
     mb_line_text(&line, "mbmalloc: ");
     mb_line_text(&line, what);
     mb_line_text(&line, ": ");
     mb_line_hex(&line, (uintptr_t)address);
-    mb_line_write(&line, STANDARD_ERROR);
-    mb_os_abort();
+    say_and_die(&line);
 }
 
 MB_COLD _Noreturn void mb_assert_failed(const char *condition, const char *file, int source_line) {
@@ -23,6 +28,5 @@ MB_COLD _Noreturn void mb_assert_failed(const char *condition, const char *file,
     mb_line_text(&line, file);
     mb_line_text(&line, ":");
     mb_line_number(&line, (uint64_t)source_line);
-    mb_line_write(&line, STANDARD_ERROR);
-    mb_os_abort();
+    say_and_die(&line);
 }

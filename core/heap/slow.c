@@ -113,7 +113,11 @@ MB_COLD static bool from_last_resort(struct mb_heap *heap, unsigned class_index)
     mb_background_claim_all();
     mb_large_flush();
     if (from_pool(heap, class_index) || from_arena(heap, class_index)) return true;
-    return mb_arena_decommit_all() > 0 && from_arena(heap, class_index);
+    mb_arena_shortage_enter();
+    mb_arena_decommit_all();
+    bool found = from_arena(heap, class_index);
+    mb_arena_shortage_leave();
+    return found;
 }
 
 static bool refill(struct mb_heap *heap, unsigned class_index) {

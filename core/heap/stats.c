@@ -96,7 +96,7 @@ void mb_stats_get(struct mb_stats *out) {
 bool mb_trim(size_t keep_bytes) {
     const struct mb_calls *other = mb_other_copy();
     if (other != NULL) return other->trim(keep_bytes);
-    mb_fork_check();
+    mb_fork_before_giving();
     struct mb_heap *heap = mb_heap_self;
     if (mb_heap_is_real(heap)) mb_own_release_all(heap);
     mb_commons_release();

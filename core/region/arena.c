@@ -27,6 +27,7 @@ static struct {
     struct mb_lazy_shared metadata;   // heaps, tables
     struct mb_bump_shared bump;       // cursor of the metadata
     struct mb_lock_shared grow;       // adds units to the front
+    struct mb_lock_shared shortage;   // held while free units are given back to the system
     _Atomic uint64_t spans_taken;     // any thread, relaxed: a statistic
 } arena_shared;
 
@@ -91,6 +92,7 @@ static void cap_pieces(void) {
 
 bool mb_arena_init(const uint64_t random[2]) {
     arena_shared.grow.rank = MB_RANK_ARENA;
+    arena_shared.shortage.rank = MB_RANK_SHORTAGE;
     if (!reserve_window(random[0], MB_PIECE_FIRST_BYTES, &arena_shared.front, MB_WINDOW_BYTES)) return false;
     if (!place_metadata(random[1])) return false;
     cap_pieces();
@@ -233,6 +235,9 @@ bool mb_arena_take(size_t units, size_t align_units, struct mb_span *out) {
     return outcome == TAKEN;
 }
 
+void mb_arena_shortage_enter(void) { mb_lock(&arena_shared.shortage); }
+void mb_arena_shortage_leave(void) { mb_unlock(&arena_shared.shortage); }
+
 void mb_arena_give(size_t first, size_t units) {
     atomic_fetch_add_explicit(&mb_purge_shared.warm_free_units, units, memory_order_relaxed);
     mb_map_release(first, units);
@@ -284,6 +289,7 @@ static void recover_unit(size_t unit) {
 }
 
 void mb_arena_recover(void) {
+    mb_lock_reset(&arena_shared.shortage);
     mb_lock_reset(&arena_shared.grow);
     mb_lazy_recover(&arena_shared.front);
     mb_lazy_recover(&arena_shared.table);

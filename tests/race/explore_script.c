@@ -54,6 +54,11 @@ void mb_arena_give(size_t first, size_t units) {
 
 size_t mb_arena_units(void) { return UNITS; }
 
+// Here nothing is given back to a system, so nobody has to wait for that.
+size_t mb_arena_decommit_all(void) { return 0; }
+void mb_arena_shortage_enter(void) {}
+void mb_arena_shortage_leave(void) {}
+
 void *mb_arena_metadata(size_t bytes, size_t align) {
     size_t at = mb_align_up(world.metadata_used, align);
     if (at + bytes > METADATA_BYTES) return NULL;
