@@ -17,7 +17,7 @@
 
 // --- address space --------------------------------------------------------------------------------------------------
 
-// Reserves `bytes` of address space without access rights and without commit charge (PROT_NONE, NORESERVE).
+// Reserves `bytes` of address space without access rights and without commit charge (PROT_NONE).
 // `at` NULL: anywhere. Otherwise exactly there or -EEXIST (never replaces a mapping; also on kernels that treat the
 // address as a hint). *out receives the address.
 int mb_os_reserve(void *at, size_t bytes, void **out);
@@ -127,6 +127,9 @@ void mb_os_write(int fd, const void *bytes, size_t count);
 
 // Appends the bytes to a file, created 0666 & ~umask if missing. One open, one write, one close.
 int mb_os_append_file(const char *path, const void *bytes, size_t count);
+
+// Blocks SIGPIPE in this thread: a last line that nobody reads must not end the process before SIGABRT does.
+void mb_os_block_pipe_signal(void);
 
 // Unblocks SIGABRT and ends the process with it, as abort(3) does: handlers and core dumps work.
 _Noreturn void mb_os_abort(void);

@@ -108,10 +108,16 @@ static void raise_in_this_thread(int signal_number) {
     mb_syscall3(__NR_tgkill, process, thread, signal_number);
 }
 
+static void change_mask(int how, int signal_number) {
+    uint64_t one = UINT64_C(1) << (signal_number - 1);
+    mb_syscall4(__NR_rt_sigprocmask, how, mb_arg(&one), 0, sizeof one);
+}
+
+void mb_os_block_pipe_signal(void) { change_mask(SIG_BLOCK, SIGPIPE); }
+
 // libc's abort takes a lock that a forked child may have inherited held.
 _Noreturn void mb_os_abort(void) {
-    uint64_t abort_only = UINT64_C(1) << (SIGABRT - 1);
-    mb_syscall4(__NR_rt_sigprocmask, SIG_UNBLOCK, mb_arg(&abort_only), 0, sizeof abort_only);
+    change_mask(SIG_UNBLOCK, SIGABRT);
     raise_in_this_thread(SIGABRT);
     default_action(SIGABRT); // a handler returned, or the signal was ignored
     raise_in_this_thread(SIGABRT);

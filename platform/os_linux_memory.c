@@ -22,7 +22,9 @@ enum {
     MB_MADV_GUARD_REMOVE = 103,
 };
 
-enum { ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE };
+// No MAP_NORESERVE: what has no access rights is not charged anyway, and a commit must be, so that the kernel refuses what it would
+// refuse any program (in its default mode a request beyond all of RAM and swap) instead of promising what nobody has.
+enum { ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS };
 
 _Atomic(mb_os_hook_function *) mb_os_hook;
 

@@ -2,13 +2,14 @@
 //
 // What: a program may replace a basic form and expects the others to follow. So a form calls the one it is made of by its
 // name, which leads to whoever owns it. Only while that is us, sized deletes check the size and nothrow news take the short
-// way. A nothrow new whose first attempt fails leaves the rest to the runtime's own nothrow new, because only C++ can catch
-// what a handler throws; that one calls the plain form, which is ours again.
+// way. A nothrow new whose first attempt fails leaves the rest to the runtime's own nothrow new, which calls the plain form, ours
+// again, and catches what a handler throws. Where that one is not to be had (a runtime that is linked statically), we do the same.
 // Who: any thread.
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "core/heap/heap.h"
+#include "platform/catch_all.h"
 #include "preload/cxx_names.h"
 #include "preload/cxx_new.h"
 #include "preload/cxx_runtime.h"
@@ -39,15 +40,25 @@ static bool has_handler(void) {
 typedef void *(*nothrow_new)(size_t bytes, const struct mb_nothrow *tag);
 typedef void *(*nothrow_new_aligned)(size_t bytes, size_t align, const struct mb_nothrow *tag);
 
-// A runtime that is linked statically has no nothrow new beside ours: then the attempt has failed, and no handler is called.
+static void *plain_new(size_t bytes, size_t unused) {
+    (void)unused;
+    return _Znwm(bytes);
+}
+
+static void *caught(mb_catchable *basic, size_t bytes, size_t align) {
+    return mb_can_catch_all() ? mb_call_caught(basic, bytes, align) : NULL;
+}
+
 static MB_COLD void *by_runtime(const char *name, size_t bytes, const struct mb_nothrow *tag) {
-    nothrow_new function = has_handler() ? (nothrow_new)mb_cxx_own_symbol(name) : NULL;
-    return function != NULL ? function(bytes, tag) : NULL;
+    if (!has_handler()) return NULL;
+    nothrow_new function = (nothrow_new)mb_cxx_own_symbol(name);
+    return function != NULL ? function(bytes, tag) : caught(plain_new, bytes, 0);
 }
 
 static MB_COLD void *by_runtime_aligned(const char *name, size_t bytes, size_t align, const struct mb_nothrow *tag) {
-    nothrow_new_aligned function = has_handler() ? (nothrow_new_aligned)mb_cxx_own_symbol(name) : NULL;
-    return function != NULL ? function(bytes, align, tag) : NULL;
+    if (!has_handler()) return NULL;
+    nothrow_new_aligned function = (nothrow_new_aligned)mb_cxx_own_symbol(name);
+    return function != NULL ? function(bytes, align, tag) : caught(_ZnwmSt11align_val_t, bytes, align);
 }
 
 // A basic form that the program has replaced is called inside the runtime's try block, or without one where there is none.

@@ -5,18 +5,29 @@
 
 enum { STANDARD_ERROR = 2 };
 
+static _Noreturn void say_and_die(struct mb_line *line) {
+    mb_os_block_pipe_signal();
+    mb_line_write(line, STANDARD_ERROR);
+    mb_os_abort();
+}
+
+static void word_line(struct mb_line *line, const char *what, const void *address) {
+    mb_line_text(line, "mbmalloc: ");
+    mb_line_text(line, what);
+    mb_line_text(line, ": ");
+    mb_line_hex(line, (uintptr_t)address);
+}
+
 MB_COLD void mb_warn(const char *what, const void *address) {
     struct mb_line line = {0};
-    mb_line_text(&line, "mbmalloc: ");
-    mb_line_text(&line, what);
-    mb_line_text(&line, ": ");
-    mb_line_hex(&line, (uintptr_t)address);
+    word_line(&line, what, address);
     mb_line_write(&line, STANDARD_ERROR);
 }
 
 MB_COLD _Noreturn void mb_fatal(const char *what, const void *address) {
-    mb_warn(what, address);
-    mb_os_abort();
+    struct mb_line line = {0};
+    word_line(&line, what, address);
+    say_and_die(&line);
 }
 
 MB_COLD _Noreturn void mb_assert_failed(const char *condition, const char *file, int source_line) {
@@ -27,6 +38,5 @@ MB_COLD _Noreturn void mb_assert_failed(const char *condition, const char *file,
     mb_line_text(&line, file);
     mb_line_text(&line, ":");
     mb_line_number(&line, (uint64_t)source_line);
-    mb_line_write(&line, STANDARD_ERROR);
-    mb_os_abort();
+    say_and_die(&line);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "core/base/lock.h"
+#include "core/heap/fork.h"
 #include "core/heap/idle.h"
 #include "core/heap/large.h"
 #include "core/heap/large_cache.h"
@@ -57,6 +58,7 @@ void mb_background_tick(void) {
     if (helper_present()) return;
     if (mb_arena_units() < SMALL_HEAP_UNITS && mb_arena_warm_free_units() == 0 && !mb_pool_ever_used()) return;
     if (!my_tick(mb_os_now_ns())) return;
+    mb_fork_before_giving();
     mb_background_claim_all();
     mb_large_age();
     mb_idle_look(LOOKS_PER_TICK);
@@ -71,6 +73,7 @@ void mb_background_span_freed(void) {
     if (helper_present()) return;
     mb_background_tick();
     if (mb_arena_warm_free_units() > MB_RETAIN_BYTES >> MB_UNIT_SHIFT) {
+        mb_fork_before_giving();
         mb_arena_purge_any(MB_PURGE_CALL_BYTES >> MB_UNIT_SHIFT);
     }
 }

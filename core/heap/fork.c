@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "core/heap/background.h"
+#include "core/heap/commons.h"
 #include "core/heap/large.h"
 #include "core/heap/own.h"
 #include "core/heap/thread.h"
@@ -19,9 +20,15 @@ static struct {
     _Atomic uint32_t word;
 } plain_shared = {KNOWN};
 
+static void recover(void);
+
+// Without a page there was one heap, and whoever gave memory back had it: if that was not the thread that survived, its heap is
+// left behind.
 static void in_child(void) {
     atomic_store_explicit(&plain_shared.word, NOT_LOOKED, memory_order_relaxed);
-    mb_fork_check();
+    bool watched = atomic_load_explicit(&mb_fork_watch_shared.page, memory_order_acquire) != NULL;
+    if (watched) mb_fork_check();
+    else if (!mb_heap_is_real(mb_heap_self)) recover();
 }
 
 void mb_fork_init(void) { pthread_atfork(NULL, NULL, in_child); }
@@ -55,7 +62,7 @@ static void note_orphan(struct mb_unit *unit) {
     if ((word & MB_REMOTE_BUSY) != 0) mb_remote_end_busy(unit, word & ~(uint64_t)MB_REMOTE_BUSY);
     enum mb_slab_state state = mb_remote_state(word & ~(uint64_t)MB_REMOTE_BUSY);
     if (state != MB_SLAB_CURRENT && state != MB_SLAB_QUEUED) return;
-    if (unit->slab.owner == mb_owner_token()) return;
+    if (unit->slab.owner == mb_owner_token() || unit->slab.owner == mb_orphan_owner()) return;
     unit->slab.owner = mb_orphan_owner();
 }
 
@@ -77,6 +84,7 @@ static void recover(void) {
     mb_large_recover();
     mb_arena_recover();
     mb_thread_recover();
+    mb_commons_recover();
     mb_background_recover();
 }
 

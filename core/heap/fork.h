@@ -6,7 +6,8 @@
 // whoever looks keeps his heap and takes every other for left behind.
 // The child marks the slabs of the absent owners as orphans (reading descriptors only, so that no data page is copied); a sweep
 // adopts them one by one when their class needs memory.
-// The page is made when the second heap appears: a process with one heap has nothing to recover.
+// The page is made when the second heap appears or memory is first given back, which threads without a heap do, too: until then only
+// the one heap's thread can have been in the middle of anything. Where another thread forks, the handler knows by its having no heap.
 #ifndef MB_CORE_HEAP_FORK_H
 #define MB_CORE_HEAP_FORK_H
 
@@ -32,6 +33,12 @@ MB_INLINE void mb_fork_check(void) {
     _Atomic uint32_t *page = atomic_load_explicit(&mb_fork_watch_shared.page, memory_order_acquire);
     if (MB_LIKELY(page == NULL) || MB_LIKELY(atomic_load_explicit(page, memory_order_acquire) == 1)) return;
     mb_fork_recover_slow(page);
+}
+
+// Before memory is given back to the system, under a lock that an absent thread of the parent may have held.
+MB_INLINE void mb_fork_before_giving(void) {
+    mb_fork_check();
+    mb_fork_watch();
 }
 
 #endif

@@ -9,13 +9,30 @@
 
 struct mb_init_shared mb_init_shared;
 
+enum { RANDOM_WORDS = 2 };
+
+// With a seed: Vigna's splitmix64.
+static void draw(uint64_t out[RANDOM_WORDS]) {
+    uint64_t state = mb_options.seed;
+    if (state == 0) {
+        mb_os_random(out, RANDOM_WORDS * sizeof *out);
+        return;
+    }
+    for (unsigned i = 0; i < RANDOM_WORDS; i++) {
+        uint64_t word = state += UINT64_C(0x9e3779b97f4a7c15);
+        word = (word ^ word >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+        word = (word ^ word >> 27) * UINT64_C(0x94d049bb133111eb);
+        out[i] = word ^ word >> 31;
+    }
+}
+
 static bool start(void) {
     const struct mb_calls *other = mb_forward_get != NULL ? mb_forward_get() : NULL;
     atomic_store_explicit(&mb_init_shared.other_copy, other, memory_order_relaxed);
     if (other != NULL) return false;
-    uint64_t random[2];
-    mb_os_random(random, sizeof random);
+    uint64_t random[RANDOM_WORDS];
     mb_options_init();
+    draw(random);
     mb_huge_init(mb_options.huge_pages != 0);
     if (!mb_arena_init(random)) return false;
     mb_thread_init();

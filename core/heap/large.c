@@ -167,8 +167,11 @@ static bool take(struct mb_heap *heap, size_t units, size_t align, struct mb_spa
     if (mb_arena_take(units, align_units, span)) return true;
     mb_own_release_all(heap);
     mb_background_claim_all();
+    mb_arena_shortage_enter();
     mb_arena_decommit_all();
-    return mb_arena_take(units, align_units, span);
+    bool taken = mb_arena_take(units, align_units, span);
+    mb_arena_shortage_leave();
+    return taken;
 }
 
 void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes) {

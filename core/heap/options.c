@@ -27,6 +27,7 @@ static const struct option {
     {"background", NUMBER, &mb_options.background, 1, "0: no helper thread gives memory back"},
     {"huge_pages", NUMBER, &mb_options.huge_pages, 1, "1: huge pages are asked for once the heap is large"},
     {"purge_delay_ms", NUMBER, &mb_options.purge_delay_ms, 3600000, "free pages older than this go back to the system"},
+    {"seed", NUMBER, &mb_options.seed, UINT32_MAX, "not 0: places and keys follow from it, so that a run can be repeated"},
     {"stats", WHEN, &mb_options.stats, 0, "exit: print statistics when the process ends"},
     {"stats_file", PATH, mb_options.stats_file, sizeof mb_options.stats_file - 1, "append a line of statistics at exit"},
     {"help", WHEN, NULL, 0, "list the options"},

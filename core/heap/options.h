@@ -14,6 +14,7 @@ struct mb_options {
     uint64_t huge_pages;     // 1: huge pages are asked for once the heap is large
     uint64_t background;     // 1: a helper thread gives memory back while two or more threads have heaps
     uint64_t purge_delay_ms; // free pages older than this go back to the system
+    uint64_t seed;           // not 0: in place of what the system calls random, so that a run can be repeated
     uint64_t stats;          // enum mb_stats_when
     char stats_file[256];    // append one line of statistics at exit; empty: no
 };

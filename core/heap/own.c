@@ -73,11 +73,11 @@ static bool enter(struct mb_slab_hint hint, enum mb_slab_state from, enum mb_sla
     return mb_remote_change(unit, word, to);
 }
 
-static struct mb_slab *own_as_current(struct mb_unit *unit) {
+static struct mb_slab *own_as_current(const struct mb_heap *heap, struct mb_unit *unit) {
     struct mb_slab *slab = &unit->slab;
     mb_slab_set_heartbeat(slab);
     atomic_store_explicit(&unit->shared.purged_pages, 0, memory_order_relaxed); // its pages come back as they are used
-    MB_POKE(slab->owner, mb_owner_token());
+    MB_POKE(slab->owner, heap->token);
     return slab;
 }
 
@@ -86,14 +86,14 @@ bool mb_own_is_busy(struct mb_slab_hint hint) {
     return mb_remote_generation(word) == hint.generation && (word & MB_REMOTE_BUSY) != 0;
 }
 
-struct mb_slab *mb_own_queued_to_current(struct mb_slab_hint hint) {
+struct mb_slab *mb_own_queued_to_current(const struct mb_heap *heap, struct mb_slab_hint hint) {
     if (!enter(hint, MB_SLAB_QUEUED, MB_SLAB_CURRENT)) return NULL;
-    return own_as_current(mb_unit_at(hint.unit));
+    return own_as_current(heap, mb_unit_at(hint.unit));
 }
 
-struct mb_slab *mb_own_unowned_to_current(struct mb_slab_hint hint) {
+struct mb_slab *mb_own_unowned_to_current(const struct mb_heap *heap, struct mb_slab_hint hint) {
     if (!enter(hint, MB_SLAB_UNOWNED, MB_SLAB_CURRENT)) return NULL;
-    return own_as_current(mb_unit_at(hint.unit));
+    return own_as_current(heap, mb_unit_at(hint.unit));
 }
 
 // A slab is worth using again when a page's worth of its blocks is free: then the cost of the change is spread over them.
@@ -124,7 +124,7 @@ struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *u
     if (!mb_queue_make_room(heap, queue) || !mb_remote_change(unit, word, MB_SLAB_QUEUED)) return NULL;
     mb_queue_push(queue, hint);
     arm(&unit->slab);
-    MB_POKE(unit->slab.owner, mb_owner_token());
+    MB_POKE(unit->slab.owner, heap->token);
     return &unit->slab;
 }
 
@@ -213,7 +213,7 @@ static void release_queue(struct mb_heap *heap, struct mb_queue *queue) {
     struct mb_slab_hint hint;
     while (mb_queue_pop(queue, &hint)) {
         while (mb_own_is_busy(hint)) wait_a_moment();
-        struct mb_slab *slab = mb_own_queued_to_current(hint);
+        struct mb_slab *slab = mb_own_queued_to_current(heap, hint);
         if (slab != NULL) mb_own_release(heap, slab);
     }
 }
@@ -224,8 +224,8 @@ static void release_class(struct mb_heap *heap, unsigned class_index) {
     if (slabs->current != NULL) mb_own_release(heap, slabs->current);
     if (slabs->fresh != NULL) mb_own_release(heap, slabs->fresh);
     if (heap->queues == NULL) return;
-    release_queue(heap, &heap->queues[class_index].ready);
-    release_queue(heap, &heap->queues[class_index].waiting);
+    release_queue(heap, &heap->queues->of_class[class_index].ready);
+    release_queue(heap, &heap->queues->of_class[class_index].waiting);
 }
 
 void mb_own_release_all(struct mb_heap *heap) {

@@ -13,8 +13,8 @@ bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab);
 bool mb_own_use_carved(struct mb_heap *heap, struct mb_slab *slab);
 
 // The hinted slab becomes CURRENT and ours; NULL when the hint is stale.
-struct mb_slab *mb_own_queued_to_current(struct mb_slab_hint hint);
-struct mb_slab *mb_own_unowned_to_current(struct mb_slab_hint hint);
+struct mb_slab *mb_own_queued_to_current(const struct mb_heap *heap, struct mb_slab_hint hint);
+struct mb_slab *mb_own_unowned_to_current(const struct mb_heap *heap, struct mb_slab_hint hint);
 
 // Whether free pages of the hinted slab are being given back right now: then it cannot become CURRENT. Any thread.
 bool mb_own_is_busy(struct mb_slab_hint hint);

@@ -11,22 +11,22 @@ static unsigned ring_order(uint32_t capacity) { return mb_log2(capacity / FIRST_
 // A spare ring's first entry holds the next spare ring of its order.
 static struct mb_slab_hint *take_ring(struct mb_heap *heap, uint32_t capacity) {
     unsigned order = ring_order(capacity);
-    struct mb_slab_hint *ring = heap->spare_rings[order];
+    struct mb_slab_hint *ring = heap->queues->spare_rings[order];
     if (ring == NULL) return mb_arena_metadata(capacity * sizeof *ring, 8);
-    __builtin_memcpy(&heap->spare_rings[order], ring, sizeof(void *));
+    __builtin_memcpy(&heap->queues->spare_rings[order], ring, sizeof(void *));
     return ring;
 }
 
 static void give_ring(struct mb_heap *heap, struct mb_slab_hint *ring, uint32_t capacity) {
     if (ring == NULL) return;
     unsigned order = ring_order(capacity);
-    __builtin_memcpy(ring, &heap->spare_rings[order], sizeof(void *));
-    heap->spare_rings[order] = ring;
+    __builtin_memcpy(ring, &heap->queues->spare_rings[order], sizeof(void *));
+    heap->queues->spare_rings[order] = ring;
 }
 
 struct mb_class_queues *mb_queue_of(struct mb_heap *heap, unsigned class_index) {
-    if (MB_UNLIKELY(heap->queues == NULL)) heap->queues = mb_arena_metadata(MB_CLASSES * sizeof *heap->queues, 64);
-    return heap->queues == NULL ? NULL : &heap->queues[class_index];
+    if (MB_UNLIKELY(heap->queues == NULL)) heap->queues = mb_arena_metadata(sizeof *heap->queues, 64);
+    return heap->queues == NULL ? NULL : &heap->queues->of_class[class_index];
 }
 
 static bool is_current(struct mb_slab_hint hint) {
@@ -50,7 +50,7 @@ static void compact(struct mb_queue *queue) {
 
 static bool enlarge(struct mb_heap *heap, struct mb_queue *queue) {
     uint32_t capacity = queue->capacity == 0 ? FIRST_CAPACITY : queue->capacity * 2;
-    if (ring_order(capacity) >= sizeof heap->spare_rings / sizeof heap->spare_rings[0]) return false;
+    if (ring_order(capacity) >= MB_RING_ORDERS) return false;
     struct mb_slab_hint *ring = take_ring(heap, capacity);
     if (ring == NULL) return false;
     for (uint32_t i = 0; i < queue->count; i++) ring[i] = entry_at(queue, i);

@@ -39,7 +39,7 @@ struct mb_front {
     uint64_t mask[MB_CLASSES];  // blocks to hand out
     uint64_t *word[MB_CLASSES]; // the slab's word that the mask was copied from
     uintptr_t base[MB_CLASSES]; // address of the block of bit 0
-    uint64_t bytes[MB_CLASSES]; // of a block
+    uint32_t bytes[MB_CLASSES]; // of a block
 };
 
 struct mb_class_slabs {
@@ -52,12 +52,20 @@ struct mb_class_queues {
     struct mb_queue waiting; // owned slabs from which too few blocks have come back yet
 };
 
+enum { MB_RING_ORDERS = 16 };
+
+struct mb_heap_queues {
+    struct mb_class_queues of_class[MB_CLASSES];
+    struct mb_slab_hint *spare_rings[MB_RING_ORDERS]; // rings of 4 << i entries to use again
+};
+
 struct mb_heap {
     struct mb_front front;
     uint8_t class_of[MB_SMALL_GRANULES];     // by (bytes + 15) / 16
     struct mb_class_slabs slabs[MB_CLASSES];
-    struct mb_class_queues *queues;          // [MB_CLASSES], made when the first slab is queued; NULL before
-    struct mb_slab_hint *spare_rings[16];    // rings of 4 << i entries to use again
+    struct mb_heap_queues *queues;           // made when the first slab is queued; NULL before
+    const void *token;                       // what the owner word of its slabs says
+    uint8_t borrowed[MB_CLASSES];            // blocks that its thread has had from the commons
     uint32_t slow_calls;                     // heartbeat for the purge
     uint32_t exit_rounds;                    // thread-exit hook: rounds postponed
     struct mb_heap_shared shared;
@@ -78,8 +86,10 @@ extern MB_HIDDEN const char mb_orphanage;
 // What a slab's owner word says in a forked child when the owner stayed behind in the parent. No thread has this heap.
 MB_INLINE const void *mb_orphan_owner(void) { return &mb_orphanage; }
 
-// What a slab's owner word says when the calling thread owns it.
+// What a slab's owner word says when the calling thread owns it: the token of its heap.
 MB_INLINE const void *mb_owner_token(void) { return mb_thread_token(mb_heap_self); }
+
+_Static_assert(sizeof(struct mb_heap) <= 4096, "a heap that uses few classes touches one page");
 
 MB_INLINE bool mb_heap_is_real(const struct mb_heap *heap) {
     return heap != &mb_heap_empty && heap != &mb_heap_departed;

@@ -5,6 +5,7 @@
 
 #include "core/base/check.h"
 #include "core/heap/background.h"
+#include "core/heap/commons.h"
 #include "core/heap/fast.h"
 #include "core/heap/foreign.h"
 #include "core/heap/heap.h"
@@ -61,11 +62,11 @@ static bool use_or_release(struct mb_heap *heap, struct mb_slab *slab) {
 static bool from_queue(struct mb_heap *heap, unsigned class_index) {
     struct mb_slab_hint hint;
     if (heap->queues == NULL) return false;
-    struct mb_queue *queue = &heap->queues[class_index].ready;
+    struct mb_queue *queue = &heap->queues->of_class[class_index].ready;
     for (uint32_t tries = queue->count; tries > 0 && mb_queue_pop(queue, &hint); tries--) {
         if (mb_own_is_busy(hint)) {
             mb_queue_push(queue, hint); // where it was taken from there is room
-        } else if (use_or_release(heap, mb_own_queued_to_current(hint))) {
+        } else if (use_or_release(heap, mb_own_queued_to_current(heap, hint))) {
             return true;
         }
     }
@@ -80,8 +81,8 @@ static bool from_fresh(struct mb_heap *heap, unsigned class_index) {
 static bool from_pool(struct mb_heap *heap, unsigned class_index) {
     struct mb_slab_hint hint;
     while (mb_pool_take(class_index, &hint)) {
-        struct mb_slab *slab = mb_own_unowned_to_current(hint);
-        if (slab == NULL && mb_slab_if_owned(mb_unit_at(hint.unit), mb_owner_token())) slab = mb_own_queued_to_current(hint);
+        struct mb_slab *slab = mb_own_unowned_to_current(heap, hint);
+        if (slab == NULL && mb_slab_if_owned(mb_unit_at(hint.unit), heap->token)) slab = mb_own_queued_to_current(heap, hint);
         if (use_or_release(heap, slab)) return true;
     }
     return false;
@@ -89,7 +90,7 @@ static bool from_pool(struct mb_heap *heap, unsigned class_index) {
 
 static bool from_sweep(struct mb_heap *heap, unsigned class_index) {
     struct mb_slab_hint hint;
-    return mb_sweep_find(class_index, &hint) && use_or_release(heap, mb_own_unowned_to_current(hint));
+    return mb_sweep_find(class_index, &hint) && use_or_release(heap, mb_own_unowned_to_current(heap, hint));
 }
 
 static bool from_arena(struct mb_heap *heap, unsigned class_index) {
@@ -97,7 +98,7 @@ static bool from_arena(struct mb_heap *heap, unsigned class_index) {
     if (mb_arena_warm_free_units() == 0) mb_large_flush();
     if (!mb_arena_take(1, 1, &span)) return false;
     if (span.zero) mb_huge_unit_taken(span.first);
-    struct mb_slab *slab = mb_slab_setup(span.first, class_index, mb_owner_token());
+    struct mb_slab *slab = mb_slab_setup(span.first, class_index, heap->token);
     if (slab == NULL) {
         mb_arena_give(span.first, 1);
         return false;
@@ -112,7 +113,11 @@ MB_COLD static bool from_last_resort(struct mb_heap *heap, unsigned class_index)
     mb_background_claim_all();
     mb_large_flush();
     if (from_pool(heap, class_index) || from_arena(heap, class_index)) return true;
-    return mb_arena_decommit_all() > 0 && from_arena(heap, class_index);
+    mb_arena_shortage_enter();
+    mb_arena_decommit_all();
+    bool found = from_arena(heap, class_index);
+    mb_arena_shortage_leave();
+    return found;
 }
 
 static bool refill(struct mb_heap *heap, unsigned class_index) {
@@ -126,6 +131,11 @@ static bool refill(struct mb_heap *heap, unsigned class_index) {
 void *mb_heap_take_block(struct mb_heap *heap, unsigned class_index) {
     if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);
     if ((++heap->slow_calls & 3) == 0) mb_background_tick();
+    const struct mb_class_slabs *slabs = &heap->slabs[class_index];
+    if (slabs->current == NULL && slabs->fresh == NULL) {
+        void *p = mb_commons_take(heap, class_index);
+        if (p != NULL) return p;
+    }
     return refill(heap, class_index) ? mb_front_take(&heap->front, class_index) : NULL;
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/base/print.h"
 #include "core/heap/background.h"
+#include "core/heap/commons.h"
 #include "core/heap/foreign.h"
 #include "core/heap/fork.h"
 #include "core/heap/heap.h"
@@ -57,6 +58,7 @@ static void count_heaps(struct mb_stats *out) {
          heap = atomic_load_explicit(&heap->shared.next_registered, memory_order_relaxed)) {
         count_heap(heap, out);
     }
+    out->blocks_served += mb_commons_served();
     out->heaps = mb_thread_heaps_in_use();
     out->heaps_ever = mb_thread_heaps_ever();
 }
@@ -94,9 +96,10 @@ void mb_stats_get(struct mb_stats *out) {
 bool mb_trim(size_t keep_bytes) {
     const struct mb_calls *other = mb_other_copy();
     if (other != NULL) return other->trim(keep_bytes);
-    mb_fork_check();
+    mb_fork_before_giving();
     struct mb_heap *heap = mb_heap_self;
     if (mb_heap_is_real(heap)) mb_own_release_all(heap);
+    mb_commons_release();
     mb_background_claim_all();
     mb_large_flush();
     size_t warm = mb_arena_warm_free_units();

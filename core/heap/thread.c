@@ -1,6 +1,7 @@
 #include "core/heap/thread.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #include "core/base/check.h"
 #include "core/heap/background.h"
@@ -68,11 +69,15 @@ static void empty_fronts(struct mb_heap *heap) {
     }
 }
 
+void mb_heap_set_up(struct mb_heap *heap) {
+    for (unsigned c = 0; c < MB_CLASSES; c++) heap->front.bytes[c] = mb_class_bytes(c);
+    for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) heap->class_of[i] = (uint8_t)mb_class_of((size_t)i * MB_GRANULE);
+}
+
 static struct mb_heap *new_heap(void) {
     struct mb_heap *heap = mb_arena_metadata(sizeof *heap, 64);
     if (heap == NULL) return NULL;
-    for (unsigned c = 0; c < MB_CLASSES; c++) heap->front.bytes[c] = mb_class_bytes(c);
-    for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) heap->class_of[i] = (uint8_t)mb_class_of((size_t)i * MB_GRANULE);
+    mb_heap_set_up(heap);
     register_heap(heap);
     return heap;
 }
@@ -87,6 +92,8 @@ static struct mb_heap *acquire(void) {
     if (heap == NULL) heap = new_heap();
     if (heap == NULL) return NULL;
     heap->exit_rounds = 0;
+    heap->token = mb_thread_token(heap);
+    memset(heap->borrowed, 0, sizeof heap->borrowed);
     return heap;
 }
 
@@ -150,8 +157,7 @@ struct mb_heap *mb_thread_heaps(void) { return atomic_load_explicit(&heaps_share
 
 // The absent owner may have been changing a ring: start with new ones.
 static void drop_queues(struct mb_heap *heap) {
-    for (unsigned c = 0; c < MB_CLASSES && heap->queues != NULL; c++) heap->queues[c] = (struct mb_class_queues){0};
-    for (unsigned i = 0; i < sizeof heap->spare_rings / sizeof heap->spare_rings[0]; i++) heap->spare_rings[i] = NULL;
+    if (heap->queues != NULL) memset(heap->queues, 0, sizeof *heap->queues);
 }
 
 void mb_thread_recover(void) {

@@ -12,6 +12,9 @@ struct mb_heap *mb_thread_enter(void);
 // Ends a slow path: a departed thread gives the heap back at once.
 void mb_thread_leave(struct mb_heap *heap);
 
+// Makes a zeroed heap an empty one.
+void mb_heap_set_up(struct mb_heap *heap);
+
 // Heaps that belong to living threads.
 uint32_t mb_thread_heaps_in_use(void);
 uint32_t mb_thread_heaps_ever(void);

@@ -6,10 +6,10 @@
 #include "core/base/check.h"
 #include "core/base/config.h"
 #include "core/base/lock.h"
+#include "core/region/arena_map.h"
 #include "core/region/lazy.h"
 #include "core/region/purge.h"
 #include "core/region/unit.h"
-#include "core/region/unit_map.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 #include "platform/window.h"
@@ -27,6 +27,7 @@ static struct {
     struct mb_lazy_shared metadata;   // heaps, tables
     struct mb_bump_shared bump;       // cursor of the metadata
     struct mb_lock_shared grow;       // adds units to the front
+    struct mb_lock_shared shortage;   // held while free units are given back to the system
     _Atomic uint64_t spans_taken;     // any thread, relaxed: a statistic
 } arena_shared;
 
@@ -91,6 +92,7 @@ static void cap_pieces(void) {
 
 bool mb_arena_init(const uint64_t random[2]) {
     arena_shared.grow.rank = MB_RANK_ARENA;
+    arena_shared.shortage.rank = MB_RANK_SHORTAGE;
     if (!reserve_window(random[0], MB_PIECE_FIRST_BYTES, &arena_shared.front, MB_WINDOW_BYTES)) return false;
     if (!place_metadata(random[1])) return false;
     cap_pieces();
@@ -105,22 +107,6 @@ void *mb_arena_metadata(size_t bytes, size_t align) {
     return mb_bump_shared_alloc(&arena_shared.bump, bytes, align);
 }
 
-// --- the map of units ---------------------------------------------------------------------------------------------
-
-enum { MAP_CHUNKS = 4096 }; // 1 TiB of units
-static struct {
-    _Atomic(struct mb_map_chunk_shared *) chunks[MAP_CHUNKS]; // written once each under the arena's lock (release)
-    struct mb_map_chunk_shared first; // no metadata needed to start
-} map_shared;
-
-const struct mb_unit_map mb_arena_map = {map_shared.chunks, MAP_CHUNKS};
-
-static struct mb_map_chunk_shared *make_chunk(void *context) {
-    (void)context;
-    if (atomic_load_explicit(&map_shared.chunks[0], memory_order_relaxed) == NULL) return &map_shared.first;
-    return mb_arena_metadata(sizeof(struct mb_map_chunk_shared), 64);
-}
-
 // --- growing --------------------------------------------------------------------------------------------------------
 
 // Metadata is committed ahead of the front, so that a front that has taken all address space there was still gets the bits of its
@@ -132,8 +118,7 @@ static bool commit_bits(size_t units) {
 
 // Descriptors and map for so many units of the front.
 static bool describe_to(size_t units) {
-    return mb_lazy_commit(&arena_shared.table, units * sizeof(struct mb_unit)) == 0 &&
-           mb_map_extend(&mb_arena_map, units, make_chunk, NULL) && commit_bits(units);
+    return mb_lazy_commit(&arena_shared.table, units * sizeof(struct mb_unit)) == 0 && mb_arena_map_extend(units) && commit_bits(units);
 }
 
 // Descriptors and map must reach a unit before it is published.
@@ -250,6 +235,9 @@ bool mb_arena_take(size_t units, size_t align_units, struct mb_span *out) {
     return outcome == TAKEN;
 }
 
+void mb_arena_shortage_enter(void) { mb_lock(&arena_shared.shortage); }
+void mb_arena_shortage_leave(void) { mb_unlock(&arena_shared.shortage); }
+
 void mb_arena_give(size_t first, size_t units) {
     atomic_fetch_add_explicit(&mb_purge_shared.warm_free_units, units, memory_order_relaxed);
     mb_map_release(&mb_arena_map, first, units);
@@ -301,6 +289,7 @@ static void recover_unit(size_t unit) {
 }
 
 void mb_arena_recover(void) {
+    mb_lock_reset(&arena_shared.shortage);
     mb_lock_reset(&arena_shared.grow);
     mb_lazy_recover(&arena_shared.front);
     mb_lazy_recover(&arena_shared.table);

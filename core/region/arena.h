@@ -45,6 +45,11 @@ size_t mb_arena_purge_any(size_t max_units);
 size_t mb_arena_decommit_long(void);
 size_t mb_arena_decommit_all(void);
 
+// While units are given back they are in the hands of the thread that does it, and a taker does not find them. Who is about to
+// report that there is no memory looks once more between these two, where nobody else gives back: mb_arena_decommit_all, then take.
+void mb_arena_shortage_enter(void);
+void mb_arena_shortage_leave(void);
+
 size_t mb_arena_units(void);            // units of the front: descriptors below this may be read
 size_t mb_arena_warm_free_units(void);
 bool mb_arena_is_free(size_t unit);

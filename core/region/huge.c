@@ -5,9 +5,8 @@
 
 #include "core/base/config.h"
 #include "core/region/arena.h"
-#include "core/region/purge.h"
+#include "core/region/arena_map.h"
 #include "core/region/unit.h"
-#include "core/region/unit_map.h"
 #include "platform/os.h"
 
 // A sixteenth of the heap at most is what the newest chunk has untouched.

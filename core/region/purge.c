@@ -1,8 +1,8 @@
 #include "core/region/purge.h"
 
 #include "core/region/arena.h"
+#include "core/region/arena_map.h"
 #include "core/region/unit.h"
-#include "core/region/unit_map.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
@@ -58,18 +58,35 @@ static size_t treat_word(size_t word, mask_function *mask_of, run_function *trea
     return treated;
 }
 
-static size_t treat_all(mask_function *mask_of, run_function *treat, size_t max_units) {
+// One word's units at a time, so that who is short of memory waits for no more than that.
+static size_t treat_word_alone(size_t word, mask_function *mask_of, run_function *treat, size_t max_units) {
+    if (mask_of(&mb_arena_map, word) == 0) return 0;
+    mb_arena_shortage_enter();
+    size_t treated = treat_word(word, mask_of, treat, max_units);
+    mb_arena_shortage_leave();
+    return treated;
+}
+
+typedef size_t word_function(size_t word, mask_function *mask_of, run_function *treat, size_t max_units);
+
+static size_t treat_all(word_function *treat_one, mask_function *mask_of, run_function *treat, size_t max_units) {
     size_t treated = 0;
     for (size_t word = (mb_arena_units() + 63) / 64; word > 0 && treated < max_units; word--) {
-        treated += treat_word(word - 1, mask_of, treat, max_units - treated);
+        treated += treat_one(word - 1, mask_of, treat, max_units - treated);
     }
     return treated;
 }
 
-size_t mb_arena_purge_old(size_t max_units) { return treat_all(mb_map_purgeable_old, purge_run, max_units); }
-size_t mb_arena_purge_any(size_t max_units) { return treat_all(mb_map_purgeable, purge_run, max_units); }
-size_t mb_arena_decommit_long(void) { return treat_all(mb_map_decommittable, decommit_long_run, SIZE_MAX); }
-size_t mb_arena_decommit_all(void) { return treat_all(mb_map_decommittable, decommit_run, SIZE_MAX); }
+size_t mb_arena_purge_old(size_t max_units) {
+    return treat_all(treat_word_alone, mb_map_purgeable_old, purge_run, max_units);
+}
+size_t mb_arena_purge_any(size_t max_units) {
+    return treat_all(treat_word_alone, mb_map_purgeable, purge_run, max_units);
+}
+size_t mb_arena_decommit_long(void) {
+    return treat_all(treat_word_alone, mb_map_decommittable, decommit_long_run, SIZE_MAX);
+}
+size_t mb_arena_decommit_all(void) { return treat_all(treat_word, mb_map_decommittable, decommit_run, SIZE_MAX); }
 
 size_t mb_arena_warm_free_units(void) {
     return atomic_load_explicit(&mb_purge_shared.warm_free_units, memory_order_relaxed);

@@ -1,4 +1,4 @@
-// What giving free spans back to the system counts, and the arena's map of units: for the arena's own use. The functions are in arena.h. Any thread.
+// What giving free spans back to the system counts, for the arena's own use. The functions are in arena.h. Any thread.
 #ifndef MB_CORE_REGION_PURGE_H
 #define MB_CORE_REGION_PURGE_H
 
@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/region/unit_map.h"
 #include "platform/compiler.h"
 
 struct mb_purge_shared {
@@ -15,7 +14,6 @@ struct mb_purge_shared {
 };
 extern MB_HIDDEN struct mb_purge_shared mb_purge_shared;
 
-extern MB_HIDDEN const struct mb_unit_map mb_arena_map;
 
 // Counts bytes that were given back, for the statistic. Any thread.
 MB_INLINE void mb_purge_note(size_t bytes) {

@@ -22,7 +22,6 @@ struct crowd {
 };
 static struct crowd mine, theirs, mains;
 static struct actor peer;
-static void *suspect;
 
 static void take_crowd(void *arg) {
     struct crowd *c = arg;
@@ -166,32 +165,6 @@ static void adopt(void) {
     give_crowd(&theirs);
 }
 
-// --- blocks whose contents look as if they were free ------------------------------------------------------------------
-
-static void find_suspect(void *unused) {
-    static void *v[CROWD];
-    unsigned char copy[16];
-    int count = 0;
-    (void)unused;
-    void *p = api.malloc(208), *q = NULL;
-    api.free(p);
-    memcpy(copy, p, sizeof copy);
-    while (count < CROWD && (q = api.malloc(208)) != p) v[count++] = q;
-    while (count > 0) api.free(v[--count]);
-    if (q == p) memcpy(q, copy, sizeof copy);
-    suspect = q;
-}
-static void own_suspect(void) { find_suspect(NULL); }
-static void peers_suspect(void) { actor_do(&peer, find_suspect, NULL); }
-static void free_suspect(void) { api.free(suspect); }
-
-static void freed_suspect(void) {
-    own_suspect();
-    void *p = suspect;
-    actor_do(&peer, api.free, p);
-}
-static void verify_suspect(void) { take(300, 208); }
-
 // --- large blocks, other sizes, other names ---------------------------------------------------------------------------
 
 static void large(void) {
@@ -321,9 +294,6 @@ const struct scenario scenarios[] = {
     {"adopt", thread_gone, adopt, 1024, 0, SCENARIO_BODY},
     {"take-over-a-heap", heap_left_over, adopt, 1024, 0, SCENARIO_BODY},
     {"trim-a-left-over-heap", heap_left_over, trim, 1024, 0, SCENARIO_BODY},
-    {"free-a-suspect", own_suspect, free_suspect, 208, 0, SCENARIO_BODY},
-    {"free-a-peers-suspect", peers_suspect, free_suspect, 208, 0, SCENARIO_BODY},
-    {"verify-a-suspect", freed_suspect, verify_suspect, 208, 0, SCENARIO_BODY},
     {"large", nothing, large, 100000, 2 * MIB, SCENARIO_BODY},
     {"very-large", nothing, very_large, 24 * MIB, 80 * MIB, SCENARIO_BODY},
     {"grow-small", block_of_20, grow_small, 1000, 0, SCENARIO_BODY},

@@ -51,7 +51,7 @@ static void prepare(const struct scenario *s) {
     scenario_clean();
     api.trim();
     plan = (struct adopt_plan){.focus_bytes = s->focus_bytes, .check_leak = true, .base_bytes = api.live_bytes(),
-        .base_resident = adopt_resident_bytes(), .in_flight_max = s->in_flight_bytes};
+        .base_anonymous = adopt_anonymous_bytes(), .in_flight_max = s->in_flight_bytes};
     scenario_prepare_main();
 }
 

@@ -82,6 +82,7 @@ struct worker {
     size_t largest, refused;
 };
 static pthread_barrier_t step;
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static struct worker workers[MAX_THREADS];
 
 // After threads have been short of memory together, the libc's malloc keeps large free pieces apart.
@@ -96,6 +97,14 @@ static void first_use_in_shortage(struct worker *w) {
     blocks_free_all(&w->own);
 }
 
+static void every_class_works_again(const struct exhaust_plan *plan) {
+    if (plan->in_turns) pthread_mutex_lock(&turn);
+    exhaust_every_class_works(plan->api, recovered_bytes(plan) / plan->threads);
+    if (!plan->in_turns) return;
+    plan->api->trim();
+    pthread_mutex_unlock(&turn);
+}
+
 static void *worker_main(void *arg) {
     struct worker *w = arg;
     pthread_barrier_wait(&step); // main has used everything up
@@ -107,8 +116,9 @@ static void *worker_main(void *arg) {
     blocks_verify(&w->own);
     pthread_barrier_wait(&step);
     blocks_free_all(w->other);
+    if (w->plan->in_turns) w->plan->api->trim();
     pthread_barrier_wait(&step);
-    exhaust_every_class_works(w->plan->api, recovered_bytes(w->plan) / w->plan->threads);
+    every_class_works_again(w->plan);
     return NULL;
 }
 
@@ -131,6 +141,7 @@ static void start_workers(const struct exhaust_plan *plan) {
 
 static void finish_workers(const struct exhaust_plan *plan) {
     size_t refused = 0;
+    if (plan->in_turns) plan->api->trim();
     for (int i = 0; i < 4; i++) pthread_barrier_wait(&step); // give back, fill, verify, free across
     for (unsigned i = 0; i < plan->threads; i++) {
         pthread_join(workers[i].thread, NULL);

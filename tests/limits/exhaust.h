@@ -13,6 +13,8 @@ struct exhaust_plan {
     size_t cap_bytes;       // stop filling here, as if refused (SIZE_MAX: only the limit stops it)
     size_t largest_bytes;   // the largest request that must work once memory is there again
     bool must_be_refused;   // the limit is below cap_bytes, so at least one request must fail
+    bool in_turns;          // the limit has no room for what each thread keeps at hand (a slab per class): the threads trim, and
+                            //   then try every class one after the other
 };
 
 // Allocates from `largest` bytes down to the smallest until every size is refused. The number of refused requests.

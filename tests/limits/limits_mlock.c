@@ -71,7 +71,7 @@ int main(int argc, char **argv) {
     if (strcmp(how, "future") == 0)
         exhaust_run(&(struct exhaust_plan){.api = api, .table_blocks = 1 << 12, .threads = 2, .live_bytes = locked_limit() / 64,
                                            .cap_bytes = SIZE_MAX, .largest_bytes = locked_limit() / 64,
-                                           .must_be_refused = true});
+                                           .must_be_refused = true, .in_turns = true});
     puts("ok");
     return 0;
 }

@@ -239,7 +239,7 @@ static const struct plot plans[] = {{.order = "OB"}, {.order = "BO"}, {.order = 
     {.order = "BC", .full = true}, {.order = "OO", .full = true}};
 
 static const struct drive drives[] = {{"owner", drive_owner}, {"trim", drive_trim}, {"adopter", drive_adopter}};
-static const size_t shared_sizes[] = {16, 64, 1000, 8192, 1 << 20};
+static const size_t shared_sizes[] = {16, 64, 1000, 8192, 20000, 1 << 20};
 
 #define COUNT(v) (sizeof(v) / sizeof((v)[0]))
 

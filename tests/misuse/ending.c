@@ -108,6 +108,15 @@ static void stderr_full(const struct misuse_case *c) {
     twice();
 }
 
+static void stderr_unread(const struct misuse_case *c) {
+    int ends[2];
+    (void)c;
+    if (pipe(ends) != 0) give_up("no pipe");
+    close(ends[0]);
+    dup2(ends[1], 2);
+    twice();
+}
+
 static void at_exit(void) { twice(); }
 
 static void after_main(const struct misuse_case *c) {
@@ -132,6 +141,7 @@ void ending_cases(misuse_emit *emit) {
         {"after-main", END_DIES, after_main},
         {"stderr-closed", END_SILENT, stderr_closed},
         {"stderr-full", END_SILENT, stderr_full},
+        {"stderr-unread", END_SILENT, stderr_unread},
     };
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         struct misuse_case c = {.end = ways[i].end, .run = ways[i].run};

@@ -3,6 +3,7 @@
 #include "tests/process/blocks.h"
 #include <errno.h>
 #include <malloc.h>
+#include <sys/sysinfo.h>
 
 static const size_t absurd[] = {
     (size_t)PTRDIFF_MAX, (size_t)PTRDIFF_MAX + 1,  (size_t)PTRDIFF_MAX - 16, (size_t)PTRDIFF_MAX - 70000, SIZE_MAX, SIZE_MAX - 1,
@@ -76,6 +77,19 @@ static void refuse_products(void) {
     free(none);
 }
 
+// What is more than all of RAM and swap is refused at once where the kernel's heuristic does that, and not given to be killed for.
+static void refuse_more_than_there_is(void) {
+    struct sysinfo system;
+    FILE *in = fopen("/proc/sys/vm/overcommit_memory", "r");
+    int mode = in == NULL ? EOF : fgetc(in);
+    if (in != NULL) fclose(in);
+    if (mode != '0' || sysinfo(&system) != 0) return;
+    size_t n = (size_t)(system.totalram + system.totalswap) * system.mem_unit + ((size_t)1 << 30);
+    refuse_plain(n);
+    refuse_growth(n);
+    for (unsigned shift = 3; shift <= 30; shift++) refuse_aligned(n, shift);
+}
+
 static void *refuse_all(void *arg) {
     for (size_t a = 0; a < ABSURD; a++) {
         size_t n = opaque(absurd[a]);
@@ -93,6 +107,7 @@ int main(void) {
     test_begin(60);
     long before = rss_bytes();
     refuse_all(NULL);
+    refuse_more_than_there_is();
     thread_join(thread_start(refuse_all, NULL));
     expect_growth_below(before, 8 * 1024 * 1024, "refused requests");
     return 0;

@@ -33,15 +33,18 @@ static void run(size_t bytes, void (*where_to_fill)(void *(*)(void *)), void (*w
     where_to_fill(fill);
     long full = rss_bytes();
     where_to_free(free_all);
+    long freed = rss_bytes();
     int trimmed = malloc_trim(0);
     long after = rss_bytes();
+    int again = malloc_trim(0);
     printf("blocks of %zu: %ld -> %ld -> %ld KiB, malloc_trim %d\n", bytes, start / 1024, full / 1024, after / 1024, trimmed);
     fflush(stdout);
     EXPECT(full - start > (long)TOTAL / 10 * 9);
     EXPECT(trimmed == 0 || trimmed == 1);
     if (!under_mbmalloc()) return; // glibc has given much back before, or keeps an arena's rest
     EXPECT(after - start < tolerance);
-    EXPECT(trimmed == 1 || after - start < 1 << 20); // all was given back before
+    EXPECT(trimmed == 1 || freed - after < 1 << 20); // else all was given back before
+    EXPECT(again == 0);
 }
 
 int main(void) {

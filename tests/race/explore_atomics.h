@@ -112,6 +112,9 @@ enum {
 #define mb_arena_give explore_arena_give
 #define mb_arena_units explore_arena_units
 #define mb_arena_metadata explore_arena_metadata
+#define mb_arena_decommit_all explore_arena_decommit_all
+#define mb_arena_shortage_enter explore_arena_shortage_enter
+#define mb_arena_shortage_leave explore_arena_shortage_leave
 #define mb_os_page_size explore_page_size
 #define mb_background_tick explore_background_tick
 #define mb_background_span_freed explore_background_span_freed

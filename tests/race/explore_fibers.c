@@ -209,8 +209,9 @@ static uint64_t mix_heap(uint64_t hash, const struct mb_heap *heap) {
     hash = mix(hash, heap->front.word, USED * sizeof heap->front.word[0]);
     hash = mix(hash, heap->slabs, USED * sizeof heap->slabs[0]);
     hash = mix(hash, &heap->queues, sizeof heap->queues);
-    if (heap->queues != NULL) hash = mix(hash, heap->queues, USED * sizeof heap->queues[0]);
-    return mix(hash, heap->spare_rings, sizeof heap->spare_rings);
+    if (heap->queues == NULL) return hash;
+    hash = mix(hash, heap->queues->of_class, USED * sizeof heap->queues->of_class[0]);
+    return mix(hash, heap->queues->spare_rings, sizeof heap->queues->spare_rings);
 }
 
 uint64_t state_hash(void) {

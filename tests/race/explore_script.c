@@ -54,6 +54,11 @@ void mb_arena_give(size_t first, size_t units) {
 
 size_t mb_arena_units(void) { return UNITS; }
 
+// Here nothing is given back to a system, so nobody has to wait for that.
+size_t mb_arena_decommit_all(void) { return 0; }
+void mb_arena_shortage_enter(void) {}
+void mb_arena_shortage_leave(void) {}
+
 void *mb_arena_metadata(size_t bytes, size_t align) {
     size_t at = mb_align_up(world.metadata_used, align);
     if (at + bytes > METADATA_BYTES) return NULL;
@@ -168,6 +173,7 @@ void script_run(unsigned index) {
 // --- the setup -----------------------------------------------------------------------------------------------------
 
 static void set_up_heap(struct mb_heap *heap) {
+    heap->token = heap;
     for (unsigned c = 0; c < MB_CLASSES; c++) heap->front.bytes[c] = mb_class_bytes(c);
     for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) heap->class_of[i] = (uint8_t)mb_class_of((size_t)i * MB_GRANULE);
 }

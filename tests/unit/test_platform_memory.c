@@ -26,9 +26,23 @@ static void reserve_gives_no_access_and_no_charge(void **state) {
     struct kernel_mapping mapping = kernel_mapping_of(p);
     assert_string_equal(mapping.access, "---p");
     assert_int_equal(mapping.rss_kib, 0);
-    assert_true(kernel_has_flag(p, "nr"));
+    assert_false(kernel_has_flag(p, "ac"));
     assert_int_equal(child_outcome(child_reads, p), SIGSEGV);
     assert_int_equal(child_outcome(child_writes, p + 63 * page), SIGSEGV);
+    assert_int_equal(mb_os_unmap(p, 64 * page), 0);
+}
+
+// So that the kernel can refuse it, in every mode but the one that refuses nothing.
+static void commit_is_charged(void **state) {
+    (void)state;
+    char *p = reserved_memory(64 * page);
+    assert_int_equal(mb_os_commit(p, 32 * page), 0);
+    assert_true(kernel_has_flag(p, "ac"));
+    assert_false(kernel_has_flag(p + 32 * page, "ac"));
+    assert_int_equal(mb_os_decommit(p, 16 * page), 0);
+    assert_false(kernel_has_flag(p, "ac"));
+    assert_int_equal(mb_os_renew(p, 16 * page), 0);
+    assert_true(kernel_has_flag(p, "ac"));
     assert_int_equal(mb_os_unmap(p, 64 * page), 0);
 }
 
@@ -59,7 +73,7 @@ static int64_t map_elsewhere(const uint64_t arguments[6]) {
 static bool reserve_on_an_old_kernel(void *argument) {
     enum { NOREPLACE = 0x100000 };
     void *at = NULL;
-    if (!kernel_stand_in(SYS_mmap, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | NOREPLACE, map_elsewhere)) return true;
+    if (!kernel_stand_in(SYS_mmap, 3, MAP_PRIVATE | MAP_ANONYMOUS | NOREPLACE, map_elsewhere)) return true;
     if (mb_os_reserve(argument, page, &at) != -EEXIST || at != NULL) return false;
     return mb_os_resident_pages(elsewhere, page) == -ENOMEM; // given back
 }
@@ -186,6 +200,7 @@ static void failures_keep_errno(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reserve_gives_no_access_and_no_charge),
+        cmocka_unit_test(commit_is_charged),
         cmocka_unit_test(reserve_takes_an_exact_place_or_none),
         cmocka_unit_test(reserve_does_not_take_a_hint_for_an_answer),
         cmocka_unit_test(reserve_refuses_what_does_not_fit),

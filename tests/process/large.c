@@ -1,0 +1,128 @@
+// Large blocks: from 4 MiB on they end at an inaccessible page, however they came to their size; a realloc that shrinks gives the
+// rest back, at once with malloc_trim and in time without; no page of the heap may be executed.
+#include "tests/process/blocks.h"
+#include <malloc.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+enum { GUARD_INSTALL = 102 }; // MADV_GUARD_INSTALL, Linux 6.13
+static const size_t MIB = 1 << 20;
+
+// --- the end ------------------------------------------------------------------------------------------------------------
+
+static bool kernel_has_guards(void) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bool has = p != MAP_FAILED && madvise(p, page, GUARD_INSTALL) == 0;
+    munmap(p, page);
+    return has;
+}
+
+static bool write_kills(volatile char *at) {
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        *at = 1;
+        _exit(0);
+    }
+    EXPECT(child > 0 && waitpid(child, &status, 0) == child);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV;
+}
+
+static void ends_at_a_guard(void *block) {
+    char *p = keep(block);
+    EXPECT(p != NULL);
+    size_t usable = malloc_usable_size(p);
+    p[0] = p[usable - 1] = 1;
+    EXPECT(write_kills(p + usable));
+    free(p);
+}
+
+static void every_way_to_a_large_block(size_t bytes) {
+    ends_at_a_guard(malloc(bytes));
+    ends_at_a_guard(calloc(1, bytes));
+    ends_at_a_guard(memalign(1 << 21, bytes));
+    ends_at_a_guard(realloc(keep(malloc(bytes / 3)), bytes));
+    ends_at_a_guard(realloc(keep(malloc(2 * bytes)), bytes));
+    ends_at_a_guard(realloc(keep(realloc(keep(malloc(bytes)), bytes + MIB)), bytes + 2 * MIB));
+}
+
+// What ended at a guard is whole memory again when it is free.
+static void guards_go(size_t bytes) {
+    for (int i = 0; i < 4; i++) {
+        free(keep(malloc(bytes)));
+        char *p = keep(calloc(1, bytes + 3 * MIB));
+        for (size_t at = 0; at < bytes + 3 * MIB; at += 512) EXPECT(p[at] == 0);
+        memset(p, 1, bytes + 3 * MIB);
+        free(p);
+    }
+}
+
+// --- shrinking ----------------------------------------------------------------------------------------------------------
+
+static void shrink_gives_back(size_t bytes, size_t rest) {
+    long before = rss_bytes();
+    char *p = keep(malloc(bytes));
+    memset(p, 1, bytes);
+    EXPECT(rss_bytes() - before > (long)(bytes - bytes / 8));
+    p = keep(realloc(p, rest));
+    EXPECT(p != NULL && p[0] == 1 && p[rest - 1] == 1);
+    malloc_trim(0);
+    EXPECT(rss_bytes() - before < (long)(rest + MIB));
+    free(p);
+    malloc_trim(0);
+}
+
+static void shrink_gives_back_in_time(size_t bytes, size_t rest) {
+    long before = rss_bytes();
+    char *p = keep(malloc(bytes));
+    memset(p, 1, bytes);
+    p = keep(realloc(p, rest));
+    for (int i = 0; i < 100 && rss_bytes() - before >= (long)(rest + MIB); i++) {
+        usleep(100000);
+        free(keep(malloc(100000))); // light activity
+    }
+    EXPECT(rss_bytes() - before < (long)(rest + MIB));
+    free(p);
+}
+
+// --- access -------------------------------------------------------------------------------------------------------------
+
+static void nothing_is_executable(void) {
+    char line[400], access[5];
+    uintptr_t from, to;
+    void *blocks[] = {keep(malloc(16)), keep(malloc(1000)), keep(malloc(100000)), keep(malloc(10 * MIB)), keep(memalign(1 << 21, 16))};
+    size_t found = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    EXPECT(maps != NULL);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        EXPECT(sscanf(line, "%lx-%lx %4s", &from, &to, access) == 3);
+        for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
+            if ((uintptr_t)blocks[i] < from || (uintptr_t)blocks[i] >= to) continue;
+            EXPECT(strcmp(access, "rw-p") == 0);
+            found++;
+        }
+        EXPECT(strncmp(access, "rwx", 3) != 0);
+    }
+    fclose(maps);
+    EXPECT(found == sizeof blocks / sizeof blocks[0]);
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) free(blocks[i]);
+}
+
+int main(void) {
+    test_begin(60);
+    nothing_is_executable();
+    if (!under_mbmalloc()) return 0; // the rest is more than glibc promises
+    if (kernel_has_guards()) {
+        for (size_t bytes = 4 * MIB; bytes <= 40 * MIB; bytes = bytes * 3 + 4097) every_way_to_a_large_block(bytes);
+    }
+    guards_go(5 * MIB);
+    guards_go(40 * MIB);
+    for (size_t bytes = 60 * MIB; bytes > 1 * MIB; bytes /= 7)
+        for (size_t rest = 100; rest < bytes / 2; rest *= 30) shrink_gives_back(bytes, rest);
+    shrink_gives_back_in_time(30 * MIB, 100000);
+    puts("large blocks kept");
+    return 0;
+}
