@@ -7,7 +7,17 @@
 #include "core/base/allocator.h"
 #include "core/base/bump.h"
 #include "core/base/bump_shared.h"
+#include "core/family/family.h"
+#include "core/harden/fault_os.h"
+#include "core/layout/bump_arena.h"
+#include "core/layout/bump_arena_shared.h"
+#include "core/layout/remote_slab.h"
+#include "core/layout/size_classed.h"
+#include "core/layout/slab_pool.h"
+#include "core/layout/stack_arena.h"
+#include "core/layout/system_shared.h"
 #include "core/region/locked.h"
 #include "core/region/region.h"
+#include "core/region/region_allocator.h"
 
 #endif

@@ -72,9 +72,14 @@ MB_INLINE enum mb_error mb_allocator_judge(size_t bytes, size_t align) {
     return mb_is_pow2(align) ? MB_OK : MB_BAD_ALIGN;
 }
 
+// Written when it differs only: threads that share a member share the line, and it is MB_OK nearly always.
+MB_INLINE void mb_allocator_note(struct mb_allocator *a, enum mb_error refused) {
+    if (MB_UNLIKELY(__atomic_load_n(&a->refused, __ATOMIC_RELAXED) != refused)) __atomic_store_n(&a->refused, refused, __ATOMIC_RELAXED);
+}
+
 MB_INLINE bool mb_allocator_admits(struct mb_allocator *a, size_t bytes, size_t align) {
     enum mb_error refused = mb_allocator_judge(bytes, align);
-    __atomic_store_n(&a->refused, refused, __ATOMIC_RELAXED);
+    mb_allocator_note(a, refused);
     return MB_LIKELY(refused == MB_OK);
 }
 
@@ -92,6 +97,7 @@ MB_INLINE void *mb_allocator_allocate_zeroed(struct mb_allocator *a, size_t byte
 
 // `bytes` as the block was asked with last. NULL p is fine. No effect (MB_OK) for a member without MB_TRAIT_FREES.
 MB_INLINE enum mb_error mb_allocator_deallocate(struct mb_allocator *a, void *p, size_t bytes) {
+    mb_allocator_note(a, MB_OK);
     return p == NULL ? MB_OK : a->table->deallocate(a, p, bytes);
 }
 
@@ -106,7 +112,7 @@ MB_INLINE void *mb_allocator_shrink(struct mb_allocator *a, void *p, size_t old_
 }
 
 // Forgets all blocks; MB_UNSUPPORTED without MB_TRAIT_RESETS.
-MB_INLINE enum mb_error mb_allocator_reset(struct mb_allocator *a) { return a->table->reset(a); }
+MB_INLINE enum mb_error mb_allocator_reset(struct mb_allocator *a) { return mb_allocator_note(a, MB_OK), a->table->reset(a); }
 MB_INLINE size_t mb_allocator_usable_size(const struct mb_allocator *a, const void *p) {
     return p == NULL ? 0 : a->table->usable_size(a, p);
 }
@@ -139,12 +145,5 @@ MB_INLINE enum mb_error mb_allocator_take_over(struct mb_allocator *a, size_t *d
 MB_INLINE void mb_allocator_hand_back(struct mb_allocator *a, size_t dirty_bytes) {
     a->table->range->hand_back(a, dirty_bytes);
 }
-
-// What a member does when it detects misuse or damage that it could survive.
-enum mb_policy {
-    MB_POLICY_ABORT, // one line on stderr, then abort: the default
-    MB_POLICY_LOG,   // one line on stderr, count, return the error
-    MB_POLICY_COUNT, // count (mb_allocator_corruption_events), return the error
-};
 
 #endif

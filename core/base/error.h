@@ -1,4 +1,4 @@
-// What can go wrong in the region family, the same words for every member.
+// What can go wrong in the region family, the same words for every member, and what is done about it.
 #ifndef MB_CORE_BASE_ERROR_H
 #define MB_CORE_BASE_ERROR_H
 
@@ -16,6 +16,13 @@ enum mb_error {
     MB_UNSUPPORTED, // this system, or this member, cannot do it
     MB_REFUSED,     // the system refused; the region's os_error says why
     MB_INJECTED,    // a fault-injection layer said no
+};
+
+// What a member does when it detects misuse or damage that it could survive.
+enum mb_policy {
+    MB_POLICY_ABORT, // one line on stderr, then abort: the default
+    MB_POLICY_LOG,   // one line on stderr, count, return the error
+    MB_POLICY_COUNT, // count (mb_allocator_corruption_events), return the error
 };
 
 #endif

@@ -42,6 +42,8 @@ enum mb_family_wish {
 
 struct mb_family;
 
+MB_PUBLIC_BEGIN
+
 // Wraps `base`. Fails with MB_BAD_CONFIG, MB_UNSUPPORTED or MB_REFUSED; *out is then untouched and the base as it was, except
 // that pages of its range may have been bound or advised already.
 enum mb_error mb_family_compose(const struct mb_family_options *options, struct mb_allocator *base, struct mb_family **out);
@@ -74,5 +76,7 @@ enum mb_error mb_family_walk(struct mb_family *family, mb_block_visitor *visit, 
 
 // Looks at all waiting blocks and gives them to the base.
 void mb_family_flush(struct mb_family *family);
+
+MB_PUBLIC_END
 
 #endif

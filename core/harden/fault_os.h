@@ -7,9 +7,12 @@
 
 #include "core/base/error.h"
 #include "core/harden/configs.h"
+#include "platform/compiler.h"
 #include "platform/os_call.h"
 
 static const uint32_t MB_FAULT_OS_ALL = (UINT32_C(1) << MB_OS_CALLS) - 1;
+
+MB_PUBLIC_BEGIN
 
 // `kinds`: set of 1 << enum mb_os_call. Counts begin anew. MB_BAD_CONFIG as mb_fault_arm, or without any kind.
 enum mb_error mb_fault_os_arm(const struct mb_fault_config *config, uint32_t kinds);
@@ -19,5 +22,7 @@ void mb_fault_os_disarm(void);
 
 // How many calls failed since the last arming.
 uint64_t mb_fault_os_struck(void);
+
+MB_PUBLIC_END
 
 #endif

@@ -45,7 +45,14 @@ enum mb_error mb_chain_shape_judge(size_t bytes, size_t *align);
 void mb_chain_front_init(struct mb_chain_front *front, struct mb_span_source *source, struct mb_reports *reports,
                         struct mb_chain_shape shape);
 
+// Exported for the inline functions below alone, which programs have through the pool.
+MB_PUBLIC_BEGIN
 void *mb_chain_front_allocate_slow(struct mb_chain_front *front, enum mb_error *error);
+// What a pointer is that the fast free did not accept, and the free itself where it is a live block.
+enum mb_error mb_chain_front_deallocate_slow(struct mb_chain_front *front, struct mb_chain_unit *unit, void *p);
+// As many blocks of a slab have come back as it waited for.
+void mb_chain_front_look_slow(struct mb_chain_front *front, struct mb_chain_slab *slab);
+MB_PUBLIC_END
 
 // A block, or NULL and *error. Owner thread, as everything below.
 MB_INLINE void *mb_chain_front_allocate(struct mb_chain_front *front, enum mb_error *error) {
@@ -53,12 +60,6 @@ MB_INLINE void *mb_chain_front_allocate(struct mb_chain_front *front, enum mb_er
     if (MB_UNLIKELY(!mb_list_pop_tagged(&front->key, &front->head, &block))) return mb_chain_front_allocate_slow(front, error);
     return block;
 }
-
-// What a pointer is that the fast free did not accept, and the free itself where it is a live block.
-enum mb_error mb_chain_front_deallocate_slow(struct mb_chain_front *front, struct mb_chain_unit *unit, void *p);
-
-// As many blocks of a slab have come back as it waited for.
-void mb_chain_front_look_slow(struct mb_chain_front *front, struct mb_chain_slab *slab);
 
 // Frees a block of a slab of this front. `unit` is the unit of the source that p lies in: any unit, if it is no slab's
 // of another front.

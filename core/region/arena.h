@@ -11,11 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct mb_span {
-    size_t first; // unit index
-    size_t units;
-    bool zero;    // every byte is known to be zero
-};
+#include "core/region/span.h"
 
 // Chooses the windows and reserves their first pieces. `random` are two random words. False: the system refused even that.
 bool mb_arena_init(const uint64_t random[2]);

@@ -51,7 +51,7 @@ static enum mb_error enter(struct mb_locked *locked) {
     mb_owner_check(&locked->owner, locked);
     if (locked->mapped == 0) return MB_OK; // dropped: the empty range refuses everything
     if ((locked->access & MB_OS_WRITE) == 0) return fail(locked, MB_UNSUPPORTED);
-    return judge_mark(locked);
+    return locked->taken ? fail(locked, MB_FULL) : judge_mark(locked);
 }
 
 uint64_t mb_locked_corruption_events(const struct mb_locked *locked) {
@@ -106,6 +106,7 @@ enum mb_error mb_locked_new(struct mb_locked *locked, size_t bytes) {
 enum mb_error mb_locked_drop(struct mb_locked *locked) {
     mb_owner_check(&locked->owner, locked);
     if (locked->mapped == 0) return MB_OK;
+    if (locked->taken) return fail(locked, MB_BAD_CONFIG);
     enum mb_error error = mb_locked_protect(locked, MB_OS_READ | MB_OS_WRITE);
     if (error != MB_OK) return error;
     mb_scrub(mb_locked_base(locked), mb_locked_capacity(locked));
@@ -126,7 +127,7 @@ static enum mb_error relock_wiped(struct mb_locked *locked) {
 
 enum mb_error mb_locked_relock(struct mb_locked *locked) {
     unsigned access = locked->access;
-    if (locked->mapped == 0) return fail(locked, MB_BAD_ORDER);
+    if (locked->mapped == 0 || locked->taken) return fail(locked, MB_BAD_ORDER);
     enum mb_error error = mb_locked_protect(locked, MB_OS_READ | MB_OS_WRITE);
     if (error != MB_OK) return error;
     error = relock_wiped(locked);

@@ -32,6 +32,7 @@ struct mb_locked {
     unsigned access;     // set of enum mb_os_access
     enum mb_error error; // of the last call that failed
     int os_error;        // why the system last refused: a negative errno value, 0 if it never did
+    bool taken;          // another member carves the range; nothing is carved here then (MB_FULL)
     uint64_t corruptions; // calls that found the mark overwritten; written by the owner, read by any thread (relaxed)
 };
 
@@ -49,7 +50,8 @@ enum mb_error mb_locked_relock(struct mb_locked *locked);
 
 MB_INLINE void mb_locked_hand_over(struct mb_locked *locked) { mb_owner_hand_over(&locked->owner); }
 
-// The region behind the one interface of the family. Its range cannot release pages (they are locked).
+// The region behind the one interface of the family. Its range cannot release pages (they are locked). A member that takes it over
+// overwrites nothing when its blocks are freed; all that it touched is overwritten when it is dropped.
 MB_INLINE struct mb_allocator *mb_locked_allocator(struct mb_locked *locked) { return &locked->allocator; }
 
 MB_INLINE void *mb_locked_base(const struct mb_locked *locked) { return (void *)locked->bump.base; }

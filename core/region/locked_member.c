@@ -47,8 +47,26 @@ static enum mb_error commit(struct mb_allocator *a, size_t offset, size_t bytes)
     return MB_BAD_RANGE;
 }
 
+// Nothing is live, so all of it is zero.
+static enum mb_error take_over(struct mb_allocator *a, size_t *dirty_bytes) {
+    struct mb_locked *locked = locked_of(a);
+    if (locked->taken || mb_locked_allocated(locked) != 0) return locked->error = MB_BAD_CONFIG;
+    enum mb_error error = mb_locked_rewind(locked, 0);
+    if (error != MB_OK) return error;
+    locked->taken = true;
+    *dirty_bytes = 0;
+    return MB_OK;
+}
+
+static void hand_back(struct mb_allocator *a, size_t dirty_bytes) {
+    struct mb_locked *locked = locked_of(a);
+    mb_scrub(mb_locked_base(locked), mb_min(dirty_bytes, mb_locked_capacity(locked)));
+    locked->taken = false;
+    mb_locked_hand_over(locked);
+}
+
 static const struct mb_range_table range = {
-    .base = base, .size = capacity, .commit = commit,
+    .base = base, .size = capacity, .commit = commit, .take_over = take_over, .hand_back = hand_back,
 };
 
 static const struct mb_allocator_table table = {

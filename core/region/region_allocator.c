@@ -114,7 +114,7 @@ static enum mb_error take_over(struct mb_allocator *a, size_t *dirty_bytes) {
 static void hand_back(struct mb_allocator *a, size_t dirty_bytes) {
     of(a)->taken = false;
     of(a)->region.dirty = mb_max(of(a)->region.dirty, mb_min(dirty_bytes, mb_region_committed(&of(a)->region)));
-    mb_owner_hand_over(&of(a)->owner);
+    mb_region_allocator_hand_over(of(a));
 }
 
 static const struct mb_range_table range = {

@@ -29,7 +29,10 @@ enum mb_error mb_region_allocator_new_with(struct mb_region_allocator *member, c
 enum mb_error mb_region_allocator_new_lazy(struct mb_region_allocator *member, size_t bytes);
 
 // The next thread that uses the member becomes its owner. Owner thread.
-MB_INLINE void mb_region_allocator_hand_over(struct mb_region_allocator *member) { mb_owner_hand_over(&member->owner); }
+MB_INLINE void mb_region_allocator_hand_over(struct mb_region_allocator *member) {
+    mb_owner_hand_over(&member->owner);
+    mb_region_hand_over(&member->region);
+}
 
 MB_PUBLIC_END
 

@@ -4,21 +4,21 @@
 //   metadata   | the map of units | descriptor 0 | descriptor 1 | ...          |                | guard |
 //
 // What: runs of 64 KiB units, lowest address first, warm ones (pages touched and not given back) before cold ones, with
-// malloc's own descriptors (core/region/chain_unit.h) and map (core/region/unit_map.h), which lie in a guarded mapping of their
+// descriptors (core/region/chain_unit.h) and malloc's kind of map (core/region/unit_map.h), which lie in a guarded mapping of their
 // own. The range is committed in step with its use. Free spans beyond a margin give their pages back at once.
 // Who: the owner thread. Any thread may look up an address whose pointer it came by.
 // Invariant: a unit of the front is free (bit set), or part of exactly one span.
 #ifndef MB_CORE_REGION_SPAN_SOURCE_H
 #define MB_CORE_REGION_SPAN_SOURCE_H
 
-#include "core/region/arena.h"
+#include "core/region/chain_unit.h"
 #include "core/region/region_allocator.h"
 #include "core/region/source_config.h"
-#include "core/region/chain_unit.h"
+#include "core/region/span.h"
 #include "core/region/unit_map.h"
 
 struct mb_span_source {
-    struct mb_chain_space space;         // the described front
+    struct mb_chain_space space;   // the described front
     struct mb_unit_map map;
     struct mb_allocator *base;     // whose range it is
     struct mb_region_allocator own; // the base that mb_span_source_new made
