@@ -34,9 +34,55 @@ static int use_shared(void) {
     return mb_bump_shared_alloc(&bump, 10, 1) == memory ? 0 : 7;
 }
 
+static int use_pool(void) {
+    struct mb_slab_pool pool;
+    void *slots[3000];
+    if (mb_slab_pool_new(&pool, 48, 16, (size_t)1 << 20) != MB_OK) return 8;
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 3000; i++) {
+            slots[i] = mb_slab_pool_take(&pool);
+            if (slots[i] == NULL) return 9;
+            memset(slots[i], round, 48);
+        }
+        for (int i = 0; i < 3000; i++) {
+            if (mb_slab_pool_give(&pool, slots[i]) != MB_OK) return 10;
+        }
+    }
+    return mb_slab_pool_live(&pool) == 0 && mb_slab_pool_drop(&pool) == MB_OK ? 0 : 11;
+}
+
+static int use_size_classed(void) {
+    struct mb_size_classed classed;
+    if (mb_size_classed_new(&classed, (size_t)1 << 24) != MB_OK) return 12;
+    for (size_t bytes = 1; bytes < 1000000; bytes += bytes / 2 + 1) {
+        void *p = mb_size_classed_allocate(&classed, bytes, 16);
+        if (p == NULL || mb_size_classed_usable_size(&classed, p) < bytes) return 13;
+        memset(p, 1, bytes);
+        if (mb_size_classed_deallocate(&classed, p) != MB_OK) return 14;
+    }
+    return mb_size_classed_drop(&classed) == MB_OK ? 0 : 15;
+}
+
+static int use_layers(void) {
+    struct mb_canary_config canary = MB_CANARY_CONFIG;
+    struct mb_family_options options = MB_FAMILY_OPTIONS;
+    struct mb_family *family;
+    struct mb_size_classed base;
+    options.canary = &canary;
+    options.policy = MB_POLICY_COUNT;
+    if (mb_size_classed_new(&base, (size_t)1 << 24) != MB_OK) return 16;
+    if (mb_family_compose(&options, &base.allocator, &family) != MB_OK) return 17;
+    char *p = (char *)mb_allocator_allocate(mb_family_allocator(family), 100, 16);
+    if (p == NULL) return 18;
+    p[100] = (char)(p[100] ^ 1);
+    if (mb_family_check(family) != 1) return 19;
+    p[100] = (char)(p[100] ^ 1);
+    return mb_family_drop(family) == MB_OK ? 0 : 20;
+}
+
 int main(void) {
     Dl_info info;
-    int (*uses[])(void) = {use_bump, use_region, use_shared};
+    int (*uses[])(void) = {use_bump, use_region, use_shared, use_pool, use_size_classed, use_layers};
     for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++) {
         int wrong = uses[i]();
         if (wrong != 0) return wrong;

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/layout/slab_pool.h"
 #include "platform/file_linux.h"
 #include "tests/unit/kernel.h"
 #include "tests/unit/memory.h"
@@ -262,6 +263,28 @@ static void the_locked_region_is_a_member_of_the_family(void **state) {
     assert_null(mb_allocator_allocate(a, 1, 1));
 }
 
+// Its guards and its lock stay as they are; whatever the pool touched is zero when it is gone.
+static void a_pool_stands_on_a_locked_region(void **state) {
+    (void)state;
+    struct mb_locked locked = locked_made(4 * 65536);
+    struct mb_allocator *a = mb_locked_allocator(&locked);
+    struct mb_slab_pool pool;
+    struct mb_source_config config = MB_SOURCE_CONFIG(0);
+    config.base = a;
+    void *block = mb_locked_allocate(&locked, 10, 1);
+    assert_int_equal(mb_slab_pool_new_with(&pool, 64, 16, &config), MB_BAD_CONFIG);
+    assert_int_equal(mb_locked_deallocate(&locked, block, 10), MB_OK);
+    assert_int_equal(mb_slab_pool_new_with(&pool, 64, 16, &config), MB_OK);
+    assert_null(mb_locked_allocate(&locked, 10, 1));
+    assert_int_equal(mb_locked_last_error(&locked), MB_FULL);
+    assert_int_equal(mb_locked_drop(&locked), MB_BAD_CONFIG);
+    for (int i = 0; i < 1500; i++) memset(mb_slab_pool_take(&pool), 0x55, 64);
+    assert_int_equal(mb_allocator_drop(&pool.allocator), MB_OK);
+    assert_all_bytes(mb_locked_base(&locked), mb_locked_capacity(&locked), 0);
+    assert_non_null(mb_locked_allocate(&locked, 10, 1));
+    locked_dropped(&locked);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages_are_locked_and_kept_from_dumps_and_children),
@@ -274,6 +297,7 @@ int main(void) {
         cmocka_unit_test(protect_acts_on_all_of_it),
         cmocka_unit_test(an_underflow_is_found_and_counted),
         cmocka_unit_test(the_locked_region_is_a_member_of_the_family),
+        cmocka_unit_test(a_pool_stands_on_a_locked_region),
     };
     return cmocka_run_group_tests_name("locked region", tests, begin, NULL);
 }
