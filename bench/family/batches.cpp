@@ -1,11 +1,18 @@
 // What: a batch of blocks of one size, then all given up: by one reset, or by a free for each. And one block at a time.
 // "plain" touches no block: the allocator's cost alone. "written" writes the first word of each, as a user would.
 #include <memory>
+#include <type_traits>
 
-#include "bench/family/family.h"
+#include "bench/family/members.h"
 
 namespace family {
 namespace {
+
+// Members with one size of block are made for it.
+template <class Contender> std::unique_ptr<Contender> make(size_t bytes) {
+    if constexpr (std::is_default_constructible_v<Contender>) return std::make_unique<Contender>();
+    else return std::make_unique<Contender>(bytes);
+}
 
 enum class Use { plain, written };
 
@@ -17,7 +24,7 @@ template <Use how> void use(void *p) {
 // Sizes are constants, as in a program that makes objects: all contenders profit.
 struct Batches {
     template <class Contender, size_t bytes, Use how> static void run(benchmark::State &state) {
-        const auto contender = std::make_unique<Contender>();
+        const auto contender = make<Contender>(bytes);
         for (auto _ : state) {
             for (size_t i = 0; i < batch; i++) use<how>(contender->allocate(bytes));
             contender->free_all();
@@ -28,10 +35,11 @@ struct Batches {
 
 struct Turns {
     template <class Contender, size_t bytes, Use how> static void run(benchmark::State &state) {
-        const auto contender = std::make_unique<Contender>();
+        const auto contender = make<Contender>(bytes);
         for (auto _ : state) {
-            use<how>(contender->allocate(bytes));
-            contender->free_all();
+            void *p = contender->take(bytes);
+            use<how>(p);
+            contender->give(p, bytes);
         }
         state.SetItemsProcessed(state.iterations());
     }
@@ -56,21 +64,34 @@ template <class Contender> void add_turns(const char *name) { add<Turns, Contend
 
 } // namespace
 
-// Members that give up all blocks at once.
+// Members that give up all blocks at once, and those that free each.
 void register_allocate_and_reset() {
     add_batches<Heap<glibc>>("glibc");
     if (jemalloc::load()) add_batches<Heap<jemalloc>>("jemalloc");
     add_batches<Heap<mbmalloc>>("mbmalloc");
     add_batches<Bump>("bump");
+    add_batches<BumpArena>("bump_arena");
+    add_batches<BumpArenaShared>("bump_arena_shared");
     add_batches<Region>("region");
+    add_batches<FreeingBack<Stack>>("stack_arena");
+    add_batches<Freeing<Pool>>("pool");
+    add_batches<Freeing<SizeClassed>>("size_classed");
+    add_batches<Freeing<RemoteSlab>>("remote_slab");
+    add_batches<Freeing<RemoteHandle>>("remote_handle");
+    add_batches<Freeing<System>>("system");
 }
 
-// Members that free single blocks; an arena's nearest answer is to give up the one block that it has.
+// Members that free single blocks: one is taken and given back.
 void register_allocate_and_free() {
-    add_turns<Heap<glibc>>("glibc");
-    if (jemalloc::load()) add_turns<Heap<jemalloc>>("jemalloc");
-    add_turns<Heap<mbmalloc>>("mbmalloc");
-    add_turns<Bump>("bump");
+    add_turns<glibc>("glibc");
+    if (jemalloc::load()) add_turns<jemalloc>("jemalloc");
+    add_turns<mbmalloc>("mbmalloc");
+    add_turns<Stack>("stack_arena");
+    add_turns<Pool>("pool");
+    add_turns<SizeClassed>("size_classed");
+    add_turns<RemoteSlab>("remote_slab");
+    add_turns<RemoteHandle>("remote_handle");
+    add_turns<System>("system");
 }
 
 } // namespace family

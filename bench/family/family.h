@@ -27,19 +27,19 @@ constexpr size_t largest = 256;     // bytes
 
 struct glibc {
     static void *take(size_t bytes) { return std::malloc(bytes); }
-    static void give(void *p) { std::free(p); }
+    static void give(void *p, size_t = 0) { std::free(p); }
 };
 
 struct mbmalloc {
     static void *take(size_t bytes) { return mb_malloc(bytes); }
-    static void give(void *p) { mb_free(p); }
+    static void give(void *p, size_t = 0) { mb_free(p); }
 };
 
 // Through pointers, which costs what a call through the PLT does.
 struct jemalloc {
     static bool load(); // false where there is none
     static void *take(size_t bytes) { return malloc_(bytes); }
-    static void give(void *p) { free_(p); }
+    static void give(void *p, size_t = 0) { free_(p); }
 
   private:
     static void *(*malloc_)(size_t);

@@ -2,24 +2,7 @@
 
 #include "core/base/check.h"
 
-enum { REUSE_FRACTION = 16, MEDIUM_UNITS = 4, UNITS_MAX = UINT8_MAX };
-
-struct mb_chain_shape mb_chain_shape_for(size_t bytes) {
-    struct mb_chain_shape none = {0, 0, 0};
-    if (bytes > (size_t)UNITS_MAX * MB_UNIT_BYTES) return none;
-    bytes = mb_align_up(bytes, MB_GRANULE);
-    size_t units = (bytes + MB_UNIT_MASK) >> MB_UNIT_SHIFT;
-    if (bytes > MB_SMALL_MAX && bytes <= MB_MEDIUM_MAX) units = MEDIUM_UNITS;
-    return (struct mb_chain_shape){(uint32_t)bytes, (uint8_t)units, 0};
-}
-
-enum mb_error mb_chain_shape_judge(size_t bytes, size_t *align) {
-    enum mb_error error = mb_allocator_judge(bytes, *align);
-    if (error != MB_OK) return error;
-    if (*align > MB_UNIT_BYTES) return MB_BAD_ALIGN;
-    *align = mb_max(*align, MB_GRANULE);
-    return mb_chain_shape_for(mb_align_up(bytes, *align)).block_bytes != 0 ? MB_OK : MB_BAD_SIZE;
-}
+enum { REUSE_FRACTION = 16 };
 
 void mb_chain_front_init(struct mb_chain_front *front, struct mb_span_source *source, struct mb_reports *reports,
                         struct mb_chain_shape shape) {
@@ -29,6 +12,7 @@ void mb_chain_front_init(struct mb_chain_front *front, struct mb_span_source *so
 
 void mb_chain_front_forget(struct mb_chain_front *front) {
     front->head = (uintptr_t)&mb_sentinel;
+    front->spare = NULL;
     front->current = NULL;
     front->listed = (struct mb_chain_list){MB_CHAIN_LIST_END, MB_CHAIN_LIST_END};
     front->tight = false;
@@ -157,27 +141,25 @@ static enum mb_error use_new(struct mb_chain_front *front) {
     return use_carved(front) ? MB_OK : MB_FULL;
 }
 
-typedef void slab_visitor(struct mb_chain_front *front, struct mb_chain_slab *slab, size_t *sum);
-
-static void visit_slabs(struct mb_chain_front *front, slab_visitor *visit, size_t *sum) {
+struct mb_chain_slab *mb_chain_front_next(const struct mb_chain_front *front, size_t *index) {
     size_t end = mb_span_source_units(front->source);
-    for (size_t i = 0; i < end; i++) {
-        struct mb_chain_unit *unit = mb_span_source_unit(front->source, i);
-        if (mb_chain_kind(unit) == MB_CHAIN_SLAB && unit->slab.owner == front) visit(front, &unit->slab, sum);
+    while (*index < end) {
+        struct mb_chain_unit *unit = mb_span_source_unit(front->source, (*index)++);
+        if (mb_chain_kind(unit) == MB_CHAIN_SLAB && unit->slab.owner == front) return &unit->slab;
     }
-}
-
-static void list_if_usable(struct mb_chain_front *front, struct mb_chain_slab *slab, size_t *sum) {
-    (void)sum;
-    if (slab != front->current && !mb_chain_is_listed(slab) && mb_chain_slab_used(slab) < slab->carved) list(front, slab);
-    if (slab != front->current) arm(front, slab);
+    return NULL;
 }
 
 // The source is exhausted: slabs that wait for more blocks to come back serve too, and from now on none waits.
 MB_COLD static bool use_last(struct mb_chain_front *front) {
     if (front->tight) return false;
     front->tight = true;
-    visit_slabs(front, list_if_usable, NULL);
+    struct mb_chain_slab *slab;
+    for (size_t i = 0; (slab = mb_chain_front_next(front, &i)) != NULL;) {
+        if (slab == front->current) continue;
+        if (!mb_chain_is_listed(slab) && mb_chain_slab_used(slab) < slab->carved) list(front, slab);
+        arm(front, slab);
+    }
     return use_listed(front);
 }
 
@@ -201,11 +183,26 @@ MB_COLD static enum mb_error repair(struct mb_chain_front *front) {
     return error;
 }
 
+// The next block of the allocation list; when it was the last one, the local list follows at once. NULL: broken.
+static struct mb_free_block *pop(struct mb_chain_front *front) {
+    if (!mb_tag_present(&front->key, (const struct mb_free_block *)front->head)) return NULL;
+    struct mb_free_block *block = mb_chain_slab_pop(&front->key, front->current, &front->head);
+    if (front->head == (uintptr_t)&mb_sentinel) use_local(front);
+    return block;
+}
+
+// The spare block's tag was overwritten: it stays in use for ever.
+MB_COLD static enum mb_error lose_spare(struct mb_chain_front *front) {
+    void *p = front->spare;
+    front->spare = NULL;
+    return mb_report(front->reports, MB_CORRUPT, "corrupted tag of a free block", p);
+}
+
 MB_NOINLINE void *mb_chain_front_allocate_slow(struct mb_chain_front *front, enum mb_error *error) {
+    if (front->spare != NULL) *error = lose_spare(front);
     for (;;) {
         if (front->head != (uintptr_t)&mb_sentinel) {
-            bool tagged = mb_tag_present(&front->key, (const struct mb_free_block *)front->head);
-            struct mb_free_block *block = tagged ? mb_chain_slab_pop(&front->key, front->current, &front->head) : NULL;
+            struct mb_free_block *block = pop(front);
             if (block != NULL) return block;
             *error = repair(front);
         }
@@ -220,7 +217,7 @@ MB_NOINLINE void *mb_chain_front_allocate_slow(struct mb_chain_front *front, enu
 
 static bool is_free(const struct mb_chain_front *front, const struct mb_chain_unit *first, const void *p) {
     uint32_t word = mb_chain_remote_load(first);
-    return mb_chain_slab_holds(&front->key, first, mb_link_decode(&front->key, first->slab.local), (uintptr_t)p) ||
+    return p == front->spare || mb_chain_slab_holds(&front->key, first, mb_link_decode(&front->key, first->slab.local), (uintptr_t)p) ||
            mb_chain_slab_holds(&front->key, first, mb_chain_remote_head(word, mb_chain_slab_start(first)), (uintptr_t)p) ||
            (&first->slab == front->current && mb_chain_slab_holds(&front->key, first, front->head, (uintptr_t)p));
 }
@@ -234,19 +231,33 @@ MB_NOINLINE enum mb_error mb_chain_front_deallocate_slow(struct mb_chain_front *
     if (!mb_chain_slab_is_block(first, p)) {
         return mb_report(front->reports, MB_BAD_POINTER, "pointer into the middle of a block", p);
     }
-    if (mb_tag_present(&front->key, p) && is_free(front, first, p)) return mb_report(front->reports, MB_DOUBLE_FREE, "double free", p);
-    if (mb_chain_slab_push(&front->key, &first->slab, p)) mb_chain_front_look_slow(front, &first->slab);
+    if (mb_tag_present(&front->key, (const struct mb_free_block *)p) && is_free(front, first, p)) {
+        return mb_report(front->reports, MB_DOUBLE_FREE, "double free", p);
+    }
+    mb_chain_front_put(front, &first->slab, (struct mb_free_block *)p, mb_link_encode(&front->key, (uintptr_t)p));
     return MB_OK;
 }
 
 // --- all at once ------------------------------------------------------------------------------------------------------
 
 // A slab whose remote list has not been noticed yet is still to come among the news.
-static void retire_if_empty(struct mb_chain_front *front, struct mb_chain_slab *slab, size_t *sum) {
-    (void)sum;
+static void retire_if_empty(struct mb_chain_front *front, struct mb_chain_slab *slab) {
     uint32_t remote = mb_chain_remote_count(mb_chain_remote_load(mb_chain_slab_unit(slab)));
     bool known = remote == 0 || (slab->flags & MB_CHAIN_NOTICED) != 0;
     if (known && remote == mb_chain_slab_used(slab)) retire(front, slab);
+}
+
+// Puts the spare block on the list of its slab.
+static void return_spare(struct mb_chain_front *front) {
+    struct mb_free_block *block = front->spare;
+    if (block == NULL) return;
+    if (!mb_tag_present(&front->key, block)) {
+        lose_spare(front);
+        return;
+    }
+    front->spare = NULL;
+    struct mb_chain_slab *slab = &mb_chain_slab_first(mb_chain_unit_of(&front->source->space, block))->slab;
+    if (mb_chain_slab_push(&front->key, slab, block)) mb_chain_front_look_slow(front, slab);
 }
 
 static void return_list(struct mb_chain_front *front) {
@@ -265,52 +276,20 @@ static void release_current(struct mb_chain_front *front) {
     front->current = NULL;
     if (used < slab->capacity) list(front, slab);
     arm(front, slab);
-    retire_if_empty(front, slab, NULL);
+    retire_if_empty(front, slab);
 }
 
 void mb_chain_front_settle(struct mb_chain_front *front) {
+    return_spare(front);
     read_news(front);
     release_current(front);
-    visit_slabs(front, retire_if_empty, NULL);
+    struct mb_chain_slab *slab;
+    for (size_t i = 0; (slab = mb_chain_front_next(front, &i)) != NULL;) retire_if_empty(front, slab);
     MB_ASSERT(mb_chain_front_check(front));
 }
 
-static size_t live_in(const struct mb_chain_front *front, const struct mb_chain_slab *slab) {
-    const struct mb_chain_unit *unit = mb_chain_slab_unit(slab);
-    uint32_t idle = mb_chain_remote_count(mb_chain_remote_load(unit));
-    if (slab == front->current) idle += 1 + mb_chain_slab_count(&front->key, unit, front->head, slab->capacity);
-    return mb_chain_slab_used(slab) - idle;
-}
-
 void mb_chain_front_release_idle(struct mb_chain_front *front) {
+    return_spare(front);
     read_news(front);
-    if (front->current != NULL && live_in(front, front->current) == 0) release_current(front);
-}
-
-static void add_live(struct mb_chain_front *front, struct mb_chain_slab *slab, size_t *sum) { *sum += live_in(front, slab); }
-
-size_t mb_chain_front_live(const struct mb_chain_front *front) {
-    size_t live = 0;
-    visit_slabs((struct mb_chain_front *)(uintptr_t)front, add_live, &live);
-    return live;
-}
-
-// used + listed blocks = carved + bias; every listed slab is on the list, and has a free block or a remote list.
-static void add_faults(struct mb_chain_front *front, struct mb_chain_slab *slab, size_t *sum) {
-    uint32_t bias = slab == front->current;
-    uint32_t local = mb_chain_slab_count(&front->key, mb_chain_slab_unit(slab), mb_link_decode(&front->key, slab->local), slab->capacity);
-    bool has_free = local != 0 || (slab->flags & MB_CHAIN_NOTICED) != 0 || slab->carved < slab->capacity;
-    *sum += slab->carved > slab->capacity || mb_chain_slab_used(slab) + local != slab->carved + bias;
-    *sum += mb_chain_is_listed(slab) && (bias != 0 || !has_free);
-}
-
-bool mb_chain_front_check(const struct mb_chain_front *front) {
-    size_t faults = 0, listed = 0;
-    for (uint32_t n = front->listed.first; n != MB_CHAIN_LIST_END && listed <= mb_span_source_units(front->source); listed++) {
-        const struct mb_chain_slab *slab = &mb_span_source_unit(front->source, n)->slab;
-        faults += !mb_chain_is_listed(slab);
-        n = slab->neighbours.next;
-    }
-    visit_slabs((struct mb_chain_front *)(uintptr_t)front, add_faults, &faults);
-    return faults == 0 && listed <= mb_span_source_units(front->source);
+    if (front->current != NULL && mb_chain_front_live_in(front, front->current) == 0) release_current(front);
 }

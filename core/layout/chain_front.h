@@ -1,5 +1,6 @@
 // Blocks of one size for a member of the region family: slabs (core/layout/chain_slab.h) with a front end for one owner.
 //
+//   spare            a block that was freed, on no list: the next one to be handed out
 //   head -> allocation list of the current slab
 //   current          its other blocks: live, on its local list, or not carved yet
 //   listed slabs     not current, with free blocks; first in, first out
@@ -9,7 +10,7 @@
 // Remote frees (core/layout/remote_slab.h) come in by `news`. Detects double frees, foreign and interior pointers, broken
 // links and tags, and goes on after them.
 // Who: the owner thread.
-// Invariant: head is the sentinel or a block of `current`; a listed slab has a free block.
+// Invariant: head is the sentinel or a block of `current`; a listed slab has a free block; `spare` has its tag and counts as used.
 #ifndef MB_CORE_LAYOUT_CHAIN_FRONT_H
 #define MB_CORE_LAYOUT_CHAIN_FRONT_H
 
@@ -25,7 +26,8 @@ struct mb_chain_news_shared {
 
 struct mb_chain_front {
     uintptr_t head;
-    struct mb_link_key key; // constant
+    struct mb_link_key key;      // constant
+    struct mb_free_block *spare; // NULL: none
     struct mb_chain_slab *current;
     struct mb_span_source *source;
     struct mb_reports *reports;
@@ -34,13 +36,6 @@ struct mb_chain_front {
     struct mb_chain_list listed;
     bool tight; // the source was exhausted once: every single block counts
 };
-
-// The shape for blocks of `bytes` (not 0); block_bytes 0 when they are too large (beyond 255 units).
-struct mb_chain_shape mb_chain_shape_for(size_t bytes);
-
-// Whether slots of `bytes` at multiples of *align can be had, and makes both ready: MB_BAD_SIZE, MB_BAD_ALIGN.
-// *align becomes the alignment that each slot gets.
-enum mb_error mb_chain_shape_judge(size_t bytes, size_t *align);
 
 void mb_chain_front_init(struct mb_chain_front *front, struct mb_span_source *source, struct mb_reports *reports,
                         struct mb_chain_shape shape);
@@ -54,11 +49,31 @@ enum mb_error mb_chain_front_deallocate_slow(struct mb_chain_front *front, struc
 void mb_chain_front_look_slow(struct mb_chain_front *front, struct mb_chain_slab *slab);
 MB_PUBLIC_END
 
-// A block, or NULL and *error. Owner thread, as everything below.
-MB_INLINE void *mb_chain_front_allocate(struct mb_chain_front *front, enum mb_error *error) {
-    struct mb_free_block *block = NULL;
-    if (MB_UNLIKELY(!mb_list_pop_tagged(&front->key, &front->head, &block))) return mb_chain_front_allocate_slow(front, error);
+// A block where that takes but a few instructions, else NULL. Owner thread, as everything below.
+MB_INLINE struct mb_free_block *mb_chain_front_take(struct mb_chain_front *front) {
+    struct mb_free_block *block = front->spare;
+    if (block == NULL) return mb_list_pop_tagged(&front->key, &front->head, &block) ? block : NULL;
+    if (MB_UNLIKELY(!mb_tag_present(&front->key, block))) return NULL;
+    front->spare = NULL;
+    mb_tag_clear(block);
     return block;
+}
+
+// A block, or NULL and *error.
+MB_INLINE void *mb_chain_front_allocate(struct mb_chain_front *front, enum mb_error *error) {
+    struct mb_free_block *block = mb_chain_front_take(front);
+    return MB_LIKELY(block != NULL) ? block : mb_chain_front_allocate_slow(front, error);
+}
+
+// Frees a live block of a slab of this front, whose code is known.
+MB_INLINE void mb_chain_front_put(struct mb_chain_front *front, struct mb_chain_slab *slab, struct mb_free_block *block,
+                                  uint64_t own_code) {
+    if (front->spare == NULL) {
+        mb_tag_store(block, own_code);
+        front->spare = block;
+        return;
+    }
+    if (MB_UNLIKELY(mb_chain_slab_put(slab, block, own_code))) mb_chain_front_look_slow(front, slab);
 }
 
 // Frees a block of a slab of this front. `unit` is the unit of the source that p lies in: any unit, if it is no slab's
@@ -69,7 +84,7 @@ MB_INLINE enum mb_error mb_chain_front_deallocate(struct mb_chain_front *front, 
     if (MB_UNLIKELY(!mb_chain_slab_admits(&unit->slab, p) || MB_PEEK(block->tag) == own_code)) {
         return mb_chain_front_deallocate_slow(front, unit, p);
     }
-    if (MB_UNLIKELY(mb_chain_slab_put(&unit->slab, block, own_code))) mb_chain_front_look_slow(front, &unit->slab);
+    mb_chain_front_put(front, &unit->slab, block, own_code);
     return MB_OK;
 }
 
@@ -82,10 +97,14 @@ void mb_chain_front_release_idle(struct mb_chain_front *front);
 // Puts the allocation list back and gives every empty slab up, the current one too.
 void mb_chain_front_settle(struct mb_chain_front *front);
 
+// The front's slabs one by one, from *index 0 on; NULL: no more.
+struct mb_chain_slab *mb_chain_front_next(const struct mb_chain_front *front, size_t *index);
+
 // Whether all slabs and lists are as the invariants say; walks them.
 bool mb_chain_front_check(const struct mb_chain_front *front);
 
 // Live blocks; walks all slabs. The owner's frees and those remote ones that have arrived count as free.
 size_t mb_chain_front_live(const struct mb_chain_front *front);
+size_t mb_chain_front_live_in(const struct mb_chain_front *front, const struct mb_chain_slab *slab);
 
 #endif

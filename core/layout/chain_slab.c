@@ -41,6 +41,27 @@ bool mb_chain_slab_holds(const struct mb_link_key *key, const struct mb_chain_un
     return false;
 }
 
+// --- shapes ---------------------------------------------------------------------------------------------------------
+
+enum { MEDIUM_UNITS = 4, UNITS_MAX = UINT8_MAX };
+
+struct mb_chain_shape mb_chain_shape_for(size_t bytes) {
+    struct mb_chain_shape none = {0, 0, 0};
+    if (bytes > (size_t)UNITS_MAX * MB_UNIT_BYTES) return none;
+    bytes = mb_align_up(bytes, MB_GRANULE);
+    size_t units = (bytes + MB_UNIT_MASK) >> MB_UNIT_SHIFT;
+    if (bytes > MB_SMALL_MAX && bytes <= MB_MEDIUM_MAX) units = MEDIUM_UNITS;
+    return (struct mb_chain_shape){(uint32_t)bytes, (uint8_t)units, 0};
+}
+
+enum mb_error mb_chain_shape_judge(size_t bytes, size_t *align) {
+    enum mb_error error = mb_allocator_judge(bytes, *align);
+    if (error != MB_OK) return error;
+    if (*align > MB_UNIT_BYTES) return MB_BAD_ALIGN;
+    *align = mb_max(*align, MB_GRANULE);
+    return mb_chain_shape_for(mb_align_up(bytes, *align)).block_bytes != 0 ? MB_OK : MB_BAD_SIZE;
+}
+
 // --- set up and take down -------------------------------------------------------------------------------------------
 
 // Exactly the starts of carved blocks satisfy (uint32_t)(offset * multiplier) < carved * bound_step(bytes).

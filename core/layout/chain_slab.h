@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/allocator.h"
 #include "core/layout/block_list.h"
 #include "core/layout/chain_remote.h"
 #include "core/region/chain_unit.h"
@@ -49,6 +50,13 @@ struct mb_chain_shape {
     uint32_t block_bytes; // a multiple of MB_GRANULE
     uint8_t units, class_index;
 };
+
+// The shape for blocks of `bytes` (not 0); block_bytes 0 when they are too large (beyond 255 units).
+struct mb_chain_shape mb_chain_shape_for(size_t bytes);
+
+// Whether slots of `bytes` at multiples of *align can be had, and makes both ready: MB_BAD_SIZE, MB_BAD_ALIGN.
+// *align becomes the alignment that each slot gets.
+enum mb_error mb_chain_shape_judge(size_t bytes, size_t *align);
 
 // Makes a slab of the taken span that begins with `unit` at the address `start`, a multiple of the unit's size: current, nothing
 // carved. `owner` is only compared.

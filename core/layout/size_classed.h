@@ -48,10 +48,8 @@ MB_INLINE void *mb_size_classed_allocate(struct mb_size_classed *classed, size_t
     mb_owner_check(&classed->state->owner, classed);
     bool small = bytes - 1 < MB_MEDIUM_MAX && mb_is_pow2(align) && align <= MB_GRANULE; // bytes 0 wraps round
     if (MB_UNLIKELY(!small)) return mb_size_classed_allocate_slow(classed, bytes, align);
-    struct mb_chain_front *front = &classed->state->fronts[mb_class_of(bytes)];
-    struct mb_free_block *block = NULL;
-    bool popped = mb_list_pop_tagged(&front->key, &front->head, &block);
-    return MB_LIKELY(popped) ? block : mb_size_classed_allocate_slow(classed, bytes, align);
+    struct mb_free_block *block = mb_chain_front_take(&classed->state->fronts[mb_class_of(bytes)]);
+    return MB_LIKELY(block != NULL) ? block : mb_size_classed_allocate_slow(classed, bytes, align);
 }
 
 // Not NULL. MB_DOUBLE_FREE, MB_BAD_POINTER: where the policy does not end the process.

@@ -3,6 +3,7 @@
 //   word                                          what happens
 //   link of a free slot, wherever it is listed    detected when the slot comes to the head; no slot is lost
 //   tag of a free slot                            detected there too; that slot alone is lost
+//   first word of the slot that was freed first   harmless: it is on no list, and its tag alone is looked at
 //   the same two words of a live slot             the user's: harmless, nothing is said
 //   memory that was never carved                  harmless
 //   a frame of a stack arena, each of its words   detected when the block is the newest, and nothing changes
@@ -50,7 +51,7 @@ static size_t drain(struct mb_allocator *a, size_t bytes, const char *base) {
 
 // --- slots freed by the owner -------------------------------------------------------------------------------------------
 
-// Takes all, then frees those of `freed` in this order: the last one freed is the head of the local list.
+// Takes all, then frees those of `freed` in this order: the first one is kept apart, the last one is the head of the local list.
 static size_t prepare(struct mb_allocator *a, size_t bytes, const size_t *freed, size_t count) {
     size_t taken = 0;
     char *p;
@@ -70,7 +71,8 @@ static void flip_in_list(struct mb_allocator *a, size_t bytes) {
             char *base = slots[0];
             flip(slots[freed[victim]], bit);
             size_t again = drain(a, bytes, base);
-            assert_int_equal(mb_allocator_corruption_events(a), events + 1);
+            bool harmless = victim == 0 && bit < 64;
+            assert_int_equal(mb_allocator_corruption_events(a), events + !harmless);
             assert_int_equal(again, bit < 64 ? FREED : FREED - 1);
         }
     }
