@@ -110,6 +110,7 @@ static bool from_arena(struct mb_heap *heap, unsigned class_index) {
 // Memory is short: what this heap and sleeping ones hold idle may help.
 MB_COLD static bool from_last_resort(struct mb_heap *heap, unsigned class_index) {
     mb_own_release_all(heap);
+    mb_commons_release();
     mb_background_claim_all();
     mb_large_flush();
     if (from_pool(heap, class_index) || from_arena(heap, class_index)) return true;
