@@ -86,7 +86,9 @@ static bool claim_all(size_t word, uint64_t mask) {
         if ((seen & mask) != mask) return false;
     } while (!atomic_compare_exchange_weak_explicit(free_word(word), &seen, seen & ~mask, memory_order_acquire,
                                                     memory_order_relaxed));
-    atomic_fetch_and_explicit(aged_word(word), ~mask, memory_order_relaxed);
+    if ((atomic_load_explicit(aged_word(word), memory_order_relaxed) & mask) != 0) {
+        atomic_fetch_and_explicit(aged_word(word), ~mask, memory_order_relaxed);
+    }
     return true;
 }
 
