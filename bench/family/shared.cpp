@@ -1,6 +1,8 @@
 // What: one shared bump arena carved by 1, 2 and 4 threads, over memory that is usable and over a lazy region that is committed on the
 // way; beside malloc and free in as many threads. 64-byte blocks, not touched.
-#include "bench/family/family.h"
+#include <memory>
+
+#include "bench/family/members.h"
 
 namespace family {
 namespace {
@@ -33,6 +35,40 @@ void carve(benchmark::State &state, mb_commit_function *how) {
     state.SetItemsProcessed(state.iterations());
 }
 
+// The same as a member over a lazy region: commits by chunks, and judges each request.
+void carve_member(benchmark::State &state) {
+    static std::unique_ptr<BumpArenaShared> arena;
+    if (state.thread_index() == 0) arena = std::make_unique<BumpArenaShared>(arena_bytes);
+    for (auto _ : state) {
+        void *p = arena->allocate(block);
+        benchmark::DoNotOptimize(p);
+        if (p == nullptr) state.SkipWithError("the arena is full");
+    }
+    if (state.thread_index() == 0) arena.reset();
+    state.SetItemsProcessed(state.iterations());
+}
+
+// The first thread takes, all give back: by a handle, one compare-and-swap a slot. ns per slot given back.
+void give_back(benchmark::State &state) {
+    constexpr size_t slots = 20000;
+    static std::unique_ptr<RemoteSlab> slab;
+    static void **taken;
+    const size_t threads = static_cast<size_t>(state.threads()), first = static_cast<size_t>(state.thread_index());
+    if (first == 0) {
+        slab = std::make_unique<RemoteSlab>(block);
+        taken = new void *[slots * threads];
+        for (size_t i = 0; i < slots * threads; i++) taken[i] = slab->take(block);
+    }
+    for (auto _ : state) { // one iteration
+        for (size_t i = 0; i < slots; i++) mb_remote_handle_give(&slab->handle, taken[i * threads + first]);
+    }
+    if (first == 0) {
+        delete[] taken;
+        slab.reset();
+    }
+    state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(slots));
+}
+
 template <class Malloc> void pairs(benchmark::State &state) {
     for (auto _ : state) {
         void *p = Malloc::take(block);
@@ -55,6 +91,8 @@ void register_shared() {
     add("mbmalloc", pairs<mbmalloc>);
     add("bump_shared", [](benchmark::State &state) { carve(state, nullptr); });
     add("bump_shared_lazy", [](benchmark::State &state) { carve(state, commit); });
+    add("bump_arena_shared", carve_member);
+    benchmark::RegisterBenchmark("give_back/remote_handle/64", give_back)->Threads(1)->Threads(2)->Threads(4)->Iterations(1)->UseRealTime();
 }
 
 } // namespace family

@@ -32,8 +32,8 @@ void *mb_commons_take(struct mb_heap *heap, unsigned class_index) {
 }
 
 void mb_commons_release(void) {
-    if (commons_shared.heap.token == NULL || !enter()) return;
-    mb_own_release_all(&commons_shared.heap);
+    if (!enter()) return;
+    if (commons_shared.heap.token != NULL) mb_own_release_all(&commons_shared.heap);
     leave();
 }
 

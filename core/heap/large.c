@@ -6,6 +6,7 @@
 
 #include "core/base/check.h"
 #include "core/heap/background.h"
+#include "core/heap/commons.h"
 #include "core/heap/large_cache.h"
 #include "core/heap/outside.h"
 #include "core/heap/own.h"
@@ -166,6 +167,7 @@ static bool take(struct mb_heap *heap, size_t units, size_t align, struct mb_spa
     mb_large_flush();
     if (mb_arena_take(units, align_units, span)) return true;
     mb_own_release_all(heap);
+    mb_commons_release();
     mb_background_claim_all();
     mb_arena_shortage_enter();
     mb_arena_decommit_all();

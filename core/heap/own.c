@@ -1,6 +1,7 @@
 #include "core/heap/own.h"
 
 #include "core/base/check.h"
+#include "core/heap/mask.h"
 #include "core/heap/queue.h"
 #include "core/region/arena.h"
 #include "platform/os.h"
@@ -8,52 +9,14 @@
 enum { REUSE_FRACTION = 16, MOMENT_NS = 20000 };
 static const uint32_t GENERATION_MASK = UINT32_MAX >> MB_REMOTE_GENERATION_SHIFT;
 
-MB_INLINE void note_served(struct mb_heap *heap, uint32_t blocks) {
-    uint64_t served = atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
-    atomic_store_explicit(&heap->shared.blocks_served, served + blocks, memory_order_relaxed);
-}
-
 // --- what malloc takes from -------------------------------------------------------------------------------------------
 
-// A block that another thread had freed before its owner freed it is found here, before it could be handed out.
-MB_COLD static void require_not_freed_twice(struct mb_slab *slab) {
+MB_COLD void mb_own_require_not_freed_twice(struct mb_slab *slab) {
     void *twice = mb_slab_freed_twice(mb_slab_unit(slab));
     MB_REQUIRE(twice == NULL, "double free", twice);
 }
 
-MB_INLINE uint64_t remote_word(const struct mb_slab *slab, uint64_t word) {
-    return __atomic_load_n(&slab->free_bits[slab->bit_words + word], __ATOMIC_RELAXED);
-}
-
-// The next word with free bits after the one that was used last, round and round: each has had time to gather what was freed.
-// (Lowest first was tried: it finds the same word again and again, for the one block that was freed last.)
-MB_INLINE bool find_word(const struct mb_heap *heap, const struct mb_slab *slab, uint64_t *out) {
-    uint64_t words = mb_slab_words(slab);
-    uint64_t last = (uint64_t)(heap->front.word[slab->class_index] - slab->free_bits);
-    uint64_t start = last + 1 < words ? last + 1 : 0;
-    for (uint64_t w = start; w < words; w++) {
-        if (MB_PEEK(slab->free_bits[w]) != 0) return *out = w, true;
-    }
-    for (uint64_t w = 0; w < start; w++) {
-        if (MB_PEEK(slab->free_bits[w]) != 0) return *out = w, true;
-    }
-    return false;
-}
-
-bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab) {
-    unsigned class_index = slab->class_index;
-    struct mb_front *front = &heap->front;
-    uint64_t word;
-    if (!find_word(heap, slab, &word)) return false;
-    uint64_t mask = MB_PEEK(slab->free_bits[word]);
-    if (MB_UNLIKELY((mask & remote_word(slab, word)) != 0)) require_not_freed_twice(slab);
-    heap->slabs[class_index].current = slab;
-    front->mask[class_index] = mask;
-    front->word[class_index] = &slab->free_bits[word];
-    front->base[class_index] = mb_slab_start(mb_slab_unit(slab)) + word * 64 * slab->block_bytes;
-    note_served(heap, (mask & (mask - 1)) == 0 ? 1 : mb_popcount64(mask));
-    return true;
-}
+bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab) { return mb_mask_next_word(heap, slab); }
 
 bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab) {
     return mb_slab_collect(slab) && mb_own_use_local(heap, slab);
@@ -157,7 +120,7 @@ static void forget(struct mb_heap *heap, unsigned class_index, const struct mb_s
 }
 
 static void give_to_arena(struct mb_unit *unit) {
-    require_not_freed_twice(&unit->slab);
+    mb_own_require_not_freed_twice(&unit->slab);
     mb_slab_takedown(unit);
     mb_arena_give(mb_unit_index(unit), 1);
 }

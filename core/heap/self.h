@@ -28,7 +28,7 @@ struct mb_queue {
 };
 
 struct mb_heap_shared {
-    _Atomic uint64_t blocks_served;             // blocks put on allocation lists; written by the owner, read by statistics
+    _Atomic uint64_t blocks_served;             // blocks put into masks; written by the owner, read by statistics
     _Atomic uint64_t large_served;              // likewise, large blocks
     _Atomic(struct mb_heap *) next_registered;  // written once before the heap is published
     _Atomic(struct mb_heap *) next_parked;      // written by who parks, read by who takes

@@ -11,6 +11,7 @@
 #include "core/heap/heap.h"
 #include "core/heap/init.h"
 #include "core/heap/large.h"
+#include "core/heap/mask.h"
 #include "core/heap/own.h"
 #include "core/heap/queue.h"
 #include "core/heap/sweep.h"
@@ -103,6 +104,7 @@ static bool from_arena(struct mb_heap *heap, unsigned class_index) {
         mb_arena_give(span.first, 1);
         return false;
     }
+    slab->warm = !span.zero;
     heap->slabs[class_index].fresh = slab;
     return mb_own_use_carved(heap, slab);
 }
@@ -110,6 +112,7 @@ static bool from_arena(struct mb_heap *heap, unsigned class_index) {
 // Memory is short: what this heap and sleeping ones hold idle may help.
 MB_COLD static bool from_last_resort(struct mb_heap *heap, unsigned class_index) {
     mb_own_release_all(heap);
+    mb_commons_release();
     mb_background_claim_all();
     mb_large_flush();
     if (from_pool(heap, class_index) || from_arena(heap, class_index)) return true;
@@ -156,7 +159,7 @@ MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
     if (bytes > MB_SMALL_MAX) return malloc_rare(bytes);
     unsigned class_index = (unsigned)mb_heap_class(heap, bytes);
     struct mb_slab *slab = heap->slabs[class_index].current;
-    if (slab == NULL || !mb_own_use_local(heap, slab)) return malloc_rare(bytes);
+    if (slab == NULL || !mb_mask_next_word(heap, slab)) return malloc_rare(bytes);
     if ((++heap->slow_calls & 15) == 0) mb_background_tick();
     return mb_front_take(&heap->front, class_index);
 }

@@ -152,6 +152,7 @@ struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, const voi
     MB_POKE(slab->carved, 0);
     MB_POKE(slab->capacity, capacity);
     MB_POKE(slab->class_index, (uint8_t)class_index);
+    slab->warm = false;
     mb_slab_set_heartbeat(slab);
     atomic_store_explicit(&unit->shared.home, NULL, memory_order_relaxed);
     atomic_store_explicit(&unit->shared.purged_pages, 0, memory_order_relaxed);
@@ -173,7 +174,7 @@ void mb_slab_takedown(struct mb_unit *unit) {
 
 static uint32_t blocks_to_carve(const struct mb_slab *slab) {
     uint32_t left = slab->capacity - slab->carved;
-    if (left == 0) return 0;
+    if (slab->warm || left == 0) return (uint32_t)mb_min(left, 64 - slab->carved % 64);
     uintptr_t cursor = block_address(mb_slab_unit(slab), slab->carved);
     uintptr_t page_end = mb_align_up(cursor + 1, mb_os_page_size());
     uint32_t fit = (uint32_t)((page_end - cursor) / slab->block_bytes);

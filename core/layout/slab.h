@@ -61,13 +61,14 @@ void *mb_slab_freed_twice(const struct mb_unit *unit);
 
 // --- the owner ------------------------------------------------------------------------------------------------------
 
-// Makes a slab of a taken span; CURRENT, owned by the thread of that token, nothing carved. NULL: no room for its bits.
+// Makes a slab of a taken unit; CURRENT, owned by the thread of that token, nothing carved, as if its pages were fresh (slab.warm). NULL:
+// no room for its bits.
 struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, const void *token);
 
 // Takes the descriptor of a slab down whose state is NONE already; the span may then be given to the arena.
 void mb_slab_takedown(struct mb_unit *unit);
 
-// Carves blocks up to the end of the page at the cursor, at least one. False when all are carved.
+// Carves blocks up to the end of the page at the cursor, at least one; on warm memory up to the end of a word. False when all are carved.
 bool mb_slab_carve(struct mb_slab *slab);
 
 // Makes the remote bits free bits; false when there were none. A block that is free already ends the process.

@@ -195,7 +195,7 @@ static bool claimed(size_t first, size_t units, bool *zero) {
     if (!recommit(first, units)) return false;
     size_t warm = mb_map_count_warm(&mb_arena_map, first, units);
     *zero = warm == 0;
-    mb_map_set_warm(&mb_arena_map, first, units);
+    if (warm < units) mb_map_set_warm(&mb_arena_map, first, units);
     if (warm > 0) atomic_fetch_sub_explicit(&mb_purge_shared.warm_free_units, warm, memory_order_relaxed);
     atomic_fetch_add_explicit(&arena_shared.spans_taken, 1, memory_order_relaxed);
     return true;

@@ -25,7 +25,8 @@ static size_t round_end(const struct mb_lazy_shared *lazy, size_t begin, size_t 
 // The next piece adds a quarter to the front, within the cap, and covers what is needed. Reservations count in limits on locked
 // memory and address space, so they stay near what is used.
 static size_t piece_bytes(const struct mb_lazy_shared *lazy, size_t mapped, size_t need) {
-    size_t piece = mb_max(mb_align_down(mapped / 4, MB_PIECE_MIN_BYTES), MB_PIECE_MIN_BYTES);
+    size_t least = mb_min(MB_PIECE_MIN_BYTES, mb_max(mapped, MB_COMMIT_STEP_MIN)); // a small window doubles
+    size_t piece = mb_max(mb_align_down(mapped / 4, least), least);
     piece = mb_min(piece, mb_align_down(lazy->piece_cap_bytes, mb_os_page_size()));
     piece = round_end(lazy, mapped, mapped + piece) - mapped;
     return mb_min(mb_max(piece, need), lazy->capacity - mapped);

@@ -52,7 +52,7 @@ struct mb_slab {
     uint8_t kind;            // enum mb_unit_kind; written last when a span is set up, first when it is taken down
     uint8_t class_index;
     uint8_t bit_words;       // of free bits; as many words of remote bits follow them
-    uint8_t spare;
+    bool warm;               // of a slab: its pages have been used before
     uint32_t large_flags;
     uint64_t large_bytes;    // MB_UNIT_LARGE: usable bytes
     uint32_t large_units;    // MB_UNIT_LARGE and MB_UNIT_HOLE: units of the span

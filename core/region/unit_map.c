@@ -84,7 +84,9 @@ static bool claim_all(const struct mb_unit_map *map, size_t word, uint64_t mask)
         if ((seen & mask) != mask) return false;
     } while (!atomic_compare_exchange_weak_explicit(free_word(map, word), &seen, seen & ~mask, memory_order_acquire,
                                                     memory_order_relaxed));
-    atomic_fetch_and_explicit(aged_word(map, word), ~mask, memory_order_relaxed);
+    if ((atomic_load_explicit(aged_word(map, word), memory_order_relaxed) & mask) != 0) {
+        atomic_fetch_and_explicit(aged_word(map, word), ~mask, memory_order_relaxed);
+    }
     return true;
 }
 

@@ -28,7 +28,7 @@ struct outcome {
 };
 
 static const char *const documented[] = {"double free", "realloc of a freed block", "usable_size of a freed block",
-    "corrupted free list link", "sized free with wrong size", "invalid free (", "invalid realloc (", "invalid usable_size ("};
+    "sized free with wrong size", "invalid free (", "invalid realloc (", "invalid usable_size ("};
 
 static const char *library, *program;
 static int failures, runs;

@@ -1,6 +1,6 @@
 // What: every interleaving of small programs on the slab protocol, executed by the allocator's own code. The sources that
 // make the protocol (core/layout, core/heap: see CMakeLists.txt) are compiled with explore_atomics.h, so each atomic access
-// is a step; two or three fibers run scripts of malloc, free, exit and trim on an arena of a few units, and a depth-first
+// is a step; two or three fibers run scripts of malloc, free, exit, trim and giving back on an arena of a few units, and a depth-first
 // search takes every choice of who goes next. States that were seen before (memory, stacks and registers) are not entered again.
 //
 // Checks at each step: no block handed out twice, no live block's span given to the arena, blocks untouched while live, no
@@ -44,6 +44,11 @@ static const struct scenario scenarios[] = {
     {"both ways", "", {"MpM", "Mpgg"}, 64, ""},
     {"carving in steps", "m", {"mm", "0", "t"}, 32, "1"},
     {"carving, left, adopted", "mmm", {"mx", "0", "1m"}, 32, ""},
+    {"idle pages, owner takes", "mmmmm0", {"mm", "1", "u"}, 32, "2"},
+    {"idle pages, others free", "mmmmm", {"0", "12", "u"}, 32, ""},
+    {"idle pages, adopted", "mmmm", {"x", "0m", "u"}, 32, ""},
+    {"idle pages, exit", "mmmmm01", {"x", "2", "u"}, 32, ""},
+    {"idle pages, two look", "mmmmm01", {"m", "u", "ut"}, 32, "1"},
     {"short of memory", "MMMMM", {"MM", "01"}, 64, "1"},
     {"short of memory, two ask", "MMMMM", {"M", "0", "M"}, 64, "1"},
 };

@@ -116,6 +116,8 @@ enum {
 #define mb_arena_shortage_enter explore_arena_shortage_enter
 #define mb_arena_shortage_leave explore_arena_shortage_leave
 #define mb_os_page_size explore_page_size
+#define mb_os_purge explore_purge
+#define mb_purge_shared explore_purge_shared
 #define mb_background_tick explore_background_tick
 #define mb_background_span_freed explore_background_span_freed
 #define mb_background_claim_all explore_background_claim_all

@@ -6,9 +6,12 @@
 
 #include "core/heap/background.h"
 #include "core/heap/heap.h"
+#include "core/heap/idle.h"
 #include "core/heap/init.h"
 #include "core/heap/own.h"
 #include "core/region/arena.h"
+#include "core/region/purge.h"
+#include "platform/os.h"
 
 struct world world;
 
@@ -24,12 +27,24 @@ void explore_assert_failed(const char *condition, const char *file, int line) {
 }
 size_t explore_page_size(void) { return scenario->page_bytes; }
 
-// --- the arena ------------------------------------------------------------------------------------------------------
-
 static void arena_step(void) {
     EXPLORE_BEFORE(&world.free_units, EXPLORE_EXCHANGE, memory_order_acq_rel);
     EXPLORE_AFTER(&world.free_units, EXPLORE_EXCHANGE, memory_order_acq_rel);
 }
+
+// Memory that is given back must hold no live block, and is zero afterwards.
+struct mb_purge_shared mb_purge_shared;
+int mb_os_purge(void *p, size_t bytes) {
+    size_t first = (size_t)((unsigned char *)p - world.memory) / MB_GRANULE;
+    arena_step();
+    for (size_t g = 0; g < GRANULES; g++)
+        if (world.live[g] != 0 && g < first + bytes / MB_GRANULE && g + world.live[g] > first) fail("granule %zu given back while live", g);
+    memset(p, 0, bytes);
+    return 0;
+}
+
+// --- the arena ------------------------------------------------------------------------------------------------------
+
 
 bool mb_arena_take(size_t units, size_t align_units, struct mb_span *out) {
     (void)align_units;
@@ -159,6 +174,7 @@ static void run_operation(unsigned index, char operation) {
     case 'p': put_cell(index); break;
     case 'g': get_cell(index); break;
     case 't': mb_background_claim_all(); break;
+    case 'u': (void)mb_idle_purge_all(); break;
     case 'x': leave_thread(); break;
     default: release(world.preset[operation - '0']); break;
     }
