@@ -81,7 +81,7 @@ static void note_orphans(void) {
 
 static void recover(void) {
     note_orphans();
-    mb_large_recover();
+    mb_large_flush();
     mb_arena_recover();
     mb_thread_recover();
     mb_commons_recover();

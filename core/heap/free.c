@@ -95,7 +95,15 @@ static void free_block(struct mb_block block, void *p) {
     }
 }
 
+// Most calls come for this: a block of a slab that is another's, or nobody's. Where the arena has memory it is this copy that serves.
+static bool is_in_slab(const void *p) { return mb_space_contains(p) && mb_slab_is_block(mb_unit_of(p), p); }
+
 MB_NOINLINE void mb_free_slow(void *p) {
+    if (is_in_slab(p)) {
+        mb_fork_check();
+        free_in_slab(mb_unit_of(p), p);
+        return;
+    }
     if (p == NULL) return;
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) {
@@ -111,7 +119,6 @@ void mb_free(void *p) { mb_free_fast(p); }
 // --- frees that know a size -----------------------------------------------------------------------------------------
 
 static const char WRONG_SIZE[] = "sized free with wrong size";
-
 
 // A block that was shrunk in place may be half empty; less than that no call of ours has left behind.
 static bool explains(size_t usable, size_t bytes) {

@@ -105,10 +105,6 @@ static void give_kept(size_t first, size_t units) {
 
 void mb_large_flush(void) { mb_large_cache_flush(give_kept); }
 void mb_large_age(void) { mb_large_cache_age(give_kept); }
-void mb_large_recover(void) {
-    mb_large_flush();
-    mb_large_cache_recover();
-}
 
 static bool is_kept(const struct mb_slab *large, const void *p) {
     size_t units = large->large_units;

@@ -24,8 +24,6 @@ void mb_large_free(void *p);
 // What large_cache.h keeps goes back to the arena: all of it (memory is short, or asked for), or what has been kept for a tick.
 void mb_large_flush(void);
 void mb_large_age(void);
-// In a forked child, alone: all of it, and what the parent was counting.
-void mb_large_recover(void);
 
 // Makes the block `bytes` long where it is; false when it cannot grow there.
 bool mb_large_resize(void *p, size_t bytes);

@@ -14,43 +14,39 @@ static const size_t KEPT_UNITS_MAX = ((size_t)40 << 20) >> MB_UNIT_SHIFT;
 // compare-and-swap; filling releases the descriptor, taking acquires it.
 static struct {
     _Atomic uint64_t slot[SLOTS] MB_CACHE_ALIGNED;
-    _Atomic size_t units; // kept; relaxed: a bound and a hint
 } cache_shared;
 
 static size_t first_of(uint64_t entry) { return (size_t)(uint32_t)entry - 1; }
 static size_t units_of(uint64_t entry) { return (size_t)((entry & ~OLD) >> UNITS_SHIFT); }
 
-size_t mb_large_cache_units(void) { return atomic_load_explicit(&cache_shared.units, memory_order_relaxed); }
+static uint64_t look(unsigned i) { return atomic_load_explicit(&cache_shared.slot[i], memory_order_relaxed); }
+
+size_t mb_large_cache_units(void) {
+    size_t units = 0;
+    for (unsigned i = 0; i < SLOTS; i++) units += units_of(look(i));
+    return units;
+}
 
 bool mb_large_cache_put(size_t first, size_t units) {
     if (mb_large_cache_units() + units > KEPT_UNITS_MAX) return false;
     uint64_t entry = (uint64_t)units << UNITS_SHIFT | (first + 1);
     for (unsigned i = 0; i < SLOTS; i++) {
         uint64_t empty = 0;
-        if (atomic_load_explicit(&cache_shared.slot[i], memory_order_relaxed) != 0) continue;
-        // Counted first: who takes it counts it down.
-        atomic_fetch_add_explicit(&cache_shared.units, units, memory_order_relaxed);
-        if (atomic_compare_exchange_strong_explicit(&cache_shared.slot[i], &empty, entry, memory_order_release,
-                                                    memory_order_relaxed)) {
+        if (look(i) == 0 && atomic_compare_exchange_strong_explicit(&cache_shared.slot[i], &empty, entry, memory_order_release,
+                                                                    memory_order_relaxed)) {
             return true;
         }
-        atomic_fetch_sub_explicit(&cache_shared.units, units, memory_order_relaxed);
     }
     return false;
 }
 
 static bool empty_slot(unsigned i, uint64_t seen) {
-    if (!atomic_compare_exchange_strong_explicit(&cache_shared.slot[i], &seen, 0, memory_order_acquire, memory_order_relaxed)) {
-        return false;
-    }
-    atomic_fetch_sub_explicit(&cache_shared.units, units_of(seen), memory_order_relaxed);
-    return true;
+    return atomic_compare_exchange_strong_explicit(&cache_shared.slot[i], &seen, 0, memory_order_acquire, memory_order_relaxed);
 }
 
 bool mb_large_cache_take(size_t units, size_t *first) {
-    if (mb_large_cache_units() == 0) return false;
     for (unsigned i = 0; i < SLOTS; i++) {
-        uint64_t seen = atomic_load_explicit(&cache_shared.slot[i], memory_order_relaxed);
+        uint64_t seen = look(i);
         if (units_of(seen) != units || !empty_slot(i, seen)) continue;
         *first = first_of(seen);
         return true;
@@ -59,17 +55,15 @@ bool mb_large_cache_take(size_t units, size_t *first) {
 }
 
 void mb_large_cache_flush(void (*give)(size_t first, size_t units)) {
-    if (mb_large_cache_units() == 0) return;
     for (unsigned i = 0; i < SLOTS; i++) {
-        uint64_t seen = atomic_load_explicit(&cache_shared.slot[i], memory_order_relaxed);
+        uint64_t seen = look(i);
         if (seen != 0 && empty_slot(i, seen)) give(first_of(seen), units_of(seen));
     }
 }
 
 void mb_large_cache_age(void (*give)(size_t first, size_t units)) {
-    if (mb_large_cache_units() == 0) return;
     for (unsigned i = 0; i < SLOTS; i++) {
-        uint64_t seen = atomic_load_explicit(&cache_shared.slot[i], memory_order_relaxed);
+        uint64_t seen = look(i);
         if (seen == 0) continue;
         if ((seen & OLD) == 0) {
             atomic_compare_exchange_strong_explicit(&cache_shared.slot[i], &seen, seen | OLD, memory_order_relaxed,
@@ -79,5 +73,3 @@ void mb_large_cache_age(void (*give)(size_t first, size_t units)) {
         }
     }
 }
-
-void mb_large_cache_recover(void) { atomic_store_explicit(&cache_shared.units, 0, memory_order_relaxed); }

@@ -22,7 +22,6 @@ size_t mb_large_cache_units(void);
 
 // Gives everything to `give`, or what has been kept for a whole tick.
 void mb_large_cache_flush(void (*give)(size_t first, size_t units));
-void mb_large_cache_recover(void); // in a forked child, alone, after a flush
 void mb_large_cache_age(void (*give)(size_t first, size_t units));
 
 #endif

@@ -47,7 +47,10 @@ bool mb_slab_is_free(const struct mb_unit *unit, uint32_t index) {
 uint32_t mb_slab_count_free(const struct mb_unit *unit) {
     struct view view = look(unit);
     uint32_t count = 0;
-    for (uint32_t w = 0; w < view.words; w++) count += mb_popcount64(either(&view, w));
+    for (uint32_t w = 0; w < view.words; w++) {
+        uint64_t bits = either(&view, w);
+        if (bits != 0) count += mb_popcount64(bits); // most slabs are full
+    }
     return count;
 }
 
