@@ -21,18 +21,6 @@
 #define MB_POKE(lvalue, value) ((void)((lvalue) = (value)))
 #endif
 
-// Reads a word of memory that its user may be writing: what comes out is checked before it is used and never trusted, and the
-// user's stores are not ours to make atomic. Not seen by ThreadSanitizer, which is the one place where we tell it to look away.
-MB_INLINE uint64_t mb_peek_user_word(const uint64_t *word) {
-#if MB_TSAN && defined(__x86_64__)
-    uint64_t value;
-    __asm__ volatile("movq %1, %0" : "=r"(value) : "m"(*word));
-    return value;
-#else
-    return __atomic_load_n(word, __ATOMIC_RELAXED);
-#endif
-}
-
 // Subtracts one from the low half (not 0) of a counter that only the caller writes and others read with acquire: all earlier
 // stores of the caller are visible to a reader that sees the new value. True when the low half has become 0.
 MB_INLINE bool mb_owner_decrement(uint32_t *counter) {

@@ -5,7 +5,7 @@
 //   E(x) = x * factor                                            factor odd and random, a secret of the process
 //
 // What: the product spreads every bit of `next`, so a link that was overwritten, copied from another block or hit by one
-// flipped bit decodes to an address outside the slab (mb_link_key_init keeps drawing until that holds for all 64 single
+// flipped bit decodes to an address outside the slab (mb_link_key_get keeps drawing until that holds for all 64 single
 // flips). The tag is compared as a whole when a block is freed: equal means "looks already free".
 // The end of a list is the address `start of the slab's first unit ^ MB_LINK_END`, which lies just outside every slab.
 // Who: members of the region family that keep such lists. Each has a copy of the process's key where its hot functions have their
@@ -26,8 +26,8 @@ struct mb_link_key {
     uint64_t inverse; // factor * inverse == 1 modulo 2^64
 };
 
-// The first two words of a free block. The stores and loads are relaxed atomics because statistics may walk a list that
-// its owner is changing.
+// The first two words of a free block. The stores and loads are relaxed atomics because a wrong second free by another thread may
+// look at them at any time.
 struct mb_free_block {
     uint64_t link;
     uint64_t tag;
@@ -42,11 +42,6 @@ MB_INLINE uintptr_t mb_link_decode(const struct mb_link_key *key, uint64_t code)
 
 MB_INLINE uintptr_t mb_link_next(const struct mb_link_key *key, const struct mb_free_block *block) {
     return mb_link_decode(key, MB_PEEK(block->link) - (uintptr_t)block);
-}
-
-// For a walk along a list that its owner may be using meanwhile: the block may be live by now, and its link user data.
-MB_INLINE uintptr_t mb_link_next_unsure(const struct mb_link_key *key, const struct mb_free_block *block) {
-    return mb_link_decode(key, mb_peek_user_word(&block->link) - (uintptr_t)block);
 }
 
 // `next_code` is E(next).

@@ -27,7 +27,7 @@ bool mb_chain_slab_is_block(const struct mb_chain_unit *first, const void *p) {
 uint32_t mb_chain_slab_count(const struct mb_link_key *key, const struct mb_chain_unit *first, uintptr_t head, uint32_t limit) {
     uint32_t count = 0;
     while (count < limit && is_link_target(first, head)) {
-        head = mb_link_next_unsure(key, (const struct mb_free_block *)head);
+        head = mb_link_next(key, (const struct mb_free_block *)head);
         count++;
     }
     return count;
@@ -36,7 +36,7 @@ uint32_t mb_chain_slab_count(const struct mb_link_key *key, const struct mb_chai
 bool mb_chain_slab_holds(const struct mb_link_key *key, const struct mb_chain_unit *first, uintptr_t head, uintptr_t p) {
     for (uint32_t steps = 0; steps < MB_PEEK(first->slab.capacity) && is_link_target(first, head); steps++) {
         if (head == p) return true;
-        head = mb_link_next_unsure(key, (const struct mb_free_block *)head);
+        head = mb_link_next(key, (const struct mb_free_block *)head);
     }
     return false;
 }

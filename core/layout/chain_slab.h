@@ -3,8 +3,8 @@
 //   start                                                    start + units * 64 KiB
 //   | block 0 | block 1 | ... carved blocks ... | never touched ... |rest|
 //
-// What: every carved block is live, or on the allocation list of the front that owns the slab, or on the slab's local list
-// (freed by the owner), or on its remote list (freed by others). Lists are chains of encoded links (core/harden/link_key.h).
+// What: every carved block is live, or the spare block or on the allocation list of the front that owns the slab, or on the slab's
+// local list (freed by the owner), or on its remote list (freed by others). Lists are chains of encoded links (core/harden/link_key.h).
 // Who: the owner takes a struct mb_chain_slab; the others take a struct mb_chain_unit. `key` is that of the lists.
 // Invariant: mb_chain_slab_used = carved - blocks on the local list (+ 1 while the slab is current); the remote list counts as used.
 #ifndef MB_CORE_LAYOUT_CHAIN_SLAB_H
@@ -37,13 +37,13 @@ MB_INLINE uintptr_t mb_chain_slab_start(const struct mb_chain_unit *first) { ret
 // Whether p is the start of a block that has been carved. `first` is a slab's first unit with a live block in it.
 bool mb_chain_slab_is_block(const struct mb_chain_unit *first, const void *p);
 
-// Walks at most `limit` blocks of a chain that may change under the walk: how many it holds. Never leaves the slab.
+// --- the owner ------------------------------------------------------------------------------------------------------
+
+// Walks at most `limit` blocks of a chain: how many it holds. Never leaves the slab.
 uint32_t mb_chain_slab_count(const struct mb_link_key *key, const struct mb_chain_unit *first, uintptr_t head, uint32_t limit);
 
 // Whether the chain that starts at `head` holds p.
 bool mb_chain_slab_holds(const struct mb_link_key *key, const struct mb_chain_unit *first, uintptr_t head, uintptr_t p);
-
-// --- the owner ------------------------------------------------------------------------------------------------------
 
 // What a slab is cut into. One unit and blocks of at most MB_SMALL_MAX bytes, or several units.
 struct mb_chain_shape {

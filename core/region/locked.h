@@ -45,7 +45,7 @@ enum mb_error mb_locked_new(struct mb_locked *locked, size_t bytes);
 // Overwrites everything and returns the mapping. Owner thread, as everything below.
 enum mb_error mb_locked_drop(struct mb_locked *locked);
 
-// In a forked child: locks the (wiped, empty) memory again. MB_REFUSED when the child may not; MB_BAD_ORDER where nothing was wiped.
+// In a forked child: locks the (wiped, empty) memory again. MB_REFUSED when the child may not; MB_BAD_ORDER where nothing was wiped, or a member carves the range.
 enum mb_error mb_locked_relock(struct mb_locked *locked);
 
 MB_INLINE void mb_locked_hand_over(struct mb_locked *locked) { mb_owner_hand_over(&locked->owner); }

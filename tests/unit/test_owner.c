@@ -65,7 +65,31 @@ static void handing_over_is_fine(void **state) {
     }
 }
 
+static void *drop(void *a) { return mb_allocator_drop(a) == MB_OK ? a : NULL; }
+
+// Who drops the member above is the next owner of what lies below.
+static void a_range_comes_back_to_who_drops(void **state) {
+    (void)state;
+    struct mb_region_allocator region;
+    struct mb_bump_arena arena;
+    pthread_t thread;
+    void *dropped = NULL;
+    assert_int_equal(mb_region_allocator_new_lazy(&region, 1 << 20), MB_OK);
+    assert_int_equal(mb_bump_arena_over(&arena, &region.allocator, MB_POLICY_COUNT), MB_OK);
+    assert_non_null(use(&arena.allocator));
+    mb_bump_arena_hand_over(&arena);
+    assert_int_equal(pthread_create(&thread, NULL, drop, &arena.allocator), 0);
+    assert_int_equal(pthread_join(thread, &dropped), 0);
+    assert_ptr_equal(dropped, &arena.allocator);
+    assert_non_null(use(&region.allocator));
+    mb_region_allocator_hand_over(&region);
+    assert_non_null(use_from_another_thread(&region.allocator));
+    mb_region_allocator_hand_over(&region);
+    assert_int_equal(mb_allocator_drop(&region.allocator), MB_OK);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sharing_is_found), cmocka_unit_test(handing_over_is_fine)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sharing_is_found), cmocka_unit_test(handing_over_is_fine),
+                                       cmocka_unit_test(a_range_comes_back_to_who_drops)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,27 @@ static void give_all_from_threads(void) {
     for (size_t i = 0; i < THREADS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
+// One slot that its owner freed is on no list: it counts as free, keeps no slab for ever, and is not freed twice.
+static void the_owners_spare_slot(void **state) {
+    (void)state;
+    enum { FEW = 100 };
+    struct mb_remote_slab slab = made(MB_POLICY_COUNT, NULL);
+    mb_remote_slab_handle(&slab, &handle);
+    take_all(&slab, FEW);
+    assert_int_equal(mb_remote_slab_give(&slab, slots[0]), MB_OK);
+    assert_int_equal(mb_remote_handle_give(&handle, slots[0]), MB_DOUBLE_FREE);
+    assert_int_equal(mb_remote_slab_give(&slab, slots[0]), MB_DOUBLE_FREE);
+    assert_int_equal(mb_remote_slab_live(&slab), FEW - 1);
+    for (size_t i = 1; i < FEW; i++) assert_int_equal(mb_remote_handle_give(&handle, slots[i]), MB_OK);
+    assert_int_equal(mb_remote_slab_live(&slab), 0);
+    assert_true(mb_remote_slab_trim(&slab) != 0);
+    take_all(&slab, FEW);
+    for (size_t i = 0; i < FEW; i++) assert_int_equal(mb_remote_slab_give(&slab, slots[i]), MB_OK);
+    assert_int_equal(mb_allocator_corruption_events(&slab.allocator), 2);
+    assert_int_equal(mb_remote_handle_drop(&handle), MB_OK);
+    assert_int_equal(mb_remote_slab_drop(&slab), MB_OK);
+}
+
 // --- a million ----------------------------------------------------------------------------------------------------------
 
 static void the_owner_waits_in_join(void **state) {
@@ -218,6 +239,7 @@ static void misuse_by_remotes_is_detected(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_owners_spare_slot),
         cmocka_unit_test(the_owner_waits_in_join),            cmocka_unit_test(the_owner_dies_first),
         cmocka_unit_test(everything_is_returned_in_the_end),  cmocka_unit_test(slots_go_round),
         cmocka_unit_test(a_full_range_lives_of_remote_frees), cmocka_unit_test(misuse_by_remotes_is_detected),
