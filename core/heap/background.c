@@ -46,10 +46,12 @@ static size_t purge_tick(size_t max_units) {
     return purged;
 }
 
+// The first call only starts the clock: a program that is soon over has nothing that is old.
 static bool my_tick(uint64_t now) {
     uint64_t due = atomic_load_explicit(&background_shared.next_tick, memory_order_relaxed);
+    bool first = due == 0;
     return now >= due && atomic_compare_exchange_strong_explicit(&background_shared.next_tick, &due, now + tick_ns(),
-                                                                 memory_order_relaxed, memory_order_relaxed);
+                                                                 memory_order_relaxed, memory_order_relaxed) && !first;
 }
 
 static bool helper_present(void) { return atomic_load_explicit(&background_shared.present, memory_order_relaxed) != 0; }
