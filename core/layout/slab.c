@@ -175,13 +175,18 @@ void mb_slab_takedown(struct mb_unit *unit) {
 
 // --- blocks ---------------------------------------------------------------------------------------------------------
 
+// Of blocks of a page and more several are carved at once: a mask of one block would be empty after every malloc. A block that is
+// carved and not handed out costs no page.
+enum { CARVE_BLOCKS_MIN = 4, CARVE_BYTES_MIN = 16 << 10 };
+
 static uint32_t blocks_to_carve(const struct mb_slab *slab) {
     uint32_t left = slab->capacity - slab->carved;
     if (slab->warm || left == 0) return (uint32_t)mb_min(left, 64 - slab->carved % 64);
     uintptr_t cursor = block_address(mb_slab_unit(slab), slab->carved);
     uintptr_t page_end = mb_align_up(cursor + 1, mb_os_page_size());
     uint32_t fit = (uint32_t)((page_end - cursor) / slab->block_bytes);
-    return fit == 0 ? 1 : (fit < left ? fit : left);
+    uint32_t least = (uint32_t)mb_max(1, mb_min(CARVE_BLOCKS_MIN, CARVE_BYTES_MIN / slab->block_bytes));
+    return (uint32_t)mb_min(left, mb_max(fit, least));
 }
 
 bool mb_slab_carve(struct mb_slab *slab) {
