@@ -8,8 +8,7 @@
 #include "core/base/lock.h"
 #include "core/heap/fork.h"
 #include "core/heap/idle.h"
-#include "core/heap/large.h"
-#include "core/heap/large_cache.h"
+#include "core/heap/large_keep.h"
 #include "core/heap/options.h"
 #include "core/heap/own.h"
 #include "core/heap/thread.h"
@@ -132,10 +131,11 @@ static void start_helper(void) {
     while (background_shared.running && !helper_present()) mb_os_wait(&background_shared.present, 0, UINT64_MAX);
 }
 
-// What the helper would have given back in time.
+// What the helper would have given back in time: nobody may come past the purge clock for long.
 static void settle(void) {
     mb_background_claim_all();
     mb_large_flush();
+    mb_idle_purge_all();
     size_t warm = mb_arena_warm_free_units();
     size_t keep = MB_RETAIN_BYTES >> MB_UNIT_SHIFT;
     if (warm > keep) mb_arena_purge_any(warm - keep);

@@ -5,7 +5,7 @@
 
 #include "core/heap/background.h"
 #include "core/heap/commons.h"
-#include "core/heap/large.h"
+#include "core/heap/large_keep.h"
 #include "core/heap/own.h"
 #include "core/heap/thread.h"
 #include "core/region/arena.h"
@@ -81,7 +81,7 @@ static void note_orphans(void) {
 
 static void recover(void) {
     note_orphans();
-    mb_large_flush();
+    mb_large_recover();
     mb_arena_recover();
     mb_thread_recover();
     mb_commons_recover();

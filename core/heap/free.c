@@ -9,7 +9,7 @@
 #include "core/heap/fork.h"
 #include "core/heap/heap.h"
 #include "core/heap/init.h"
-#include "core/heap/large.h"
+#include "core/heap/large_keep.h"
 #include "core/heap/lookup.h"
 #include "core/heap/outside.h"
 #include "core/heap/own.h"
@@ -95,16 +95,18 @@ static void free_block(struct mb_block block, void *p) {
     }
 }
 
-// Most calls come for this: a block of a slab that is another's, or nobody's. Where the arena has memory it is this copy that serves.
-static bool is_in_slab(const void *p) { return mb_space_contains(p) && mb_slab_is_block(mb_unit_of(p), p); }
+// Most calls come for this: a block of a slab that is another's, or nobody's, or a large block. Where the arena has memory it is this
+// copy that serves.
+static bool free_in_arena(void *p) {
+    struct mb_unit *unit = mb_unit_of(p);
+    if (!mb_slab_is_block(unit, p)) return mb_large_free_own(p);
+    mb_fork_check();
+    free_in_slab(unit, p);
+    return true;
+}
 
 MB_NOINLINE void mb_free_slow(void *p) {
-    if (is_in_slab(p)) {
-        mb_fork_check();
-        free_in_slab(mb_unit_of(p), p);
-        return;
-    }
-    if (p == NULL) return;
+    if (p == NULL || (mb_space_contains(p) && free_in_arena(p))) return;
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) {
         other->free(p);

@@ -17,13 +17,8 @@ void *mb_large_alloc(struct mb_heap *heap, size_t bytes);
 // The same at a multiple of `align` bytes, a power of two.
 void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes);
 void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes);
-
-// p is the start of a large block (else the process ends).
-void mb_large_free(void *p);
-
-// What large_cache.h keeps goes back to the arena: all of it (memory is short, or asked for), or what has been kept for a tick.
-void mb_large_flush(void);
-void mb_large_age(void);
+// Only what the heap of the calling thread keeps; NULL: nothing of that length. Any number of bytes, any heap.
+void *mb_large_alloc_kept(struct mb_heap *heap, size_t bytes);
 
 // Makes the block `bytes` long where it is; false when it cannot grow there.
 bool mb_large_resize(void *p, size_t bytes);

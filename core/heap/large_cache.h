@@ -1,27 +1,70 @@
 // Large blocks that were freed a moment ago, kept whole for the next request of the same number of units.
 //
-// What: a few slots, so that a program that takes and gives back the same buffer again and again neither searches the arena nor
-// moves its guard page. What is in a slot belongs to nobody: its units are claimed in the arena's map, its descriptor says
-// MB_UNIT_NONE and remembers length and guard. A request that finds no match empties all slots into the arena first, so the cache
-// never makes the heap larger; nor does it outlive two ticks of the purge clock, malloc_trim or a shortage.
-// Who: any thread, lock-free: a slot is filled and emptied by one compare-and-swap.
+// What: a few slots, so that a program that takes and gives back the same buffers again and again neither searches the arena nor
+// moves their guard pages. Every heap has a cache of its own for the blocks that its thread has made (core/heap/large.c); one more is
+// everybody's. A cache knows spans only; what their descriptors say is its user's business.
+// Who: any thread may take, lock-free, by one compare-and-swap; who may put stands with each function.
 #ifndef MB_CORE_HEAP_LARGE_CACHE_H
 #define MB_CORE_HEAP_LARGE_CACHE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-// Keeps a span, or says no: no slot, or too much is kept already.
-bool mb_large_cache_put(size_t first, size_t units);
+#include "platform/compiler.h"
+
+enum { MB_LARGE_SLOTS = 4 };
+
+struct mb_large_cache_shared {
+    _Atomic uint64_t slot[MB_LARGE_SLOTS]; // entries; 0 is empty. Filling releases the descriptor, taking acquires it
+};
+
+// An entry: first unit + 1 in the low half, number of units above, the highest bit when a tick has passed.
+enum { MB_LARGE_UNITS_SHIFT = 32 };
+#define MB_LARGE_OLD (UINT64_C(1) << 63)
+
+MB_INLINE uint64_t mb_large_entry(size_t first, size_t units) { return (uint64_t)units << MB_LARGE_UNITS_SHIFT | (first + 1); }
+MB_INLINE size_t mb_large_entry_first(uint64_t entry) { return (size_t)(uint32_t)entry - 1; }
+MB_INLINE size_t mb_large_entry_units(uint64_t entry) { return (size_t)((entry & ~MB_LARGE_OLD) >> MB_LARGE_UNITS_SHIFT); }
+
+MB_INLINE uint64_t mb_large_cache_look(const struct mb_large_cache_shared *cache, unsigned i) {
+    return atomic_load_explicit(&cache->slot[i], memory_order_relaxed);
+}
+
+MB_INLINE bool mb_large_cache_empty(struct mb_large_cache_shared *cache, unsigned i, uint64_t seen) {
+    return atomic_compare_exchange_strong_explicit(&cache->slot[i], &seen, 0, memory_order_acquire, memory_order_relaxed);
+}
+
+// Keeps a span, or says no: no slot, or more than `units_max` would be kept. Any thread.
+bool mb_large_cache_put(struct mb_large_cache_shared *cache, size_t first, size_t units, size_t units_max);
+
+// The same for the one thread that may put, without a limit but the slots.
+MB_INLINE bool mb_large_cache_put_own(struct mb_large_cache_shared *cache, size_t first, size_t units) {
+    for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
+        if (mb_large_cache_look(cache, i) != 0) continue; // nobody else fills a slot, so one that is seen empty stays so
+        atomic_store_explicit(&cache->slot[i], mb_large_entry(first, units), memory_order_release);
+        return true;
+    }
+    return false;
+}
 
 // A span of exactly so many units.
-bool mb_large_cache_take(size_t units, size_t *first);
+MB_INLINE bool mb_large_cache_take(struct mb_large_cache_shared *cache, size_t units, size_t *first) {
+    for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
+        uint64_t seen = mb_large_cache_look(cache, i);
+        if (mb_large_entry_units(seen) != units || !mb_large_cache_empty(cache, i, seen)) continue;
+        *first = mb_large_entry_first(seen);
+        return true;
+    }
+    return false;
+}
 
 // Units kept now.
-size_t mb_large_cache_units(void);
+size_t mb_large_cache_units(const struct mb_large_cache_shared *cache);
 
-// Gives everything to `give`, or what has been kept for a whole tick.
-void mb_large_cache_flush(void (*give)(size_t first, size_t units));
-void mb_large_cache_age(void (*give)(size_t first, size_t units));
+// Takes every span out and gives it to `give` / those that have been kept for a whole tick. Any thread.
+void mb_large_cache_flush(struct mb_large_cache_shared *cache, void (*give)(size_t first));
+void mb_large_cache_age(struct mb_large_cache_shared *cache, void (*give)(size_t first));
 
 #endif

@@ -10,7 +10,13 @@ static struct mb_block in_slab(enum mb_operation operation, struct mb_unit *unit
 }
 
 bool mb_block_is_freed(const struct mb_block *block, const void *p) {
-    return block->kind == MB_BLOCK_SLAB && mb_slab_is_free(block->unit, mb_slab_index(block->unit, p));
+    switch (block->kind) {
+    case MB_BLOCK_SLAB: return mb_slab_is_free(block->unit, mb_slab_index(block->unit, p));
+    case MB_BLOCK_LARGE: return (MB_PEEK(block->unit->slab.large_flags) & MB_LARGE_KEPT) != 0;
+    case MB_BLOCK_OUTSIDE:
+    case MB_BLOCK_LIBC: break;
+    }
+    return false;
 }
 
 static struct mb_block in_arena(enum mb_operation operation, const void *p) {
@@ -50,6 +56,8 @@ bool mb_is_block(const void *p) {
     if (!mb_space_contains(p)) return mb_outside_bytes(p) != 0;
     struct mb_unit *unit = mb_unit_of(p);
     enum mb_unit_kind kind = mb_unit_kind(unit);
-    if (kind == MB_UNIT_LARGE) return (uintptr_t)p % MB_UNIT_BYTES == 0;
+    if (kind == MB_UNIT_LARGE) {
+        return (uintptr_t)p % MB_UNIT_BYTES == 0 && (MB_PEEK(unit->slab.large_flags) & MB_LARGE_KEPT) == 0;
+    }
     return kind == MB_UNIT_SLAB && mb_slab_is_block(unit, p) && !mb_slab_is_free(unit, mb_slab_index(unit, p));
 }

@@ -17,13 +17,13 @@ struct mb_block {
 };
 
 // Describes the block that starts at p (not NULL); whatever is no block at all ends the process with a line that names the
-// operation. A freed small block is described like a live one: see mb_lookup_live.
+// operation. A freed block may be described like a live one: see mb_lookup_live.
 struct mb_block mb_lookup(enum mb_operation operation, const void *p);
 
 // The same, and a block that is free ends the process too.
 struct mb_block mb_lookup_live(enum mb_operation operation, const void *p);
 
-// Whether it is a small block that is free.
+// Whether it is a block that is free.
 bool mb_block_is_freed(const struct mb_block *block, const void *p);
 
 // The usable bytes of a live block of a slab; 0 for anything else, whatever it is.

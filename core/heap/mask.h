@@ -11,8 +11,8 @@
 #include "core/heap/self.h"
 #include "platform/bits.h"
 
-// Ends the process when a block of the slab was freed by its owner and, before that, by another thread.
-void mb_own_require_not_freed_twice(struct mb_slab *slab);
+// Ends the process: a block of the slab was freed by its owner and, before that, by another thread.
+_Noreturn void mb_own_report_freed_twice(struct mb_slab *slab);
 
 MB_INLINE void mb_mask_note_served(struct mb_heap *heap, uint64_t mask) {
     uint64_t served = atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
@@ -25,10 +25,10 @@ MB_INLINE uint64_t mb_mask_find(const uint64_t *bits, uint64_t from, uint64_t to
     return from;
 }
 
-// Makes a word of the slab's free bits the mask of its class; false when it has none.
-MB_INLINE bool mb_mask_next_word(struct mb_heap *heap, struct mb_slab *slab) {
+// Makes a word of the slab's free bits the mask of its class; false when it has none. The class comes from the caller's register: a
+// load of it would stand before the stores here, and the loads of malloc behind them would be guessed to meet other memory.
+MB_INLINE bool mb_mask_next_word(struct mb_heap *heap, struct mb_slab *slab, size_t class_index) {
     struct mb_front *front = &heap->front;
-    unsigned class_index = slab->class_index;
     uint64_t *bits = slab->free_bits;
     uint64_t words = mb_slab_words(slab);
     uint64_t after = (uint64_t)(front->word[class_index] - bits) + 1; // anything, when the last word was another slab's
@@ -40,7 +40,7 @@ MB_INLINE bool mb_mask_next_word(struct mb_heap *heap, struct mb_slab *slab) {
     }
     uint64_t mask = MB_PEEK(bits[word]);
     uint64_t remote = __atomic_load_n(&bits[slab->bit_words + word], __ATOMIC_RELAXED);
-    if (MB_UNLIKELY((mask & remote) != 0)) mb_own_require_not_freed_twice(slab);
+    if (MB_UNLIKELY((mask & remote) != 0)) mb_own_report_freed_twice(slab);
     heap->slabs[class_index].current = slab;
     front->mask[class_index] = mask;
     front->word[class_index] = &bits[word];

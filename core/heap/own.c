@@ -11,12 +11,11 @@ static const uint32_t GENERATION_MASK = UINT32_MAX >> MB_REMOTE_GENERATION_SHIFT
 
 // --- what malloc takes from -------------------------------------------------------------------------------------------
 
-MB_COLD void mb_own_require_not_freed_twice(struct mb_slab *slab) {
-    void *twice = mb_slab_freed_twice(mb_slab_unit(slab));
-    MB_REQUIRE(twice == NULL, "double free", twice);
+MB_COLD void mb_own_report_freed_twice(struct mb_slab *slab) {
+    mb_fatal("double free", mb_slab_freed_twice(mb_slab_unit(slab)));
 }
 
-bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab) { return mb_mask_next_word(heap, slab); }
+bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab) { return mb_mask_next_word(heap, slab, slab->class_index); }
 
 bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab) {
     return mb_slab_collect(slab) && mb_own_use_local(heap, slab);
@@ -120,7 +119,7 @@ static void forget(struct mb_heap *heap, unsigned class_index, const struct mb_s
 }
 
 static void give_to_arena(struct mb_unit *unit) {
-    mb_own_require_not_freed_twice(&unit->slab);
+    if (MB_UNLIKELY(mb_slab_freed_twice(unit) != NULL)) mb_own_report_freed_twice(&unit->slab);
     mb_slab_takedown(unit);
     mb_arena_give(mb_unit_index(unit), 1);
 }

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/heap/large_cache.h"
 #include "core/layout/pool.h"
 #include "core/layout/size_class.h"
 #include "core/layout/slab.h"
@@ -32,6 +33,7 @@ struct mb_heap_shared {
     _Atomic uint64_t large_served;              // likewise, large blocks
     _Atomic(struct mb_heap *) next_registered;  // written once before the heap is published
     _Atomic(struct mb_heap *) next_parked;      // written by who parks, read by who takes
+    struct mb_large_cache_shared kept;          // large blocks, see large_keep.h; filled by the owner, emptied by any thread
 };
 
 // What malloc needs, by class. Written by the owner; statistics do not read it. Arrays of words: one indexed access each.

@@ -11,6 +11,7 @@
 #include "core/heap/heap.h"
 #include "core/heap/init.h"
 #include "core/heap/large.h"
+#include "core/heap/large_keep.h"
 #include "core/heap/mask.h"
 #include "core/heap/own.h"
 #include "core/heap/queue.h"
@@ -96,7 +97,7 @@ static bool from_sweep(struct mb_heap *heap, unsigned class_index) {
 
 static bool from_arena(struct mb_heap *heap, unsigned class_index) {
     struct mb_span span;
-    if (mb_arena_warm_free_units() == 0) mb_large_flush();
+    if (mb_arena_warm_free_units() == 0) mb_large_flush_to_grow(heap, 1);
     if (!mb_arena_take(1, 1, &span)) return false;
     if (span.zero) mb_huge_unit_taken(span.first);
     struct mb_slab *slab = mb_slab_setup(span.first, class_index, heap->token);
@@ -153,15 +154,28 @@ MB_NOINLINE static void *malloc_rare(size_t bytes) {
     return p != NULL ? p : mb_no_memory();
 }
 
-// Most calls come for this: the slab that the mask was of has other free blocks. A heap with a slab is a real one.
+static void *malloc_large(size_t bytes) {
+    void *p = mb_large_alloc_kept(mb_heap_self, bytes);
+    return p != NULL ? p : malloc_rare(bytes);
+}
+
+MB_NOINLINE static void *after_tick(void *p) {
+    mb_background_tick();
+    return p;
+}
+
+// Most calls come for this: the slab that the mask was of has other free blocks, or the size is not in the fast path's table, or a
+// block of that length was freed a moment ago. A heap that has any of these is a real one. Every call in here is a tail call, so that
+// no register needs saving.
 MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
+    if (MB_UNLIKELY(bytes > MB_MEDIUM_MAX)) return malloc_large(bytes);
     struct mb_heap *heap = mb_heap_self;
-    if (bytes > MB_SMALL_MAX) return malloc_rare(bytes);
-    unsigned class_index = (unsigned)mb_heap_class(heap, bytes);
+    size_t class_index = mb_class_of(bytes);
+    if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);
     struct mb_slab *slab = heap->slabs[class_index].current;
-    if (slab == NULL || !mb_mask_next_word(heap, slab)) return malloc_rare(bytes);
-    if ((++heap->slow_calls & 15) == 0) mb_background_tick();
-    return mb_front_take(&heap->front, class_index);
+    if (slab == NULL || !mb_mask_next_word(heap, slab, class_index)) return malloc_rare(bytes);
+    void *p = mb_front_take(&heap->front, class_index);
+    return (++heap->slow_calls & 15) == 0 ? after_tick(p) : p;
 }
 
 void *mb_malloc(size_t bytes) { return mb_malloc_fast(bytes); }

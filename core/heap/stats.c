@@ -9,8 +9,7 @@
 #include "core/heap/heap.h"
 #include "core/heap/idle.h"
 #include "core/heap/init.h"
-#include "core/heap/large.h"
-#include "core/heap/large_cache.h"
+#include "core/heap/large_keep.h"
 #include "core/heap/options.h"
 #include "core/heap/outside.h"
 #include "core/heap/own.h"
@@ -32,6 +31,7 @@ static void count_slab(const struct mb_unit *unit, struct mb_stats *out) {
 }
 
 static void count_large(const struct mb_unit *unit, struct mb_stats *out) {
+    if ((MB_PEEK(unit->slab.large_flags) & MB_LARGE_KEPT) != 0) return;
     out->live_blocks++;
     out->large_blocks++;
     out->live_bytes += MB_PEEK(unit->slab.large_bytes);
@@ -54,10 +54,7 @@ static void count_heap(const struct mb_heap *heap, struct mb_stats *out) {
 }
 
 static void count_heaps(struct mb_stats *out) {
-    for (const struct mb_heap *heap = mb_thread_heaps(); heap != NULL;
-         heap = atomic_load_explicit(&heap->shared.next_registered, memory_order_relaxed)) {
-        count_heap(heap, out);
-    }
+    for (const struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) count_heap(heap, out);
     out->blocks_served += mb_commons_served();
     out->heaps = mb_thread_heaps_in_use();
     out->heaps_ever = mb_thread_heaps_ever();
@@ -67,7 +64,7 @@ static void count_arena(struct mb_stats *out) {
     struct mb_outside_totals outside = mb_outside_totals();
     out->committed_bytes = (mb_arena_units() << MB_UNIT_SHIFT) + outside.bytes;
     out->reserved_bytes = mb_arena_reserved_bytes() + outside.bytes;
-    out->warm_free_bytes = (mb_arena_warm_free_units() + mb_large_cache_units()) << MB_UNIT_SHIFT;
+    out->warm_free_bytes = (mb_arena_warm_free_units() + mb_large_kept_units()) << MB_UNIT_SHIFT;
     out->metadata_bytes = mb_arena_metadata_bytes();
     out->spans_taken = mb_arena_spans_taken();
     out->purged_bytes = mb_arena_purged_bytes();

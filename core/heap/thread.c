@@ -7,6 +7,7 @@
 #include "core/heap/background.h"
 #include "core/heap/fork.h"
 #include "core/heap/init.h"
+#include "core/heap/large_keep.h"
 #include "core/heap/own.h"
 #include "core/region/arena.h"
 
@@ -84,6 +85,7 @@ static struct mb_heap *new_heap(void) {
 
 static void release_and_park(struct mb_heap *heap) {
     mb_own_release_all(heap);
+    mb_large_flush_heap(heap);
     park(heap);
 }
 
@@ -163,8 +165,7 @@ static void drop_queues(struct mb_heap *heap) {
 void mb_thread_recover(void) {
     uint32_t mine = 0;
     atomic_store_explicit(&heaps_shared.parked, 0, memory_order_relaxed);
-    for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL;
-         heap = atomic_load_explicit(&heap->shared.next_registered, memory_order_relaxed)) {
+    for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) {
         if (heap == mb_heap_self) {
             mine = 1;
             continue;

@@ -19,8 +19,11 @@ void mb_heap_set_up(struct mb_heap *heap);
 uint32_t mb_thread_heaps_in_use(void);
 uint32_t mb_thread_heaps_ever(void);
 
-// Every heap that was ever made, newest first; continue with shared.next_registered. Any thread.
+// Every heap that was ever made, newest first. Any thread.
 struct mb_heap *mb_thread_heaps(void);
+MB_INLINE struct mb_heap *mb_thread_next(const struct mb_heap *heap) {
+    return atomic_load_explicit(&heap->shared.next_registered, memory_order_relaxed);
+}
 
 // In a forked child, alone: every heap but the caller's becomes a parked, empty one.
 void mb_thread_recover(void);

@@ -12,8 +12,7 @@
 // What: "may be handed over, may not be shared" as a layout. Any thread gets from an address to a struct mb_unit and may
 // read what never changes while a block of it lives (kind, class, block size). struct mb_slab is the owner's view; it comes
 // from mb_slab_if_owned (compares the owner) and from the transitions of core/layout/slab_remote.h (adoption), nowhere else.
-// Invariant: a descriptor whose kind is MB_UNIT_NONE has no owner and bound 0, so its owner matches no heap and its bound admits no
-// block: every wild, interior or stale pointer leaves the fast path of free by arithmetic alone.
+// Invariant: a descriptor whose kind is not MB_UNIT_SLAB has bound 0, which admits no block, and MB_UNIT_NONE has no owner either: every wild, interior or stale pointer leaves the fast path of free by arithmetic alone.
 #ifndef MB_CORE_REGION_UNIT_H
 #define MB_CORE_REGION_UNIT_H
 
@@ -38,10 +37,12 @@ enum mb_unit_kind {
 enum mb_large_flags {
     MB_LARGE_MOVED = 1,   // pages were moved in or out: map afresh when freed, so that VMAs merge again
     MB_LARGE_GUARDED = 2, // the page behind the block is inaccessible
+    MB_LARGE_KEPT = 4,    // freed by the thread that made it, and kept for it
 };
 
 struct mb_slab {
-    const void *owner;       // the owner's token, NULL: unowned. Written by who owns or adopts; compared by any thread (MB_PEEK)
+    const void *owner;       // the owner's token, NULL: unowned. Written by who owns or adopts; compared by any thread (MB_PEEK). A
+                             //   large block's: who made it
     uint64_t *free_bits;     // bit i: block i is free and not on the remote bits; constant while the slab lives
     uint32_t used;           // two halves, see mb_slab_used; the owner's
     uint32_t bound;          // carved * e: what the low half of the multiplied offset of a carved block's start stays below

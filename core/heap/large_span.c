@@ -1,0 +1,87 @@
+#include "core/heap/large_span.h"
+
+#include "core/heap/report.h"
+#include "core/region/arena.h"
+#include "platform/bits.h"
+#include "platform/os.h"
+
+// Longer blocks give their pages back when they are freed, as glibc's do; shorter ones stay warm for the next.
+static const size_t KEEP_WARM_MAX = (size_t)33 << 20;
+
+// --- geometry -------------------------------------------------------------------------------------------------------
+
+bool mb_large_extent_of(size_t bytes, struct mb_large_extent *out) {
+    if (bytes > MB_WINDOW_BYTES) return false;
+    size_t page = mb_os_page_size();
+    out->bytes = mb_align_up(mb_max(bytes, 1), page);
+    size_t guard = out->bytes >= MB_GUARDED_LARGE_MIN ? page : 0;
+    out->units = (out->bytes + guard + MB_UNIT_MASK) >> MB_UNIT_SHIFT;
+    return true;
+}
+
+// --- the guard page -------------------------------------------------------------------------------------------------
+
+static char *guard_of(const struct mb_slab *large, const void *p) { return (char *)(uintptr_t)p + large->large_bytes; }
+
+void mb_large_put_guard(struct mb_slab *large, const void *p) {
+    if (large->large_bytes < MB_GUARDED_LARGE_MIN) return;
+    if (mb_os_guard(guard_of(large, p), mb_os_page_size()) == 0) mb_large_set_flags(large, large->large_flags | MB_LARGE_GUARDED);
+}
+
+// False when the system refuses every way to make the page usable again.
+static bool remove_guard(struct mb_slab *large, const void *p) {
+    if ((large->large_flags & MB_LARGE_GUARDED) == 0) return true;
+    size_t page = mb_os_page_size();
+    if (mb_os_unguard(guard_of(large, p), page) != 0 && mb_os_renew(guard_of(large, p), page) != 0) return false;
+    mb_large_set_flags(large, large->large_flags & ~(uint32_t)MB_LARGE_GUARDED);
+    return true;
+}
+
+MB_NOINLINE bool mb_large_move_guard(struct mb_slab *large, void *p, size_t bytes) {
+    if (!remove_guard(large, p)) return false;
+    MB_POKE(large->large_bytes, bytes);
+    mb_large_put_guard(large, p);
+    return true;
+}
+
+// --- giving up ------------------------------------------------------------------------------------------------------
+
+void mb_large_give_part(void *p, size_t units, bool moved) {
+    if (units == 0) return;
+    size_t first = mb_unit_index(mb_unit_of(p));
+    size_t bytes = units << MB_UNIT_SHIFT;
+    if ((moved && mb_os_renew(p, bytes) == 0) || (bytes > KEEP_WARM_MAX && mb_os_purge(p, bytes) == 0)) {
+        mb_arena_give_cold(first, units);
+    } else {
+        mb_arena_give(first, units);
+    }
+}
+
+bool mb_large_stays_warm(const struct mb_slab *large) {
+    return (large->large_flags & MB_LARGE_MOVED) == 0 && (size_t)large->large_units << MB_UNIT_SHIFT <= KEEP_WARM_MAX;
+}
+
+void mb_large_claim(struct mb_unit *unit, const void *p) {
+    uint8_t large = MB_UNIT_LARGE;
+    bool mine = __atomic_compare_exchange_n(&unit->slab.kind, &large, (uint8_t)MB_UNIT_NONE, false, __ATOMIC_ACQ_REL,
+                                            __ATOMIC_RELAXED);
+    if (!mine) mb_report_freed(MB_OP_FREE, p);
+    MB_POKE(unit->slab.owner, NULL);
+}
+
+// The unit of a guard that cannot be removed is lost; what lies before and behind it is not.
+MB_COLD static void give_around_guard(const struct mb_slab *large, char *p, bool moved) {
+    size_t lost = large->large_bytes >> MB_UNIT_SHIFT;
+    mb_os_purge(p + (lost << MB_UNIT_SHIFT), MB_UNIT_BYTES);
+    mb_large_give_part(p, lost, moved);
+    mb_large_give_part(p + ((lost + 1) << MB_UNIT_SHIFT), large->large_units - lost - 1, moved);
+}
+
+void mb_large_give(struct mb_slab *large, char *p) {
+    bool moved = (large->large_flags & MB_LARGE_MOVED) != 0;
+    if (MB_LIKELY(remove_guard(large, p))) {
+        mb_large_give_part(p, large->large_units, moved);
+    } else {
+        give_around_guard(large, p, moved);
+    }
+}
