@@ -35,7 +35,8 @@ int mb_os_commit(void *p, size_t bytes);
 // Takes contents, access and commit charge away; the addresses stay reserved (a fresh no-access mapping in place).
 int mb_os_decommit(void *p, size_t bytes);
 
-// Replaces the range by fresh, committed, zero memory in place (merges VMAs that page moves have split).
+// Replaces the range by fresh, committed, zero memory in place (merges VMAs that page moves have split). On failure it is as it was, but
+// for -ENXIO: now only reserved, its commitment went to somebody else; and -ESTALE: not even that, somebody else's mapping may be there.
 int mb_os_renew(void *p, size_t bytes);
 
 // Access rights, a set of enum mb_os_access.
@@ -44,7 +45,7 @@ int mb_os_protect(void *p, size_t bytes, unsigned access);
 // Moves the pages of a committed range to another committed range of the same owner; the source stays mapped and reads
 // zero (MREMAP_DONTUNMAP, Linux 5.7). -EINVAL where the kernel cannot, -EFAULT where the source is more than one mapping,
 // -ENOMEM when the kernel's limit of mappings is near. On failure the source is as it was and the target still committed,
-// but with unknown contents.
+// but with unknown contents; or it has been lost: -ENXIO and -ESTALE as above.
 int mb_os_move_pages(void *from, void *to, size_t bytes);
 
 // --- contents -------------------------------------------------------------------------------------------------------

@@ -81,10 +81,6 @@ int mb_os_decommit(void *p, size_t bytes) {
     return MB_ASK_HOOK(DECOMMIT, bytes, mb_syscall_error(map(p, bytes, PROT_NONE, ANONYMOUS | MAP_FIXED)));
 }
 
-int mb_os_renew(void *p, size_t bytes) {
-    return MB_ASK_HOOK(RENEW, bytes, mb_syscall_error(map(p, bytes, PROT_READ | PROT_WRITE, ANONYMOUS | MAP_FIXED)));
-}
-
 int mb_os_protect(void *p, size_t bytes, unsigned access) {
     int protection = PROT_NONE;
     if (access & MB_OS_READ) protection |= PROT_READ;
@@ -93,11 +89,19 @@ int mb_os_protect(void *p, size_t bytes, unsigned access) {
     return MB_ASK_HOOK(PROTECT, bytes, protect(p, bytes, protection));
 }
 
-// A failed mremap may have unmapped its target already. mincore tells (ENOMEM: not mapped), and the hole is filled again
-// before anybody else's mapping can be placed there by chance.
-static void mend_target(void *p, size_t bytes) {
-    if (mb_os_resident_pages(p, bytes) == -ENOMEM)
-        map(p, bytes, PROT_READ | PROT_WRITE, ANONYMOUS | MB_MAP_FIXED_NOREPLACE);
+static bool fill_hole(void *p, size_t bytes, int protection) {
+    return map(p, bytes, protection, ANONYMOUS | MB_MAP_FIXED_NOREPLACE) == (long)(uintptr_t)p;
+}
+
+// A call that failed to map over a range may have unmapped it already. mincore tells (ENOMEM: not mapped), and the hole is filled again
+// before anybody else's mapping can be placed there by chance. Its charge may have gone to somebody else meanwhile.
+static int mend(void *p, size_t bytes, int error) {
+    if (error == 0 || mb_os_resident_pages(p, bytes) != -ENOMEM || fill_hole(p, bytes, PROT_READ | PROT_WRITE)) return error;
+    return fill_hole(p, bytes, PROT_NONE) ? -ENXIO : -ESTALE;
+}
+
+int mb_os_renew(void *p, size_t bytes) {
+    return MB_ASK_HOOK(RENEW, bytes, mend(p, bytes, mb_syscall_error(map(p, bytes, PROT_READ | PROT_WRITE, ANONYMOUS | MAP_FIXED))));
 }
 
 static long remap(void *from, size_t old_bytes, size_t new_bytes, int flags, void *to) {
@@ -121,8 +125,7 @@ int mb_os_move_pages(void *from, void *to, size_t bytes) {
     int error = MB_ASK_HOOK(MOVE_PAGES, bytes, check_one_mapping(from, bytes));
     if (error != 0) return error;
     error = mb_syscall_error(remap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MB_MREMAP_DONTUNMAP, to));
-    if (error != 0) mend_target(to, bytes);
-    return error;
+    return mend(to, bytes, error);
 }
 
 // --- contents -------------------------------------------------------------------------------------------------------

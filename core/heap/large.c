@@ -164,24 +164,48 @@ static bool take_with_slack(struct mb_heap *heap, struct mb_large_extent extent,
     return mb_arena_take(extent.units + slack, 1, span) || take(heap, extent.units, 1, span);
 }
 
-// A block that was moved and has grown since lies in several mappings (-EFAULT): its halves may lie in one each. True when any
-// page was moved.
-static bool move_contents(char *from, char *to, size_t bytes) {
-    int error = bytes >= MOVE_PART_MIN ? mb_os_move_pages(from, to, bytes) : -EINVAL;
-    if (error == 0) return true;
-    if (error != -EFAULT) {
-        memcpy(to, from, bytes);
-        return false;
-    }
-    size_t half = mb_align_up(bytes / 2, MB_UNIT_BYTES);
-    bool first = move_contents(from, to, half);
-    return move_contents(from + half, to + half, bytes - half) || first;
+enum moved {
+    COPIED,
+    MOVED,    // pages of it, at least
+    BARE,     // not moved: the target, or a part of it, is not committed any more
+    NOT_OURS, // not moved: somebody else's mapping may be in the target
+};
+
+static bool is_lost(enum moved moved) { return moved == BARE || moved == NOT_OURS; }
+
+static enum moved copy(const void *from, void *to, size_t bytes) {
+    memcpy(to, from, bytes);
+    return COPIED;
 }
 
-static bool move_or_copy(void *from, void *to, size_t bytes) {
-    if (bytes >= MOVE_PAGES_MIN) return move_contents(from, to, bytes);
-    memcpy(to, from, bytes);
-    return false;
+// A block that was moved and has grown since lies in several mappings (-EFAULT): its halves may lie in one each. What has been moved of a
+// block that cannot be moved whole is copied back: the source has stayed committed.
+static enum moved move_pages(char *from, char *to, size_t bytes) {
+    int error = bytes >= MOVE_PART_MIN ? mb_os_move_pages(from, to, bytes) : -EINVAL;
+    switch (error) {
+    case 0: return MOVED;
+    case -EFAULT: break;
+    case -ENXIO: return BARE;
+    case -ESTALE: return NOT_OURS;
+    default: return copy(from, to, bytes);
+    }
+    size_t half = mb_align_up(bytes / 2, MB_UNIT_BYTES);
+    enum moved first = move_pages(from, to, half);
+    if (is_lost(first)) return first;
+    enum moved second = move_pages(from + half, to + half, bytes - half);
+    if (is_lost(second) && first == MOVED) copy(to, from, half);
+    return second == COPIED ? first : second;
+}
+
+static enum moved move_or_copy(void *from, void *to, size_t bytes) {
+    return bytes >= MOVE_PAGES_MIN ? move_pages(from, to, bytes) : copy(from, to, bytes);
+}
+
+// Units whose pages are in doubt: never used again if they may be somebody else's.
+MB_COLD static void give_lost(const struct mb_span *span, enum moved moved) {
+    if (moved == BARE && mb_os_decommit((void *)mb_unit_address(span->first), span->units << MB_UNIT_SHIFT) == 0) {
+        mb_arena_give_bare(span->first, span->units);
+    }
 }
 
 void *mb_large_move(struct mb_heap *heap, void *p, size_t bytes) {
@@ -193,12 +217,14 @@ void *mb_large_move(struct mb_heap *heap, void *p, size_t bytes) {
     // Warm pages behind the block would stay resident unseen.
     size_t slack_bytes = (span.units << MB_UNIT_SHIFT) - extent.bytes;
     if (!span.zero && slack_bytes > MB_UNIT_BYTES) mb_os_purge(fresh + extent.bytes, slack_bytes);
-    bool moved = move_or_copy(p, fresh, mb_min(old->large_bytes, extent.bytes));
-    set_up(heap, &span, extent.bytes);
-    if (moved) {
-        descriptor(fresh)->large_flags |= MB_LARGE_MOVED;
-        old->large_flags |= MB_LARGE_MOVED;
+    enum moved moved = move_or_copy(p, fresh, mb_min(old->large_bytes, extent.bytes));
+    if (moved != COPIED) mb_large_set_flags(old, old->large_flags | MB_LARGE_MOVED);
+    if (is_lost(moved)) {
+        give_lost(&span, moved);
+        return NULL;
     }
+    set_up(heap, &span, extent.bytes);
+    if (moved == MOVED) mb_large_set_flags(descriptor(fresh), descriptor(fresh)->large_flags | MB_LARGE_MOVED);
     mb_large_free(p);
     return fresh;
 }

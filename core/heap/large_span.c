@@ -1,5 +1,7 @@
 #include "core/heap/large_span.h"
 
+#include <errno.h>
+
 #include "core/heap/report.h"
 #include "core/region/arena.h"
 #include "platform/bits.h"
@@ -50,10 +52,14 @@ void mb_large_give_part(void *p, size_t units, bool moved) {
     if (units == 0) return;
     size_t first = mb_unit_index(mb_unit_of(p));
     size_t bytes = units << MB_UNIT_SHIFT;
-    if ((moved && mb_os_renew(p, bytes) == 0) || (bytes > KEEP_WARM_MAX && mb_os_purge(p, bytes) == 0)) {
-        mb_arena_give_cold(first, units);
-    } else {
-        mb_arena_give(first, units);
+    int error = moved ? mb_os_renew(p, bytes) : -EAGAIN;
+    bool lost = error == -ENXIO || error == -ESTALE;
+    if (error != 0 && !lost && bytes > KEEP_WARM_MAX) error = mb_os_purge(p, bytes);
+    switch (error) {
+    case 0: mb_arena_give_cold(first, units); break;
+    case -ENXIO: mb_arena_give_bare(first, units); break;
+    case -ESTALE: break; // never used again
+    default: mb_arena_give(first, units);
     }
 }
 

@@ -248,6 +248,12 @@ void mb_arena_give_cold(size_t first, size_t units) {
     mb_map_release(&mb_arena_map, first, units);
 }
 
+void mb_arena_give_bare(size_t first, size_t units) {
+    mb_map_set_cold(&mb_arena_map, first, units);
+    mb_map_set_bare(&mb_arena_map, first, units);
+    mb_map_release(&mb_arena_map, first, units);
+}
+
 // --- numbers --------------------------------------------------------------------------------------------------------
 
 size_t mb_arena_units(void) { return __atomic_load_n(&mb_space.bytes, __ATOMIC_ACQUIRE) >> MB_UNIT_SHIFT; }

@@ -27,6 +27,8 @@ void mb_arena_give(size_t first, size_t units);
 
 // Gives units back that are known to hold zeros and no pages.
 void mb_arena_give_cold(size_t first, size_t units);
+// The same for units that are reserved, and not committed any more.
+void mb_arena_give_bare(size_t first, size_t units);
 
 // Remembers which free warm units are there now: those that still are at the next call of mb_arena_purge_aged are old.
 void mb_arena_age(void);

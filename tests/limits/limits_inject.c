@@ -1,8 +1,9 @@
 // Every system call may fail at any time: each run of the workload is a fresh process in which the N-th call fails, for
 // N = 1, 2, 3, ... until a run meets no fault. Afterwards counters and RSS must equal those of a run without a fault.
-// Usage: limits_inject single | burst | rest | taken | kinds     or, for a debugger: limits_inject only KINDS FIRST COUNT
+// Usage: limits_inject single | burst | rest | taken | lost | kinds     or, for a debugger: limits_inject only KINDS FIRST COUNT
 //   single: the N-th call; burst: eight calls from the N-th on; rest: all from the N-th on; taken: where the N-th
-//   reservation and the next are to stand, something else does; kinds: all calls of one kind, from the first or fourth on.
+//   reservation and the next are to stand, something else does; lost: the N-th renewal or move of pages, which loses the memory it was
+//   to fill; kinds: all calls of one kind, from the first or fourth on.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,7 @@ int main(int argc, char **argv) {
     else if (strcmp(how, "burst") == 0) sweep(how, OS_INJECT_ALL, 8, 3);
     else if (strcmp(how, "rest") == 0) sweep(how, OS_INJECT_ALL, OS_INJECT_FOR_EVER, 1);
     else if (strcmp(how, "taken") == 0) sweep(how, 1u << OS_CALL_reserve_taken, 2, 1);
+    else if (strcmp(how, "lost") == 0) sweep(how, OS_INJECT_LOST, 1, 1);
     else if (strcmp(how, "kinds") == 0) sweep_kinds();
     CHECK(runs > 1, "nothing was tested: %s", how);
     printf("%s: %lu faulted runs, %u broken, RSS at most %zu KiB\n", how, runs, broken, largest_rss / KIB);

@@ -1,6 +1,7 @@
 // A system that refuses. See os_inject.h.
 #include "tests/support/os_inject.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -146,7 +147,6 @@ static int without_charge(void *p, size_t bytes, int (*real)(void *, size_t)) { 
 // --- the wrapped functions --------------------------------------------------------------------------------------------
 
 #define charge_of_commit with_charge
-#define charge_of_renew with_charge
 #define charge_of_decommit with_uncharge
 #define charge_of_unmap with_uncharge
 #define charge_of_purge without_charge
@@ -191,9 +191,19 @@ int __wrap_mb_os_protect(void *p, size_t bytes, unsigned access) {
     return __real_mb_os_protect(p, bytes, access);
 }
 
+static int lose(void *p, size_t bytes) { return with_uncharge(p, bytes, __real_mb_os_decommit) == 0 ? -ENXIO : -ENOMEM; }
+
+int __real_mb_os_renew(void *p, size_t bytes);
+int __wrap_mb_os_renew(void *p, size_t bytes);
+int __wrap_mb_os_renew(void *p, size_t bytes) {
+    if (refuses(OS_CALL_renew_lost)) return lose(p, bytes);
+    return refuses(OS_CALL_renew) ? -ENOMEM : with_charge(p, bytes, __real_mb_os_renew);
+}
+
 int __real_mb_os_move_pages(void *from, void *to, size_t bytes);
 int __wrap_mb_os_move_pages(void *from, void *to, size_t bytes);
 int __wrap_mb_os_move_pages(void *from, void *to, size_t bytes) {
+    if (refuses(OS_CALL_move_lost)) return lose(to, bytes);
     return refuses(OS_CALL_move_pages) ? -ENOMEM : __real_mb_os_move_pages(from, to, bytes);
 }
 

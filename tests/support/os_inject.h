@@ -14,7 +14,6 @@
     X(unmap, ENOMEM)                                                                                                  \
     X(commit, ENOMEM)                                                                                                 \
     X(decommit, ENOMEM)                                                                                               \
-    X(renew, ENOMEM)                                                                                                  \
     X(purge, EINVAL)                                                                                                  \
     X(populate, ENOMEM)                                                                                               \
     X(guard, EINVAL)                                                                                                  \
@@ -29,7 +28,10 @@
     X(reserve_taken, EEXIST) /* the same, of which the mapping of somebody else stands in the way */                  \
     X(reserve_hugetlb, ENOMEM)                                                                                        \
     X(protect, ENOMEM)                                                                                                \
+    X(renew, ENOMEM)                                                                                                  \
+    X(renew_lost, ENXIO) /* the same, and the range is not committed any more */                                      \
     X(move_pages, ENOMEM)                                                                                             \
+    X(move_lost, ENXIO) /* the same, and the target is not committed any more */                                      \
     X(advise_huge, EINVAL)                                                                                            \
     X(bind_nodes, EINVAL)                                                                                             \
     X(resident_pages, ENOMEM)                                                                                         \
@@ -39,8 +41,9 @@
 enum os_call { OS_INJECT_PLAIN(OS_INJECT_KIND) OS_INJECT_OTHER(OS_INJECT_KIND) OS_CALL_KINDS };
 
 static const unsigned long OS_INJECT_FOR_EVER = ~0ul;
-// A full system: everything but the rare case that a foreign mapping is in the way.
-static const unsigned OS_INJECT_ALL = ((1u << OS_CALL_KINDS) - 1) & ~(1u << OS_CALL_reserve_taken);
+// A full system: everything but the rare cases that a foreign mapping is in the way, and that memory is lost.
+static const unsigned OS_INJECT_LOST = 1u << OS_CALL_renew_lost | 1u << OS_CALL_move_lost;
+static const unsigned OS_INJECT_ALL = ((1u << OS_CALL_KINDS) - 1) & ~(1u << OS_CALL_reserve_taken) & ~OS_INJECT_LOST;
 
 // The calls of the kinds in `kinds` (bit k = kind k) are numbered from 1 on; those from `first` on, `count` of them, fail.
 void os_inject_arm(unsigned kinds, unsigned long first, unsigned long count);

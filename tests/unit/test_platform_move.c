@@ -69,11 +69,24 @@ static bool move_with_late_failure(void *argument) {
     return error == -ENOMEM && it->from[0] == 'm' && it->from[it->bytes - 1] == 'm';
 }
 
+// And its charge has gone to somebody else: no writable memory is to be had.
+static bool move_and_lose(void *argument) {
+    enum { MOVE = MREMAP_MAYMOVE | MREMAP_FIXED | 4 };
+    struct move *it = argument;
+    if (!kernel_stand_in(SYS_mremap, 3, MOVE, fail_late)) return true; // nothing to see here
+    if (!kernel_refuse(SYS_mmap, 2, PROT_READ | PROT_WRITE, ENOMEM)) return true;
+    int error = mb_os_move_pages(it->from, it->to, it->bytes);
+    if (error != -ENXIO || mb_os_commit(it->to, it->bytes) != 0) return false; // still reserved
+    it->to[0] = it->to[it->bytes - 1] = 1;
+    return it->from[0] == 'm' && it->from[it->bytes - 1] == 'm';
+}
+
 static void move_pages_mends_its_target(void **state) {
     (void)state;
     struct move it = {committed_memory(16 * page), committed_memory(16 * page), 16 * page};
     memset(it.from, 'm', it.bytes);
     assert_int_equal(child_outcome(move_with_late_failure, &it), 0);
+    assert_int_equal(child_outcome(move_and_lose, &it), 0);
     mb_os_unmap(it.from, it.bytes);
     mb_os_unmap(it.to, it.bytes);
 }
