@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "core/base/lock.h"
+#include "core/heap/commons.h"
 #include "core/heap/fork.h"
 #include "core/heap/idle.h"
 #include "core/heap/large_keep.h"
@@ -22,6 +23,8 @@ enum {
     TICK_UNITS_MIN = 256,    // what one tick without a helper gives back at least, if it is old
     SMALL_HEAP_UNITS = 32,   // a heap of 2 MiB without free spans has nothing to give
     LOOKS_PER_TICK = 2048,   // slabs that one tick without a helper looks at for idle pages
+    SETTLE_SHARE = 32,       // of the time goes into settling, when threads come and go
+    FAULT_NS = 500,          // what a page that was given back costs when it is used again, about
 };
 
 static struct {
@@ -32,6 +35,7 @@ static struct {
     _Atomic uint32_t stop;        // 1: the helper shall end; written by who stops it, read by the helper; futex word
     _Atomic uint32_t present;     // 1 while a helper runs; written by it and by who stops it; futex word of its start
     _Atomic uint64_t next_tick;   // ns; who moves it forward by compare-and-swap does the tick
+    _Atomic uint64_t next_settle; // likewise
 } background_shared = {.lock = {.rank = MB_RANK_BACKGROUND}};
 
 static uint64_t tick_ns(void) { return mb_options.purge_delay_ms * UINT64_C(1000000) / TICKS_PER_DELAY; }
@@ -131,14 +135,29 @@ static void start_helper(void) {
     while (background_shared.running && !helper_present()) mb_os_wait(&background_shared.present, 0, UINT64_MAX);
 }
 
-// What the helper would have given back in time: nobody may come past the purge clock for long.
+// All that the helper would have given back in time: one thread is left, and it may come past no purge clock for long.
 static void settle(void) {
+    mb_commons_release();
     mb_background_claim_all();
     mb_large_flush();
     mb_idle_purge_all();
-    size_t warm = mb_arena_warm_free_units();
-    size_t keep = MB_RETAIN_BYTES >> MB_UNIT_SHIFT;
-    if (warm > keep) mb_arena_purge_any(warm - keep);
+    mb_arena_purge_any(SIZE_MAX);
+}
+
+// The same when no helper was there: a program whose threads come and go spends a few hundredths of its time on it at most, page faults
+// included.
+static void settle_in_turn(void) {
+    uint64_t begin = mb_os_now_ns();
+    uint64_t due = atomic_load_explicit(&background_shared.next_settle, memory_order_relaxed);
+    if (begin < due || !atomic_compare_exchange_strong_explicit(&background_shared.next_settle, &due, UINT64_MAX, memory_order_relaxed,
+                                                                memory_order_relaxed)) {
+        return;
+    }
+    uint64_t purged = mb_arena_purged_bytes();
+    settle();
+    uint64_t pages = (mb_arena_purged_bytes() - purged) / mb_os_page_size();
+    uint64_t end = mb_os_now_ns();
+    atomic_store_explicit(&background_shared.next_settle, end + SETTLE_SHARE * (end - begin + pages * FAULT_NS), memory_order_relaxed);
 }
 
 // The last but one thread with a heap waits for the end, so that the process is single-threaded when it can know it.
@@ -153,7 +172,10 @@ static void stop_helper(void) {
 }
 
 void mb_background_heaps_changed(void) {
-    if (!mb_options.background || atomic_load_explicit(&background_shared.given_up, memory_order_relaxed)) return;
+    if (!mb_options.background || atomic_load_explicit(&background_shared.given_up, memory_order_relaxed)) {
+        if (mb_thread_heaps_in_use() < 2) settle_in_turn();
+        return;
+    }
     mb_lock(&background_shared.lock);
     uint32_t in_use = mb_thread_heaps_in_use();
     bool given_up = atomic_load_explicit(&background_shared.given_up, memory_order_relaxed);
@@ -166,6 +188,7 @@ void mb_background_recover(void) {
     mb_lock_reset(&background_shared.lock);
     background_shared.running = false;
     atomic_store_explicit(&background_shared.given_up, false, memory_order_relaxed);
+    atomic_store_explicit(&background_shared.next_settle, 0, memory_order_relaxed);
     atomic_store_explicit(&background_shared.stop, 0, memory_order_relaxed);
     atomic_store_explicit(&background_shared.present, 0, memory_order_relaxed);
 }
