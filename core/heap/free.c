@@ -43,32 +43,33 @@ static void free_owned(struct mb_slab *slab, void *p) {
 
 // --- somebody else's, or nobody's -------------------------------------------------------------------------------------
 
-// Blocks of one word that others must have freed until it is worth a hint to those who look for free blocks.
-static uint32_t blocks_worth_hint(const struct mb_unit *unit) {
-    uint32_t eighth = (MB_PEEK(unit->slab.capacity) + 7) / 8;
-    return eighth < 8 ? eighth : 8;
+// Blocks of one word that others must have freed until it is worth a hint to those who look for free blocks: an eighth of the slab. A power
+// of two.
+static unsigned blocks_worth_hint(const struct mb_unit *unit) {
+    uint32_t capacity = MB_PEEK(unit->slab.capacity);
+    return capacity >= 64 ? 8 : capacity >= 32 ? 4 : capacity >= 16 ? 2 : 1;
 }
 
 // An owner looks himself. The slab may be gone already, its last block freed by yet another thread: then nothing fits any more.
-static void after_remote_free(struct mb_unit *unit, uint32_t index, uint64_t bits) {
-    uint64_t word = mb_remote_load(unit);
-    if (mb_remote_state(word) != MB_SLAB_UNOWNED && mb_remote_state(word) != MB_SLAB_QUEUED) return;
-    if (mb_slab_word_is_free(unit, index) && mb_own_claim_if_free(unit)) {
+static void after_remote_free(struct mb_unit *unit, const struct mb_slab_bits *bits, uint32_t word) {
+    uint64_t state = mb_remote_load(unit);
+    if (mb_remote_state(state) != MB_SLAB_UNOWNED && mb_remote_state(state) != MB_SLAB_QUEUED) return;
+    uint64_t remote = mb_remote_bits(bits, word);
+    uint64_t full = mb_slab_full_word(MB_PEEK(unit->slab.carved), word);
+    if ((remote | mb_free_bits(bits, word)) == full && mb_own_claim_if_free(unit)) {
         mb_background_span_freed();
-    } else if (mb_popcount64(bits) % blocks_worth_hint(unit) == 0) {
+    } else if ((mb_popcount64(remote) & (blocks_worth_hint(unit) - 1)) == 0) {
         mb_pool_put(MB_PEEK(unit->slab.class_index),
-                    (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(word)});
+                    (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(state)});
     }
 }
 
 static void free_remote(struct mb_unit *unit, void *p) {
     uint32_t index = mb_slab_index(unit, p);
     struct mb_slab_bits bits = mb_slab_bits(unit);
-    uint64_t bit = UINT64_C(1) << (index % 64);
-    if (MB_UNLIKELY((mb_free_bits(&bits, index / 64) & bit) != 0)) mb_report_freed(MB_OP_FREE, p);
-    uint64_t before = mb_remote_free(&bits, index);
-    if (MB_UNLIKELY((before & bit) != 0)) mb_report_freed(MB_OP_FREE, p);
-    after_remote_free(unit, index, before | bit);
+    if (MB_UNLIKELY((mb_free_bits(&bits, index / 64) >> (index % 64) & 1) != 0)) mb_report_freed(MB_OP_FREE, p);
+    if (MB_UNLIKELY(mb_remote_free(&bits, index))) mb_report_freed(MB_OP_FREE, p);
+    after_remote_free(unit, &bits, index / 64);
 }
 
 static bool is_home(const struct mb_unit *unit) {

@@ -29,14 +29,8 @@ static uint64_t either(const struct view *view, uint32_t word) {
     return mb_free_bits(&view->bits, word) | mb_remote_bits(&view->bits, word);
 }
 
-// The bits that the first `carved` blocks have in a word.
-static uint64_t full_word(uint32_t carved, uint32_t word) {
-    uint32_t blocks = carved - word * 64;
-    return blocks >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << blocks) - 1;
-}
-
 static bool word_is_free(const struct view *view, uint32_t word) {
-    return either(view, word) == full_word(view->carved, word);
+    return either(view, word) == mb_slab_full_word(view->carved, word);
 }
 
 bool mb_slab_is_free(const struct mb_unit *unit, uint32_t index) {
@@ -52,11 +46,6 @@ uint32_t mb_slab_count_free(const struct mb_unit *unit) {
         if (bits != 0) count += mb_popcount64(bits); // most slabs are full
     }
     return count;
-}
-
-bool mb_slab_word_is_free(const struct mb_unit *unit, uint32_t index) {
-    struct view view = look(unit);
-    return index < view.carved && word_is_free(&view, index / 64);
 }
 
 bool mb_slab_all_free(const struct mb_unit *unit) {
@@ -236,7 +225,7 @@ void mb_slab_count_used(struct mb_slab *slab) {
 void mb_slab_rebuild(struct mb_slab *slab) {
     struct mb_slab_bits bits = mb_slab_bits(mb_slab_unit(slab));
     for (uint32_t w = 0; w < bits.words; w++) {
-        uint64_t mine = w < mb_slab_words(slab) ? slab->free_bits[w] & full_word(slab->carved, w) : 0;
+        uint64_t mine = w < mb_slab_words(slab) ? slab->free_bits[w] & mb_slab_full_word(slab->carved, w) : 0;
         MB_POKE(slab->free_bits[w], mine);
         atomic_fetch_and_explicit(&bits.remote[w], ~mine, memory_order_acq_rel);
     }

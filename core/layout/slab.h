@@ -46,10 +46,15 @@ bool mb_slab_is_free(const struct mb_unit *unit, uint32_t index);
 // Blocks that have a bit set.
 uint32_t mb_slab_count_free(const struct mb_unit *unit);
 
-// Whether all carved blocks of the slab, or those in the block's word, are free. What is true stays true while the state does.
-// For a unit that is no slab (any more) the answer means nothing, but it is given.
+// The bits that the first `carved` blocks have in a word.
+MB_INLINE uint64_t mb_slab_full_word(uint32_t carved, uint32_t word) {
+    uint32_t blocks = carved - word * 64;
+    return blocks >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << blocks) - 1;
+}
+
+// Whether all carved blocks of the slab are free. What is true stays true while the state does. For a unit that is no slab (any more) the
+// answer means nothing, but it is given.
 bool mb_slab_all_free(const struct mb_unit *unit);
-bool mb_slab_word_is_free(const struct mb_unit *unit, uint32_t index);
 
 bool mb_slab_any_remote(const struct mb_unit *unit);
 

@@ -80,9 +80,11 @@ MB_INLINE void mb_slab_set_bits(struct mb_unit *unit, uint64_t *first, uint32_t 
     atomic_store_explicit(&unit->shared.bits, packed, memory_order_release);
 }
 
-// Sets the remote bit of a live block; the word before. Any thread.
-MB_INLINE uint64_t mb_remote_free(const struct mb_slab_bits *bits, uint32_t index) {
-    return atomic_fetch_or_explicit(&bits->remote[index / 64], UINT64_C(1) << (index % 64), memory_order_seq_cst);
+// Sets the remote bit of a live block; true when it was set before. Any thread. That nothing but this bit is asked of the old word lets
+// the compiler use one instruction, which fetches the line once; asked for more it reads first, then exchanges.
+MB_INLINE bool mb_remote_free(const struct mb_slab_bits *bits, uint32_t index) {
+    uint64_t bit = UINT64_C(1) << (index % 64);
+    return (atomic_fetch_or_explicit(&bits->remote[index / 64], bit, memory_order_seq_cst) & bit) != 0;
 }
 
 MB_INLINE uint64_t mb_remote_bits(const struct mb_slab_bits *bits, uint32_t word) {
