@@ -54,7 +54,7 @@ struct mb_class_queues {
     struct mb_queue waiting; // owned slabs from which too few blocks have come back yet
 };
 
-enum { MB_RING_ORDERS = 16 };
+enum { MB_RING_ORDERS = 16, MB_GROWN_BLOCKS = 32 };
 
 struct mb_heap_queues {
     struct mb_class_queues of_class[MB_CLASSES];
@@ -70,6 +70,7 @@ struct mb_heap {
     uint8_t borrowed[MB_CLASSES];            // blocks that its thread has had from the commons
     uint32_t slow_calls;                     // heartbeat for the purge
     uint32_t exit_rounds;                    // thread-exit hook: rounds postponed
+    uint32_t grown[MB_GROWN_BLOCKS];         // small blocks that realloc moved lately: core/heap/realloc.c
     struct mb_heap_shared shared;
 };
 
