@@ -89,8 +89,12 @@ int mb_os_protect(void *p, size_t bytes, unsigned access) {
     return MB_ASK_HOOK(PROTECT, bytes, protect(p, bytes, protection));
 }
 
+// Before Linux 4.17 the address is only a hint.
 static bool fill_hole(void *p, size_t bytes, int protection) {
-    return map(p, bytes, protection, ANONYMOUS | MB_MAP_FIXED_NOREPLACE) == (long)(uintptr_t)p;
+    long result = map(p, bytes, protection, ANONYMOUS | MB_MAP_FIXED_NOREPLACE);
+    if (result == (long)(uintptr_t)p) return true;
+    if (mb_syscall_error(result) == 0) unmap((void *)(uintptr_t)result, bytes);
+    return false;
 }
 
 // A call that failed to map over a range may have unmapped it already. mincore tells (ENOMEM: not mapped), and the hole is filled again

@@ -201,9 +201,10 @@ static enum moved move_or_copy(void *from, void *to, size_t bytes) {
     return bytes >= MOVE_PAGES_MIN ? move_pages(from, to, bytes) : copy(from, to, bytes);
 }
 
-// Units whose pages are in doubt: never used again if they may be somebody else's.
 MB_COLD static void give_lost(const struct mb_span *span, enum moved moved) {
-    if (moved == BARE && mb_os_decommit((void *)mb_unit_address(span->first), span->units << MB_UNIT_SHIFT) == 0) {
+    if (moved == NOT_OURS) {
+        mb_arena_abandon(span->first, span->units);
+    } else if (mb_os_decommit((void *)mb_unit_address(span->first), span->units << MB_UNIT_SHIFT) == 0) {
         mb_arena_give_bare(span->first, span->units);
     }
 }

@@ -58,7 +58,7 @@ void mb_large_give_part(void *p, size_t units, bool moved) {
     switch (error) {
     case 0: mb_arena_give_cold(first, units); break;
     case -ENXIO: mb_arena_give_bare(first, units); break;
-    case -ESTALE: break; // never used again
+    case -ESTALE: mb_arena_abandon(first, units); break;
     default: mb_arena_give(first, units);
     }
 }

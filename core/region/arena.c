@@ -131,6 +131,12 @@ static bool publish_to(size_t units) {
     return true;
 }
 
+void mb_arena_abandon(size_t first, size_t units) {
+    struct mb_unit *hole = mb_unit_at(first);
+    hole->slab.large_units = (uint32_t)units;
+    mb_unit_set_kind(hole, MB_UNIT_HOLE);
+}
+
 // A foreign mapping stands in the way: what lies before it is published, the hole gets a descriptor that says so, and
 // the front goes on behind it. Nothing has changed when the descriptors cannot be had.
 static bool skip_hole(void) {
@@ -141,9 +147,7 @@ static bool skip_hole(void) {
     if (!describe_to(end) || !mb_lazy_skip(front, mapped, HOLE_BYTES, &begin)) return false;
     size_t first = begin >> MB_UNIT_SHIFT;
     publish_to(first);
-    struct mb_unit *hole = mb_unit_at(first);
-    hole->slab.large_units = (uint32_t)(end - first);
-    mb_unit_set_kind(hole, MB_UNIT_HOLE);
+    mb_arena_abandon(first, end - first);
     __atomic_store_n(&mb_space.bytes, end << MB_UNIT_SHIFT, __ATOMIC_RELEASE);
     return true;
 }

@@ -29,6 +29,8 @@ void mb_arena_give(size_t first, size_t units);
 void mb_arena_give_cold(size_t first, size_t units);
 // The same for units that are reserved, and not committed any more.
 void mb_arena_give_bare(size_t first, size_t units);
+// Never uses units again in which somebody else's mapping may be; a forked child leaves them alone, too.
+void mb_arena_abandon(size_t first, size_t units);
 
 // Remembers which free warm units are there now: those that still are at the next call of mb_arena_purge_aged are old.
 void mb_arena_age(void);
