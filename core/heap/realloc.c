@@ -1,5 +1,6 @@
 #include "core/heap/realloc.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -38,10 +39,13 @@ static uint32_t *memory_of(struct mb_heap *heap, uint32_t name) { return &heap->
 _Static_assert(MB_GROWN_BLOCKS == 1 << (32 - 27), "the hash has as many values");
 
 static void *copy_with_room(struct mb_heap *heap, void *p, size_t usable, size_t bytes) {
+    int error = errno; // of a refusal of the room nobody shall hear
     size_t room = usable + usable / 4;
     bool again = *memory_of(heap, name_of(p)) == name_of(p);
     void *fresh = again && room > bytes && room <= MB_MEDIUM_MAX ? copy_to_new(p, usable, room) : NULL;
-    return fresh != NULL ? fresh : copy_to_new(p, usable, bytes);
+    if (fresh != NULL) return fresh;
+    errno = error;
+    return copy_to_new(p, usable, bytes);
 }
 
 static void *grow_small(void *p, size_t usable, size_t bytes) {
@@ -54,8 +58,10 @@ static void *grow_small(void *p, size_t usable, size_t bytes) {
 
 // A shrink that finds no smaller block keeps the one it has: it must not fail.
 static void *shrink_small(void *p, size_t bytes) {
+    int error = errno;
     void *fresh = mb_malloc(bytes);
     if (fresh == NULL) {
+        errno = error;
         atomic_store_explicit(&realloc_shared.shrink_refused, true, memory_order_relaxed);
         return p;
     }

@@ -105,6 +105,7 @@ bool blocks_resize(struct blocks *set, size_t i, size_t bytes) {
         verify(b, old);
         return false;
     }
+    CHECK(errno == 0, "a realloc to %zu bytes that succeeded left errno %d", bytes, errno);
     b->p = p;
     verify(b, bytes < old ? bytes & ~(size_t)7 : old);
     set->live_bytes += bytes - old;
