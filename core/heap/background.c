@@ -147,6 +147,7 @@ static void settle(void) {
 // The same when no helper was there: a program whose threads come and go spends a few hundredths of its time on it at most, page faults
 // included.
 static void settle_in_turn(void) {
+    mb_fork_before_giving();
     uint64_t begin = mb_os_now_ns();
     uint64_t due = atomic_load_explicit(&background_shared.next_settle, memory_order_relaxed);
     if (begin < due || !atomic_compare_exchange_strong_explicit(&background_shared.next_settle, &due, UINT64_MAX, memory_order_relaxed,
