@@ -8,11 +8,9 @@
 
 #include "preload/regions.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define MBMALLOC_VERSION "0.1.0"
+
+MB_PUBLIC_BEGIN
 
 // The version of the library that is loaded, for example "0.1.0".
 const char *mb_version_string(void);
@@ -24,8 +22,6 @@ int mb_serves(const void *p);
 void free_sized(void *p, size_t bytes);
 void free_aligned_sized(void *p, size_t align, size_t bytes);
 
-#ifdef __cplusplus
-}
-#endif
+MB_PUBLIC_END
 
 #endif

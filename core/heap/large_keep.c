@@ -12,6 +12,7 @@
 // The longest block that a heap keeps for its thread, and how much is kept for everybody.
 static const size_t OWN_KEPT_MAX = (size_t)4 << 20;
 static const size_t EVERYBODYS_KEPT_MAX = (size_t)40 << 20;
+// With more heaps than this a walk over all of them costs more than fresh memory; the purge clock gets there.
 enum { FLUSHED_HEAPS_MAX = 64 };
 
 static struct {

@@ -17,7 +17,7 @@ static void *work_and_sleep(void *arg) {
     for (int i = 0; i < BLOCKS; i++) mine[i] = block_new(BLOCK_BYTES);
     pthread_barrier_wait(&freed); // all live at once
     for (int i = 0; i < BLOCKS; i++) block_free(mine[i]);
-    void *again = block_new(BLOCK_BYTES); // what was kept is found again
+    void *again = block_new(BLOCK_BYTES); // taken out and kept again
     block_free(again);
     pthread_barrier_wait(&freed);
     for (;;) pause();
