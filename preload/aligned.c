@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "core/heap/fast.h"
 #include "core/heap/heap.h"
 #include "platform/bits.h"
 #include "platform/compiler.h"
@@ -43,20 +44,42 @@ static void *pvalloc_by(align_function serve, size_t bytes) {
 }
 
 // The only one that returns its error and leaves errno alone.
-MB_EXPORT int posix_memalign(void **out, size_t align, size_t bytes) {
-    if (!mb_is_pow2(align) || align < sizeof(void *)) return EINVAL;
+static int posix_memalign_by(align_function serve, void **out, size_t align, size_t bytes) {
     int saved = errno;
-    void *p = server_of((uintptr_t)posix_memalign, (uintptr_t)mb_self_posix_memalign)(align, bytes);
+    void *p = serve(align, bytes);
     errno = saved;
     if (p == NULL) return ENOMEM;
     *out = p;
     return 0;
 }
 
-// As glibc since 2.38: the size need not be a multiple of the alignment.
-MB_EXPORT void *aligned_alloc(size_t align, size_t bytes) {
+MB_NOINLINE static int posix_memalign_refill(void **out, size_t align, size_t bytes) {
+    return posix_memalign_by(mb_memalign_slow, out, align, bytes);
+}
+
+MB_NOINLINE static int posix_memalign_slow(void **out, size_t align, size_t bytes) {
+    if (!mb_is_pow2(align) || align < sizeof(void *)) return EINVAL;
+    return posix_memalign_by(server_of((uintptr_t)posix_memalign, (uintptr_t)mb_self_posix_memalign), out, align, bytes);
+}
+
+MB_EXPORT int posix_memalign(void **out, size_t align, size_t bytes) {
+    if (MB_UNLIKELY(!mb_is_pow2(align) || align < sizeof(void *) || !mb_forward_alone())) return posix_memalign_slow(out, align, bytes);
+    void *p = mb_memalign_fast(align, bytes);
+    if (MB_UNLIKELY(p == NULL)) return posix_memalign_refill(out, align, bytes);
+    *out = p;
+    return 0;
+}
+
+MB_NOINLINE static void *aligned_alloc_slow(size_t align, size_t bytes) {
     if (!mb_is_pow2(align)) return fail(EINVAL);
     return server_of((uintptr_t)aligned_alloc, (uintptr_t)mb_self_aligned_alloc)(align, bytes);
+}
+
+// As glibc since 2.38: the size need not be a multiple of the alignment.
+MB_EXPORT void *aligned_alloc(size_t align, size_t bytes) {
+    if (MB_UNLIKELY(!mb_is_pow2(align) || !mb_forward_alone())) return aligned_alloc_slow(align, bytes);
+    void *p = mb_memalign_fast(align, bytes);
+    return MB_LIKELY(p != NULL) ? p : mb_memalign_slow(align, bytes);
 }
 
 MB_EXPORT void *memalign(size_t align, size_t bytes) {

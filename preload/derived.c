@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "core/heap/heap.h"
+#include "core/heap/lookup.h"
 #include "platform/bits.h"
 #include "platform/compiler.h"
 #include "preload/forward.h"
@@ -39,9 +40,14 @@ MB_EXPORT void free_aligned_sized(void *p, size_t align, size_t bytes) {
     mb_free_aligned_sized(p, align, bytes);
 }
 
-MB_EXPORT size_t malloc_usable_size(void *p) {
+MB_NOINLINE static size_t usable_size_slow(void *p) {
     bool there = mb_forward_wanted((uintptr_t)malloc_usable_size, (uintptr_t)mb_self_malloc_usable_size);
-    return MB_UNLIKELY(there) ? mb_forward_usable_size(p) : mb_usable_size(p);
+    return there ? mb_forward_usable_size(p) : mb_usable_size(p);
+}
+
+MB_EXPORT size_t malloc_usable_size(void *p) {
+    size_t small = mb_forward_alone() ? mb_lookup_small(p) : 0;
+    return MB_LIKELY(small != 0) ? small : usable_size_slow(p);
 }
 
 size_t mb_self_malloc_usable_size(void *p) __attribute__((alias("malloc_usable_size")));

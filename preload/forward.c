@@ -66,6 +66,16 @@ __attribute__((constructor)) static void look_for_copy(void) {
     if (first != NULL) earlier_copy = ask(first);
 }
 
+// --- who owns malloc and free -------------------------------------------------------------------------------------------
+
+_Atomic bool mb_forward_alone_shared; // nothing else hangs on it, so relaxed
+
+bool mb_forward_wanted(uintptr_t winner, uintptr_t ours) {
+    if (!mb_forward_malloc_is_ours() || !mb_forward_free_is_ours()) return mb_forward_same(winner, ours);
+    if (!mb_forward_alone()) atomic_store_explicit(&mb_forward_alone_shared, true, memory_order_relaxed);
+    return false;
+}
+
 // --- somebody else's malloc ---------------------------------------------------------------------------------------------
 
 // What a block of theirs is to us.

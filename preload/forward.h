@@ -5,12 +5,13 @@
 // work on its heap, so that its free takes what they return. (3) The same, but its malloc only wraps ours: aligned blocks may
 // then be ours. A name that somebody else defines can reach us by dlsym only (RTLD_NEXT), and is served here.
 // The loader has settled who owns a name before our first instruction: its choice stands in our GOT, and a hidden alias is
-// our own definition. Comparing the two costs three instructions and no call. (A program linked at a fixed address that uses
+// our own definition. Comparing the two costs four instructions and no call; that both malloc and free are ours is noted when it is first found. (A program linked at a fixed address that uses
 // the address of malloc owns the name in appearance, with a jump to us: it is treated as the third stranger, which is correct.)
 // Who: any thread, from the first instruction on.
 #ifndef MB_PRELOAD_FORWARD_H
 #define MB_PRELOAD_FORWARD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,8 +43,12 @@ MB_INLINE bool mb_forward_malloc_is_ours(void) { return mb_forward_same((uintptr
 MB_INLINE bool mb_forward_free_is_ours(void) { return mb_forward_same((uintptr_t)free, (uintptr_t)mb_self_free); }
 
 // Whether the call of a name must work on somebody else's heap: malloc or free is theirs, and the name itself is ours.
-MB_INLINE bool mb_forward_wanted(uintptr_t winner, uintptr_t ours) {
-    return !(mb_forward_malloc_is_ours() && mb_forward_free_is_ours()) && mb_forward_same(winner, ours);
+bool mb_forward_wanted(uintptr_t winner, uintptr_t ours);
+
+// That malloc and free are both ours, as mb_forward_wanted has found before. False: not asked yet, or not so.
+extern MB_HIDDEN _Atomic bool mb_forward_alone_shared;
+MB_INLINE bool mb_forward_alone(void) {
+    return MB_LIKELY(atomic_load_explicit(&mb_forward_alone_shared, memory_order_relaxed));
 }
 
 // On the heap of whoever owns malloc and free. Contracts as in core/heap/heap.h.

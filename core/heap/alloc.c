@@ -30,26 +30,24 @@ void *mb_calloc(size_t count, size_t bytes) {
     return p == NULL ? NULL : memset(p, 0, total);
 }
 
-static void *aligned_alloc_in(struct mb_heap *heap, size_t align, size_t bytes) {
-    size_t rounded = mb_bytes_to_align(align, bytes);
-    if (rounded != SIZE_MAX) return mb_heap_take_block(heap, mb_class_of(rounded));
-    return mb_large_alloc_aligned(heap, align, bytes);
-}
-
-void *mb_memalign(size_t align, size_t bytes) {
+MB_NOINLINE void *mb_memalign_slow(size_t align, size_t bytes) {
     if (!mb_is_pow2(align)) {
         errno = EINVAL;
         return NULL;
     }
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) return other->memalign(align, bytes);
-    if (align <= MB_GRANULE) return mb_malloc_fast(bytes);
-    size_t rounded = mb_bytes_to_align(align, bytes);
-    if (rounded <= MB_SMALL_MAX) return mb_malloc_fast(rounded);
+    size_t rounded = align <= MB_GRANULE ? bytes : mb_bytes_to_align(align, bytes);
+    if (rounded <= MB_MEDIUM_MAX) return mb_malloc_slow(rounded);
     if (bytes > PTRDIFF_MAX || align > PTRDIFF_MAX) return mb_no_memory();
     struct mb_heap *heap = mb_thread_enter();
     if (heap == NULL) return mb_no_memory();
-    void *p = aligned_alloc_in(heap, align, bytes);
+    void *p = mb_large_alloc_aligned(heap, align, bytes);
     mb_thread_leave(heap);
     return p != NULL ? p : mb_no_memory();
+}
+
+void *mb_memalign(size_t align, size_t bytes) {
+    void *p = mb_is_pow2(align) ? mb_memalign_fast(align, bytes) : NULL;
+    return MB_LIKELY(p != NULL) ? p : mb_memalign_slow(align, bytes);
 }

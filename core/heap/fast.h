@@ -11,6 +11,7 @@
 #include "core/region/unit.h"
 
 void *mb_malloc_slow(size_t bytes);
+void *mb_memalign_slow(size_t align, size_t bytes);
 void mb_free_slow(void *p);
 // As many blocks have come back as the owner wanted to wait for: enough to use the slab again, or all.
 void mb_slab_look_slow(struct mb_slab *slab);
@@ -35,10 +36,22 @@ MB_INLINE void *mb_malloc_fast(size_t bytes) {
     return mb_front_take(&heap->front, class_index);
 }
 
-MB_INLINE void mb_free_fast(void *p) {
-    if (MB_UNLIKELY(!mb_space_contains(p))) return mb_free_slow(p);
-    struct mb_slab *slab = mb_slab_if_owned(mb_unit_of(p), mb_owner_token());
-    if (MB_UNLIKELY(slab == NULL)) return mb_free_slow(p);
+// The mask of a class whose blocks are all so aligned; any power of two, any size. NULL: ask mb_memalign_slow.
+MB_INLINE void *mb_memalign_fast(size_t align, size_t bytes) {
+    size_t rounded = (bytes + (align - 1)) & (0 - align); // see mb_bytes_to_align
+    if (MB_UNLIKELY(bytes > MB_SMALL_MAX || rounded - 1 >= MB_SMALL_MAX)) return NULL;
+    struct mb_heap *heap = mb_heap_self;
+    size_t class_index = mb_heap_class(heap, rounded);
+    if (MB_UNLIKELY(heap->front.mask[class_index] == 0)) return NULL;
+    return mb_front_take(&heap->front, class_index);
+}
+
+// The slab that p lies in, if it is the calling thread's; NULL: something rare.
+MB_INLINE struct mb_slab *mb_own_slab_of(const void *p) {
+    return MB_LIKELY(mb_space_contains(p)) ? mb_slab_if_owned(mb_unit_of(p), mb_owner_token()) : NULL;
+}
+
+MB_INLINE void mb_free_in_own(struct mb_slab *slab, void *p) {
     struct mb_halves product = mb_slab_product(slab, p);
     if (MB_UNLIKELY(product.low >= slab->bound)) return mb_free_slow(p);
     uint64_t *free_bits = slab->free_bits;
@@ -46,6 +59,12 @@ MB_INLINE void mb_free_fast(void *p) {
     uint64_t bits = MB_PEEK(free_bits[word]);
     if (MB_UNLIKELY(mb_bit_test_set(&bits, product.high))) return mb_free_slow(p);
     if (MB_UNLIKELY(mb_slab_put(slab, &free_bits[word], bits))) mb_slab_look_slow(slab);
+}
+
+MB_INLINE void mb_free_fast(void *p) {
+    struct mb_slab *slab = mb_own_slab_of(p);
+    if (MB_UNLIKELY(slab == NULL)) return mb_free_slow(p);
+    mb_free_in_own(slab, p);
 }
 
 #endif

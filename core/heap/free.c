@@ -138,18 +138,7 @@ static bool size_fits(struct mb_block block, size_t bytes) {
     return bytes <= block.bytes;
 }
 
-// Our own small block, not less than half full.
-static bool plainly_right(void *p, size_t bytes) {
-    if (!mb_space_contains(p)) return false;
-    const struct mb_slab *slab = mb_slab_if_owned(mb_unit_of(p), mb_owner_token());
-    return slab != NULL && bytes <= slab->block_bytes && bytes >= slab->block_bytes / 2;
-}
-
-void mb_free_sized(void *p, size_t bytes) {
-    if (MB_LIKELY(plainly_right(p, bytes))) {
-        mb_free_fast(p);
-        return;
-    }
+MB_NOINLINE static void free_sized_slow(void *p, size_t bytes) {
     if (p == NULL) return;
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) {
@@ -160,6 +149,14 @@ void mb_free_sized(void *p, size_t bytes) {
     // A double free is told as such, whatever size it names.
     MB_REQUIRE(mb_block_is_freed(&block, p) || size_fits(block, bytes), WRONG_SIZE, p);
     mb_free_fast(p);
+}
+
+// Our own small block, not less than half full, needs no more than free.
+void mb_free_sized(void *p, size_t bytes) {
+    struct mb_slab *slab = mb_own_slab_of(p);
+    bool right = slab != NULL && bytes <= slab->block_bytes && bytes >= slab->block_bytes / 2;
+    if (MB_UNLIKELY(!right)) return free_sized_slow(p, bytes);
+    mb_free_in_own(slab, p);
 }
 
 // Rounding to the alignment may have led to a larger class.
