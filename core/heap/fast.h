@@ -25,7 +25,7 @@ MB_INLINE void *mb_front_take(struct mb_front *front, size_t class_index) {
     MB_OPAQUE(taken);
     uint64_t *word = front->word[class_index];
     MB_POKE(*word, MB_PEEK(*word) ^ taken);
-    return (void *)(front->base[class_index] + (uint32_t)mb_lowest_bit(mask) * front->bytes[class_index]);
+    return (void *)(front->base[class_index] + (uint32_t)mb_lowest_bit(taken) * front->bytes[class_index]);
 }
 
 MB_INLINE void *mb_malloc_fast(size_t bytes) {

@@ -154,7 +154,7 @@ MB_NOINLINE static void *malloc_rare(size_t bytes) {
     return p != NULL ? p : mb_no_memory();
 }
 
-static void *malloc_large(size_t bytes) {
+MB_NOINLINE static void *malloc_large(size_t bytes) {
     void *p = mb_large_alloc_kept(mb_heap_self, bytes);
     return p != NULL ? p : malloc_rare(bytes);
 }
@@ -170,7 +170,7 @@ MB_NOINLINE static void *after_tick(void *p) {
 MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
     if (MB_UNLIKELY(bytes > MB_MEDIUM_MAX)) return malloc_large(bytes);
     struct mb_heap *heap = mb_heap_self;
-    size_t class_index = mb_class_of(bytes);
+    size_t class_index = MB_LIKELY(bytes <= MB_SMALL_MAX) ? mb_heap_class(heap, bytes) : mb_class_of(bytes);
     if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);
     struct mb_slab *slab = heap->slabs[class_index].current;
     if (slab == NULL || !mb_mask_next_word(heap, slab, class_index)) return malloc_rare(bytes);
