@@ -1,6 +1,9 @@
-// Who am I, in one instruction.
+// Who am I, in one instruction; and am I alone.
 #ifndef MB_PLATFORM_THREAD_H
 #define MB_PLATFORM_THREAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "platform/compiler.h"
 
@@ -17,5 +20,13 @@ MB_INLINE const void *mb_thread_token(const void *otherwise) {
     return otherwise;
 #endif
 }
+
+// The C library's word for: there is one thread (glibc 2.32 on; elsewhere it is absent). It turns false before the second thread starts,
+// by the hand of the first. A thread that is made by clone alone is unknown to it, as it is to the libc's own malloc, which asks the same.
+extern char __libc_single_threaded __attribute__((weak));
+
+// Whether what other threads might do at this moment need not be minded. False proves nothing.
+// Builds as above: never.
+MB_INLINE bool mb_thread_is_only(void) { return !MB_TSAN && &__libc_single_threaded != NULL && __libc_single_threaded != 0; }
 
 #endif

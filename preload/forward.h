@@ -5,8 +5,8 @@
 // work on its heap, so that its free takes what they return. (3) The same, but its malloc only wraps ours: aligned blocks may
 // then be ours. A name that somebody else defines can reach us by dlsym only (RTLD_NEXT), and is served here.
 // The loader has settled who owns a name before our first instruction: its choice stands in our GOT, and a hidden alias is
-// our own definition. Comparing the two costs four instructions and no call; that both malloc and free are ours is noted when it is first found. (A program linked at a fixed address that uses
-// the address of malloc owns the name in appearance, with a jump to us: it is treated as the third stranger, which is correct.)
+// our own definition. Comparing the two costs four instructions and no call; that both malloc and free are ours is noted when it is
+// first found. (A program linked at a fixed address that uses the address of malloc owns the name in appearance, with a jump to us: it is treated as the third stranger, which is correct.)
 // Who: any thread, from the first instruction on.
 #ifndef MB_PRELOAD_FORWARD_H
 #define MB_PRELOAD_FORWARD_H

@@ -77,7 +77,8 @@ static bool is_home(const struct mb_unit *unit) {
     return mb_heap_is_real(heap) && atomic_load_explicit(&unit->shared.home, memory_order_relaxed) == heap;
 }
 
-static void free_in_slab(struct mb_unit *unit, void *p) {
+MB_NOINLINE static void free_in_slab(struct mb_unit *unit, void *p) {
+    mb_fork_check();
     struct mb_slab *slab = mb_slab_if_owned(unit, mb_owner_token());
     if (slab == NULL && is_home(unit)) slab = mb_own_unowned_to_queued(mb_heap_self, unit);
     if (slab != NULL) {
@@ -96,18 +97,7 @@ static void free_block(struct mb_block block, void *p) {
     }
 }
 
-// Most calls come for this: a block of a slab that is another's, or nobody's, or a large block. Where the arena has memory it is this
-// copy that serves.
-static bool free_in_arena(void *p) {
-    struct mb_unit *unit = mb_unit_of(p);
-    if (!mb_slab_is_block(unit, p)) return mb_large_free_own(p);
-    mb_fork_check();
-    free_in_slab(unit, p);
-    return true;
-}
-
-MB_NOINLINE void mb_free_slow(void *p) {
-    if (p == NULL || (mb_space_contains(p) && free_in_arena(p))) return;
+MB_NOINLINE static void free_any(void *p) {
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) {
         other->free(p);
@@ -115,6 +105,16 @@ MB_NOINLINE void mb_free_slow(void *p) {
     }
     mb_fork_check();
     free_block(mb_lookup(MB_OP_FREE, p), p);
+}
+
+// Most calls come for this: a block of a slab that is another's, or nobody's, or a large block. Where the arena has memory it is this
+// copy that serves. Every call in here is a tail call, so that no register needs saving.
+MB_NOINLINE void mb_free_slow(void *p) {
+    if (p == NULL) return;
+    if (MB_UNLIKELY(!mb_space_contains(p))) return free_any(p);
+    struct mb_unit *unit = mb_unit_of(p);
+    if (mb_slab_is_block(unit, p)) return free_in_slab(unit, p);
+    if (!mb_large_keep_own(mb_heap_self, unit, p)) free_any(p);
 }
 
 void mb_free(void *p) { mb_free_fast(p); }

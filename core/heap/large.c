@@ -27,8 +27,7 @@ static struct mb_slab *descriptor(const void *p) { return &mb_unit_of(p)->slab; 
 static void *hand_out(struct mb_heap *heap, struct mb_unit *unit) {
     MB_POKE(unit->slab.owner, heap->token);
     mb_unit_set_kind(unit, MB_UNIT_LARGE);
-    uint64_t served = atomic_load_explicit(&heap->shared.large_served, memory_order_relaxed);
-    atomic_store_explicit(&heap->shared.large_served, served + 1, memory_order_relaxed);
+    mb_large_note_served(heap);
     return (void *)mb_unit_address(mb_unit_index(unit));
 }
 

@@ -9,48 +9,21 @@
 #include "core/heap/thread.h"
 #include "core/region/arena.h"
 
-// The longest block that a heap keeps for its thread, and how much is kept for everybody.
-static const size_t OWN_KEPT_MAX = (size_t)4 << 20;
+// How much is kept for everybody.
 static const size_t EVERYBODYS_KEPT_MAX = (size_t)40 << 20;
 // With more heaps than this a walk over all of them costs more than fresh memory; the purge clock gets there.
 enum { FLUSHED_HEAPS_MAX = 64 };
 
-static struct {
-    struct mb_large_cache_shared everybodys;
-    _Atomic bool heaps_may_keep; // a hint: set by who keeps, cleared by who flushes; relaxed
-} kept_shared;
+struct mb_large_keep_shared mb_large_keep_shared;
+static struct mb_large_cache_shared everybodys_shared;
 
 // --- the owner's ----------------------------------------------------------------------------------------------------
-
-static bool is_kept_by_owner(const struct mb_unit *unit) {
-    return mb_unit_kind(unit) == MB_UNIT_LARGE && (MB_PEEK(unit->slab.large_flags) & MB_LARGE_KEPT) != 0;
-}
-
-static void unmark(struct mb_slab *large) { mb_large_set_flags(large, large->large_flags & ~(uint32_t)MB_LARGE_KEPT); }
-
-static bool keep_own(struct mb_unit *unit) {
-    struct mb_heap *heap = mb_heap_self;
-    struct mb_slab *large = mb_slab_if_owned(unit, mb_owner_token());
-    if (large == NULL || !mb_heap_is_real(heap) || large->large_bytes > OWN_KEPT_MAX || !mb_large_stays_warm(large)) return false;
-    mb_large_set_flags(large, large->large_flags | MB_LARGE_KEPT);
-    if (!mb_large_cache_put_own(&heap->shared.kept, mb_unit_index(unit), large->large_units)) {
-        unmark(large);
-        return false;
-    }
-    if (!atomic_load_explicit(&kept_shared.heaps_may_keep, memory_order_relaxed)) {
-        atomic_store_explicit(&kept_shared.heaps_may_keep, true, memory_order_relaxed);
-    }
-    return true;
-}
 
 struct mb_unit *mb_large_take_own(struct mb_heap *heap, size_t units) {
     size_t first;
     if (!mb_large_cache_take(&heap->shared.kept, units, &first)) return NULL;
     struct mb_unit *unit = mb_unit_at(first);
-    if (!is_kept_by_owner(unit) || MB_PEEK(unit->slab.owner) != heap->token) {
-        mb_report_freed(MB_OP_FREE, (void *)mb_unit_address(first));
-    }
-    unmark(&unit->slab);
+    mb_large_unkeep_own(heap, unit, (void *)mb_unit_address(first));
     return unit;
 }
 
@@ -58,7 +31,7 @@ struct mb_unit *mb_large_take_own(struct mb_heap *heap, size_t units) {
 
 struct mb_unit *mb_large_take_everybodys(size_t units) {
     size_t first;
-    return mb_large_cache_take(&kept_shared.everybodys, units, &first) ? mb_unit_at(first) : NULL;
+    return mb_large_cache_take(&everybodys_shared, units, &first) ? mb_unit_at(first) : NULL;
 }
 
 // --- giving back ----------------------------------------------------------------------------------------------------
@@ -68,40 +41,40 @@ static void give_first(size_t first) { mb_large_give(&mb_unit_at(first)->slab, (
 static void give_kept_by_owner(size_t first) {
     struct mb_unit *unit = mb_unit_at(first);
     void *p = (void *)mb_unit_address(first);
-    if (!is_kept_by_owner(unit)) mb_report_freed(MB_OP_FREE, p);
+    if (!mb_large_is_kept(unit)) mb_report_freed(MB_OP_FREE, p);
     mb_large_claim(unit, p);
-    unmark(&unit->slab);
+    mb_large_unmark(&unit->slab);
     give_first(first);
 }
 
 void mb_large_flush_heap(struct mb_heap *heap) { mb_large_cache_flush(&heap->shared.kept, give_kept_by_owner); }
 
 static void flush_heaps(void) {
-    atomic_store_explicit(&kept_shared.heaps_may_keep, false, memory_order_relaxed);
+    atomic_store_explicit(&mb_large_keep_shared.heaps_may_keep, false, memory_order_relaxed);
     for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) mb_large_flush_heap(heap);
 }
 
 void mb_large_flush(void) {
-    mb_large_cache_flush(&kept_shared.everybodys, give_first);
+    mb_large_cache_flush(&everybodys_shared, give_first);
     flush_heaps();
 }
 
 void mb_large_age(void) {
-    mb_large_cache_age(&kept_shared.everybodys, give_first);
+    mb_large_cache_age(&everybodys_shared, give_first);
     for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) {
         mb_large_cache_age(&heap->shared.kept, give_kept_by_owner);
     }
 }
 
 void mb_large_flush_to_grow(struct mb_heap *heap, size_t units) {
-    mb_large_cache_flush(&kept_shared.everybodys, give_first);
+    mb_large_cache_flush(&everybodys_shared, give_first);
     mb_large_flush_heap(heap);
     if (mb_arena_warm_free_units() >= units || mb_thread_heaps_ever() > FLUSHED_HEAPS_MAX) return;
-    if (atomic_load_explicit(&kept_shared.heaps_may_keep, memory_order_relaxed)) flush_heaps();
+    if (atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed)) flush_heaps();
 }
 
 size_t mb_large_kept_units(void) {
-    size_t units = mb_large_cache_units(&kept_shared.everybodys);
+    size_t units = mb_large_cache_units(&everybodys_shared);
     for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) {
         units += mb_large_cache_units(&heap->shared.kept);
     }
@@ -114,23 +87,18 @@ void mb_large_recover(void) {
     size_t end = mb_arena_units();
     for (size_t i = 0; i < end; i++) {
         struct mb_unit *unit = mb_unit_at(i);
-        if (is_kept_by_owner(unit) && mb_slab_if_owned(unit, mb_owner_token()) == NULL) give_kept_by_owner(i);
+        if (mb_large_is_kept(unit) && mb_slab_if_owned(unit, mb_owner_token()) == NULL) give_kept_by_owner(i);
     }
 }
 
 // --- freeing --------------------------------------------------------------------------------------------------------
 
-bool mb_large_free_own(void *p) {
-    struct mb_unit *unit = mb_unit_of(p);
-    return (uintptr_t)p % MB_UNIT_BYTES == 0 && mb_unit_kind(unit) == MB_UNIT_LARGE && !is_kept_by_owner(unit) && keep_own(unit);
-}
-
 void mb_large_free(void *p) {
     struct mb_unit *unit = mb_unit_of(p);
     if ((uintptr_t)p % MB_UNIT_BYTES != 0) mb_report_inside(MB_OP_FREE, p);
-    if (is_kept_by_owner(unit)) mb_report_freed(MB_OP_FREE, p);
+    if (mb_large_is_kept(unit)) mb_report_freed(MB_OP_FREE, p);
     mb_large_claim(unit, p);
-    if (mb_large_stays_warm(&unit->slab) && mb_large_cache_put(&kept_shared.everybodys, mb_unit_index(unit), unit->slab.large_units,
+    if (mb_large_stays_warm(&unit->slab) && mb_large_cache_put(&everybodys_shared, mb_unit_index(unit), unit->slab.large_units,
                                                        EVERYBODYS_KEPT_MAX >> MB_UNIT_SHIFT)) {
         return;
     }

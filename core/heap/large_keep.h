@@ -2,18 +2,91 @@
 //
 // What: a block that the thread frees which made it stays in that thread's heap, marked MB_LARGE_KEPT; what another thread frees goes to
 // a cache that is everybody's, its descriptor MB_UNIT_NONE. Who finds no match and needs fresh
-// memory empties the caches first, so nothing kept makes the heap larger (but other threads' caches, once there have been more than 64 heaps). Nor does it outlive two ticks of the purge clock, malloc_trim, a shortage or its thread.
-// Double frees: any second free sees KEPT or NONE. The owner's way has one atomic operation, the taking out of the cache; so of two
+// memory empties the caches first, so nothing kept makes the heap larger (but other threads' caches, once there have been
+// more than 64 heaps). Nor does it outlive two ticks of the purge clock, malloc_trim, a shortage or its thread.
+// Double frees: any second free sees KEPT or NONE. The owner's way has at most one atomic operation, the taking out of the cache; so of two
 // threads that free the same block at the same moment the other one may miss KEPT, and claims the block. Then that claim, or what has
 // become of the units since, stands in the descriptor, and whoever takes them out of the heap's cache finds it and ends the process.
-// Who: any thread; mb_large_take_own and mb_large_free_own act for the calling thread's heap.
+// Who: any thread; what is named own, and mb_large_take_same, act for the calling thread's heap.
 #ifndef MB_CORE_HEAP_LARGE_KEEP_H
 #define MB_CORE_HEAP_LARGE_KEEP_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/heap/large_cache.h"
+#include "core/heap/report.h"
 #include "core/heap/self.h"
+#include "core/region/unit.h"
+#include "platform/compiler.h"
+
+extern MB_HIDDEN struct mb_large_keep_shared {
+    _Atomic bool heaps_may_keep; // a hint: set by who keeps, cleared by who flushes; relaxed
+} mb_large_keep_shared;
+
+// --- the short ways ---------------------------------------------------------------------------------------------------
+//
+// A buffer that is taken and given back again and again, in a few dozen instructions.
+
+// The longest block that a heap keeps for its thread: 4 MiB and a guard page.
+enum { MB_OWN_KEPT_UNITS = (4 << 20 >> MB_UNIT_SHIFT) + 1, MB_LEAST_PAGE = 4096 };
+
+MB_INLINE bool mb_large_is_kept(const struct mb_unit *unit) {
+    return mb_unit_kind(unit) == MB_UNIT_LARGE && (MB_PEEK(unit->slab.large_flags) & MB_LARGE_KEPT) != 0;
+}
+
+MB_INLINE void mb_large_set_flags(struct mb_slab *large, uint32_t flags) { MB_POKE(large->large_flags, flags); }
+MB_INLINE void mb_large_unmark(struct mb_slab *large) { mb_large_set_flags(large, large->large_flags & ~(uint32_t)MB_LARGE_KEPT); }
+
+// The unit has come out of the heap's cache.
+MB_INLINE void mb_large_unkeep_own(const struct mb_heap *heap, struct mb_unit *unit, const void *p) {
+    if (MB_UNLIKELY(!mb_large_is_kept(unit) || MB_PEEK(unit->slab.owner) != heap->token)) mb_report_freed(MB_OP_FREE, p);
+    mb_large_unmark(&unit->slab);
+}
+
+// What is freed is kept, if it is the start of a large block that the heap's thread has made. False: it is not that, or must go the other way.
+// Any heap; p is in the arena.
+MB_INLINE bool mb_large_keep_own(struct mb_heap *heap, struct mb_unit *unit, const void *p) {
+    struct mb_slab *large = &unit->slab;
+    if ((uintptr_t)p % MB_UNIT_BYTES != 0 || mb_unit_kind(unit) != MB_UNIT_LARGE || MB_PEEK(large->owner) != heap->token) return false;
+    uint32_t flags = MB_PEEK(large->large_flags);
+    if ((flags & (MB_LARGE_KEPT | MB_LARGE_MOVED)) != 0 || large->large_units > MB_OWN_KEPT_UNITS) return false;
+    mb_large_set_flags(large, flags | MB_LARGE_KEPT);
+    if (!mb_large_cache_put_own(&heap->shared.kept, mb_unit_index(unit), large->large_units)) {
+        mb_large_set_flags(large, flags);
+        return false;
+    }
+    if (!atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed)) {
+        atomic_store_explicit(&mb_large_keep_shared.heaps_may_keep, true, memory_order_relaxed);
+    }
+    return true;
+}
+
+MB_INLINE void mb_large_note_served(struct mb_heap *heap) {
+    uint64_t served = atomic_load_explicit(&heap->shared.large_served, memory_order_relaxed);
+    atomic_store_explicit(&heap->shared.large_served, served + 1, memory_order_relaxed);
+}
+
+// A block that the heap keeps and that is as many pages long as asked for, a live one again. NULL: none. Any heap; bytes > 0. What is read
+// of a descriptor before the slot is emptied holds when it could be emptied: only this thread fills it.
+MB_INLINE void *mb_large_take_same(struct mb_heap *heap, size_t bytes) {
+    struct mb_large_cache_shared *kept = &heap->shared.kept;
+    uint64_t units = ((bytes - 1) >> MB_UNIT_SHIFT) + 1;
+    for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
+        uint64_t seen = mb_large_cache_look(kept, i);
+        if (seen >> MB_LARGE_UNITS_SHIFT != units) continue;
+        size_t first = mb_large_entry_first(seen);
+        struct mb_unit *unit = mb_unit_at(first);
+        if (MB_PEEK(unit->slab.large_bytes) - bytes >= MB_LEAST_PAGE || !mb_large_cache_empty(kept, i, seen)) continue;
+        void *p = (void *)mb_unit_address(first);
+        mb_large_unkeep_own(heap, unit, p);
+        mb_large_note_served(heap);
+        return p;
+    }
+    return NULL;
+}
+
+// --- all ways -----------------------------------------------------------------------------------------------------------
 
 // A kept span of exactly so many units, as a live block again (`heap` is the calling thread's) / as MB_UNIT_NONE; NULL: none.
 struct mb_unit *mb_large_take_own(struct mb_heap *heap, size_t units);
@@ -21,8 +94,6 @@ struct mb_unit *mb_large_take_everybodys(size_t units);
 
 // p is the start of a large block (else the process ends).
 void mb_large_free(void *p);
-// The quick way for a block that the calling thread made: false when it is not that, or must go the other way. p is in the arena.
-bool mb_large_free_own(void *p);
 
 // What is kept goes back to the arena: all of it (memory is short, or asked for), what has been kept for a tick, or one heap's.
 void mb_large_flush(void);

@@ -154,14 +154,21 @@ MB_NOINLINE static void *malloc_rare(size_t bytes) {
     return p != NULL ? p : mb_no_memory();
 }
 
-MB_NOINLINE static void *malloc_large(size_t bytes) {
+MB_NOINLINE static void *after_tick(void *p) {
+    mb_background_tick();
+    return p;
+}
+
+MB_NOINLINE static void *malloc_other_large(size_t bytes) {
     void *p = mb_large_alloc_kept(mb_heap_self, bytes);
     return p != NULL ? p : malloc_rare(bytes);
 }
 
-MB_NOINLINE static void *after_tick(void *p) {
-    mb_background_tick();
-    return p;
+MB_NOINLINE static void *malloc_large(size_t bytes) {
+    struct mb_heap *heap = mb_heap_self;
+    void *p = mb_large_take_same(heap, bytes);
+    if (p == NULL) return malloc_other_large(bytes);
+    return (++heap->slow_calls & 15) == 0 ? after_tick(p) : p;
 }
 
 // Most calls come for this: the slab that the mask was of has other free blocks, or the size is not in the fast path's table, or a
