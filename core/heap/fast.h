@@ -11,6 +11,8 @@
 #include "core/region/unit.h"
 
 void *mb_malloc_slow(size_t bytes);
+// The mask of the class is empty; bytes <= MB_SMALL_MAX.
+void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t class_index);
 void *mb_memalign_slow(size_t align, size_t bytes);
 void mb_free_slow(void *p);
 // As many blocks have come back as the owner wanted to wait for: enough to use the slab again, or all.
@@ -32,7 +34,7 @@ MB_INLINE void *mb_malloc_fast(size_t bytes) {
     if (MB_UNLIKELY(bytes > MB_SMALL_MAX)) return mb_malloc_slow(bytes);
     struct mb_heap *heap = mb_heap_self;
     size_t class_index = mb_heap_class(heap, bytes);
-    if (MB_UNLIKELY(heap->front.mask[class_index] == 0)) return mb_malloc_slow(bytes);
+    if (MB_UNLIKELY(heap->front.mask[class_index] == 0)) return mb_refill_slow(bytes, heap, class_index);
     return mb_front_take(&heap->front, class_index);
 }
 

@@ -54,7 +54,7 @@ struct mb_class_queues {
     struct mb_queue waiting; // owned slabs from which too few blocks have come back yet
 };
 
-enum { MB_RING_ORDERS = 16, MB_GROWN_BLOCKS = 32 };
+enum { MB_RING_ORDERS = 16, MB_GROWN_BLOCKS = 32, MB_CALLS_A_TICK = 16 };
 
 struct mb_heap_queues {
     struct mb_class_queues of_class[MB_CLASSES];
@@ -68,7 +68,8 @@ struct mb_heap {
     struct mb_heap_queues *queues;           // made when the first slab is queued; NULL before
     const void *token;                       // what the owner word of its slabs says
     uint8_t borrowed[MB_CLASSES];            // blocks that its thread has had from the commons
-    uint32_t slow_calls;                     // heartbeat for the purge
+    uint32_t slow_calls;                     // heartbeat for the purge, of the slower calls
+    uint32_t calls_to_tick;                  // the same, of the quicker ones: counts down from MB_CALLS_A_TICK
     uint32_t exit_rounds;                    // thread-exit hook: rounds postponed
     uint32_t grown[MB_GROWN_BLOCKS];         // small blocks that realloc moved lately: core/heap/realloc.c
     struct mb_heap_shared shared;

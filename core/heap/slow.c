@@ -154,7 +154,8 @@ MB_NOINLINE static void *malloc_rare(size_t bytes) {
     return p != NULL ? p : mb_no_memory();
 }
 
-MB_NOINLINE static void *after_tick(void *p) {
+MB_NOINLINE static void *after_tick(struct mb_heap *heap, void *p) {
+    heap->calls_to_tick = MB_CALLS_A_TICK;
     mb_background_tick();
     return p;
 }
@@ -168,21 +169,26 @@ MB_NOINLINE static void *malloc_large(size_t bytes) {
     struct mb_heap *heap = mb_heap_self;
     void *p = mb_large_take_same(heap, bytes);
     if (p == NULL) return malloc_other_large(bytes);
-    return (++heap->slow_calls & 15) == 0 ? after_tick(p) : p;
+    return mb_owner_decrement(&heap->calls_to_tick) ? after_tick(heap, p) : p;
 }
 
-// Most calls come for this: the slab that the mask was of has other free blocks, or the size is not in the fast path's table, or a
-// block of that length was freed a moment ago. A heap that has any of these is a real one. Every call in here is a tail call, so that
-// no register needs saving.
+// Most calls come for this: the slab that the mask was of has other free blocks. A heap with a slab is a real one. Every call in
+// here is a tail call, so that no register needs saving.
+MB_NOINLINE void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t class_index) {
+    struct mb_slab *slab = heap->slabs[class_index].current;
+    if (MB_UNLIKELY(slab == NULL)) return malloc_rare(bytes);
+    void *p = mb_mask_take_next(heap, slab, class_index);
+    if (MB_UNLIKELY(p == NULL)) return malloc_rare(bytes);
+    return mb_owner_decrement(&heap->calls_to_tick) ? after_tick(heap, p) : p;
+}
+
+// The size is not in the fast path's table, or a block of that length was freed a moment ago.
 MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
-    if (MB_UNLIKELY(bytes > MB_MEDIUM_MAX)) return malloc_large(bytes);
+    if (bytes > MB_MEDIUM_MAX) return malloc_large(bytes);
     struct mb_heap *heap = mb_heap_self;
     size_t class_index = MB_LIKELY(bytes <= MB_SMALL_MAX) ? mb_heap_class(heap, bytes) : mb_class_of(bytes);
     if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);
-    struct mb_slab *slab = heap->slabs[class_index].current;
-    if (slab == NULL || !mb_mask_next_word(heap, slab, class_index)) return malloc_rare(bytes);
-    void *p = mb_front_take(&heap->front, class_index);
-    return (++heap->slow_calls & 15) == 0 ? after_tick(p) : p;
+    return mb_refill_slow(bytes, heap, class_index);
 }
 
 void *mb_malloc(size_t bytes) { return mb_malloc_fast(bytes); }
