@@ -6,44 +6,81 @@
 #include "core/heap/own.h"
 #include "core/heap/slow.h"
 #include "core/heap/thread.h"
+#include "platform/os.h"
 
-enum { SHARE_BLOCKS = 8 };
+enum { SHARE_BLOCKS = 8, COMMONS = 8, PATIENCE_NS = 5000000 };
 
-static struct {
-    _Atomic uint32_t taken; // 1 while somebody is at it: set by exchange (acquire), cleared by him (release)
-    struct mb_heap heap;    // whose `taken` is
-} commons_shared;
+enum { FREE = 0, TAKEN = 1, WAITED_FOR = 2 };
 
-static bool enter(void) { return atomic_exchange_explicit(&commons_shared.taken, 1, memory_order_acquire) == 0; }
-static void leave(void) { atomic_store_explicit(&commons_shared.taken, 0, memory_order_release); }
+struct commons_shared {
+    _Atomic uint32_t state; // changed by any thread: taking acquires, leaving releases
+    struct mb_heap heap;    // of who has taken it
+};
+
+static struct commons_shared commons_shared[COMMONS]; // what is never taken is never touched
+
+static bool enter(struct commons_shared *commons) {
+    uint32_t seen = atomic_load_explicit(&commons->state, memory_order_relaxed);
+    return seen == FREE &&
+           atomic_compare_exchange_strong_explicit(&commons->state, &seen, TAKEN, memory_order_acquire, memory_order_relaxed);
+}
+
+// All are in the hands of threads that the scheduler has stopped, or of as many processors: who waits lets the former go on.
+static bool wait_for(struct commons_shared *commons) {
+    if (atomic_exchange_explicit(&commons->state, WAITED_FOR, memory_order_acquire) == FREE) return true;
+    mb_os_wait(&commons->state, WAITED_FOR, PATIENCE_NS);
+    return atomic_exchange_explicit(&commons->state, WAITED_FOR, memory_order_acquire) == FREE;
+}
+
+// The first that nobody is at, so that the others stay empty as long as they can.
+static struct commons_shared *enter_any(const struct mb_heap *heap) {
+    for (unsigned i = 0; i < COMMONS; i++) {
+        if (enter(&commons_shared[i])) return &commons_shared[i];
+    }
+    struct commons_shared *commons = &commons_shared[(uintptr_t)heap / sizeof *heap % COMMONS];
+    return wait_for(commons) ? commons : NULL;
+}
+
+static void leave(struct commons_shared *commons) {
+    if (atomic_exchange_explicit(&commons->state, FREE, memory_order_release) == WAITED_FOR) mb_os_wake(&commons->state, 1);
+}
+
+static void set_up(struct mb_heap *heap) {
+    mb_heap_set_up(heap);
+    heap->token = heap; // no thread's: all frees are remote
+    memset(heap->borrowed, SHARE_BLOCKS, sizeof heap->borrowed);
+}
 
 void *mb_commons_take(struct mb_heap *heap, unsigned class_index) {
-    struct mb_heap *commons = &commons_shared.heap;
-    if (heap->borrowed[class_index] >= SHARE_BLOCKS || mb_thread_heaps_in_use() < 2 || !enter()) return NULL;
-    if (commons->token == NULL) {
-        mb_heap_set_up(commons);
-        commons->token = commons; // no thread's: all frees are remote
-        memset(commons->borrowed, SHARE_BLOCKS, sizeof commons->borrowed);
-    }
+    if (heap->borrowed[class_index] >= SHARE_BLOCKS || mb_thread_heaps_in_use() < 2) return NULL;
+    struct commons_shared *commons = enter_any(heap);
+    if (commons == NULL) return NULL;
+    if (commons->heap.token == NULL) set_up(&commons->heap);
     heap->borrowed[class_index]++;
-    void *p = mb_heap_take_block(commons, class_index);
-    leave();
+    void *p = mb_heap_take_block(&commons->heap, class_index);
+    leave(commons);
     return p;
 }
 
 void mb_commons_release(void) {
-    if (!enter()) return;
-    if (commons_shared.heap.token != NULL) mb_own_release_all(&commons_shared.heap);
-    leave();
+    for (unsigned i = 0; i < COMMONS; i++) {
+        struct commons_shared *commons = &commons_shared[i];
+        if (!enter(commons)) continue;
+        if (commons->heap.token != NULL) mb_own_release_all(&commons->heap);
+        leave(commons);
+    }
 }
 
 uint64_t mb_commons_served(void) {
-    return atomic_load_explicit(&commons_shared.heap.shared.blocks_served, memory_order_relaxed);
+    uint64_t served = 0;
+    for (unsigned i = 0; i < COMMONS; i++) {
+        served += atomic_load_explicit(&commons_shared[i].heap.shared.blocks_served, memory_order_relaxed);
+    }
+    return served;
 }
 
 void mb_commons_recover(void) {
     uint64_t served = mb_commons_served();
-    memset(&commons_shared.heap, 0, sizeof commons_shared.heap);
-    atomic_store_explicit(&commons_shared.heap.shared.blocks_served, served, memory_order_relaxed);
-    leave();
+    memset(commons_shared, 0, sizeof commons_shared);
+    atomic_store_explicit(&commons_shared[0].heap.shared.blocks_served, served, memory_order_relaxed);
 }
