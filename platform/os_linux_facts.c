@@ -136,11 +136,14 @@ void mb_os_random(void *out, size_t bytes) {
     if (bytes > 0) weak_random(next, bytes);
 }
 
-uint64_t mb_os_now_ns(void) {
+static uint64_t read_clock(int clock) {
     struct timespec now = {0, 0};
-    mb_vdso_clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    mb_vdso_clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
+
+uint64_t mb_os_now_ns(void) { return read_clock(CLOCK_MONOTONIC_COARSE); }
+uint64_t mb_os_now_fine_ns(void) { return read_clock(CLOCK_MONOTONIC); }
 
 // --- process --------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@
 #include "core/heap/commons.h"
 #include "core/heap/large_keep.h"
 #include "core/heap/large_span.h"
+#include "core/heap/large_zero.h"
 #include "core/heap/outside.h"
 #include "core/heap/own.h"
 #include "core/region/arena.h"
@@ -17,7 +18,6 @@
 // Sizes in bytes from which the kernel's page tables beat copying and clearing.
 static const size_t MOVE_PAGES_MIN = (size_t)1 << 20;
 static const size_t MOVE_PART_MIN = (size_t)256 << 10;
-static const size_t PURGE_TO_ZERO_MIN = (size_t)16 << 20;
 static const size_t SLACK_MAX = (size_t)1 << 30;
 
 static struct mb_slab *descriptor(const void *p) { return &mb_unit_of(p)->slab; }
@@ -99,12 +99,6 @@ void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes) {
 
 void *mb_large_alloc(struct mb_heap *heap, size_t bytes) { return mb_large_alloc_aligned(heap, 1, bytes); }
 
-// Memory with unknown contents becomes zero by giving its pages back, or by clearing where that is cheaper or refused.
-static void make_zero(void *p, size_t bytes) {
-    if (bytes >= PURGE_TO_ZERO_MIN && mb_os_purge(p, mb_align_up(bytes, mb_os_page_size())) == 0) return;
-    memset(p, 0, bytes);
-}
-
 void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
     struct mb_large_extent extent;
     struct mb_span span;
@@ -116,7 +110,7 @@ void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
         p = set_up(heap, &span, extent.bytes);
         zero = span.zero;
     }
-    if (!zero) make_zero(p, bytes);
+    mb_large_make_zero(heap, p, bytes, zero);
     return p;
 }
 

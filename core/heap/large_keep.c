@@ -23,7 +23,7 @@ struct mb_unit *mb_large_take_own(struct mb_heap *heap, size_t units) {
     size_t first;
     if (!mb_large_cache_take(&heap->shared.kept, units, &first)) return NULL;
     struct mb_unit *unit = mb_unit_at(first);
-    mb_large_unkeep_own(heap, unit, (void *)mb_unit_address(first));
+    mb_large_unkeep_own(heap, unit, (void *)mb_unit_address(first), MB_LARGE_KEPT);
     return unit;
 }
 
@@ -43,7 +43,7 @@ static void give_kept_by_owner(size_t first) {
     void *p = (void *)mb_unit_address(first);
     if (!mb_large_is_kept(unit)) mb_report_freed(MB_OP_FREE, p);
     mb_large_claim(unit, p);
-    mb_large_unmark(&unit->slab);
+    mb_large_unmark(&unit->slab, MB_LARGE_KEPT);
     give_first(first);
 }
 

@@ -36,12 +36,12 @@ MB_INLINE bool mb_large_is_kept(const struct mb_unit *unit) {
 }
 
 MB_INLINE void mb_large_set_flags(struct mb_slab *large, uint32_t flags) { MB_POKE(large->large_flags, flags); }
-MB_INLINE void mb_large_unmark(struct mb_slab *large) { mb_large_set_flags(large, large->large_flags & ~(uint32_t)MB_LARGE_KEPT); }
+MB_INLINE void mb_large_unmark(struct mb_slab *large, uint32_t flags) { mb_large_set_flags(large, large->large_flags & ~flags); }
 
-// The unit has come out of the heap's cache.
-MB_INLINE void mb_large_unkeep_own(const struct mb_heap *heap, struct mb_unit *unit, const void *p) {
+// The unit has come out of the heap's cache, and loses these flags.
+MB_INLINE void mb_large_unkeep_own(const struct mb_heap *heap, struct mb_unit *unit, const void *p, uint32_t flags) {
     if (MB_UNLIKELY(!mb_large_is_kept(unit) || MB_PEEK(unit->slab.owner) != heap->token)) mb_report_freed(MB_OP_FREE, p);
-    mb_large_unmark(&unit->slab);
+    mb_large_unmark(&unit->slab, flags);
 }
 
 // What is freed is kept, if it is the start of a large block that the heap's thread has made. False: it is not that, or must go the other way.
@@ -79,7 +79,7 @@ MB_INLINE void *mb_large_take_same(struct mb_heap *heap, size_t bytes) {
         struct mb_unit *unit = mb_unit_at(first);
         if (MB_PEEK(unit->slab.large_bytes) - bytes >= MB_LEAST_PAGE || !mb_large_cache_empty(kept, i, seen)) continue;
         void *p = (void *)mb_unit_address(first);
-        mb_large_unkeep_own(heap, unit, p);
+        mb_large_unkeep_own(heap, unit, p, MB_LARGE_KEPT | MB_LARGE_UNTOUCHED);
         mb_large_note_served(heap);
         return p;
     }

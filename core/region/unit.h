@@ -38,6 +38,7 @@ enum mb_large_flags {
     MB_LARGE_MOVED = 1,   // pages were moved in or out: map afresh when freed, so that VMAs merge again
     MB_LARGE_GUARDED = 2, // the page behind the block is inaccessible
     MB_LARGE_KEPT = 4,    // freed by the thread that made it, and kept for it
+    MB_LARGE_UNTOUCHED = 8, // no page was resident when calloc handed it out last
 };
 
 struct mb_slab {

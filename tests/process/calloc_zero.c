@@ -1,5 +1,5 @@
 // calloc returns zeroed memory at every size, also where the same memory was dirty before: freed by the owner, freed by
-// another thread, after malloc_trim, after a realloc moved or shrank a large block.
+// another thread, after malloc_trim, after a realloc moved or shrank a large block, used whole or in a few places.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 
@@ -72,8 +72,24 @@ static void many_small(size_t bytes) {
     }
 }
 
+// One block again and again: cleared, or its pages given back, by how much of it has been in use.
+static void again_and_again(size_t bytes) {
+    enum { ROUNDS = 1200, PHASE = 400, PAGE = 4096 };
+    for (size_t round = 0; round < ROUNDS; round++) {
+        unsigned char *p = keep(calloc(1, bytes));
+        EXPECT(p != NULL);
+        EXPECT(p[0] == 0 && memcmp(p, p + 1, bytes - 1) == 0);
+        size_t step = round / PHASE == 1 ? PAGE : 32 * PAGE;
+        for (size_t i = round % PAGE; i < bytes; i += step) p[i] = 0xCC;
+        p[bytes - 1] = 0xCC;
+        free(p);
+    }
+}
+
 int main(void) {
     test_begin(60);
+    again_and_again(300000);
+    again_and_again(1 << 20);
     for (size_t bytes = 1; bytes <= 3000; bytes++) reuse(bytes, 4);
     for (size_t bytes = 3000; bytes < 6u << 20; bytes += bytes / 6) reuse(bytes, 8);
     for (size_t bytes = 16; bytes < 6u << 20; bytes *= 3) {

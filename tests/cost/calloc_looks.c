@@ -1,0 +1,62 @@
+// calloc of large blocks that come back: one whose pages are used is cleared, and looking whether they are costs no more than a few rounds of
+// faults; one of which next to nothing is used stays without pages.
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "tests/limits/measure.h"
+
+enum { PAGE = 4096, PAGES = 256, ROUNDS = 4000, LAST = 1000, FEW = 8, NOISE = 200 };
+enum { CHANGE = 3, LOOK = 2 }; // in rounds of faults; 4,000 blocks see one look
+
+static void use(unsigned char *p, size_t pages) {
+    for (size_t i = 0; i < pages; i++) p[i * PAGE] = 1; // not read before: that would be a fault of its own
+}
+
+static size_t resident(void *p) {
+    unsigned char state[PAGES];
+    size_t count = 0;
+    CHECK(mincore(p, PAGES * PAGE, state) == 0, "no mincore");
+    for (size_t i = 0; i < PAGES; i++) count += state[i] & 1;
+    return count;
+}
+
+static unsigned char *zeroed(void) {
+    unsigned char *p = calloc(PAGES, PAGE);
+    CHECK(p, "refused");
+    return p;
+}
+
+static uint64_t faults_of_used_blocks(void) {
+    uint64_t before = measure_minor_faults();
+    for (int i = 0; i < ROUNDS; i++) {
+        unsigned char *p = zeroed();
+        use(p, PAGES);
+        free(p);
+    }
+    return measure_minor_faults() - before;
+}
+
+// How many of the last thousand come without pages.
+static unsigned bare_of_untouched_blocks(void) {
+    unsigned bare = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+        unsigned char *p = zeroed();
+        if (i >= ROUNDS - LAST && resident(p) < FEW) bare++;
+        use(p, 1);
+        free(p);
+    }
+    return bare;
+}
+
+int main(void) {
+    bool ours = measure_under_mbmalloc();
+    unsigned bare = bare_of_untouched_blocks();
+    uint64_t faults = faults_of_used_blocks();
+    printf("untouched: %u of %d blocks come without pages; used: %llu faults in %d rounds\n", bare, LAST, (unsigned long long)faults,
+           ROUNDS);
+    CHECK(!ours || bare > LAST / 2, "%u blocks of %d without pages", bare, LAST);
+    // That the blocks are used now is seen at the second time that pages are found: the first may be noise.
+    CHECK(!ours || faults <= (CHANGE + LOOK) * PAGES + NOISE, "%llu faults", (unsigned long long)faults);
+    return 0;
+}
