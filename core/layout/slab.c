@@ -218,7 +218,10 @@ bool mb_slab_collect(struct mb_slab *slab) {
 void mb_slab_count_used(struct mb_slab *slab) {
     uint32_t words = mb_slab_words(slab);
     uint32_t used = slab->carved;
-    for (uint32_t w = 0; w < words; w++) used -= mb_popcount64(MB_PEEK(slab->free_bits[w]));
+    for (uint32_t w = 0; w < words; w++) {
+        uint64_t bits = MB_PEEK(slab->free_bits[w]);
+        if (bits != 0) used -= mb_popcount64(bits); // most slabs that are let go are full
+    }
     mb_slab_set_used(slab, used, used);
 }
 
