@@ -12,6 +12,7 @@ static struct {
     _Atomic bool ever_used; // set once, relaxed
 } pool_shared;
 
+// A hint that is there already is left alone: many blocks of a slab come back one after the other, and others read the line.
 void mb_pool_put(unsigned class_index, struct mb_slab_hint hint) {
     uint64_t entry = (uint64_t)hint.generation << 32 | ((uint64_t)hint.unit + 1);
     _Atomic uint64_t *slots = pool_shared.slots[class_index];
@@ -19,7 +20,9 @@ void mb_pool_put(unsigned class_index, struct mb_slab_hint hint) {
     unsigned slot = first;
     for (unsigned i = 0; i < MB_POOL_SLOTS; i++) {
         slot = (first + i) % MB_POOL_SLOTS;
-        if (atomic_load_explicit(&slots[slot], memory_order_relaxed) == 0) break;
+        uint64_t seen = atomic_load_explicit(&slots[slot], memory_order_relaxed);
+        if (seen == entry) return;
+        if (seen == 0) break;
         if (i == MB_POOL_SLOTS - 1) slot = first;
     }
     atomic_store_explicit(&slots[slot], entry, memory_order_release);
