@@ -31,17 +31,23 @@ static void *copy_to_new(void *p, size_t usable, size_t bytes) {
 // --- growing in steps -------------------------------------------------------------------------------------------------
 
 // A block that has to move a second time will grow again: it gets room for a quarter more, so that a string to which bits are appended is
-// copied three times in a doubling instead of eight. Whether it moved before is remembered for the last few of the thread, in a table without
-// collision handling: forgetting costs a copy, a false memory some room. (tcmalloc gives the room at the first move already.)
-static uint32_t name_of(const void *p) { return (uint32_t)((uintptr_t)p / MB_GRANULE); }
-
-static uint32_t *memory_of(struct mb_heap *heap, uint32_t name) { return &heap->grown[name * UINT32_C(2654435769) >> 27]; }
-_Static_assert(MB_GROWN_BLOCKS == 1 << (32 - 27), "the hash has as many values");
+// copied three times in a doubling instead of eight. Whether it moved before is remembered for the last few of the thread, in a table of one-byte
+// names without collision handling: forgetting costs a copy, a false memory some room. (tcmalloc gives the room at the first move already.)
+struct memory {
+    uint8_t *slot;
+    uint8_t name; // never 0
+};
+static struct memory memory_of(struct mb_heap *heap, const void *p) {
+    uint32_t hash = (uint32_t)((uintptr_t)p / MB_GRANULE) * UINT32_C(2654435769);
+    return (struct memory){&heap->grown[hash >> 25], (uint8_t)(hash >> 17 | 1)};
+}
+_Static_assert(MB_GROWN_BLOCKS == 1 << (32 - 25), "the hash has as many values");
 
 static void *copy_with_room(struct mb_heap *heap, void *p, size_t usable, size_t bytes) {
     int error = errno; // of a refusal of the room nobody shall hear
     size_t room = usable + usable / 4;
-    bool again = *memory_of(heap, name_of(p)) == name_of(p);
+    struct memory memory = memory_of(heap, p);
+    bool again = *memory.slot == memory.name;
     void *fresh = again && room > bytes && room <= MB_MEDIUM_MAX ? copy_to_new(p, usable, room) : NULL;
     if (fresh != NULL) return fresh;
     errno = error;
@@ -52,7 +58,9 @@ static void *grow_small(void *p, size_t usable, size_t bytes) {
     struct mb_heap *heap = mb_heap_self;
     if (!mb_heap_is_real(heap)) return copy_to_new(p, usable, bytes);
     void *fresh = copy_with_room(heap, p, usable, bytes);
-    if (fresh != NULL) *memory_of(heap, name_of(fresh)) = name_of(fresh);
+    if (fresh == NULL) return NULL;
+    struct memory memory = memory_of(heap, fresh);
+    *memory.slot = memory.name;
     return fresh;
 }
 

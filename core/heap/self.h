@@ -54,7 +54,7 @@ struct mb_class_queues {
     struct mb_queue waiting; // owned slabs from which too few blocks have come back yet
 };
 
-enum { MB_RING_ORDERS = 16, MB_GROWN_BLOCKS = 32, MB_CALLS_A_TICK = 16 };
+enum { MB_RING_ORDERS = 16, MB_GROWN_BLOCKS = 128, MB_CALLS_A_TICK = 16 };
 
 struct mb_heap_queues {
     struct mb_class_queues of_class[MB_CLASSES];
@@ -73,7 +73,7 @@ struct mb_heap {
     uint32_t clears_left;                    // calloc of large blocks: those that are cleared until the next look,
     uint32_t clears_again;                   //   and how many it were before it; 0: the last one found a block untouched
     uint32_t exit_rounds;                    // thread-exit hook: rounds postponed
-    uint32_t grown[MB_GROWN_BLOCKS];         // small blocks that realloc moved lately: core/heap/realloc.c
+    uint8_t grown[MB_GROWN_BLOCKS];          // small blocks that realloc moved lately: core/heap/realloc.c
     struct mb_heap_shared shared;
 };
 
