@@ -11,6 +11,8 @@
 bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab);
 bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab);
 bool mb_own_use_carved(struct mb_heap *heap, struct mb_slab *slab);
+// The second one if it is worth it: an owner that takes back few blocks at a time shares their lines with the thread that is freeing more.
+bool mb_own_use_remote_batch(struct mb_heap *heap, struct mb_slab *slab);
 
 // The hinted slab becomes CURRENT and ours; NULL when the hint is stale.
 struct mb_slab *mb_own_queued_to_current(const struct mb_heap *heap, struct mb_slab_hint hint);
@@ -25,8 +27,8 @@ struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *u
 // A queued slab of ours from which as many blocks have come back as it waited for. `seen`: its word while it was ours.
 void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_t seen);
 
-// Lets an exhausted slab (all carved, no free bits) go. False when a remote free came in between: it stays CURRENT.
-bool mb_own_current_to_unowned(struct mb_heap *heap, struct mb_slab *slab);
+// Lets a slab go of which too few blocks are free to go on with: who frees more of them tells the others.
+void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab);
 
 // Lets a slab go that may have free blocks, for others to adopt; empty ones go back to the arena.
 void mb_own_release(struct mb_heap *heap, struct mb_slab *slab);

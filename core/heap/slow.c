@@ -30,7 +30,7 @@ MB_COLD void *mb_no_memory(void) {
 static bool from_current(struct mb_heap *heap, unsigned class_index) {
     struct mb_slab *slab = heap->slabs[class_index].current;
     if (slab == NULL) return false;
-    return mb_own_use_local(heap, slab) || mb_own_use_remote(heap, slab);
+    return mb_own_use_local(heap, slab) || mb_own_use_remote_batch(heap, slab);
 }
 
 // The exhausted slab leaves: the one with room to carve stays as `fresh`, a full one has no owner any more.
@@ -44,9 +44,8 @@ static bool let_current_go(struct mb_heap *heap, unsigned class_index) {
         slabs->current = NULL;
         return false;
     }
-    while (!mb_own_current_to_unowned(heap, slab)) {
-        if (mb_own_use_remote(heap, slab)) return true;
-    }
+    if (mb_own_use_remote_batch(heap, slab)) return true;
+    mb_own_let_go(heap, slab);
     return false;
 }
 
@@ -95,6 +94,11 @@ static bool from_sweep(struct mb_heap *heap, unsigned class_index) {
     return mb_sweep_find(class_index, &hint) && use_or_release(heap, mb_own_unowned_to_current(heap, hint));
 }
 
+static bool from_any_slab(struct mb_heap *heap, unsigned class_index) {
+    struct mb_slab_hint hint;
+    return mb_sweep_find_any(class_index, &hint) && use_or_release(heap, mb_own_unowned_to_current(heap, hint));
+}
+
 static bool from_arena(struct mb_heap *heap, unsigned class_index) {
     struct mb_span span;
     if (mb_arena_warm_free_units() == 0) mb_large_flush_to_grow(heap, 1);
@@ -116,7 +120,7 @@ MB_COLD static bool from_last_resort(struct mb_heap *heap, unsigned class_index)
     mb_commons_release();
     mb_background_claim_all();
     mb_large_flush();
-    if (from_pool(heap, class_index) || from_arena(heap, class_index)) return true;
+    if (from_pool(heap, class_index) || from_arena(heap, class_index) || from_any_slab(heap, class_index)) return true;
     mb_arena_shortage_enter();
     mb_arena_decommit_all();
     bool found = from_arena(heap, class_index);

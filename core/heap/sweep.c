@@ -16,23 +16,40 @@ static uint64_t tidy(struct mb_unit *unit) {
     return mb_remote_load(unit);
 }
 
-static bool worth_adopting(const struct mb_unit *unit, uint64_t word, unsigned class_index) {
+static uint32_t free_blocks(const struct mb_unit *unit) {
+    return mb_slab_count_free(unit) + MB_PEEK(unit->slab.capacity) - MB_PEEK(unit->slab.carved);
+}
+
+static uint32_t an_eighth(const struct mb_unit *unit) { return (MB_PEEK(unit->slab.capacity) + 7) / 8; }
+static uint32_t one(const struct mb_unit *unit) {
+    (void)unit;
+    return 1;
+}
+
+// Of the unit, if it is an unowned slab of the class with enough free blocks.
+static bool hint_of(struct mb_unit *unit, unsigned class_index, uint32_t (*enough)(const struct mb_unit *), struct mb_slab_hint *out) {
+    if (mb_unit_kind(unit) != MB_UNIT_SLAB) return false;
+    uint64_t word = tidy(unit);
     if (mb_remote_state(word) != MB_SLAB_UNOWNED || MB_PEEK(unit->slab.class_index) != class_index) return false;
-    uint32_t capacity = MB_PEEK(unit->slab.capacity);
-    return mb_slab_count_free(unit) + (capacity - MB_PEEK(unit->slab.carved)) >= (capacity + 7) / 8;
+    if (free_blocks(unit) < enough(unit)) return false;
+    *out = (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(word)};
+    return true;
 }
 
 bool mb_sweep_find(unsigned class_index, struct mb_slab_hint *out) {
-    if (!mb_pool_ever_used()) return false; // everything unowned is full or on its way home
+    if (!mb_pool_ever_used()) return false; // what is unowned is full, nearly full, or on its way home
     size_t end = mb_arena_units();
     size_t start = atomic_fetch_add_explicit(&sweep_shared.cursor[class_index], MB_SWEEP_UNITS, memory_order_relaxed);
     for (size_t i = 0; i < MB_SWEEP_UNITS && i < end; i++) {
-        struct mb_unit *unit = mb_unit_at((start + i) % end);
-        if (mb_unit_kind(unit) != MB_UNIT_SLAB) continue;
-        uint64_t word = tidy(unit);
-        if (!worth_adopting(unit, word, class_index)) continue;
-        *out = (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(word)};
-        return true;
+        if (hint_of(mb_unit_at((start + i) % end), class_index, an_eighth, out)) return true;
+    }
+    return false;
+}
+
+bool mb_sweep_find_any(unsigned class_index, struct mb_slab_hint *out) {
+    size_t end = mb_arena_units();
+    for (size_t i = 0; i < end; i++) {
+        if (hint_of(mb_unit_at(i), class_index, one, out)) return true;
     }
     return false;
 }

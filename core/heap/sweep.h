@@ -11,4 +11,7 @@
 // Claims empty slabs on its way. Any thread.
 bool mb_sweep_find(unsigned class_index, struct mb_slab_hint *out);
 
+// The same of all descriptors, and of a slab with any free block.
+bool mb_sweep_find_any(unsigned class_index, struct mb_slab_hint *out);
+
 #endif

@@ -56,14 +56,6 @@ bool mb_slab_all_free(const struct mb_unit *unit) {
     return true;
 }
 
-bool mb_slab_any_remote(const struct mb_unit *unit) {
-    struct view view = look(unit);
-    for (uint32_t w = 0; w < view.words; w++) {
-        if (mb_remote_bits(&view.bits, w) != 0) return true;
-    }
-    return false;
-}
-
 // Whether blocks [from, to) are free, or not carved.
 static bool blocks_are_free(const struct view *view, uint32_t from, uint32_t to) {
     if (to > view->carved) to = view->carved;

@@ -56,8 +56,6 @@ MB_INLINE uint64_t mb_slab_full_word(uint32_t carved, uint32_t word) {
 // answer means nothing, but it is given.
 bool mb_slab_all_free(const struct mb_unit *unit);
 
-bool mb_slab_any_remote(const struct mb_unit *unit);
-
 // Bit i: no live block reaches into page i of the unit, whose pages are `page_bytes` long.
 uint32_t mb_slab_free_pages(const struct mb_unit *unit, size_t page_bytes);
 
