@@ -50,7 +50,7 @@ MB_INLINE bool mb_large_keep_own(struct mb_heap *heap, struct mb_unit *unit, con
     struct mb_slab *large = &unit->slab;
     if ((uintptr_t)p % MB_UNIT_BYTES != 0 || mb_unit_kind(unit) != MB_UNIT_LARGE || MB_PEEK(large->owner) != heap->token) return false;
     uint32_t flags = MB_PEEK(large->large_flags);
-    if ((flags & (MB_LARGE_KEPT | MB_LARGE_MOVED)) != 0 || large->large_units > MB_OWN_KEPT_UNITS) return false;
+    if ((flags & (MB_LARGE_KEPT | MB_LARGE_MOVED | MB_LARGE_GUARD_FAR)) != 0 || large->large_units > MB_OWN_KEPT_UNITS) return false;
     mb_large_set_flags(large, flags | MB_LARGE_KEPT);
     if (!mb_large_cache_put_own(&heap->shared.kept, mb_unit_index(unit), large->large_units)) {
         mb_large_set_flags(large, flags);
@@ -79,7 +79,7 @@ MB_INLINE void *mb_large_take_same(struct mb_heap *heap, size_t bytes) {
         struct mb_unit *unit = mb_unit_at(first);
         if (MB_PEEK(unit->slab.large_bytes) - bytes >= MB_LEAST_PAGE || !mb_large_cache_empty(kept, i, seen)) continue;
         void *p = (void *)mb_unit_address(first);
-        mb_large_unkeep_own(heap, unit, p, MB_LARGE_KEPT | MB_LARGE_UNTOUCHED);
+        mb_large_unkeep_own(heap, unit, p, MB_LARGE_KEPT | MB_LARGE_UNTOUCHED | MB_LARGE_GROWN_MASK);
         mb_large_note_served(heap);
         return p;
     }

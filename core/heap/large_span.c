@@ -23,24 +23,42 @@ bool mb_large_extent_of(size_t bytes, struct mb_large_extent *out) {
 
 // --- the guard page -------------------------------------------------------------------------------------------------
 
-static char *guard_of(const struct mb_slab *large, const void *p) { return (char *)(uintptr_t)p + large->large_bytes; }
+static size_t guard_offset(const struct mb_slab *large) {
+    bool far = (large->large_flags & MB_LARGE_GUARD_FAR) != 0;
+    return far ? ((size_t)large->large_units << MB_UNIT_SHIFT) - mb_os_page_size() : large->large_bytes;
+}
+
+static char *guard_of(const struct mb_slab *large, const void *p) { return (char *)(uintptr_t)p + guard_offset(large); }
 
 void mb_large_put_guard(struct mb_slab *large, const void *p) {
     if (large->large_bytes < MB_GUARDED_LARGE_MIN) return;
     if (mb_os_guard(guard_of(large, p), mb_os_page_size()) == 0) mb_large_set_flags(large, large->large_flags | MB_LARGE_GUARDED);
 }
 
-// False when the system refuses every way to make the page usable again.
-static bool remove_guard(struct mb_slab *large, const void *p) {
-    if ((large->large_flags & MB_LARGE_GUARDED) == 0) return true;
+void mb_large_put_far_guard(struct mb_slab *large, const void *p) {
+    uint32_t near = large->large_flags, far = near | MB_LARGE_GUARD_FAR;
+    mb_large_set_flags(large, far);
+    mb_large_set_flags(large, mb_os_guard(guard_of(large, p), mb_os_page_size()) == 0 ? far | MB_LARGE_GUARDED : near);
+}
+
+bool mb_large_remove_guard(struct mb_slab *large, const void *p) {
     size_t page = mb_os_page_size();
-    if (mb_os_unguard(guard_of(large, p), page) != 0 && mb_os_renew(guard_of(large, p), page) != 0) return false;
-    mb_large_set_flags(large, large->large_flags & ~(uint32_t)MB_LARGE_GUARDED);
+    bool up = (large->large_flags & MB_LARGE_GUARDED) != 0;
+    if (up && mb_os_unguard(guard_of(large, p), page) != 0 && mb_os_renew(guard_of(large, p), page) != 0) return false;
+    mb_large_set_flags(large, large->large_flags & ~(uint32_t)(MB_LARGE_GUARDED | MB_LARGE_GUARD_FAR));
     return true;
 }
 
+static bool far_guard_stays(const struct mb_slab *large, size_t bytes) {
+    return (large->large_flags & MB_LARGE_GUARD_FAR) != 0 && bytes <= guard_offset(large);
+}
+
 MB_NOINLINE bool mb_large_move_guard(struct mb_slab *large, void *p, size_t bytes) {
-    if (!remove_guard(large, p)) return false;
+    if (far_guard_stays(large, bytes)) {
+        MB_POKE(large->large_bytes, bytes);
+        return true;
+    }
+    if (!mb_large_remove_guard(large, p)) return false;
     MB_POKE(large->large_bytes, bytes);
     mb_large_put_guard(large, p);
     return true;
@@ -64,7 +82,8 @@ void mb_large_give_part(void *p, size_t units, bool moved) {
 }
 
 bool mb_large_stays_warm(const struct mb_slab *large) {
-    return (large->large_flags & MB_LARGE_MOVED) == 0 && (size_t)large->large_units << MB_UNIT_SHIFT <= KEEP_WARM_MAX;
+    bool as_it_was = (large->large_flags & (MB_LARGE_MOVED | MB_LARGE_GUARD_FAR)) == 0;
+    return as_it_was && (size_t)large->large_units << MB_UNIT_SHIFT <= KEEP_WARM_MAX;
 }
 
 void mb_large_claim(struct mb_unit *unit, const void *p) {
@@ -77,7 +96,7 @@ void mb_large_claim(struct mb_unit *unit, const void *p) {
 
 // The unit of a guard that cannot be removed is lost; what lies before and behind it is not.
 MB_COLD static void give_around_guard(const struct mb_slab *large, char *p, bool moved) {
-    size_t lost = large->large_bytes >> MB_UNIT_SHIFT;
+    size_t lost = guard_offset(large) >> MB_UNIT_SHIFT;
     mb_os_purge(p + (lost << MB_UNIT_SHIFT), MB_UNIT_BYTES);
     mb_large_give_part(p, lost, moved);
     mb_large_give_part(p + ((lost + 1) << MB_UNIT_SHIFT), large->large_units - lost - 1, moved);
@@ -85,7 +104,7 @@ MB_COLD static void give_around_guard(const struct mb_slab *large, char *p, bool
 
 void mb_large_give(struct mb_slab *large, char *p) {
     bool moved = (large->large_flags & MB_LARGE_MOVED) != 0;
-    if (MB_LIKELY(remove_guard(large, p))) {
+    if (MB_LIKELY(mb_large_remove_guard(large, p))) {
         mb_large_give_part(p, large->large_units, moved);
     } else {
         give_around_guard(large, p, moved);

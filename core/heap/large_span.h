@@ -16,16 +16,20 @@ struct mb_large_extent {
 };
 bool mb_large_extent_of(size_t bytes, struct mb_large_extent *out);
 
-// Makes the page behind a long block inaccessible, where the system can.
+// Makes the page behind a long block inaccessible, where the system can / the last one of its units instead. None is up.
 void mb_large_put_guard(struct mb_slab *large, const void *p);
+void mb_large_put_far_guard(struct mb_slab *large, const void *p);
 
-// Makes the block `bytes` (whole pages) long, its guard page with it. False: it stays as it is.
+// Takes the guard page away, if one is up. False when the system refuses every way to make the page usable again.
+bool mb_large_remove_guard(struct mb_slab *large, const void *p);
+
+// Makes the block `bytes` (whole pages) long, its guard page with it (a far one stays). False: it stays as it is.
 bool mb_large_move_guard(struct mb_slab *large, void *p, size_t bytes);
 MB_INLINE bool mb_large_set_bytes(struct mb_slab *large, void *p, size_t bytes) {
     return MB_LIKELY(large->large_bytes == bytes) || mb_large_move_guard(large, p, bytes);
 }
 
-// Whether the pages may serve again as they are.
+// Whether the pages may serve again as they are, the guard page too.
 bool mb_large_stays_warm(const struct mb_slab *large);
 
 // One of two threads that free the same block gets it: its descriptor says MB_UNIT_NONE from now on. The other one is told (the process ends).

@@ -39,6 +39,10 @@ enum mb_large_flags {
     MB_LARGE_GUARDED = 2, // the page behind the block is inaccessible
     MB_LARGE_KEPT = 4,    // freed by the thread that made it, and kept for it
     MB_LARGE_UNTOUCHED = 8, // no page was resident when calloc handed it out last
+    MB_LARGE_GUARD_FAR = 16, // the guard page is the last of the units, not the one right behind the block
+    MB_LARGE_GROWN = 32,     // counts from here on up: how often it has taken units behind it, up to
+    MB_LARGE_GROWN_OFTEN = 4 * MB_LARGE_GROWN,
+    MB_LARGE_GROWN_MASK = 7 * MB_LARGE_GROWN,
 };
 
 struct mb_slab {

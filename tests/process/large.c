@@ -49,6 +49,25 @@ static void every_way_to_a_large_block(size_t bytes) {
     ends_at_a_guard(realloc(keep(realloc(keep(malloc(bytes)), bytes + MIB)), bytes + 2 * MIB));
 }
 
+// What grows in small steps ends at a guard, too, at most a MiB further on; all in front of it can be written, and when it shrinks or another block
+// takes its place the guard is right behind it again.
+static void grows_in_steps(size_t bytes) {
+    char *p = keep(malloc(bytes));
+    EXPECT(p != NULL);
+    memset(p, 1, bytes);
+    for (size_t grown = bytes; grown < 2 * bytes; grown += 70000) {
+        p = keep(realloc(p, grown));
+        EXPECT(p != NULL && p[bytes - 1] == 1);
+        p[malloc_usable_size(p) - 1] = 1;
+    }
+    bool ends = false;
+    for (size_t behind = 0; behind <= MIB + 65536 && !ends; behind += 4096) ends = write_kills(p + malloc_usable_size(p) + behind);
+    EXPECT(ends);
+    ends_at_a_guard(realloc(p, bytes));
+    ends_at_a_guard(malloc(2 * bytes));
+    ends_at_a_guard(malloc(bytes));
+}
+
 // What ended at a guard is whole memory again when it is free.
 static void guards_go(size_t bytes) {
     for (int i = 0; i < 4; i++) {
@@ -117,6 +136,10 @@ int main(void) {
     if (!under_mbmalloc()) return 0; // the rest is more than glibc promises
     if (kernel_has_guards()) {
         for (size_t bytes = 4 * MIB; bytes <= 40 * MIB; bytes = bytes * 3 + 4097) every_way_to_a_large_block(bytes);
+    }
+    if (kernel_has_guards()) {
+        grows_in_steps(4 * MIB);
+        grows_in_steps(9 * MIB);
     }
     guards_go(5 * MIB);
     guards_go(40 * MIB);
