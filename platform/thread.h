@@ -1,4 +1,4 @@
-// Who am I, in one instruction; and am I alone.
+// Who am I, in one instruction; am I alone; and waiting without sleep.
 #ifndef MB_PLATFORM_THREAD_H
 #define MB_PLATFORM_THREAD_H
 
@@ -28,5 +28,14 @@ extern char __libc_single_threaded __attribute__((weak));
 // Whether what other threads might do at this moment need not be minded. False proves nothing.
 // Builds as above: never.
 MB_INLINE bool mb_thread_is_only(void) { return !MB_TSAN && &__libc_single_threaded != NULL && __libc_single_threaded != 0; }
+
+// In a loop that waits for another processor.
+MB_INLINE void mb_cpu_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 #endif

@@ -8,7 +8,7 @@
 #include "core/heap/thread.h"
 #include "platform/os.h"
 
-enum { SHARE_BLOCKS = 8, COMMONS = 8, PATIENCE_NS = 5000000 };
+enum { SHARE_BLOCKS = 8, COMMONS = 8, MOMENT = 32, PATIENCE_NS = 5000000 };
 
 enum { FREE = 0, TAKEN = 1, WAITED_FOR = 2 };
 
@@ -32,9 +32,19 @@ static bool wait_for(struct commons_shared *commons) {
     return atomic_exchange_explicit(&commons->state, WAITED_FOR, memory_order_acquire) == FREE;
 }
 
-// The first that nobody is at, so that the others stay empty as long as they can.
+// Who runs is through in a moment.
+static bool enter_soon(struct commons_shared *commons) {
+    for (unsigned i = 0; i < MOMENT; i++) {
+        if (enter(commons)) return true;
+        mb_cpu_pause();
+    }
+    return false;
+}
+
+// The first if it is to be had soon, so that the others stay empty as long as they can.
 static struct commons_shared *enter_any(const struct mb_heap *heap) {
-    for (unsigned i = 0; i < COMMONS; i++) {
+    if (enter_soon(&commons_shared[0])) return &commons_shared[0];
+    for (unsigned i = 1; i < COMMONS; i++) {
         if (enter(&commons_shared[i])) return &commons_shared[i];
     }
     struct commons_shared *commons = &commons_shared[(uintptr_t)heap / sizeof *heap % COMMONS];
