@@ -30,9 +30,10 @@ MB_INLINE uint64_t *mb_mask_find(uint64_t *from, const uint64_t *to) {
 // The next word of the slab with free bits, behind the last one that was used, round and round; NULL: none.
 MB_INLINE uint64_t *mb_mask_find_next(const struct mb_slab *slab, uint64_t *last) {
     uint64_t *bits = slab->free_bits;
-    uint64_t behind = (uint64_t)(uintptr_t)(last + 1) - (uintptr_t)bits; // anything, when the last word was another slab's
+    uintptr_t next = (uintptr_t)last + sizeof *last;
+    uint64_t behind = next - (uintptr_t)bits; // anything, when the last word was another slab's
     bool carved = behind * 8 < slab->carved;
-    uint64_t *start = carved ? last + 1 : bits;
+    uint64_t *start = carved ? (uint64_t *)next : bits;
     if (MB_LIKELY(carved && MB_PEEK(*start) != 0)) return start;
     uint64_t *end = bits + mb_slab_words(slab);
     uint64_t *word = mb_mask_find(start, end);
