@@ -4,7 +4,6 @@
 
 #include "core/heap/background.h"
 #include "core/heap/large_cache.h"
-#include "core/heap/large_span.h"
 #include "core/heap/report.h"
 #include "core/heap/thread.h"
 #include "core/region/arena.h"

@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "core/heap/large_cache.h"
+#include "core/heap/large_span.h"
 #include "core/heap/report.h"
 #include "core/heap/self.h"
 #include "core/region/unit.h"
@@ -34,9 +35,6 @@ enum { MB_OWN_KEPT_UNITS = (4 << 20 >> MB_UNIT_SHIFT) + 1, MB_LEAST_PAGE = 4096 
 MB_INLINE bool mb_large_is_kept(const struct mb_unit *unit) {
     return mb_unit_kind(unit) == MB_UNIT_LARGE && (MB_PEEK(unit->slab.large_flags) & MB_LARGE_KEPT) != 0;
 }
-
-MB_INLINE void mb_large_set_flags(struct mb_slab *large, uint32_t flags) { MB_POKE(large->large_flags, flags); }
-MB_INLINE void mb_large_unmark(struct mb_slab *large, uint32_t flags) { mb_large_set_flags(large, large->large_flags & ~flags); }
 
 // The unit has come out of the heap's cache, and loses these flags.
 MB_INLINE void mb_large_unkeep_own(const struct mb_heap *heap, struct mb_unit *unit, const void *p, uint32_t flags) {

@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/heap/large_keep.h"
 #include "core/region/unit.h"
 
 // What a block of so many bytes takes: whole pages, a guard page if it is long, whole units. False beyond the window.
@@ -15,6 +14,9 @@ struct mb_large_extent {
     size_t bytes, units;
 };
 bool mb_large_extent_of(size_t bytes, struct mb_large_extent *out);
+
+MB_INLINE void mb_large_set_flags(struct mb_slab *large, uint32_t flags) { MB_POKE(large->large_flags, flags); }
+MB_INLINE void mb_large_unmark(struct mb_slab *large, uint32_t flags) { mb_large_set_flags(large, large->large_flags & ~flags); }
 
 // Makes the page behind a long block inaccessible, where the system can / the last one of its units instead. None is up.
 void mb_large_put_guard(struct mb_slab *large, const void *p);

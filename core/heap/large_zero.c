@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "core/heap/large_keep.h"
+#include "core/heap/large_span.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
