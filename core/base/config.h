@@ -26,6 +26,7 @@ enum {
 
     MB_POOL_SLOTS = 16,      // hints to unowned slabs with free blocks, per class
     MB_SWEEP_UNITS = 64,     // descriptors looked at before a class takes a new span
+    MB_REUSE_FRACTION = 16,  // of a slab's blocks: when so many are free it is worth using again
 };
 
 // The arena's window and its growth, in bytes.

@@ -6,13 +6,13 @@
 #include "core/region/arena.h"
 #include "platform/os.h"
 
-enum { REUSE_FRACTION = 16, MOMENT_NS = 20000 };
+enum { MOMENT_NS = 20000 };
 static const uint32_t GENERATION_MASK = UINT32_MAX >> MB_REMOTE_GENERATION_SHIFT;
 
 // A slab is worth using again when a page's worth of its blocks is free: then the cost of the change is spread over them.
 // Random frees over a large heap would otherwise bring every slab back for one block (measured with 1e6 live blocks: 2.3x the time).
 static uint32_t blocks_worth_using(const struct mb_slab *slab) {
-    return slab->capacity < REUSE_FRACTION ? 1 : slab->capacity / REUSE_FRACTION;
+    return slab->capacity < MB_REUSE_FRACTION ? 1 : slab->capacity / MB_REUSE_FRACTION;
 }
 
 // --- what malloc takes from -------------------------------------------------------------------------------------------

@@ -93,18 +93,21 @@ void explore_after(const volatile void *address, enum explore_kind kind, int ord
 #define MB_UNIT_MASK MB_REAL_UNIT_MASK
 #define MB_POOL_SLOTS MB_REAL_POOL_SLOTS
 #define MB_SWEEP_UNITS MB_REAL_SWEEP_UNITS
+#define MB_REUSE_FRACTION MB_REAL_REUSE_FRACTION
 #include "core/base/config.h"
 #undef MB_UNIT_SHIFT
 #undef MB_UNIT_BYTES
 #undef MB_UNIT_MASK
 #undef MB_POOL_SLOTS
 #undef MB_SWEEP_UNITS
+#undef MB_REUSE_FRACTION
 enum {
     MB_UNIT_SHIFT = 6, // four blocks of 16 bytes, two of 32
     MB_UNIT_BYTES = 1 << MB_UNIT_SHIFT,
     MB_UNIT_MASK = MB_UNIT_BYTES - 1,
     MB_POOL_SLOTS = 2,
     MB_SWEEP_UNITS = 2,
+    MB_REUSE_FRACTION = 2, // so that one of four free blocks is too few
 };
 
 // What the slabs stand on is the explorer's (explore.c): an arena of a few units, a page of one unit, no clock.
