@@ -105,7 +105,7 @@ void mb_os_random(void *out, size_t bytes);
 
 // Monotonic time in ns (coarse clock: cheap, some ms of granularity).
 uint64_t mb_os_now_ns(void);
-uint64_t mb_os_now_fine_ns(void); // to the nanosecond, for ten times the price
+uint64_t mb_os_now_fine_ns(void); // to the nanosecond, and dearer
 
 // The value of an environment variable as the process was started with it, or NULL; never getenv, works before any
 // constructor (falls back to the strings below AT_EXECFN while environ is not set). NULL in secure execution (AT_SECURE).

@@ -44,7 +44,6 @@ static bool let_current_go(struct mb_heap *heap, unsigned class_index) {
         slabs->current = NULL;
         return false;
     }
-    if (mb_own_use_remote_batch(heap, slab)) return true;
     mb_own_let_go(heap, slab);
     return false;
 }
@@ -177,7 +176,7 @@ MB_NOINLINE static void *malloc_large(size_t bytes) {
 }
 
 // Most calls come for this: the slab that the mask was of has other free blocks. A heap with a slab is a real one. Every call in
-// here is a tail call, so that no register needs saving.
+// here that comes back is a tail call.
 MB_NOINLINE void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t class_index) {
     struct mb_slab *slab = heap->slabs[class_index].current;
     if (MB_UNLIKELY(slab == NULL)) return malloc_rare(bytes);

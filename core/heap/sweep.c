@@ -21,17 +21,13 @@ static uint32_t free_blocks(const struct mb_unit *unit) {
 }
 
 static uint32_t an_eighth(const struct mb_unit *unit) { return (MB_PEEK(unit->slab.capacity) + 7) / 8; }
-static uint32_t one(const struct mb_unit *unit) {
-    (void)unit;
-    return 1;
-}
 
-// Of the unit, if it is an unowned slab of the class with enough free blocks.
-static bool hint_of(struct mb_unit *unit, unsigned class_index, uint32_t (*enough)(const struct mb_unit *), struct mb_slab_hint *out) {
+// Of the unit, if it is an unowned slab of the class with an eighth of it free, or with any free block.
+static bool hint_of(struct mb_unit *unit, unsigned class_index, bool any, struct mb_slab_hint *out) {
     if (mb_unit_kind(unit) != MB_UNIT_SLAB) return false;
     uint64_t word = tidy(unit);
     if (mb_remote_state(word) != MB_SLAB_UNOWNED || MB_PEEK(unit->slab.class_index) != class_index) return false;
-    if (free_blocks(unit) < enough(unit)) return false;
+    if (free_blocks(unit) < (any ? 1 : an_eighth(unit))) return false;
     *out = (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(word)};
     return true;
 }
@@ -41,7 +37,7 @@ bool mb_sweep_find(unsigned class_index, struct mb_slab_hint *out) {
     size_t end = mb_arena_units();
     size_t start = atomic_fetch_add_explicit(&sweep_shared.cursor[class_index], MB_SWEEP_UNITS, memory_order_relaxed);
     for (size_t i = 0; i < MB_SWEEP_UNITS && i < end; i++) {
-        if (hint_of(mb_unit_at((start + i) % end), class_index, an_eighth, out)) return true;
+        if (hint_of(mb_unit_at((start + i) % end), class_index, false, out)) return true;
     }
     return false;
 }
@@ -49,7 +45,7 @@ bool mb_sweep_find(unsigned class_index, struct mb_slab_hint *out) {
 bool mb_sweep_find_any(unsigned class_index, struct mb_slab_hint *out) {
     size_t end = mb_arena_units();
     for (size_t i = 0; i < end; i++) {
-        if (hint_of(mb_unit_at(i), class_index, one, out)) return true;
+        if (hint_of(mb_unit_at(i), class_index, true, out)) return true;
     }
     return false;
 }
