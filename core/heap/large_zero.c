@@ -13,28 +13,40 @@ static const size_t LOOK_MIN = (size_t)256 << 10;
 // A look that finds a block in use makes the next one wait for so many times as many blocks.
 enum { PATIENCE = 16, CLEARS_MAX = 1 << 20 };
 
-// Giving back what has next to no pages: the call itself, and what a few pages more take.
-enum { CALL_NS = 900, PAGE_NS = 3 };
+// Giving back what has next to no pages takes less than twice the call alone and this for each page that could be there.
+enum { PAGE_NS = 3 };
 
 static bool purge(void *p, size_t bytes) { return mb_os_purge(p, bytes) == 0; }
+
+// 0: refused.
+static uint64_t ns_to_purge(void *p, size_t bytes) {
+    uint64_t begin = mb_os_now_fine_ns();
+    return purge(p, bytes) ? mb_max(mb_os_now_fine_ns() - begin, 1) : 0;
+}
 
 static void wait_longer(struct mb_heap *heap) {
     size_t clears = mb_min((size_t)heap->clears_again * PATIENCE, CLEARS_MAX);
     heap->clears_left = heap->clears_again = (uint32_t)mb_max(clears, MB_CLEARS_FIRST);
 }
 
+// What the call takes on this machine, when there is no page: the least that was seen.
+static void learn_call(struct mb_heap *heap, void *p, size_t bytes) {
+    uint64_t took = ns_to_purge(p, bytes);
+    if (took != 0) heap->purge_call_ns = (uint32_t)mb_min(took, heap->purge_call_ns);
+}
+
 // False: refused.
 static bool purge_and_look(struct mb_heap *heap, struct mb_slab *large, void *p, size_t bytes) {
     bool was_untouched = (large->large_flags & MB_LARGE_UNTOUCHED) != 0;
-    uint64_t begin = mb_os_now_fine_ns();
-    if (!purge(p, bytes)) {
+    uint64_t took = ns_to_purge(p, bytes);
+    if (took == 0) {
         wait_longer(heap);
         return false;
     }
-    uint64_t took = mb_os_now_fine_ns() - begin;
     mb_large_set_flags(large, large->large_flags | MB_LARGE_UNTOUCHED);
+    if (heap->clears_again != 0) learn_call(heap, p, bytes);
     if (!was_untouched) return true;
-    if (took <= CALL_NS + PAGE_NS * (bytes / mb_os_page_size())) heap->clears_again = 0;
+    if (took <= 2 * heap->purge_call_ns + PAGE_NS * (bytes / mb_os_page_size())) heap->clears_again = 0;
     else if (heap->clears_again == 0) heap->clears_again = 1; // something else may have taken the time: once more
     else wait_longer(heap);
     return true;

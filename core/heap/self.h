@@ -72,6 +72,7 @@ struct mb_heap {
     uint32_t calls_to_tick;                  // the same, of the quicker ones: counts down from MB_CALLS_A_TICK
     uint32_t clears_left;                    // calloc of large blocks: those that are cleared until the next look,
     uint32_t clears_again;                   //   and how many it were before it; 0: the last one found a block untouched
+    uint32_t purge_call_ns;                  //   and what giving nothing back takes, as far as it is known
     uint32_t exit_rounds;                    // thread-exit hook: rounds postponed
     uint8_t grown[MB_GROWN_BLOCKS];          // small blocks that realloc moved lately: core/heap/realloc.c
     struct mb_heap_shared shared;

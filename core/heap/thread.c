@@ -77,6 +77,7 @@ void mb_heap_set_up(struct mb_heap *heap) {
     heap->calls_to_tick = MB_CALLS_A_TICK;
     heap->clears_left = MB_CLEARS_FIRST;
     heap->clears_again = MB_CLEARS_FIRST;
+    heap->purge_call_ns = MB_PURGE_CALL_NS_MAX;
 }
 
 static struct mb_heap *new_heap(void) {
