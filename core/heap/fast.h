@@ -14,7 +14,14 @@ void *mb_malloc_slow(size_t bytes);
 // The mask of the class is empty; bytes <= MB_SMALL_MAX.
 void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t class_index);
 void *mb_memalign_slow(size_t align, size_t bytes);
-void mb_free_slow(void *p);
+// What free finds rare, each with what it still has in its registers. So far from the arena's base, outside of it:
+void mb_free_outside_slow(uintptr_t offset);
+// in a unit that is another's, or nobody's;
+void mb_free_unowned_slow(struct mb_unit *unit, uint32_t offset);
+// in a unit of the calling thread's, but not at the start of a block: a large block, or a mistake;
+void mb_free_inside_slow(struct mb_slab *slab, struct mb_halves product);
+// a free block of the calling thread's.
+void mb_free_again_slow(struct mb_slab *slab, uint64_t index);
 // As many blocks have come back as the owner wanted to wait for: enough to use the slab again, or all.
 void mb_slab_look_slow(struct mb_slab *slab);
 
@@ -33,7 +40,7 @@ MB_INLINE void *mb_front_take(struct mb_front *front, size_t class_index) {
 MB_INLINE void *mb_malloc_fast(size_t bytes) {
     if (MB_UNLIKELY(bytes > MB_SMALL_MAX)) return mb_malloc_slow(bytes);
     struct mb_heap *heap = mb_heap_self;
-    size_t class_index = mb_heap_class(heap, bytes);
+    size_t class_index = mb_small_class_of[bytes];
     if (MB_UNLIKELY(heap->front.mask[class_index] == 0)) return mb_refill_slow(bytes, heap, class_index);
     return mb_front_take(&heap->front, class_index);
 }
@@ -43,7 +50,7 @@ MB_INLINE void *mb_memalign_fast(size_t align, size_t bytes) {
     size_t rounded = (bytes + (align - 1)) & (0 - align); // see mb_bytes_to_align
     if (MB_UNLIKELY(bytes > MB_SMALL_MAX || rounded - 1 >= MB_SMALL_MAX)) return NULL;
     struct mb_heap *heap = mb_heap_self;
-    size_t class_index = mb_heap_class(heap, rounded);
+    size_t class_index = mb_small_class_of[rounded];
     if (MB_UNLIKELY(heap->front.mask[class_index] == 0)) return NULL;
     return mb_front_take(&heap->front, class_index);
 }
@@ -53,20 +60,29 @@ MB_INLINE struct mb_slab *mb_own_slab_of(const void *p) {
     return MB_LIKELY(mb_space_contains(p)) ? mb_slab_if_owned(mb_unit_of(p), mb_owner_token()) : NULL;
 }
 
-MB_INLINE void mb_free_in_own(struct mb_slab *slab, void *p) {
-    struct mb_halves product = mb_slab_product(slab, p);
-    if (MB_UNLIKELY(product.low >= slab->bound)) return mb_free_slow(p);
+MB_INLINE void mb_free_in_own(struct mb_slab *slab, uint32_t offset) {
+    struct mb_halves product = mb_slab_product(slab, offset);
+    if (MB_UNLIKELY(product.low >= slab->bound)) {
+        MB_OPAQUE(product.low); // else it is moved to where an argument is passed before it is compared
+        return mb_free_inside_slow(slab, product);
+    }
     uint64_t *free_bits = slab->free_bits;
     uint64_t word = product.high / 64;
     uint64_t bits = MB_PEEK(free_bits[word]);
-    if (MB_UNLIKELY(mb_bit_test_set(&bits, product.high))) return mb_free_slow(p);
+    if (MB_UNLIKELY(mb_bit_test_set(&bits, product.high))) return mb_free_again_slow(slab, product.high);
     if (MB_UNLIKELY(mb_slab_put(slab, &free_bits[word], bits))) mb_slab_look_slow(slab);
 }
 
+// No register keeps p: what follows can be told from the offset, and each slow way can from what it gets.
 MB_INLINE void mb_free_fast(void *p) {
-    struct mb_slab *slab = mb_own_slab_of(p);
-    if (MB_UNLIKELY(slab == NULL)) return mb_free_slow(p);
-    mb_free_in_own(slab, p);
+    uintptr_t from_base = (uintptr_t)p - mb_space.base;
+    if (MB_UNLIKELY(from_base >= MB_PEEK(mb_space.bytes))) return mb_free_outside_slow(from_base);
+    uint32_t offset = (uint32_t)(from_base & MB_UNIT_MASK);
+    MB_OPAQUE(offset);
+    struct mb_unit *unit = mb_unit_at(from_base >> MB_UNIT_SHIFT);
+    struct mb_slab *slab = mb_slab_if_owned(unit, mb_owner_token());
+    if (MB_UNLIKELY(slab == NULL)) return mb_free_unowned_slow(unit, offset);
+    mb_free_in_own(slab, offset);
 }
 
 #endif

@@ -34,10 +34,13 @@ MB_NOINLINE void mb_slab_look_slow(struct mb_slab *slab) {
     }
 }
 
-static void free_owned(struct mb_slab *slab, void *p) {
-    uint32_t index = mb_slab_index(mb_slab_unit(slab), p);
+static _Noreturn void report_again(const struct mb_unit *unit, uint32_t index) {
+    mb_report_freed(MB_OP_FREE, mb_slab_block(unit, index));
+}
+
+static void free_owned(struct mb_slab *slab, uint32_t index) {
     uint64_t bits = MB_PEEK(slab->free_bits[index / 64]);
-    if (mb_bit_test_set(&bits, index)) mb_report_freed(MB_OP_FREE, p);
+    if (mb_bit_test_set(&bits, index)) report_again(mb_slab_unit(slab), index);
     if (mb_slab_put(slab, &slab->free_bits[index / 64], bits)) mb_slab_look_slow(slab);
 }
 
@@ -64,11 +67,10 @@ static void after_remote_free(struct mb_unit *unit, const struct mb_slab_bits *b
     }
 }
 
-static void free_remote(struct mb_unit *unit, void *p) {
-    uint32_t index = mb_slab_index(unit, p);
+static void free_remote(struct mb_unit *unit, uint32_t index) {
     struct mb_slab_bits bits = mb_slab_bits(unit);
-    if (MB_UNLIKELY((mb_free_bits(&bits, index / 64) >> (index % 64) & 1) != 0)) mb_report_freed(MB_OP_FREE, p);
-    if (MB_UNLIKELY(mb_remote_free(&bits, index))) mb_report_freed(MB_OP_FREE, p);
+    if (MB_UNLIKELY((mb_free_bits(&bits, index / 64) >> (index % 64) & 1) != 0)) report_again(unit, index);
+    if (MB_UNLIKELY(mb_remote_free(&bits, index))) report_again(unit, index);
     after_remote_free(unit, &bits, index / 64);
 }
 
@@ -77,20 +79,20 @@ static bool is_home(const struct mb_unit *unit) {
     return mb_heap_is_real(heap) && atomic_load_explicit(&unit->shared.home, memory_order_relaxed) == heap;
 }
 
-MB_NOINLINE static void free_in_slab(struct mb_unit *unit, void *p) {
+MB_NOINLINE static void free_in_slab(struct mb_unit *unit, uint32_t index) {
     mb_fork_check();
     struct mb_slab *slab = mb_slab_if_owned(unit, mb_owner_token());
     if (slab == NULL && is_home(unit)) slab = mb_own_unowned_to_queued(mb_heap_self, unit);
     if (slab != NULL) {
-        free_owned(slab, p);
+        free_owned(slab, index);
     } else {
-        free_remote(unit, p);
+        free_remote(unit, index);
     }
 }
 
 static void free_block(struct mb_block block, void *p) {
     switch (block.kind) {
-    case MB_BLOCK_SLAB: free_in_slab(block.unit, p); break;
+    case MB_BLOCK_SLAB: free_in_slab(block.unit, mb_slab_index(block.unit, p)); break;
     case MB_BLOCK_LARGE: mb_large_free(p); break;
     case MB_BLOCK_OUTSIDE: mb_outside_free(p); break;
     case MB_BLOCK_LIBC: mb_foreign_free(p); break;
@@ -107,14 +109,43 @@ MB_NOINLINE static void free_any(void *p) {
     free_block(mb_lookup(MB_OP_FREE, p), p);
 }
 
-// Most calls come for this: a block of a slab that is another's, or nobody's, or a large block. Where the arena has memory it is this
-// copy that serves. Every call in here is a tail call, so that no register needs saving.
-MB_NOINLINE void mb_free_slow(void *p) {
-    if (p == NULL) return;
-    if (MB_UNLIKELY(!mb_space_contains(p))) return free_any(p);
-    struct mb_unit *unit = mb_unit_of(p);
-    if (mb_slab_is_block(unit, p)) return free_in_slab(unit, p);
-    if (!mb_large_keep_own(mb_heap_self, unit, p)) free_any(p);
+// --- what the fast path calls -----------------------------------------------------------------------------------------
+//
+// Every call in here is a tail call, so that no register needs saving. Where the arena has memory it is this copy that serves.
+
+static void *address_in(const struct mb_unit *unit, uint32_t offset) {
+    return (void *)(mb_unit_address(mb_unit_index(unit)) + offset);
+}
+
+// The base that the offset was taken from is the one there is, but for a thread that looked before another one ran the start.
+static void *address_outside(uintptr_t from_base) {
+    uintptr_t base = __atomic_load_n(&mb_space.base, __ATOMIC_ACQUIRE);
+    uintptr_t early = from_base + MB_SPACE_NOWHERE;
+    return (void *)(mb_init_shared.had_threads && early < MB_SPACE_PROGRAM_END ? early : from_base + base);
+}
+
+MB_NOINLINE void mb_free_outside_slow(uintptr_t from_base) {
+    void *p = address_outside(from_base);
+    if (p != NULL) free_any(p);
+}
+
+// Most calls come for this: a block of a slab that is another's, or nobody's.
+MB_NOINLINE void mb_free_unowned_slow(struct mb_unit *unit, uint32_t offset) {
+    struct mb_halves product = mb_slab_product(&unit->slab, offset);
+    if (MB_LIKELY(product.low < MB_PEEK(unit->slab.bound))) return free_in_slab(unit, (uint32_t)product.high);
+    free_any(address_in(unit, offset));
+}
+
+// And for this: a large block of our own, which begins where its unit does.
+MB_NOINLINE void mb_free_inside_slow(struct mb_slab *slab, struct mb_halves product) {
+    struct mb_unit *unit = mb_slab_unit(slab);
+    uint64_t whole = product.high << 32 | product.low;
+    uint32_t offset = whole == 0 ? 0 : (uint32_t)(whole / slab->multiplier);
+    if (offset != 0 || !mb_large_keep_own(mb_heap_self, unit)) free_any(address_in(unit, offset));
+}
+
+MB_NOINLINE void mb_free_again_slow(struct mb_slab *slab, uint64_t index) {
+    free_any(mb_slab_block(mb_slab_unit(slab), (uint32_t)index));
 }
 
 void mb_free(void *p) { mb_free_fast(p); }
@@ -156,7 +187,7 @@ void mb_free_sized(void *p, size_t bytes) {
     struct mb_slab *slab = mb_own_slab_of(p);
     bool right = slab != NULL && bytes <= slab->block_bytes && bytes >= slab->block_bytes / 2;
     if (MB_UNLIKELY(!right)) return free_sized_slow(p, bytes);
-    mb_free_in_own(slab, p);
+    mb_free_in_own(slab, mb_unit_offset(p));
 }
 
 // Rounding to the alignment may have led to a larger class.

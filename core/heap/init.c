@@ -6,6 +6,7 @@
 #include "core/region/arena.h"
 #include "core/region/huge.h"
 #include "platform/os.h"
+#include "platform/thread.h"
 
 struct mb_init_shared mb_init_shared;
 
@@ -34,6 +35,7 @@ static bool start(void) {
     mb_options_init();
     draw(random);
     mb_huge_init(mb_options.huge_pages != 0);
+    mb_init_shared.had_threads = !mb_thread_is_only();
     if (!mb_arena_init(random)) return false;
     mb_thread_init();
     mb_fork_init();

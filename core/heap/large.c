@@ -35,6 +35,7 @@ static void *set_up(struct mb_heap *heap, const struct mb_span *span, size_t byt
     struct mb_unit *unit = mb_unit_at(span->first);
     MB_POKE(unit->slab.large_flags, 0);
     MB_POKE(unit->slab.block_bytes, 0);
+    MB_POKE(unit->slab.multiplier, 1);
     MB_POKE(unit->slab.large_bytes, bytes);
     MB_POKE(unit->slab.large_units, (uint32_t)span->units);
     mb_large_put_guard(&unit->slab, (void *)mb_unit_address(span->first));

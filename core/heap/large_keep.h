@@ -42,11 +42,11 @@ MB_INLINE void mb_large_unkeep_own(const struct mb_heap *heap, struct mb_unit *u
     mb_large_unmark(&unit->slab, flags);
 }
 
-// What is freed is kept, if it is the start of a large block that the heap's thread has made. False: it is not that, or must go the other way.
-// Any heap; p is in the arena.
-MB_INLINE bool mb_large_keep_own(struct mb_heap *heap, struct mb_unit *unit, const void *p) {
+// What is freed is kept, if the unit is the first of a large block that the heap's thread has made. False: it is not that, or must go the
+// other way. Any heap.
+MB_INLINE bool mb_large_keep_own(struct mb_heap *heap, struct mb_unit *unit) {
     struct mb_slab *large = &unit->slab;
-    if ((uintptr_t)p % MB_UNIT_BYTES != 0 || mb_unit_kind(unit) != MB_UNIT_LARGE || MB_PEEK(large->owner) != heap->token) return false;
+    if (mb_unit_kind(unit) != MB_UNIT_LARGE || MB_PEEK(large->owner) != heap->token) return false;
     uint32_t flags = MB_PEEK(large->large_flags);
     if ((flags & (MB_LARGE_KEPT | MB_LARGE_MOVED | MB_LARGE_GUARD_FAR)) != 0 || large->large_units > MB_OWN_KEPT_UNITS) return false;
     mb_large_set_flags(large, flags | MB_LARGE_KEPT);

@@ -30,7 +30,7 @@ bool mb_block_is_freed(const struct mb_block *block, const void *p);
 MB_INLINE size_t mb_lookup_small(const void *p) {
     if (!mb_space_contains(p)) return 0;
     const struct mb_unit *unit = mb_unit_of(p);
-    struct mb_halves product = mb_slab_product(&unit->slab, p);
+    struct mb_halves product = mb_slab_product(&unit->slab, mb_unit_offset(p));
     if (product.low >= MB_PEEK(unit->slab.bound)) return 0;
     struct mb_slab_bits bits = mb_slab_bits(unit);
     uint32_t word = (uint32_t)product.high / 64;

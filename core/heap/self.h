@@ -63,7 +63,6 @@ struct mb_heap_queues {
 
 struct mb_heap {
     struct mb_front front;
-    uint8_t class_of[MB_SMALL_GRANULES];     // by (bytes + 15) / 16
     struct mb_class_slabs slabs[MB_CLASSES];
     struct mb_heap_queues *queues;           // made when the first slab is queued; NULL before
     const void *token;                       // what the owner word of its slabs says
@@ -77,11 +76,6 @@ struct mb_heap {
     uint8_t grown[MB_GROWN_BLOCKS];          // small blocks that realloc moved lately: core/heap/realloc.c
     struct mb_heap_shared shared;
 };
-
-// bytes <= MB_SMALL_MAX.
-MB_INLINE size_t mb_heap_class(const struct mb_heap *heap, size_t bytes) {
-    return heap->class_of[(bytes + MB_GRANULE - 1) / MB_GRANULE];
-}
 
 extern MB_HIDDEN const struct mb_heap mb_heap_empty;
 extern MB_HIDDEN const struct mb_heap mb_heap_departed;

@@ -189,7 +189,7 @@ MB_NOINLINE void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t clas
 MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
     if (bytes > MB_MEDIUM_MAX) return malloc_large(bytes);
     struct mb_heap *heap = mb_heap_self;
-    size_t class_index = MB_LIKELY(bytes <= MB_SMALL_MAX) ? mb_heap_class(heap, bytes) : mb_class_of(bytes);
+    size_t class_index = MB_LIKELY(bytes <= MB_SMALL_MAX) ? mb_small_class_of[bytes] : mb_class_of(bytes);
     if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);
     return mb_refill_slow(bytes, heap, class_index);
 }

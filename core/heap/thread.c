@@ -73,7 +73,6 @@ static void empty_fronts(struct mb_heap *heap) {
 
 void mb_heap_set_up(struct mb_heap *heap) {
     for (unsigned c = 0; c < MB_CLASSES; c++) heap->front.bytes[c] = mb_class_bytes(c);
-    for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) heap->class_of[i] = (uint8_t)mb_class_of((size_t)i * MB_GRANULE);
     heap->calls_to_tick = MB_CALLS_A_TICK;
     heap->clears_left = MB_CLEARS_FIRST;
     heap->clears_again = MB_CLEARS_FIRST;

@@ -5,10 +5,6 @@
 #include "platform/bits.h"
 #include "platform/os.h"
 
-static uintptr_t block_address(const struct mb_unit *unit, uint32_t index) {
-    return mb_slab_start(unit) + (uintptr_t)index * MB_PEEK(unit->slab.block_bytes);
-}
-
 // --- looking --------------------------------------------------------------------------------------------------------
 
 // One look at a slab that may be another one at the next: where its bits are and how many blocks are carved fit each other well
@@ -85,7 +81,7 @@ void *mb_slab_freed_twice(const struct mb_unit *unit) {
     struct view view = look(unit);
     for (uint32_t w = 0; w < view.words; w++) {
         uint64_t both = mb_free_bits(&view.bits, w) & mb_remote_bits(&view.bits, w);
-        if (both != 0) return (void *)block_address(unit, w * 64 + mb_ctz64(both));
+        if (both != 0) return mb_slab_block(unit, w * 64 + mb_ctz64(both));
     }
     return NULL;
 }
@@ -163,7 +159,7 @@ enum { CARVE_BLOCKS_MIN = 4, CARVE_BYTES_MIN = 16 << 10 };
 static uint32_t blocks_to_carve(const struct mb_slab *slab) {
     uint32_t left = slab->capacity - slab->carved;
     if (slab->warm || left == 0) return (uint32_t)mb_min(left, 64 - slab->carved % 64);
-    uintptr_t cursor = block_address(mb_slab_unit(slab), slab->carved);
+    uintptr_t cursor = (uintptr_t)mb_slab_block(mb_slab_unit(slab), slab->carved);
     uintptr_t page_end = mb_align_up(cursor + 1, mb_os_page_size());
     uint32_t fit = (uint32_t)((page_end - cursor) / slab->block_bytes);
     uint32_t least = (uint32_t)mb_max(1, mb_min(CARVE_BLOCKS_MIN, CARVE_BYTES_MIN / slab->block_bytes));
@@ -186,7 +182,7 @@ bool mb_slab_carve(struct mb_slab *slab) {
 }
 
 MB_COLD static void require_once(const struct mb_unit *unit, uint32_t word, uint64_t both) {
-    MB_REQUIRE(both == 0, "double free", (void *)block_address(unit, word * 64 + mb_ctz64(both)));
+    MB_REQUIRE(both == 0, "double free", mb_slab_block(unit, word * 64 + mb_ctz64(both)));
 }
 
 // A bit is set on the owner's side before it goes on the other: a child of a fork between the two sees both (mb_slab_rebuild).

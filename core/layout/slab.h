@@ -26,18 +26,22 @@
 
 MB_INLINE uintptr_t mb_slab_start(const struct mb_unit *unit) { return mb_unit_address(mb_unit_index(unit)); }
 
-// offset * multiplier: the low half tells whether p is the start of a carved block, the high half which one.
-MB_INLINE struct mb_halves mb_slab_product(const struct mb_slab *slab, const void *p) {
-    return mb_multiply((uint32_t)((uintptr_t)p & MB_UNIT_MASK), &slab->multiplier);
+MB_INLINE void *mb_slab_block(const struct mb_unit *unit, uint32_t index) {
+    return (void *)(mb_slab_start(unit) + (uintptr_t)index * MB_PEEK(unit->slab.block_bytes));
+}
+
+// offset * multiplier: the low half tells whether there is the start of a carved block, the high half which one.
+MB_INLINE struct mb_halves mb_slab_product(const struct mb_slab *slab, uint32_t offset) {
+    return mb_multiply(offset, &slab->multiplier);
 }
 
 // Whether p is the start of a block that has been carved. The slab has a live block.
 MB_INLINE bool mb_slab_is_block(const struct mb_unit *unit, const void *p) {
-    return mb_slab_product(&unit->slab, p).low < MB_PEEK(unit->slab.bound);
+    return mb_slab_product(&unit->slab, mb_unit_offset(p)).low < MB_PEEK(unit->slab.bound);
 }
 
 MB_INLINE uint32_t mb_slab_index(const struct mb_unit *unit, const void *p) {
-    return (uint32_t)mb_slab_product(&unit->slab, p).high;
+    return (uint32_t)mb_slab_product(&unit->slab, mb_unit_offset(p)).high;
 }
 
 // Whether one of the block's bits is set: exact for a block that no other thread frees meanwhile.

@@ -19,7 +19,7 @@ static const size_t HOLE_BYTES = (size_t)64 << 20;
 static const size_t FALLBACK_BYTES = (size_t)16 << 20;
 static const size_t BASE_ALIGN = (size_t)2 << 20;
 
-struct mb_space mb_space;
+struct mb_space mb_space = {.base = MB_SPACE_NOWHERE};
 
 static struct {
     struct mb_lazy_shared front;      // the user's memory
@@ -96,7 +96,7 @@ bool mb_arena_init(const uint64_t random[2]) {
     if (!reserve_window(random[0], MB_PIECE_FIRST_BYTES, &arena_shared.front, MB_WINDOW_BYTES)) return false;
     if (!place_metadata(random[1])) return false;
     cap_pieces();
-    mb_space.base = arena_shared.front.base;
+    __atomic_store_n(&mb_space.base, arena_shared.front.base, __ATOMIC_RELEASE);
     return true;
 }
 

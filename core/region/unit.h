@@ -51,7 +51,8 @@ struct mb_slab {
     uint64_t *free_bits;     // bit i: block i is free and not on the remote bits; constant while the slab lives
     uint32_t used;           // two halves, see mb_slab_used; the owner's
     uint32_t bound;          // carved * e: what the low half of the multiplied offset of a carved block's start stays below
-    uint32_t multiplier;     // floor(2^32 / block_bytes) + 1; the high half of offset * multiplier is the block's index
+    uint32_t multiplier;     // floor(2^32 / block_bytes) + 1; the high half of offset * multiplier is the block's index. A large
+                             //   block's: 1
     uint32_t carved;         // blocks made so far; the rest was never touched
     uint32_t capacity;       // blocks
     uint32_t block_bytes;
@@ -87,8 +88,8 @@ struct mb_unit {
 _Static_assert(sizeof(struct mb_slab) == 64, "the owner's part is one cache line");
 _Static_assert(sizeof(struct mb_unit) == 256, "a descriptor is four cache lines");
 
-// What the hot path needs of the address space, on one cache line. Base and table are constant after the start; bytes only
-// rises, written under the arena's lock after the descriptors behind it are readable.
+// What the hot path needs of the address space, on one cache line. Base and table are constant after the start, and the base is
+// MB_SPACE_NOWHERE before it; bytes only rises, written under the arena's lock after the descriptors behind it are readable.
 struct mb_space {
     uintptr_t base;
     size_t bytes;
@@ -96,6 +97,10 @@ struct mb_space {
 } MB_CACHE_ALIGNED;
 
 extern MB_HIDDEN struct mb_space mb_space; // hidden: else each access loads the address first
+
+// Further from any address of a program than these are from each other.
+static const uintptr_t MB_SPACE_NOWHERE = (uintptr_t)1 << 62;
+static const uintptr_t MB_SPACE_PROGRAM_END = (uintptr_t)1 << 57;
 
 MB_INLINE struct mb_unit *mb_unit_at(size_t index) { return &mb_space.table[index]; }
 
@@ -105,6 +110,9 @@ MB_INLINE uintptr_t mb_unit_address(size_t index) { return mb_space.base + (inde
 
 // True for addresses of the arena's front; NULL, foreign and wild pointers are not.
 MB_INLINE bool mb_space_contains(const void *p) { return (uintptr_t)p - mb_space.base < MB_PEEK(mb_space.bytes); }
+
+// Where in its unit it lies: the base is at a unit's start.
+MB_INLINE uint32_t mb_unit_offset(const void *p) { return (uint32_t)((uintptr_t)p & MB_UNIT_MASK); }
 
 // The descriptor of an address inside the arena's front.
 MB_INLINE struct mb_unit *mb_unit_of(const void *p) {

@@ -191,7 +191,6 @@ void script_run(unsigned index) {
 static void set_up_heap(struct mb_heap *heap) {
     heap->token = heap;
     for (unsigned c = 0; c < MB_CLASSES; c++) heap->front.bytes[c] = mb_class_bytes(c);
-    for (unsigned i = 0; i < MB_SMALL_GRANULES; i++) heap->class_of[i] = (uint8_t)mb_class_of((size_t)i * MB_GRANULE);
 }
 
 static void set_up_world(void) {
