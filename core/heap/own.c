@@ -28,7 +28,8 @@ bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab) {
 }
 
 bool mb_own_use_remote_batch(struct mb_heap *heap, struct mb_slab *slab) {
-    return mb_slab_count_free(mb_slab_unit(slab)) >= blocks_worth_using(slab) && mb_own_use_remote(heap, slab);
+    const struct mb_unit *unit = mb_slab_unit(slab);
+    return mb_slab_has_remote(unit) && mb_slab_count_free(unit) >= blocks_worth_using(slab) && mb_own_use_remote(heap, slab);
 }
 
 bool mb_own_use_carved(struct mb_heap *heap, struct mb_slab *slab) {
@@ -145,27 +146,37 @@ static void offer(struct mb_unit *unit, uint64_t word, uint32_t least) {
                 (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(word)});
 }
 
-// From CURRENT to UNOWNED. The owner's part is complete before the word changes. Blocks that others freed while it was CURRENT
-// are looked at after that: their freers left that to the owner. With `least` free blocks others are told.
-static void leave(struct mb_heap *heap, struct mb_slab *slab, uint32_t least) {
+// From CURRENT to UNOWNED; the word as others see it from now on. The owner's part is complete before that.
+static uint64_t disown(struct mb_heap *heap, struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
     forget(heap, slab->class_index, slab);
-    mb_slab_count_used(slab);
     atomic_store_explicit(&unit->shared.home, heap, memory_order_relaxed);
     MB_POKE(slab->owner, NULL);
     uint64_t word = mb_remote_load(unit);
     mb_remote_change(unit, word, MB_SLAB_UNOWNED); // nobody else changes a CURRENT slab
-    if (!mb_own_claim_if_free(unit)) offer(unit, mb_remote_next(word, MB_SLAB_UNOWNED), least);
+    return mb_remote_next(word, MB_SLAB_UNOWNED);
 }
 
-void mb_own_release(struct mb_heap *heap, struct mb_slab *slab) {
+// Blocks that others freed while it was CURRENT are looked at after that: their freers left that to the owner. With `least` free blocks
+// others are told.
+static void leave(struct mb_heap *heap, struct mb_slab *slab, uint32_t least) {
+    struct mb_unit *unit = mb_slab_unit(slab);
     mb_slab_collect(slab);
-    leave(heap, slab, 1);
+    mb_slab_count_used(slab);
+    uint64_t word = disown(heap, slab);
+    if (!mb_own_claim_if_free(unit)) offer(unit, word, least);
 }
 
+void mb_own_release(struct mb_heap *heap, struct mb_slab *slab) { leave(heap, slab, 1); }
+
+// Where nobody else frees, the slab is full: nothing to count, nobody to tell.
 void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab) {
-    mb_slab_collect(slab);
-    leave(heap, slab, blocks_worth_using(slab));
+    struct mb_unit *unit = mb_slab_unit(slab);
+    uint32_t least = blocks_worth_using(slab);
+    if (mb_slab_has_remote(unit)) return leave(heap, slab, least);
+    mb_slab_set_used(slab, slab->carved, slab->carved);
+    uint64_t word = disown(heap, slab);
+    if (mb_slab_has_remote(unit) && !mb_own_claim_if_free(unit)) offer(unit, word, least);
 }
 
 static struct {

@@ -27,7 +27,7 @@ struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *u
 // A queued slab of ours from which as many blocks have come back as it waited for. `seen`: its word while it was ours.
 void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_t seen);
 
-// Lets a slab go of which too few blocks are free to go on with: who frees more of them tells the others.
+// Lets a slab go that has no block left for its owner and too few that others have freed: who frees more of them tells the others.
 void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab);
 
 // Lets a slab go that may have free blocks, for others to adopt; empty ones go back to the arena.

@@ -8,6 +8,7 @@
 #include "core/heap/commons.h"
 #include "core/heap/fast.h"
 #include "core/heap/foreign.h"
+#include "core/heap/fork.h"
 #include "core/heap/heap.h"
 #include "core/heap/init.h"
 #include "core/heap/large.h"
@@ -27,10 +28,10 @@ MB_COLD void *mb_no_memory(void) {
 
 // --- where a new mask comes from, cheapest first ------------------------------------------------------------------------
 
-static bool from_current(struct mb_heap *heap, unsigned class_index) {
+static bool from_current(struct mb_heap *heap, unsigned class_index, bool searched) {
     struct mb_slab *slab = heap->slabs[class_index].current;
     if (slab == NULL) return false;
-    return mb_own_use_local(heap, slab) || mb_own_use_remote_batch(heap, slab);
+    return (!searched && mb_own_use_local(heap, slab)) || mb_own_use_remote_batch(heap, slab);
 }
 
 // The exhausted slab leaves: the one with room to carve stays as `fresh`, a full one has no owner any more.
@@ -127,15 +128,16 @@ MB_COLD static bool from_last_resort(struct mb_heap *heap, unsigned class_index)
     return found;
 }
 
-static bool refill(struct mb_heap *heap, unsigned class_index) {
-    return from_current(heap, class_index) || let_current_go(heap, class_index) || from_queue(heap, class_index) ||
+// `searched`: the current slab has no free block of its owner's.
+static bool refill(struct mb_heap *heap, unsigned class_index, bool searched) {
+    return from_current(heap, class_index, searched) || let_current_go(heap, class_index) || from_queue(heap, class_index) ||
            from_fresh(heap, class_index) || from_pool(heap, class_index) || from_sweep(heap, class_index) ||
            from_arena(heap, class_index) || from_last_resort(heap, class_index);
 }
 
 // --- malloc -----------------------------------------------------------------------------------------------------------
 
-void *mb_heap_take_block(struct mb_heap *heap, unsigned class_index) {
+static void *take_block(struct mb_heap *heap, unsigned class_index, bool searched) {
     if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);
     if ((++heap->slow_calls & 3) == 0) mb_background_tick();
     const struct mb_class_slabs *slabs = &heap->slabs[class_index];
@@ -143,8 +145,10 @@ void *mb_heap_take_block(struct mb_heap *heap, unsigned class_index) {
         void *p = mb_commons_take(heap, class_index);
         if (p != NULL) return p;
     }
-    return refill(heap, class_index) ? mb_front_take(&heap->front, class_index) : NULL;
+    return refill(heap, class_index, searched) ? mb_front_take(&heap->front, class_index) : NULL;
 }
+
+void *mb_heap_take_block(struct mb_heap *heap, unsigned class_index) { return take_block(heap, class_index, false); }
 
 MB_NOINLINE static void *malloc_rare(size_t bytes) {
     const struct mb_calls *other = mb_other_copy();
@@ -153,6 +157,14 @@ MB_NOINLINE static void *malloc_rare(size_t bytes) {
     struct mb_heap *heap = mb_thread_enter();
     if (heap == NULL) return mb_no_memory();
     void *p = bytes <= MB_MEDIUM_MAX ? mb_heap_take_block(heap, mb_class_of(bytes)) : mb_large_alloc(heap, bytes);
+    mb_thread_leave(heap);
+    return p != NULL ? p : mb_no_memory();
+}
+
+// For a heap whose current slab has been searched. A heap with a slab is a real one.
+MB_NOINLINE static void *malloc_from_others(struct mb_heap *heap, size_t class_index) {
+    mb_fork_check();
+    void *p = take_block(heap, (unsigned)class_index, true);
     mb_thread_leave(heap);
     return p != NULL ? p : mb_no_memory();
 }
@@ -175,13 +187,12 @@ MB_NOINLINE static void *malloc_large(size_t bytes) {
     return mb_owner_decrement(&heap->calls_to_tick) ? after_tick(heap, p) : p;
 }
 
-// Most calls come for this: the slab that the mask was of has other free blocks. A heap with a slab is a real one. Every call in
-// here that comes back is a tail call.
+// Most calls come for this: the slab that the mask was of has other free blocks. Every call in here that comes back is a tail call.
 MB_NOINLINE void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t class_index) {
     struct mb_slab *slab = heap->slabs[class_index].current;
     if (MB_UNLIKELY(slab == NULL)) return malloc_rare(bytes);
     void *p = mb_mask_take_next(heap, slab, class_index);
-    if (MB_UNLIKELY(p == NULL)) return malloc_rare(bytes);
+    if (MB_UNLIKELY(p == NULL)) return malloc_from_others(heap, class_index);
     return mb_owner_decrement(&heap->calls_to_tick) ? after_tick(heap, p) : p;
 }
 

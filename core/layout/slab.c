@@ -34,6 +34,13 @@ bool mb_slab_is_free(const struct mb_unit *unit, uint32_t index) {
     return index < view.carved && (either(&view, index / 64) >> (index % 64) & 1) != 0;
 }
 
+bool mb_slab_has_remote(const struct mb_unit *unit) {
+    struct view view = look(unit);
+    uint64_t any = 0;
+    for (uint32_t w = 0; w < view.words; w++) any |= mb_remote_bits(&view.bits, w);
+    return any != 0;
+}
+
 uint32_t mb_slab_count_free(const struct mb_unit *unit) {
     struct view view = look(unit);
     uint32_t count = 0;

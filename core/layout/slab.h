@@ -47,6 +47,9 @@ MB_INLINE uint32_t mb_slab_index(const struct mb_unit *unit, const void *p) {
 // Whether one of the block's bits is set: exact for a block that no other thread frees meanwhile.
 bool mb_slab_is_free(const struct mb_unit *unit, uint32_t index);
 
+// Whether any block has its remote bit set.
+bool mb_slab_has_remote(const struct mb_unit *unit);
+
 // Blocks that have a bit set.
 uint32_t mb_slab_count_free(const struct mb_unit *unit);
 
