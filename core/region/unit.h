@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "core/base/config.h"
+#include "core/region/space.h"
 #include "platform/atomic.h"
 #include "platform/compiler.h"
 
@@ -88,36 +89,12 @@ struct mb_unit {
 _Static_assert(sizeof(struct mb_slab) == 64, "the owner's part is one cache line");
 _Static_assert(sizeof(struct mb_unit) == 256, "a descriptor is four cache lines");
 
-// What the hot path needs of the address space, on one cache line. Base and table are constant after the start, and the base is
-// MB_SPACE_NOWHERE before it; bytes only rises, written under the arena's lock after the descriptors behind it are readable.
-struct mb_space {
-    uintptr_t base;
-    size_t bytes;
-    struct mb_unit *table;
-} MB_CACHE_ALIGNED;
-
-extern MB_HIDDEN struct mb_space mb_space; // hidden: else each access loads the address first
-
-// Further from any address of a program than these are from each other.
-static const uintptr_t MB_SPACE_NOWHERE = (uintptr_t)1 << 62;
-static const uintptr_t MB_SPACE_PROGRAM_END = (uintptr_t)1 << 57;
-
 MB_INLINE struct mb_unit *mb_unit_at(size_t index) { return &mb_space.table[index]; }
 
 MB_INLINE size_t mb_unit_index(const struct mb_unit *unit) { return (size_t)(unit - mb_space.table); }
 
-MB_INLINE uintptr_t mb_unit_address(size_t index) { return mb_space.base + (index << MB_UNIT_SHIFT); }
-
-// True for addresses of the arena's front; NULL, foreign and wild pointers are not.
-MB_INLINE bool mb_space_contains(const void *p) { return (uintptr_t)p - mb_space.base < MB_PEEK(mb_space.bytes); }
-
-// Where in its unit it lies: the base is at a unit's start.
-MB_INLINE uint32_t mb_unit_offset(const void *p) { return (uint32_t)((uintptr_t)p & MB_UNIT_MASK); }
-
 // The descriptor of an address inside the arena's front.
-MB_INLINE struct mb_unit *mb_unit_of(const void *p) {
-    return &mb_space.table[((uintptr_t)p - mb_space.base) >> MB_UNIT_SHIFT];
-}
+MB_INLINE struct mb_unit *mb_unit_of(const void *p) { return mb_unit_at(mb_unit_index_of(p)); }
 
 // The slab's own first unit, from its owner's view.
 MB_INLINE struct mb_unit *mb_slab_unit(const struct mb_slab *slab) { return (struct mb_unit *)(uintptr_t)slab; }
