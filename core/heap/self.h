@@ -75,7 +75,7 @@ struct mb_heap {
     uint32_t exit_rounds;                    // thread-exit hook: rounds postponed
     uint8_t grown[MB_GROWN_BLOCKS];          // small blocks that realloc moved lately: core/heap/realloc.c
     struct mb_heap_shared shared;
-};
+} MB_PAIR_ALIGNED;
 
 extern MB_HIDDEN const struct mb_heap mb_heap_empty;
 extern MB_HIDDEN const struct mb_heap mb_heap_departed;

@@ -80,7 +80,7 @@ void mb_heap_set_up(struct mb_heap *heap) {
 }
 
 static struct mb_heap *new_heap(void) {
-    struct mb_heap *heap = mb_arena_metadata(sizeof *heap, 64);
+    struct mb_heap *heap = mb_arena_metadata(sizeof *heap, MB_LINE_PAIR);
     if (heap == NULL) return NULL;
     mb_heap_set_up(heap);
     register_heap(heap);

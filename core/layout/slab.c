@@ -100,12 +100,12 @@ static uint32_t multiplier_of(uint32_t bytes) { return (uint32_t)((UINT64_C(1) <
 // Exactly the starts of carved blocks satisfy (uint32_t)(offset * multiplier) < carved * bound_step.
 static uint32_t bound_step(const struct mb_slab *slab) { return slab->block_bytes * slab->multiplier; }
 
-// Free bits and remote bits in metadata, on cache lines of their own. What a unit has once got stays with it; a second size is the
+// Free bits and remote bits in metadata, beside nobody else's. What a unit has once got stays with it; a second size is the
 // largest one, so that at most two are ever made for a unit.
 static bool make_more(struct mb_unit *unit, uint32_t words) {
     if (unit->slab.more_words >= 2 * words) return true;
     uint32_t wanted = unit->slab.more_words == 0 ? 2 * words : MB_MORE_BYTES_MAX / sizeof(uint64_t);
-    uint64_t *more = mb_arena_metadata(wanted * sizeof *more, 64);
+    uint64_t *more = mb_arena_metadata(wanted * sizeof *more, MB_LINE_PAIR);
     if (more == NULL) return false;
     unit->shared.more = more;
     unit->slab.more_words = wanted;
