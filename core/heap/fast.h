@@ -14,13 +14,13 @@ void *mb_malloc_slow(size_t bytes);
 // The mask of the class is empty; bytes <= MB_SMALL_MAX.
 void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t class_index);
 void *mb_memalign_slow(size_t align, size_t bytes);
-// What free finds rare, each with what it still has in its registers. So far from the arena's base, outside of it:
-void mb_free_outside_slow(uintptr_t offset);
-// in a unit that is another's, or nobody's;
+// What free finds rare, each with what it still has in its registers. Outside the arena's front:
+void mb_free_outside_slow(uintptr_t from_base);
+// In a unit that is another's, or nobody's.
 void mb_free_unowned_slow(struct mb_unit *unit, uint32_t offset);
-// in a unit of the calling thread's, but not at the start of a block: a large block, or a mistake;
+// In a unit of the calling thread's, but not a small block's start: a large block, or a mistake.
 void mb_free_inside_slow(struct mb_slab *slab, struct mb_halves product);
-// a free block of the calling thread's.
+// A block of the calling thread's that is free.
 void mb_free_again_slow(struct mb_slab *slab, uint64_t index);
 // As many blocks have come back as the owner wanted to wait for: enough to use the slab again, or all.
 void mb_slab_look_slow(struct mb_slab *slab);

@@ -121,7 +121,8 @@ static void *address_in(const struct mb_unit *unit, uint32_t offset) {
 static void *address_outside(uintptr_t from_base) {
     uintptr_t base = __atomic_load_n(&mb_space.base, __ATOMIC_ACQUIRE);
     uintptr_t early = from_base + MB_SPACE_NOWHERE;
-    return (void *)(mb_init_shared.had_threads && early < MB_SPACE_PROGRAM_END ? early : from_base + base);
+    bool was_early = early < MB_SPACE_PROGRAM_END && atomic_load_explicit(&mb_init_shared.had_threads, memory_order_relaxed);
+    return (void *)(was_early ? early : from_base + base);
 }
 
 MB_NOINLINE void mb_free_outside_slow(uintptr_t from_base) {

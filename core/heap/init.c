@@ -35,7 +35,7 @@ static bool start(void) {
     mb_options_init();
     draw(random);
     mb_huge_init(mb_options.huge_pages != 0);
-    mb_init_shared.had_threads = !mb_thread_is_only();
+    atomic_store_explicit(&mb_init_shared.had_threads, !mb_thread_is_only(), memory_order_relaxed);
     if (!mb_arena_init(random)) return false;
     mb_thread_init();
     mb_fork_init();

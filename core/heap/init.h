@@ -19,7 +19,7 @@ struct mb_calls;
 struct mb_init_shared {
     _Atomic uint32_t stage;                     // written by the thread that runs the start (release), read by any (acquire)
     _Atomic(const struct mb_calls *) other_copy; // written by the start, before the stage
-    bool had_threads;                           // likewise, before mb_space.base: others may have been in free meanwhile
+    _Atomic bool had_threads;                   // likewise, before mb_space.base: others may have been in free meanwhile
 };
 extern MB_HIDDEN struct mb_init_shared mb_init_shared;
 

@@ -35,7 +35,7 @@ static void a_base_that_was_read_too_early_is_known(void **state) {
     (void)state;
     mb_free(mb_malloc(1));
     for (int had_threads = 0; had_threads < 2; had_threads++) {
-        mb_init_shared.had_threads = had_threads != 0;
+        atomic_store(&mb_init_shared.had_threads, had_threads != 0);
         void *p = outside_block();
         mb_free_outside_slow((uintptr_t)p - mb_space.base);
         assert_int_equal(mb_outside_bytes(p), 0);
