@@ -75,7 +75,7 @@ MB_INLINE void mb_free_in_own(struct mb_slab *slab, uint32_t offset) {
 
 // No register keeps p: what follows can be told from the offset, and each slow way can from what it gets.
 MB_INLINE void mb_free_fast(void *p) {
-    uintptr_t from_base = (uintptr_t)p - mb_space.base;
+    uintptr_t from_base = (uintptr_t)p - MB_PEEK(mb_space.base);
     if (MB_UNLIKELY(from_base >= MB_PEEK(mb_space.bytes))) return mb_free_outside_slow(from_base);
     uint32_t offset = (uint32_t)(from_base & MB_UNIT_MASK);
     MB_OPAQUE(offset);

@@ -28,7 +28,7 @@ static const uintptr_t MB_SPACE_NOWHERE = (uintptr_t)1 << 62;
 static const uintptr_t MB_SPACE_PROGRAM_END = (uintptr_t)1 << 57;
 
 // True for addresses of the front; NULL, foreign and wild pointers are not.
-MB_INLINE bool mb_space_contains(const void *p) { return (uintptr_t)p - mb_space.base < MB_PEEK(mb_space.bytes); }
+MB_INLINE bool mb_space_contains(const void *p) { return (uintptr_t)p - MB_PEEK(mb_space.base) < MB_PEEK(mb_space.bytes); }
 
 // The address of a unit.
 MB_INLINE uintptr_t mb_unit_address(size_t index) { return mb_space.base + (index << MB_UNIT_SHIFT); }
