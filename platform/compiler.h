@@ -17,7 +17,7 @@
 #define MB_CACHE_ALIGNED __attribute__((aligned(64)))
 // For memory that one thread writes: the processor fetches lines in pairs, so a line beside it is shared, too.
 enum { MB_LINE_PAIR = 128 };
-#define MB_PAIR_ALIGNED __attribute__((aligned(128)))
+#define MB_PAIR_ALIGNED __attribute__((aligned(MB_LINE_PAIR)))
 // The compiler must take the value as it is: no reassociation across this point.
 #define MB_OPAQUE(value) __asm__("" : "+r"(value))
 #define MB_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))

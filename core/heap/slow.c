@@ -161,11 +161,10 @@ MB_NOINLINE static void *malloc_rare(size_t bytes) {
     return p != NULL ? p : mb_no_memory();
 }
 
-// For a heap whose current slab has been searched. A heap with a slab is a real one.
+// For a heap whose current slab has been searched. A heap with a slab is a real one, and the thread's own.
 MB_NOINLINE static void *malloc_from_others(struct mb_heap *heap, size_t class_index) {
     mb_fork_check();
     void *p = take_block(heap, (unsigned)class_index, true);
-    mb_thread_leave(heap);
     return p != NULL ? p : mb_no_memory();
 }
 
