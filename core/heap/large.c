@@ -155,25 +155,29 @@ static bool has_grown_often(struct mb_slab *large) {
     return false;
 }
 
-static bool take_with_reserve(struct mb_slab *large, const void *p, struct mb_large_extent extent) {
-    size_t reserve = mb_min(extent.units / 8, RESERVE_UNITS);
-    if (extent.bytes < MB_GUARDED_LARGE_MIN || !has_grown_often(large) || !take_behind(large, p, extent.units + reserve)) return false;
-    if (mb_large_remove_guard(large, p)) mb_large_put_far_guard(large, p);
-    return true;
-}
+static size_t with_reserve(struct mb_large_extent extent) { return extent.units + mb_min(extent.units / 8, RESERVE_UNITS); }
 
-static bool grow_units(struct mb_slab *large, const void *p, struct mb_large_extent extent) {
-    if (extent.units <= large->large_units || take_with_reserve(large, p, extent) || take_behind(large, p, extent.units)) return true;
+static bool grow_units(struct mb_slab *large, const void *p, struct mb_large_extent extent, bool often) {
+    if (extent.units <= large->large_units) return true;
+    if ((often && take_behind(large, p, with_reserve(extent))) || take_behind(large, p, extent.units)) return true;
     mb_large_flush();
     return take_behind(large, p, extent.units);
+}
+
+// For a block that is about to grow that far.
+static void put_guard_ahead(struct mb_slab *large, const void *p, struct mb_large_extent extent) {
+    if (mb_large_far_guard_stays(large, extent.bytes)) return;
+    if (mb_large_remove_guard(large, p)) mb_large_put_far_guard(large, p, mb_min(with_reserve(extent), large->large_units));
 }
 
 bool mb_large_resize(void *p, size_t bytes) {
     struct mb_slab *large = descriptor(p);
     struct mb_large_extent extent;
     if (!mb_large_extent_of(bytes, &extent)) return false;
-    if (!grow_units(large, p, extent)) return false;
     bool shrinks = extent.bytes < large->large_bytes;
+    bool often = extent.bytes > mb_max(large->large_bytes, MB_GUARDED_LARGE_MIN) && has_grown_often(large);
+    if (!grow_units(large, p, extent, often)) return false;
+    if (often) put_guard_ahead(large, p, extent);
     if (!mb_large_set_bytes(large, p, extent.bytes)) return false;
     if (shrinks) shrink_units(large, p, extent.units);
     return true;

@@ -25,7 +25,7 @@ bool mb_large_extent_of(size_t bytes, struct mb_large_extent *out) {
 
 static size_t guard_offset(const struct mb_slab *large) {
     bool far = (large->large_flags & MB_LARGE_GUARD_FAR) != 0;
-    return far ? ((size_t)large->large_units << MB_UNIT_SHIFT) - mb_os_page_size() : large->large_bytes;
+    return far ? ((size_t)large->guard_units << MB_UNIT_SHIFT) - mb_os_page_size() : large->large_bytes;
 }
 
 static char *guard_of(const struct mb_slab *large, const void *p) { return (char *)(uintptr_t)p + guard_offset(large); }
@@ -35,8 +35,9 @@ void mb_large_put_guard(struct mb_slab *large, const void *p) {
     if (mb_os_guard(guard_of(large, p), mb_os_page_size()) == 0) mb_large_set_flags(large, large->large_flags | MB_LARGE_GUARDED);
 }
 
-void mb_large_put_far_guard(struct mb_slab *large, const void *p) {
+void mb_large_put_far_guard(struct mb_slab *large, const void *p, size_t units) {
     uint32_t near = large->large_flags, far = near | MB_LARGE_GUARD_FAR;
+    MB_POKE(large->guard_units, (uint32_t)units);
     mb_large_set_flags(large, far);
     mb_large_set_flags(large, mb_os_guard(guard_of(large, p), mb_os_page_size()) == 0 ? far | MB_LARGE_GUARDED : near);
 }
@@ -49,12 +50,12 @@ bool mb_large_remove_guard(struct mb_slab *large, const void *p) {
     return true;
 }
 
-static bool far_guard_stays(const struct mb_slab *large, size_t bytes) {
+bool mb_large_far_guard_stays(const struct mb_slab *large, size_t bytes) {
     return (large->large_flags & MB_LARGE_GUARD_FAR) != 0 && bytes <= guard_offset(large);
 }
 
 MB_NOINLINE bool mb_large_move_guard(struct mb_slab *large, void *p, size_t bytes) {
-    if (far_guard_stays(large, bytes)) {
+    if (mb_large_far_guard_stays(large, bytes)) {
         MB_POKE(large->large_bytes, bytes);
         return true;
     }

@@ -18,9 +18,12 @@ bool mb_large_extent_of(size_t bytes, struct mb_large_extent *out);
 MB_INLINE void mb_large_set_flags(struct mb_slab *large, uint32_t flags) { MB_POKE(large->large_flags, flags); }
 MB_INLINE void mb_large_unmark(struct mb_slab *large, uint32_t flags) { mb_large_set_flags(large, large->large_flags & ~flags); }
 
-// Makes the page behind a long block inaccessible, where the system can / the last one of its units instead. None is up.
+// Makes the page behind a long block inaccessible, where the system can / the last one of so many units instead. None is up.
 void mb_large_put_guard(struct mb_slab *large, const void *p);
-void mb_large_put_far_guard(struct mb_slab *large, const void *p);
+void mb_large_put_far_guard(struct mb_slab *large, const void *p, size_t units);
+
+// Whether a far guard page is up and would not lie inside a block of so many bytes.
+bool mb_large_far_guard_stays(const struct mb_slab *large, size_t bytes);
 
 // Takes the guard page away, if one is up. False when the system refuses every way to make the page usable again.
 bool mb_large_remove_guard(struct mb_slab *large, const void *p);

@@ -40,7 +40,7 @@ enum mb_large_flags {
     MB_LARGE_GUARDED = 2, // the page behind the block is inaccessible
     MB_LARGE_KEPT = 4,    // freed by the thread that made it, and kept for it
     MB_LARGE_UNTOUCHED = 8, // no page was resident when calloc handed it out last
-    MB_LARGE_GUARD_FAR = 16, // the guard page is the last of the units, not the one right behind the block
+    MB_LARGE_GUARD_FAR = 16, // the guard page is the last of guard_units, not the one right behind the block
     MB_LARGE_GROWN = 32,     // counts from here on up: how often it has taken units behind it, up to
     MB_LARGE_GROWN_OFTEN = 4 * MB_LARGE_GROWN,
     MB_LARGE_GROWN_MASK = 7 * MB_LARGE_GROWN,
@@ -55,7 +55,10 @@ struct mb_slab {
     uint32_t multiplier;     // floor(2^32 / block_bytes) + 1; the high half of offset * multiplier is the block's index. A large
                              //   block's: 1
     uint32_t carved;         // blocks made so far; the rest was never touched
-    uint32_t capacity;       // blocks
+    union {
+        uint32_t capacity;    // blocks
+        uint32_t guard_units; // MB_UNIT_LARGE: units up to a far guard page's end
+    };
     uint32_t block_bytes;
     uint8_t kind;            // enum mb_unit_kind; written last when a span is set up, first when it is taken down
     uint8_t class_index;

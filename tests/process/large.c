@@ -50,10 +50,11 @@ static void every_way_to_a_large_block(size_t bytes) {
 }
 
 // What grows in small steps ends at a guard, too, at most a MiB further on; all in front of it can be written, and when it shrinks or another block
-// takes its place the guard is right behind it again.
-static void grows_in_steps(size_t bytes) {
+// takes its place the guard is right behind it again. A block with a neighbour moves first, to where it has address space behind it.
+static void grows_in_steps(size_t bytes, size_t neighbour_bytes) {
     char *p = keep(malloc(bytes));
-    EXPECT(p != NULL);
+    void *neighbour = keep(malloc(neighbour_bytes));
+    EXPECT(p != NULL && neighbour != NULL);
     memset(p, 1, bytes);
     for (size_t grown = bytes; grown < 2 * bytes; grown += 70000) {
         p = keep(realloc(p, grown));
@@ -63,6 +64,7 @@ static void grows_in_steps(size_t bytes) {
     bool ends = false;
     for (size_t behind = 0; behind <= MIB + 65536 && !ends; behind += 4096) ends = write_kills(p + malloc_usable_size(p) + behind);
     EXPECT(ends);
+    free(neighbour);
     ends_at_a_guard(realloc(p, bytes));
     ends_at_a_guard(malloc(2 * bytes));
     ends_at_a_guard(malloc(bytes));
@@ -138,8 +140,10 @@ int main(void) {
         for (size_t bytes = 4 * MIB; bytes <= 40 * MIB; bytes = bytes * 3 + 4097) every_way_to_a_large_block(bytes);
     }
     if (kernel_has_guards()) {
-        grows_in_steps(4 * MIB);
-        grows_in_steps(9 * MIB);
+        grows_in_steps(4 * MIB, 0);
+        grows_in_steps(9 * MIB, 0);
+        grows_in_steps(4 * MIB, MIB);
+        grows_in_steps(9 * MIB, MIB);
     }
     guards_go(5 * MIB);
     guards_go(40 * MIB);
