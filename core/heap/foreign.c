@@ -49,7 +49,8 @@ static void find_libc(struct libc_calls *calls) {
     dl_iterate_phdr(note_program_end, &calls->program_end);
 }
 
-__attribute__((constructor)) static void find_and_seal(void) {
+__attribute__((constructor)) void mb_foreign_note_libc(void) {
+    if (sealed.calls.free != NULL) return;
     int saved = errno;
     find_libc(&sealed.calls);
     if (mb_os_page_size() <= SEALED_BYTES) mb_os_protect(&sealed, SEALED_BYTES, MB_OS_READ);

@@ -1,8 +1,8 @@
 // Whoever else serves memory in this process: the libc's own malloc, and another copy of this library.
 //
-// What: recognises blocks of glibc's malloc that reach our free (a plugin loaded with RTLD_DEEPBIND allocates by the libc),
-// hands them to the libc's own functions, and describes how a second copy of this library reaches the first. It refuses every
-// pointer that glibc's own chunk tests do not explain; what is refused is the caller's to report.
+// What: recognises blocks of glibc's malloc that reach our free (of who has its address from dlsym; of a plugin loaded with RTLD_DEEPBIND
+// in a program that links libmbmalloc.a), hands them to the libc's own functions, and describes how a second copy of this library reaches
+// the first. It refuses every pointer that glibc's own chunk tests do not explain; what is refused is the caller's to report.
 // Who: any thread, cold paths only. errno is kept.
 #ifndef MB_CORE_HEAP_FOREIGN_H
 #define MB_CORE_HEAP_FOREIGN_H
@@ -25,6 +25,17 @@ void *mb_foreign_realloc(void *p, size_t bytes);
 // into (NULL: all). `files` (ends with NULL) are what their file names start with; NULL: any. NULL where there is none.
 // Allocates nothing.
 void *mb_foreign_symbol(const char *const *files, const char *name, const void *end);
+
+// The first definition of a name behind the object that `after` points into: what dlsym(RTLD_NEXT) answers there. Allocates nothing.
+void *mb_foreign_next_symbol(const char *name, const void *after);
+
+// From now on the loader binds a name, where it finds it in the first of those files that defines it, to `to`: the file's table of symbols is
+// changed in memory, a page of it is no longer shared with other processes. False: no definition, or the system refuses. The loader's
+// lock makes it one thread at a time; what is bound already stays.
+bool mb_foreign_redirect(const char *const *files, const char *name, const void *to);
+
+// Notes where the libc's own functions are, if it was not done: before its names are redirected.
+void mb_foreign_note_libc(void);
 
 // One copy's functions, under the contracts of core/heap/heap.h: what a second copy calls instead of serving memory itself.
 // The layout is part of the question by which copies find each other (preload/calls.h): a new layout needs a new question.

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "core/heap/foreign.h"
+#include "platform/bits.h"
+#include "platform/os.h"
 
 // Absent in static programs that do not use it.
 __attribute__((weak)) int dl_iterate_phdr(int (*)(struct dl_phdr_info *, size_t, void *), void *);
@@ -19,8 +21,10 @@ __attribute__((weak)) int dl_iterate_phdr(int (*)(struct dl_phdr_info *, size_t,
 struct search {
     const char *const *files;
     const char *name;
-    const void *end;
+    const void *after, *end;
+    const void *redirect_to;
     uint32_t hash;
+    bool passed; // `after`, if there is one
     void *found;
 };
 
@@ -88,21 +92,79 @@ static bool contains(const struct dl_phdr_info *object, const void *p) {
     return false;
 }
 
+// The definition in an object, if that is one to be searched.
+static const ElfW(Sym) *definition_in(const struct dl_phdr_info *object, const struct search *search) {
+    struct tables tables;
+    if (!is_wanted(object->dlpi_name, search->files) || !tables_of(object, &tables)) return NULL;
+    const ElfW(Sym) *symbol = symbol_in(&tables, search->name, search->hash);
+    return symbol != NULL && symbol->st_shndx != SHN_UNDEF ? symbol : NULL;
+}
+
 static int look_into(struct dl_phdr_info *object, size_t bytes, void *argument) {
     (void)bytes;
     struct search *search = argument;
-    struct tables tables;
     if (contains(object, search->end)) return 1;
-    if (!is_wanted(object->dlpi_name, search->files) || !tables_of(object, &tables)) return 0;
-    const ElfW(Sym) *symbol = symbol_in(&tables, search->name, search->hash);
-    if (symbol == NULL || symbol->st_shndx == SHN_UNDEF) return 0;
+    if (!search->passed) {
+        search->passed = contains(object, search->after);
+        return 0;
+    }
+    const ElfW(Sym) *symbol = definition_in(object, search);
+    if (symbol == NULL) return 0;
     search->found = (void *)(object->dlpi_addr + symbol->st_value);
     return 1;
 }
 
 void *mb_foreign_symbol(const char *const *files, const char *name, const void *end) {
     if (dl_iterate_phdr == NULL) return NULL;
-    struct search search = {.files = files, .name = name, .end = end, .hash = hash_of(name)};
+    struct search search = {.files = files, .name = name, .end = end, .hash = hash_of(name), .passed = true};
     dl_iterate_phdr(look_into, &search);
     return search.found;
+}
+
+void *mb_foreign_next_symbol(const char *name, const void *after) {
+    if (dl_iterate_phdr == NULL) return NULL;
+    struct search search = {.name = name, .after = after, .hash = hash_of(name)};
+    dl_iterate_phdr(look_into, &search);
+    return search.found;
+}
+
+// --- changing what a symbol means ---------------------------------------------------------------------------------------
+
+static unsigned access_of(const struct dl_phdr_info *object, const void *p) {
+    for (unsigned i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        if (header->p_type != PT_LOAD || (uintptr_t)p - object->dlpi_addr - header->p_vaddr >= header->p_memsz) continue;
+        return ((header->p_flags & PF_R) != 0 ? MB_OS_READ : 0u) | ((header->p_flags & PF_W) != 0 ? MB_OS_WRITE : 0u) |
+               ((header->p_flags & PF_X) != 0 ? MB_OS_EXEC : 0u);
+    }
+    return MB_OS_NONE;
+}
+
+// The store is one word, which the loader may be reading for another thread.
+static bool set_value(const struct dl_phdr_info *object, const ElfW(Sym) *symbol, uintptr_t value) {
+    ElfW(Addr) *at = (ElfW(Addr) *)(uintptr_t)&symbol->st_value;
+    size_t page_bytes = mb_os_page_size();
+    char *page = (char *)((uintptr_t)at & ~(uintptr_t)(page_bytes - 1));
+    unsigned access = access_of(object, at);
+    if (access == MB_OS_NONE || mb_os_protect(page, page_bytes, access | MB_OS_WRITE) != 0) return false;
+    __atomic_store_n(at, value, __ATOMIC_RELAXED);
+    if ((access & MB_OS_WRITE) == 0) mb_os_protect(page, page_bytes, access);
+    return true;
+}
+
+static int redirect_in(struct dl_phdr_info *object, size_t bytes, void *argument) {
+    (void)bytes;
+    struct search *search = argument;
+    const ElfW(Sym) *symbol = definition_in(object, search);
+    if (symbol == NULL) return 0;
+    uintptr_t value = (uintptr_t)search->redirect_to - object->dlpi_addr;
+    if (symbol->st_value == value || set_value(object, symbol, value)) search->found = (void *)(object->dlpi_addr + value);
+    return 1;
+}
+
+bool mb_foreign_redirect(const char *const *files, const char *name, const void *to) {
+    if (dl_iterate_phdr == NULL) return false;
+    struct search search = {.files = files, .name = name, .redirect_to = to, .hash = hash_of(name)};
+    dl_iterate_phdr(redirect_in, &search);
+    return search.found != NULL;
 }

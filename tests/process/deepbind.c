@@ -1,84 +1,71 @@
-// A plugin under RTLD_DEEPBIND allocates with libc's malloc: 32 bytes, 200 KB (a mapping of its own), from a second
-// thread (an arena outside the brk heap), aligned. The host frees, reallocs and measures those blocks with the
-// process's malloc; the plugin frees and reallocs its own. Nothing crashes, nothing leaks.
-#include "tests/process/blocks.h"
+// What is loaded with RTLD_DEEPBIND allocates as the process does, while its other names bind as deep as it asked for: blocks go either
+// way between host and plugin, also those that the libc's own functions return, from the plugin's constructor on. dlopen still knows who
+// calls it: a plugin's run path finds the plugin's files. The libc's own malloc, by an address noted before, stays what it was.
+//   process_deepbind PLUGIN NAME-OF-A-LIBRARY-BESIDE-IT
 #include "tests/process/deepbind.h"
-#include <malloc.h>
+#include "tests/process/blocks.h"
 
-enum { ROUNDS = 2000 };
-static const long growth_limit = 4 * 1024 * 1024;
 static const size_t sizes[] = {24, 32, 1000, 5000, 70000, 200000, 3000000};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
-static struct {
-    void *(*makers[4])(size_t);
-    void *(*realloc)(void *, size_t);
-    void (*free)(void *);
-    bool (*has_mbmalloc)(void);
-} plugin;
+const char *deepbind_whose(void) { return "host"; }
 
-#define BIND(field, name) \
-    do { \
-        void *address = dlsym(library, name); \
-        EXPECT(address != NULL); \
-        memcpy(&plugin.field, &address, sizeof address); \
-    } while (0)
-
-static void bind_all(void *library) {
-    BIND(makers[0], "plugin_malloc");
-    BIND(makers[1], "plugin_calloc");
-    BIND(makers[2], "plugin_aligned");
-    BIND(makers[3], "plugin_malloc_in_thread");
-    BIND(realloc, "plugin_realloc");
-    BIND(free, "plugin_free");
-    BIND(has_mbmalloc, "plugin_has_mbmalloc");
+static const struct deepbind_plugin *load(const char *path, int mode) {
+    void *library = dlopen(path, RTLD_NOW | mode);
+    if (library == NULL) say(dlerror());
+    EXPECT(library != NULL);
+    const struct deepbind_plugin *plugin = dlsym(library, "deepbind_plugin");
+    EXPECT(plugin != NULL);
+    return plugin;
 }
 
-// Every way a host may treat a block, on a fresh block each.
-static void host_treats(void *(*make)(size_t), size_t bytes) {
-    void *p = make(bytes);
-    EXPECT(malloc_usable_size(p) >= bytes);
-    block_free(p);
-    block_free(block_resize(make(bytes), bytes * 3));
-    block_free(block_resize(make(bytes), bytes / 2 + 16));
-    EXPECT(keep(realloc(make(bytes), 0)) == NULL);
-    plugin.free(make(bytes));
-    plugin.free(plugin.realloc(make(bytes), bytes * 2));
+static void blocks_go_either_way(const struct deepbind_plugin *plugin) {
+    for (size_t s = 0; s < SIZES; s++) {
+        block_free(plugin->new_block(sizes[s]));
+        plugin->free_block(block_new(sizes[s]));
+        plugin->free_block(block_resize(plugin->new_block(sizes[s]), sizes[s] * 2));
+        block_free(plugin->resize_block(block_new(sizes[s]), sizes[s] + 5000));
+        EXPECT(plugin->usable(block_new(sizes[s])) >= sizes[s]);
+        block_free(plugin->new_aligned(sizes[s]));
+    }
 }
 
-static void *free_in_thread(void *p) {
-    block_free(p);
+static void *thread_main(void *plugin) {
+    blocks_go_either_way((const struct deepbind_plugin *)plugin);
     return NULL;
 }
 
-// Many blocks at once, freed in another order and by another thread.
-static void host_treats_many(void *(*make)(size_t)) {
-    enum { MANY = 300 };
-    void *many[MANY];
-    for (size_t i = 0; i < MANY; i++) many[i] = make(16 + i * 17);
-    for (size_t i = 0; i < MANY; i += 2) block_free(many[i]);
-    for (size_t i = 1; i < MANY; i += 50) thread_join(thread_start(free_in_thread, many[i]));
-    for (size_t i = 1; i < MANY; i += 2)
-        if (i % 50 != 1) block_free(many[i]);
+static void libc_stays_what_it_was(void *(*libc_malloc)(size_t), void (*libc_free)(void *)) {
+    for (size_t s = 0; s < SIZES; s++) {
+        void *p = libc_malloc(sizes[s]);
+        EXPECT(p != NULL);
+        block_stamp(p, sizes[s]);
+        block_free(p);
+        libc_free(libc_malloc(sizes[s]));
+    }
 }
 
 int main(int argc, char **argv) {
     test_begin(60);
-    EXPECT(argc == 2);
-    void *library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
-    if (library == NULL) say(dlerror());
-    EXPECT(library != NULL);
-    bind_all(library);
-    EXPECT(!plugin.has_mbmalloc()); // else this test proves nothing
-    for (size_t m = 0; m < 4; m++) {
-        for (size_t s = 0; s < SIZES; s++) host_treats(plugin.makers[m], sizes[s]);
-        host_treats_many(plugin.makers[m]);
-    }
-    long before = rss_bytes();
-    for (int i = 0; i < ROUNDS; i++) {
-        block_free(plugin.makers[0](32));
-        block_free(plugin.makers[0](200000));
-    }
-    expect_growth_below(before, growth_limit, "plugin's blocks freed by the host");
+    EXPECT(argc == 3);
+    void *(*libc_malloc)(size_t);
+    void (*libc_free)(void *);
+    void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), *address = dlsym(libc, "malloc");
+    memcpy(&libc_malloc, &address, sizeof address);
+    address = dlsym(libc, "free");
+    memcpy(&libc_free, &address, sizeof address);
+    EXPECT(!from_mbmalloc((const void *)(uintptr_t)libc_malloc) && !from_mbmalloc((const void *)(uintptr_t)libc_free));
+
+    const struct deepbind_plugin *plugin = load(argv[1], RTLD_LOCAL | RTLD_DEEPBIND);
+    EXPECT(strcmp(plugin->whose(), "plugin") == 0); // bound deep
+    if (under_mbmalloc()) EXPECT(plugin->has_mbmalloc());
+    EXPECT(strcmp(plugin->kept_since_constructor, "from the constructor") == 0);
+    free(plugin->kept_since_constructor);
+    blocks_go_either_way(plugin);
+    plugin->strings();
+    thread_join(thread_start(thread_main, (void *)(uintptr_t)plugin));
+    EXPECT(dlopen(argv[2], RTLD_NOW) == NULL); // beside the plugin, where the host's run path does not lead
+    EXPECT(plugin->finds(argv[2]));
+    libc_stays_what_it_was(libc_malloc, libc_free);
     return 0;
 }

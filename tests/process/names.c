@@ -13,7 +13,7 @@ static const char *const ours[] = {
     "_ZdlPvSt11align_val_t", "_ZdaPvSt11align_val_t", "_ZdlPvmSt11align_val_t", "_ZdaPvmSt11align_val_t",
     "_ZdlPvSt11align_val_tRKSt9nothrow_t", "_ZdaPvSt11align_val_tRKSt9nothrow_t",
 };
-static const char *const theirs[] = {"strdup", "strndup", "mmap", "fork", "pthread_create", "dlopen", "abort", "memcpy"};
+static const char *const theirs[] = {"strdup", "strndup", "mmap", "fork", "pthread_create", "dlsym", "abort", "memcpy"};
 
 static int count_strangers(const char *const *names, size_t count, bool want_ours) {
     int strangers = 0;

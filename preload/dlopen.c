@@ -1,0 +1,77 @@
+// dlopen, so that what is loaded with RTLD_DEEPBIND allocates as the process does.
+//
+// What: such an object looks for its symbols in itself and in what it needs first, so it finds the libc's malloc and free before ours, while
+// what the libc's own functions return (strdup, getline) and what the program hands over are blocks of ours: the libc's free would
+// end the process (PHP with extensions, under every preloaded malloc). Before the first such load the libc's entries for the names that take
+// or return blocks are changed to ours; all other names bind as deep as the caller wants. Where the system refuses that, the object is
+// loaded without the flag.
+// Blocks that such objects have of the libc's malloc all the same, by an address that somebody noted before, core/heap/foreign.h recognises.
+// Not in libmbmalloc.a: in a static program there is no next dlopen.
+// Who: any thread. The loader sees the caller, not us: by the return address dlopen tells whose run path and namespace count.
+#include <dlfcn.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/heap/foreign.h"
+#include "platform/jump.h"
+#include "preload/forward.h"
+
+static struct {
+    _Atomic(void *) next; // the dlopen behind us; any thread writes the same one, relaxed
+    _Atomic int libc;     // enum libc_names; likewise
+} dlopen_shared;
+
+enum libc_names { NOT_ASKED, REDIRECTED, NOT_OURS, REFUSED };
+
+static void *no_dlopen(const char *file, int mode) {
+    (void)file;
+    (void)mode;
+    return NULL;
+}
+
+static void *next_dlopen(void) {
+    void *next = atomic_load_explicit(&dlopen_shared.next, memory_order_relaxed);
+    if (next != NULL) return next;
+    next = mb_foreign_next_symbol("dlopen", &dlopen_shared);
+    if (next == NULL) next = (void *)no_dlopen;
+    atomic_store_explicit(&dlopen_shared.next, next, memory_order_relaxed);
+    return next;
+}
+
+// To the definition that all others in the process are bound to.
+static bool redirect(const char *name) {
+    static const char *const files[] = {"libc.so.6", NULL};
+    return mb_foreign_redirect(files, name, mb_foreign_symbol(NULL, name, NULL));
+}
+
+// A program with its own malloc has its own rules.
+static bool is_ours(const char *name, const void *ours) { return mb_foreign_symbol(NULL, name, NULL) == ours; }
+
+// What a libc of some version lacks nobody can bind to.
+static enum libc_names redirect_libc(void) {
+    static const char others[][20] = {"calloc",   "realloc", "reallocarray", "posix_memalign", "aligned_alloc",
+                                      "memalign", "valloc",  "pvalloc",      "cfree",          "malloc_usable_size"};
+    if (!is_ours("malloc", (void *)mb_self_malloc) || !is_ours("free", (void *)mb_self_free)) return NOT_OURS;
+    mb_foreign_note_libc();
+    if (!redirect("free") || !redirect("malloc")) return REFUSED;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) redirect(others[i]);
+    return REDIRECTED;
+}
+
+static enum libc_names libc_names(void) {
+    enum libc_names names = (enum libc_names)atomic_load_explicit(&dlopen_shared.libc, memory_order_relaxed);
+    if (names != NOT_ASKED) return names;
+    names = redirect_libc();
+    atomic_store_explicit(&dlopen_shared.libc, (int)names, memory_order_relaxed);
+    return names;
+}
+
+MB_HIDDEN struct mb_jump mb_dlopen_choose(const char *file, int mode);
+struct mb_jump mb_dlopen_choose(const char *file, int mode) {
+    (void)file;
+    if ((mode & RTLD_DEEPBIND) != 0 && libc_names() == REFUSED) mode &= ~RTLD_DEEPBIND;
+    return (struct mb_jump){next_dlopen(), (uintptr_t)(unsigned)mode};
+}
+
+MB_JUMP_BY(dlopen, mb_dlopen_choose);
