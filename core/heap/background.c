@@ -31,6 +31,7 @@ static struct {
     struct mb_lock_shared lock;   // guards the fields up to the next comment
     bool running;
     pthread_t thread;
+    _Atomic bool starting;        // whoever holds the lock starts a helper, and looks again after that; see start_helper
     _Atomic bool given_up;        // no helper (any more): refused, or it has ended; relaxed, written under the lock
     _Atomic uint32_t stop;        // 1: the helper shall end; written by who stops it, read by the helper; futex word
     _Atomic uint32_t present;     // 1 while a helper runs; written by it and by who stops it; futex word of its start
@@ -98,7 +99,7 @@ void mb_background_claim_all(void) {
 static bool stopping(void) { return atomic_load_explicit(&background_shared.stop, memory_order_acquire) != 0; }
 
 static void *helper_main(void *unused) {
-    mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_heap_departed; // never a heap of its own
+    mb_thread_depart(); // what started the thread may have allocated in it already
     atomic_store_explicit(&background_shared.present, 1, memory_order_release);
     mb_os_wake(&background_shared.present, 1);
     while (!stopping()) {
@@ -128,11 +129,21 @@ static bool create_helper(void) {
 static void give_up(void) { atomic_store_explicit(&background_shared.given_up, true, memory_order_relaxed); }
 
 // Waits until the helper is through libc's start of a thread: a seccomp filter that the caller installs right after this
-// allocation must not meet the system calls of that.
+// allocation must not meet the system calls of that. Where pthread_create is somebody else's (a leak checker's, a profiler's), the new thread may
+// allocate before it is the helper's: it must not wait for who waits for it. So who changes the number of heaps meanwhile leaves the look to us:
+// he sees `starting`, or we see his number.
 static void start_helper(void) {
+    atomic_store_explicit(&background_shared.starting, true, memory_order_relaxed);
     background_shared.running = create_helper();
     if (!background_shared.running) give_up();
     while (background_shared.running && !helper_present()) mb_os_wait(&background_shared.present, 0, UINT64_MAX);
+    atomic_store_explicit(&background_shared.starting, false, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+static bool starting(void) {
+    atomic_thread_fence(memory_order_seq_cst);
+    return atomic_load_explicit(&background_shared.starting, memory_order_relaxed);
 }
 
 // All that the helper would have given back in time: one thread is left, and it may come past no purge clock for long.
@@ -177,17 +188,18 @@ void mb_background_heaps_changed(void) {
         if (mb_thread_heaps_in_use() < 2) settle_in_turn();
         return;
     }
+    if (starting()) return;
     mb_lock(&background_shared.lock);
-    uint32_t in_use = mb_thread_heaps_in_use();
     bool given_up = atomic_load_explicit(&background_shared.given_up, memory_order_relaxed);
-    if (in_use >= 2 && !background_shared.running && !given_up) start_helper();
-    if (in_use < 2 && background_shared.running) stop_helper();
+    if (mb_thread_heaps_in_use() >= 2 && !background_shared.running && !given_up) start_helper();
+    if (mb_thread_heaps_in_use() < 2 && background_shared.running) stop_helper();
     mb_unlock(&background_shared.lock);
 }
 
 void mb_background_recover(void) {
     mb_lock_reset(&background_shared.lock);
     background_shared.running = false;
+    atomic_store_explicit(&background_shared.starting, false, memory_order_relaxed);
     atomic_store_explicit(&background_shared.given_up, false, memory_order_relaxed);
     atomic_store_explicit(&background_shared.next_settle, 0, memory_order_relaxed);
     atomic_store_explicit(&background_shared.stop, 0, memory_order_relaxed);

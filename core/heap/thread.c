@@ -118,10 +118,17 @@ static void thread_exits(void *argument) {
         heap->exit_rounds++;
         if (pthread_setspecific(exit_key.key, heap) == 0) return;
     }
+    mb_thread_depart();
+    mb_background_heaps_changed();
+}
+
+void mb_thread_depart(void) {
+    struct mb_heap *heap = mb_heap_self;
     mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_heap_departed;
+    if (!mb_heap_is_real(heap)) return;
+    if (exit_key.made) pthread_setspecific(exit_key.key, NULL);
     release_and_park(heap);
     atomic_fetch_sub_explicit(&heaps_shared.in_use, 1, memory_order_acq_rel);
-    mb_background_heaps_changed();
 }
 
 void mb_thread_init(void) { exit_key.made = pthread_key_create(&exit_key.key, thread_exits) == 0; }

@@ -12,6 +12,9 @@ struct mb_heap *mb_thread_enter(void);
 // Ends a slow path: a departed thread gives the heap back at once.
 void mb_thread_leave(struct mb_heap *heap);
 
+// The calling thread gives its heap up, if it has one, and has none of its own any more.
+void mb_thread_depart(void);
+
 // Makes a zeroed heap an empty one.
 void mb_heap_set_up(struct mb_heap *heap);
 
