@@ -6,6 +6,7 @@
 
 #include "core/heap/background.h"
 #include "core/heap/commons.h"
+#include "core/heap/fork.h"
 #include "core/heap/large_keep.h"
 #include "core/heap/large_span.h"
 #include "core/heap/large_zero.h"
@@ -73,11 +74,32 @@ static void *take_kept(struct mb_heap *heap, struct mb_large_extent extent) {
     return unit != NULL ? hand_out_kept(heap, unit, extent.bytes) : NULL;
 }
 
+// A long block that takes more fresh pages than are free and warm altogether: who asks for longer and longer blocks would hold the earlier ones' pages
+// besides. Down to the retained margin these go back; all of them, if they are less than half as many. (Giving back whenever fresh pages
+// are taken, or without the margin, makes blocks of jittered lengths 1.2 to 2.4 times as slow.)
+enum { PAID_UNITS_MIN = (1 << 20) >> MB_UNIT_SHIFT };
+
+static void pay(size_t units) {
+    size_t warm = mb_arena_warm_free_units();
+    size_t kept = units < 2 * warm ? MB_RETAIN_BYTES >> MB_UNIT_SHIFT : 0;
+    if (units < PAID_UNITS_MIN || units < warm || warm <= kept) return;
+    mb_fork_before_giving();
+    mb_arena_purge_any(warm - kept);
+}
+
+static bool take_and_pay(size_t units, size_t align_units, struct mb_span *span) {
+    size_t warm = mb_arena_warm_free_units();
+    if (!mb_arena_take(units, align_units, span)) return false;
+    size_t used = warm - mb_min(warm, mb_arena_warm_free_units());
+    pay(units - mb_min(units, used));
+    return true;
+}
+
 // When memory is short, slabs that hold nothing may help, this heap's own and sleeping ones', and the commit charge of free spans.
 static bool take(struct mb_heap *heap, size_t units, size_t align, struct mb_span *span) {
     size_t align_units = mb_max(align >> MB_UNIT_SHIFT, 1);
     mb_large_flush_to_grow(heap, units);
-    if (mb_arena_take(units, align_units, span)) return true;
+    if (take_and_pay(units, align_units, span)) return true;
     mb_large_flush();
     mb_own_release_all(heap);
     mb_commons_release();

@@ -132,10 +132,32 @@ static void nothing_is_executable(void) {
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) free(blocks[i]);
 }
 
+// Who asks for a longer block than all that is free does not hold that besides: `count` blocks, live ones between them, and then one as long as all of them.
+static void longer_one_pays(size_t bytes, size_t count) {
+    char *blocks[64], *between[64];
+    EXPECT(count <= 64);
+    long before = rss_bytes();
+    for (size_t i = 0; i < count; i++) {
+        blocks[i] = keep(malloc(bytes));
+        between[i] = keep(malloc(200000));
+        EXPECT(blocks[i] != NULL && between[i] != NULL);
+        memset(blocks[i], 1, bytes);
+    }
+    for (size_t i = 0; i < count; i++) free(blocks[i]);
+    char *all = keep(malloc(bytes * count + MIB));
+    EXPECT(all != NULL);
+    memset(all, 1, bytes * count);
+    expect_growth_below(before, (long)(bytes * count + 20 * MIB), "one block as long as those before together");
+    free(all);
+    for (size_t i = 0; i < count; i++) free(between[i]);
+}
+
 int main(void) {
     test_begin(60);
     nothing_is_executable();
     if (!under_mbmalloc()) return 0; // the rest is more than glibc promises
+    longer_one_pays(15 * MIB, 8);
+    longer_one_pays(2 * MIB, 60);
     if (kernel_has_guards()) {
         for (size_t bytes = 4 * MIB; bytes <= 40 * MIB; bytes = bytes * 3 + 4097) every_way_to_a_large_block(bytes);
     }
