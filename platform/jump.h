@@ -1,10 +1,11 @@
 // A function that lets another one answer in its place, as if the caller had called that.
 //
-//   MB_JUMP_BY(name, chooser)
+//   MB_JUMP_BY(name, chooser, MB_JUMP_SECOND)      or MB_JUMP_THIRD
 //
-// What: defines the exported function `name` of two arguments, a pointer and an int. It calls `chooser`, a hidden function with the same
-// arguments that returns a struct mb_jump, and jumps to the target with the first argument as it was and the second one from there. The
-// target sees the caller's return address: dlopen tells by that which object asks, and where that object's files are looked for.
+// What: defines the exported function `name` of two (three) arguments, the last one an int, the others pointers or numbers. It calls
+// `chooser`, a hidden function with the same arguments, and jumps to the function that this returns; the last argument comes
+// from there, too, the others are as they were. The target sees the caller's return address: dlopen tells by that which object asks, and
+// where that object's files are looked for.
 // C promises no such jump (a compiler makes it when it optimises).
 #ifndef MB_PLATFORM_JUMP_H
 #define MB_PLATFORM_JUMP_H
@@ -13,11 +14,13 @@
 
 struct mb_jump {
     void *target;
-    uintptr_t second; // returned in a register of its own, as the target is
+    uintptr_t last; // the argument; returned in a register of its own, as the target is
 };
 
 #if defined(__x86_64__)
-#define MB_JUMP_BY(name, chooser) \
+#define MB_JUMP_SECOND "movl %edx, %esi\n"
+#define MB_JUMP_THIRD "" // it is there already
+#define MB_JUMP_BY(name, chooser, last) \
     __asm__(".text\n" \
             ".p2align 4\n" \
             ".globl " #name "\n" \
@@ -27,15 +30,25 @@ struct mb_jump {
             "endbr64\n" \
             "pushq %rdi\n" \
             ".cfi_adjust_cfa_offset 8\n" \
+            "pushq %rsi\n" \
+            ".cfi_adjust_cfa_offset 8\n" \
+            "subq $8, %rsp\n" \
+            ".cfi_adjust_cfa_offset 8\n" \
             "call " #chooser "\n" \
+            "addq $8, %rsp\n" \
+            ".cfi_adjust_cfa_offset -8\n" \
+            "popq %rsi\n" \
+            ".cfi_adjust_cfa_offset -8\n" \
             "popq %rdi\n" \
             ".cfi_adjust_cfa_offset -8\n" \
-            "movl %edx, %esi\n" \
+            last \
             "jmp *%rax\n" \
             ".cfi_endproc\n" \
             ".size " #name ", . - " #name "\n")
 #elif defined(__aarch64__)
-#define MB_JUMP_BY(name, chooser) \
+#define MB_JUMP_SECOND "mov w1, w17\n"
+#define MB_JUMP_THIRD "mov w2, w17\n"
+#define MB_JUMP_BY(name, chooser, last) \
     __asm__(".text\n" \
             ".p2align 4\n" \
             ".globl " #name "\n" \
@@ -47,11 +60,13 @@ struct mb_jump {
             ".cfi_def_cfa_offset 32\n" \
             ".cfi_offset 29, -32\n" \
             ".cfi_offset 30, -24\n" \
-            "str x0, [sp, #16]\n" \
+            "stp x0, x1, [sp, #16]\n" \
             "mov x29, sp\n" \
             "bl " #chooser "\n" \
             "mov x16, x0\n" \
-            "ldr x0, [sp, #16]\n" \
+            "mov x17, x1\n" \
+            "ldp x0, x1, [sp, #16]\n" \
+            last \
             "ldp x29, x30, [sp], #32\n" \
             ".cfi_restore 29\n" \
             ".cfi_restore 30\n" \

@@ -1,4 +1,4 @@
-// dlopen, so that what is loaded with RTLD_DEEPBIND allocates as the process does.
+// dlopen and dlmopen, so that what is loaded with RTLD_DEEPBIND allocates as the process does.
 //
 // What: such an object looks for its symbols in itself and in what it needs first, so it finds the libc's malloc and free before ours, while
 // what the libc's own functions return (strdup, getline) and what the program hands over are blocks of ours: the libc's free would
@@ -6,7 +6,7 @@
 // or return blocks are changed to ours; all other names bind as deep as the caller wants. Where the system refuses that, the object is
 // loaded without the flag.
 // Blocks that such objects have of the libc's malloc all the same, by an address that somebody noted before, core/heap/foreign.h recognises.
-// Not in libmbmalloc.a: in a static program there is no next dlopen.
+// A namespace of its own (dlmopen) has a libc of its own, and is left alone. Not in libmbmalloc.a: in a static program there is no next dlopen.
 // Who: any thread. The loader sees the caller, not us: by the return address dlopen tells whose run path and namespace count.
 #include <dlfcn.h>
 #include <stdatomic.h>
@@ -18,25 +18,22 @@
 #include "preload/forward.h"
 
 static struct {
-    _Atomic(void *) next; // the dlopen behind us; any thread writes the same one, relaxed
-    _Atomic int libc;     // enum libc_names; likewise
+    _Atomic(void *) next_dlopen, next_dlmopen; // those behind us; any thread writes the same ones, relaxed
+    _Atomic int libc;                          // enum libc_names; likewise
 } dlopen_shared;
 
 enum libc_names { NOT_ASKED, REDIRECTED, NOT_OURS, REFUSED };
 
-static void *no_dlopen(const char *file, int mode) {
-    (void)file;
-    (void)mode;
-    return NULL;
-}
+// Where there is none behind us. (It has no way to say why.)
+static void *load_nothing(void) { return NULL; }
 
-static void *next_dlopen(void) {
-    void *next = atomic_load_explicit(&dlopen_shared.next, memory_order_relaxed);
-    if (next != NULL) return next;
-    next = mb_foreign_next_symbol("dlopen", &dlopen_shared);
-    if (next == NULL) next = (void *)no_dlopen;
-    atomic_store_explicit(&dlopen_shared.next, next, memory_order_relaxed);
-    return next;
+static void *next(_Atomic(void *) *known, const char *name) {
+    void *function = atomic_load_explicit(known, memory_order_relaxed);
+    if (function != NULL) return function;
+    function = mb_foreign_next_symbol(name, &dlopen_shared);
+    if (function == NULL) function = (void *)load_nothing;
+    atomic_store_explicit(known, function, memory_order_relaxed);
+    return function;
 }
 
 // To the definition that all others in the process are bound to.
@@ -67,11 +64,24 @@ static enum libc_names libc_names(void) {
     return names;
 }
 
-MB_HIDDEN struct mb_jump mb_dlopen_choose(const char *file, int mode);
-struct mb_jump mb_dlopen_choose(const char *file, int mode) {
-    (void)file;
+static uintptr_t prepared(int mode) {
     if ((mode & RTLD_DEEPBIND) != 0 && libc_names() == REFUSED) mode &= ~RTLD_DEEPBIND;
-    return (struct mb_jump){next_dlopen(), (uintptr_t)(unsigned)mode};
+    return (uintptr_t)(unsigned)mode;
 }
 
-MB_JUMP_BY(dlopen, mb_dlopen_choose);
+MB_HIDDEN struct mb_jump mb_dlopen_choose(const char *file, int mode);
+MB_HIDDEN struct mb_jump mb_dlmopen_choose(Lmid_t namespace, const char *file, int mode);
+
+struct mb_jump mb_dlopen_choose(const char *file, int mode) {
+    (void)file;
+    return (struct mb_jump){next(&dlopen_shared.next_dlopen, "dlopen"), prepared(mode)};
+}
+
+struct mb_jump mb_dlmopen_choose(Lmid_t namespace, const char *file, int mode) {
+    (void)file;
+    uintptr_t last = namespace == LM_ID_BASE ? prepared(mode) : (uintptr_t)(unsigned)mode;
+    return (struct mb_jump){next(&dlopen_shared.next_dlmopen, "dlmopen"), last};
+}
+
+MB_JUMP_BY(dlopen, mb_dlopen_choose, MB_JUMP_SECOND);
+MB_JUMP_BY(dlmopen, mb_dlmopen_choose, MB_JUMP_THIRD);

@@ -1,7 +1,7 @@
 // What is loaded with RTLD_DEEPBIND allocates as the process does, while its other names bind as deep as it asked for: blocks go either
 // way between host and plugin, also those that the libc's own functions return, from the plugin's constructor on. dlopen still knows who
 // calls it: a plugin's run path finds the plugin's files. The libc's own malloc, by an address noted before, stays what it was.
-//   process_deepbind PLUGIN NAME-OF-A-LIBRARY-BESIDE-IT
+//   process_deepbind dlopen|dlmopen PLUGIN NAME-OF-A-LIBRARY-BESIDE-IT
 #include "tests/process/deepbind.h"
 #include "tests/process/blocks.h"
 
@@ -10,8 +10,9 @@ enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
 const char *deepbind_whose(void) { return "host"; }
 
-static const struct deepbind_plugin *load(const char *path, int mode) {
-    void *library = dlopen(path, RTLD_NOW | mode);
+static const struct deepbind_plugin *load(const char *how, const char *path) {
+    int mode = RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;
+    void *library = strcmp(how, "dlopen") == 0 ? dlopen(path, mode) : dlmopen(LM_ID_BASE, path, mode);
     if (library == NULL) say(dlerror());
     EXPECT(library != NULL);
     const struct deepbind_plugin *plugin = dlsym(library, "deepbind_plugin");
@@ -47,7 +48,7 @@ static void libc_stays_what_it_was(void *(*libc_malloc)(size_t), void (*libc_fre
 
 int main(int argc, char **argv) {
     test_begin(60);
-    EXPECT(argc == 3);
+    EXPECT(argc == 4);
     void *(*libc_malloc)(size_t);
     void (*libc_free)(void *);
     void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), *address = dlsym(libc, "malloc");
@@ -56,7 +57,7 @@ int main(int argc, char **argv) {
     memcpy(&libc_free, &address, sizeof address);
     EXPECT(!from_mbmalloc((const void *)(uintptr_t)libc_malloc) && !from_mbmalloc((const void *)(uintptr_t)libc_free));
 
-    const struct deepbind_plugin *plugin = load(argv[1], RTLD_LOCAL | RTLD_DEEPBIND);
+    const struct deepbind_plugin *plugin = load(argv[1], argv[2]);
     EXPECT(strcmp(plugin->whose(), "plugin") == 0); // bound deep
     if (under_mbmalloc()) EXPECT(plugin->has_mbmalloc());
     EXPECT(strcmp(plugin->kept_since_constructor, "from the constructor") == 0);
@@ -64,8 +65,9 @@ int main(int argc, char **argv) {
     blocks_go_either_way(plugin);
     plugin->strings();
     thread_join(thread_start(thread_main, (void *)(uintptr_t)plugin));
-    EXPECT(dlopen(argv[2], RTLD_NOW) == NULL); // beside the plugin, where the host's run path does not lead
-    EXPECT(plugin->finds(argv[2]));
+    EXPECT(dlopen(argv[3], RTLD_NOW) == NULL); // beside the plugin, where the host's run path does not lead
+    EXPECT(plugin->finds(argv[3]));
     libc_stays_what_it_was(libc_malloc, libc_free);
+    EXPECT(dlmopen(LM_ID_NEWLM, "libc.so.6", RTLD_NOW) != NULL); // not our business
     return 0;
 }
