@@ -131,19 +131,13 @@ static void give_up(void) { atomic_store_explicit(&background_shared.given_up, t
 // Waits until the helper is through libc's start of a thread: a seccomp filter that the caller installs right after this
 // allocation must not meet the system calls of that. Where pthread_create is somebody else's (a leak checker's, a profiler's), the new thread may
 // allocate before it is the helper's: it must not wait for who waits for it. So who changes the number of heaps meanwhile leaves the look to us:
-// he sees `starting`, or we see his number.
+// he sees `starting`, or we see his number (both are sequentially consistent).
 static void start_helper(void) {
-    atomic_store_explicit(&background_shared.starting, true, memory_order_relaxed);
+    atomic_store(&background_shared.starting, true);
     background_shared.running = create_helper();
     if (!background_shared.running) give_up();
     while (background_shared.running && !helper_present()) mb_os_wait(&background_shared.present, 0, UINT64_MAX);
-    atomic_store_explicit(&background_shared.starting, false, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
-}
-
-static bool starting(void) {
-    atomic_thread_fence(memory_order_seq_cst);
-    return atomic_load_explicit(&background_shared.starting, memory_order_relaxed);
+    atomic_store(&background_shared.starting, false);
 }
 
 // All that the helper would have given back in time: one thread is left, and it may come past no purge clock for long.
@@ -188,7 +182,7 @@ void mb_background_heaps_changed(void) {
         if (mb_thread_heaps_in_use() < 2) settle_in_turn();
         return;
     }
-    if (starting()) return;
+    if (atomic_load(&background_shared.starting)) return;
     mb_lock(&background_shared.lock);
     bool given_up = atomic_load_explicit(&background_shared.given_up, memory_order_relaxed);
     if (mb_thread_heaps_in_use() >= 2 && !background_shared.running && !given_up) start_helper();

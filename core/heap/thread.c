@@ -23,7 +23,7 @@ enum { TAG_SHIFT = 48, POSTPONED_ROUNDS = 2 };
 static struct {
     _Atomic(struct mb_heap *) registered; // all heaps ever; pushed by any thread (release), read by any (acquire)
     _Atomic uint64_t parked;              // stack of parked heaps: tag << 48 | address; the tag defeats ABA
-    _Atomic uint32_t in_use;              // relaxed; steers the background thread
+    _Atomic uint32_t in_use;              // steers the helper thread: core/heap/background.c, start_helper
     _Atomic uint32_t ever;                // relaxed; a statistic
 } heaps_shared;
 
@@ -128,7 +128,7 @@ void mb_thread_depart(void) {
     if (!mb_heap_is_real(heap)) return;
     if (exit_key.made) pthread_setspecific(exit_key.key, NULL);
     release_and_park(heap);
-    atomic_fetch_sub_explicit(&heaps_shared.in_use, 1, memory_order_acq_rel);
+    atomic_fetch_sub(&heaps_shared.in_use, 1);
 }
 
 void mb_thread_init(void) { exit_key.made = pthread_key_create(&exit_key.key, thread_exits) == 0; }
@@ -137,7 +137,7 @@ void mb_thread_init(void) { exit_key.made = pthread_key_create(&exit_key.key, th
 static void settle_in(struct mb_heap *heap) {
     mb_heap_self = heap;
     if (exit_key.made) pthread_setspecific(exit_key.key, heap);
-    uint32_t now = atomic_fetch_add_explicit(&heaps_shared.in_use, 1, memory_order_acq_rel) + 1;
+    uint32_t now = atomic_fetch_add(&heaps_shared.in_use, 1) + 1;
     if (now < 2) return;
     mb_fork_watch();
     mb_background_heaps_changed();
@@ -163,7 +163,7 @@ void mb_thread_leave(struct mb_heap *heap) {
 
 // --- all heaps ------------------------------------------------------------------------------------------------------
 
-uint32_t mb_thread_heaps_in_use(void) { return atomic_load_explicit(&heaps_shared.in_use, memory_order_relaxed); }
+uint32_t mb_thread_heaps_in_use(void) { return atomic_load(&heaps_shared.in_use); }
 uint32_t mb_thread_heaps_ever(void) { return atomic_load_explicit(&heaps_shared.ever, memory_order_relaxed); }
 
 struct mb_heap *mb_thread_heaps(void) { return atomic_load_explicit(&heaps_shared.registered, memory_order_acquire); }
