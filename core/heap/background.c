@@ -7,6 +7,7 @@
 
 #include "core/base/lock.h"
 #include "core/heap/commons.h"
+#include "core/heap/foreign.h"
 #include "core/heap/fork.h"
 #include "core/heap/idle.h"
 #include "core/heap/large_keep.h"
@@ -114,6 +115,23 @@ static void *helper_main(void *unused) {
     return unused;
 }
 
+// The libc's own functions: somebody else's pthread_create (a leak checker's, a profiler's) may hold a lock of his while he allocates, which is
+// where we are called from. But sanitizers that we are built with must know each thread.
+static void *libc_function(const char *name, void *linked) {
+    static const char *const files[] = {"libc.so.6", "libpthread.so.0", NULL};
+    void *own = MB_TSAN || MB_ASAN ? NULL : mb_foreign_symbol(files, name, NULL);
+    return own != NULL ? own : linked;
+}
+
+typedef int create_function(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+typedef int join_function(pthread_t, void **);
+
+static int create_thread(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *)) {
+    return ((create_function *)libc_function("pthread_create", (void *)pthread_create))(thread, attributes, body, NULL);
+}
+
+static void join_thread(pthread_t thread) { ((join_function *)libc_function("pthread_join", (void *)pthread_join))(thread, NULL); }
+
 static bool create_helper(void) {
     pthread_attr_t attributes;
     sigset_t all;
@@ -121,7 +139,7 @@ static bool create_helper(void) {
     sigfillset(&all);
     bool created = pthread_attr_setstacksize(&attributes, HELPER_STACK_BYTES) == 0 &&
                    pthread_attr_setsigmask_np(&attributes, &all) == 0 &&
-                   pthread_create(&background_shared.thread, &attributes, helper_main, NULL) == 0;
+                   create_thread(&background_shared.thread, &attributes, helper_main) == 0;
     pthread_attr_destroy(&attributes);
     return created;
 }
@@ -171,7 +189,7 @@ static void stop_helper(void) {
     atomic_store_explicit(&background_shared.present, 0, memory_order_relaxed);
     atomic_store_explicit(&background_shared.stop, 1, memory_order_release);
     mb_os_wake(&background_shared.stop, 1);
-    pthread_join(background_shared.thread, NULL);
+    join_thread(background_shared.thread);
     background_shared.running = false;
     settle();
     give_up(); // a second start might meet a sandbox that was set up since; and threads that come and go would pay for it
@@ -183,11 +201,14 @@ void mb_background_heaps_changed(void) {
         return;
     }
     if (atomic_load(&background_shared.starting)) return;
+    int cancel;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel); // waiting for a thread's end is a cancellation point, and would leave the lock taken
     mb_lock(&background_shared.lock);
     bool given_up = atomic_load_explicit(&background_shared.given_up, memory_order_relaxed);
     if (mb_thread_heaps_in_use() >= 2 && !background_shared.running && !given_up) start_helper();
     if (mb_thread_heaps_in_use() < 2 && background_shared.running) stop_helper();
     mb_unlock(&background_shared.lock);
+    pthread_setcancelstate(cancel, NULL);
 }
 
 void mb_background_recover(void) {

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <link.h>
+#include <malloc.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -15,8 +17,13 @@
 struct libc_calls {
     void (*free)(void *);
     size_t (*usable_size)(void *);
+    struct mallinfo2 (*info)(void); // NULL before glibc 2.33
     uintptr_t program_end; // the brk heap starts behind the program
 };
+
+static struct {
+    _Atomic bool used; // set once by any thread, relaxed
+} libc_shared;
 
 // Written by the constructor, then read-only where pages are not larger: a stray write must not redirect free.
 enum { SEALED_BYTES = 4096 };
@@ -46,6 +53,7 @@ static void find_libc(struct libc_calls *calls) {
     if (dl_iterate_phdr == NULL) return;
     calls->free = (void (*)(void *))mb_foreign_symbol(files, "free", NULL);
     calls->usable_size = (size_t (*)(void *))mb_foreign_symbol(files, "malloc_usable_size", NULL);
+    calls->info = (struct mallinfo2 (*)(void))mb_foreign_symbol(files, "mallinfo2", NULL);
     dl_iterate_phdr(note_program_end, &calls->program_end);
 }
 
@@ -135,6 +143,15 @@ static bool is_mapped_chunk(uintptr_t at) {
     return readable_chunk(at - c->prev_size) && readable_chunk(at + bytes - sizeof(struct chunk));
 }
 
+// Whether the libc's malloc has ever had memory. In most processes it has not: then no pointer is its block, whatever is written before it.
+static bool is_in_use(const struct libc_calls *calls) {
+    if (calls->info == NULL || atomic_load_explicit(&libc_shared.used, memory_order_relaxed)) return true;
+    struct mallinfo2 info = calls->info();
+    bool used = info.arena != 0 || info.hblks != 0;
+    if (used) atomic_store_explicit(&libc_shared.used, true, memory_order_relaxed);
+    return used;
+}
+
 static bool is_chunk(uintptr_t at, const struct libc_calls *calls) {
     if (!readable_chunk(at)) return false;
     const struct chunk *c = (const struct chunk *)at;
@@ -153,7 +170,7 @@ bool mb_foreign_is_libc_block(const void *p) {
     bool found = false;
     if (mb_is_aligned((uintptr_t)p, CHUNK_ALIGN) && (uintptr_t)p > sizeof(struct chunk)) {
         struct libc_calls calls = libc_calls_now();
-        found = calls.free != NULL && calls.usable_size != NULL && is_chunk(at, &calls);
+        found = calls.free != NULL && calls.usable_size != NULL && is_chunk(at, &calls) && is_in_use(&calls);
     }
     errno = saved;
     return found;

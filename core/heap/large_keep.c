@@ -10,8 +10,11 @@
 
 // How much is kept for everybody.
 static const size_t EVERYBODYS_KEPT_MAX = (size_t)40 << 20;
-// With more heaps than this a walk over all of them costs more than fresh memory; the purge clock gets there.
-enum { FLUSHED_HEAPS_MAX = 64 };
+// Before the arena grows so many heaps are looked at, in turn: with a walk over all of them, thousands, each large block would pay.
+enum { FLUSHED_HEAPS = 64 };
+static struct {
+    _Atomic(struct mb_heap *) next; // to be looked at; any thread, relaxed: two may look at the same ones. NULL: the first
+} turn_shared;
 
 struct mb_large_keep_shared mb_large_keep_shared;
 static struct mb_large_cache_shared everybodys_shared;
@@ -65,11 +68,23 @@ void mb_large_age(void) {
     }
 }
 
+static void flush_some_heaps(void) {
+    struct mb_heap *heap = atomic_load_explicit(&turn_shared.next, memory_order_relaxed);
+    for (unsigned i = 0; i < FLUSHED_HEAPS; i++) {
+        if (heap == NULL) heap = mb_thread_heaps();
+        mb_large_flush_heap(heap);
+        heap = mb_thread_next(heap);
+    }
+    atomic_store_explicit(&turn_shared.next, heap, memory_order_relaxed);
+}
+
 void mb_large_flush_to_grow(struct mb_heap *heap, size_t units) {
     mb_large_cache_flush(&everybodys_shared, give_first);
     mb_large_flush_heap(heap);
-    if (mb_arena_warm_free_units() >= units || mb_thread_heaps_ever() > FLUSHED_HEAPS_MAX) return;
-    if (atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed)) flush_heaps();
+    if (mb_arena_warm_free_units() >= units) return;
+    if (!atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed)) return;
+    if (mb_thread_heaps_ever() > FLUSHED_HEAPS) flush_some_heaps();
+    else flush_heaps();
 }
 
 size_t mb_large_kept_units(void) {

@@ -2,8 +2,8 @@
 //
 // What: a block that the thread frees which made it stays in that thread's heap, marked MB_LARGE_KEPT; what another thread frees goes to
 // a cache that is everybody's, its descriptor MB_UNIT_NONE. Who finds no match and needs fresh
-// memory empties the caches first, so nothing kept makes the heap larger (but other threads' caches, once there have been
-// more than 64 heaps). Nor does it outlive two ticks of the purge clock, malloc_trim, a shortage or its thread.
+// memory empties the caches first, so nothing kept makes the heap larger (where there have been more than 64 heaps, 64 of them in turn).
+// Nor does it outlive two ticks of the purge clock, malloc_trim, a shortage or its thread.
 // Double frees: any second free sees KEPT or NONE. The owner's way has at most one atomic operation, the taking out of the cache; so of two
 // threads that free the same block at the same moment the other one may miss KEPT, and claims the block. Then that claim, or what has
 // become of the units since, stands in the descriptor, and whoever takes them out of the heap's cache finds it and ends the process.

@@ -4,6 +4,7 @@
 
 #include "core/heap/report.h"
 #include "core/region/arena.h"
+#include "core/region/purge.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
@@ -73,7 +74,7 @@ void mb_large_give_part(void *p, size_t units, bool moved) {
     size_t bytes = units << MB_UNIT_SHIFT;
     int error = moved ? mb_os_renew(p, bytes) : -EAGAIN;
     bool lost = error == -ENXIO || error == -ESTALE;
-    if (error != 0 && !lost && bytes > KEEP_WARM_MAX) error = mb_os_purge(p, bytes);
+    if (error != 0 && !lost && bytes > KEEP_WARM_MAX && mb_purge_to_zero(p, bytes)) error = 0;
     switch (error) {
     case 0: mb_arena_give_cold(first, units); break;
     case -ENXIO: mb_arena_give_bare(first, units); break;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/heap/large_span.h"
+#include "core/region/purge.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
@@ -16,12 +17,10 @@ enum { PATIENCE = 16, CLEARS_MAX = 1 << 20 };
 // Giving back what has next to no pages takes less than twice the call alone and this for each page that could be there.
 enum { PAGE_NS = 3 };
 
-static bool purge(void *p, size_t bytes) { return mb_os_purge(p, bytes) == 0; }
-
 // 0: refused.
 static uint64_t ns_to_purge(void *p, size_t bytes) {
     uint64_t begin = mb_os_now_fine_ns();
-    return purge(p, bytes) ? mb_max(mb_os_now_fine_ns() - begin, 1) : 0;
+    return mb_purge_to_zero(p, bytes) ? mb_max(mb_os_now_fine_ns() - begin, 1) : 0;
 }
 
 static void wait_longer(struct mb_heap *heap) {
@@ -66,7 +65,7 @@ void mb_large_make_zero(struct mb_heap *heap, void *p, size_t bytes, bool fresh)
         mb_large_set_flags(large, large->large_flags | MB_LARGE_UNTOUCHED);
         return;
     }
-    if (bytes >= PURGE_MIN && purge(p, pages)) return;
+    if (bytes >= PURGE_MIN && mb_purge_to_zero(p, pages)) return;
     if (wants_look(heap, bytes) && purge_and_look(heap, large, p, pages)) return;
     memset(p, 0, bytes);
     mb_large_unmark(large, MB_LARGE_UNTOUCHED);

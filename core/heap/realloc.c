@@ -64,14 +64,19 @@ static void *grow_small(void *p, size_t usable, size_t bytes) {
     return fresh;
 }
 
+// It serves as well, and its sized free must not find it wrong.
+static void *keep_too_long(void *p) {
+    atomic_store_explicit(&realloc_shared.shrink_refused, true, memory_order_relaxed);
+    return p;
+}
+
 // A shrink that finds no smaller block keeps the one it has: it must not fail.
 static void *shrink_small(void *p, size_t bytes) {
     int error = errno;
     void *fresh = mb_malloc(bytes);
     if (fresh == NULL) {
         errno = error;
-        atomic_store_explicit(&realloc_shared.shrink_refused, true, memory_order_relaxed);
-        return p;
+        return keep_too_long(p);
     }
     memcpy(fresh, p, bytes);
     mb_free(p);
@@ -85,8 +90,8 @@ static void *realloc_small(void *p, size_t usable, size_t bytes) {
 
 static void *realloc_large(void *p, size_t usable, size_t bytes) {
     if (bytes <= MB_MEDIUM_MAX && bytes < usable / 2) return shrink_small(p, bytes);
-    // Where the kernel refuses to move the guard page, the block that is too long serves as well.
-    if (mb_large_resize(p, bytes) || bytes <= usable) return p;
+    if (mb_large_resize(p, bytes)) return p;
+    if (bytes <= usable) return keep_too_long(p); // the kernel refuses to move the guard page
     struct mb_heap *heap = mb_thread_enter();
     void *fresh = heap == NULL ? NULL : mb_large_move(heap, p, bytes);
     if (heap != NULL) mb_thread_leave(heap);

@@ -14,8 +14,8 @@
 #include "platform/os.h"
 #include "platform/window.h"
 
-enum { BASE_TRIES = 8, HOLE_TRIES = 8 };
-static const size_t HOLE_BYTES = (size_t)64 << 20;
+enum { BASE_TRIES = 8, HOLE_TRIES = 14 };
+static const size_t HOLE_BYTES = (size_t)64 << 20; // at the first try, twice as many at each next: as far as the window reaches
 static const size_t FALLBACK_BYTES = (size_t)16 << 20;
 static const size_t BASE_ALIGN = (size_t)2 << 20;
 
@@ -139,12 +139,12 @@ void mb_arena_abandon(size_t first, size_t units) {
 
 // A foreign mapping stands in the way: what lies before it is published, the hole gets a descriptor that says so, and
 // the front goes on behind it. Nothing has changed when the descriptors cannot be had.
-static bool skip_hole(void) {
+static bool skip_hole(size_t bytes) {
     size_t begin;
     struct mb_lazy_shared *front = &arena_shared.front;
     size_t mapped = mb_lazy_mapped(front);
-    size_t end = (mapped + HOLE_BYTES) >> MB_UNIT_SHIFT;
-    if (!describe_to(end) || !mb_lazy_skip(front, mapped, HOLE_BYTES, &begin)) return false;
+    size_t end = (mapped + bytes) >> MB_UNIT_SHIFT;
+    if (!describe_to(end) || !mb_lazy_skip(front, mapped, bytes, &begin)) return false;
     size_t first = begin >> MB_UNIT_SHIFT;
     publish_to(first);
     mb_arena_abandon(first, end - first);
@@ -170,7 +170,7 @@ static bool grow_locked(size_t units, size_t align_units) {
             size_t reached = mb_lazy_committed(&arena_shared.front) >> MB_UNIT_SHIFT;
             return publish_to(reached) || publish_to(end);
         }
-        if (error != -EEXIST || !skip_hole()) return false;
+        if (error != -EEXIST || !skip_hole(HOLE_BYTES << tries)) return false;
     }
     return false;
 }

@@ -10,6 +10,16 @@ enum { DECOMMIT_UNITS_MIN = 32 }; // 2 MiB: what is taken away costs up to two m
 
 struct mb_purge_shared mb_purge_shared;
 
+enum { PURGE_MARK = 0x5a };
+
+bool mb_purge_to_zero(void *p, size_t bytes) {
+    volatile unsigned char *first = p;
+    *first = PURGE_MARK;
+    if (mb_os_purge(p, bytes) == 0 && *first == 0) return true;
+    *first = 0; // what was zero is it again
+    return false;
+}
+
 void mb_arena_age(void) { mb_map_age(&mb_arena_map, mb_arena_units()); }
 
 static void note_cold(size_t first, size_t units) {
@@ -21,7 +31,7 @@ static void note_cold(size_t first, size_t units) {
 
 // Purges units that the caller has claimed. Memory that the system refuses to take back stays warm.
 static size_t purge_run(size_t first, size_t units) {
-    bool purged = mb_os_purge((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) == 0;
+    bool purged = mb_purge_to_zero((void *)mb_unit_address(first), units << MB_UNIT_SHIFT);
     if (purged) note_cold(first, units);
     mb_map_release(&mb_arena_map, first, units);
     return purged ? units : 0;

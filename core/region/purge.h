@@ -3,6 +3,7 @@
 #define MB_CORE_REGION_PURGE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,9 @@ struct mb_purge_shared {
 };
 extern MB_HIDDEN struct mb_purge_shared mb_purge_shared;
 
+// Gives committed pages back and makes sure that they read zero: a system that says yes and does nothing (emulators, filters) counts as refusing.
+// Refused: what read zero does so still. Whoever has them to himself.
+bool mb_purge_to_zero(void *p, size_t bytes);
 
 // Counts bytes that were given back, for the statistic. Any thread.
 MB_INLINE void mb_purge_note(size_t bytes) {

@@ -168,6 +168,13 @@ static void *full_page(long byte) {
     return (char *)p + 4096 + 64;
 }
 
+// Before it stands what glibc writes before a block that has a mapping of its own. But the libc's malloc has served nobody in this process.
+static void *with_a_header(long flags) {
+    size_t *p = own_pages(1 << 20);
+    p[1] = (1 << 20) | (size_t)flags;
+    return p + 2;
+}
+
 static void *protected_page(long rights) {
     char *p = own_pages(16384);
     if (mprotect(p, 16384, (int)rights) != 0) give_up("mprotect failed");
@@ -248,6 +255,7 @@ static const struct pointer pointers[] = {
     {"stack+8", foreign_or_crooked, on_stack, 8},
     {"other-stack", not_ours, on_other_stack, 0},
     {"data", foreign_or_crooked, in_data, 0},
+    {"with-a-header", not_ours, with_a_header, 2},
     {"data+64", foreign_or_crooked, in_data, 64},
     {"bss", foreign_or_crooked, in_bss, 0},
     {"bss+1024", foreign_or_crooked, in_bss, 1024},

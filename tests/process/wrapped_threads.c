@@ -1,5 +1,5 @@
 // Somebody else's pthread_create, as leak checkers and profilers have one: the new thread allocates before it runs what it was made for, and the
-// creator waits for that. Threads of the program and the allocator's helper alike get through it, and when one thread is left the
+// creator waits for that; the creator allocates, too, holding a lock of its own, and that may be a thread's first block. Threads of the program and the allocator's helper alike get through it, and when one thread is left the
 // process has one thread and keeps no heap for the helper.
 #include "tests/process/blocks.h"
 #include <dirent.h>
@@ -27,11 +27,31 @@ static void *begin(void *argument) {
 // The system's own is found in good time: the lookup may allocate.
 static int (*real_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
+static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
+
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument) {
     struct start start = {body, argument, false};
+    pthread_mutex_lock(&registry);
+    void *record = block_new(48);
     int error = real_create(thread, attributes, begin, &start);
+    block_free(record);
+    pthread_mutex_unlock(&registry);
     while (error == 0 && !start.begun) sched_yield();
     return error;
+}
+
+static void *nothing(void *unused) { return unused; }
+
+// Its first block is the record of a thread that it makes.
+static void *make_another(void *unused) {
+    thread_join(thread_start(nothing, NULL));
+    return unused;
+}
+
+static void first_block_under_the_lock(void) {
+    pthread_t thread;
+    EXPECT(real_create(&thread, NULL, make_another, NULL) == 0);
+    thread_join(thread);
 }
 
 static void *work(void *unused) {
@@ -53,6 +73,8 @@ int main(void) {
     void *address = dlsym(RTLD_NEXT, "pthread_create");
     EXPECT(address != NULL);
     memcpy(&real_create, &address, sizeof address);
+    block_free(block_new(100));
+    first_block_under_the_lock();
     for (int round = 0; round < ROUNDS; round++) {
         pthread_t threads[THREADS];
         for (int i = 0; i < THREADS; i++) threads[i] = thread_start(work, NULL);
