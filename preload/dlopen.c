@@ -38,8 +38,7 @@ static void *next(_Atomic(void *) *known, const char *name) {
 
 // To the definition that all others in the process are bound to.
 static bool redirect(const char *name) {
-    static const char *const files[] = {"libc.so.6", NULL};
-    return mb_foreign_redirect(files, name, mb_foreign_symbol(NULL, name, NULL));
+    return mb_foreign_redirect(mb_foreign_libc, name, mb_foreign_symbol(NULL, name, NULL));
 }
 
 // A program with its own malloc has its own rules.

@@ -61,12 +61,10 @@ const struct mb_calls *mb_calls_serving(void) {
 
 // A copy that was loaded with RTLD_DEEPBIND, or out of sight of another one, owns the name for itself: that somebody came first
 // shows in the loader's list only. Whoever loads such a copy calls it after this.
-// The start then comes now at the latest: it registers with the libc (a key, a fork handler), which is full or holds its own lock when the program's
-// hundredth handler or last key makes the first call of malloc.
 __attribute__((constructor)) static void look_for_copy(void) {
     mallopt_function first = (mallopt_function)mb_foreign_symbol(NULL, "__libc_mallopt", &our_calls);
     if (first != NULL) earlier_copy = ask(first);
-    mb_init();
+    mb_init_register();
 }
 
 // --- who owns malloc and free -------------------------------------------------------------------------------------------

@@ -118,8 +118,7 @@ static void *helper_main(void *unused) {
 // The libc's own functions: somebody else's pthread_create (a leak checker's, a profiler's) may hold a lock of his while he allocates, which is
 // where we are called from. But sanitizers that we are built with must know each thread.
 static void *libc_function(const char *name, void *linked) {
-    static const char *const files[] = {"libc.so.6", "libpthread.so.0", NULL};
-    void *own = MB_TSAN || MB_ASAN ? NULL : mb_foreign_symbol(files, name, NULL);
+    void *own = MB_TSAN || MB_ASAN ? NULL : mb_foreign_symbol(mb_foreign_libc, name, NULL);
     return own != NULL ? own : linked;
 }
 

@@ -49,11 +49,10 @@ static int note_program_end(struct dl_phdr_info *info, size_t bytes, void *out) 
 
 // From the libc itself: the next definition after ours may be another allocator's.
 static void find_libc(struct libc_calls *calls) {
-    static const char *const files[] = {"libc.so.6", NULL};
     if (dl_iterate_phdr == NULL) return;
-    calls->free = (void (*)(void *))mb_foreign_symbol(files, "free", NULL);
-    calls->usable_size = (size_t (*)(void *))mb_foreign_symbol(files, "malloc_usable_size", NULL);
-    calls->info = (struct mallinfo2 (*)(void))mb_foreign_symbol(files, "mallinfo2", NULL);
+    calls->free = (void (*)(void *))mb_foreign_symbol(mb_foreign_libc, "free", NULL);
+    calls->usable_size = (size_t (*)(void *))mb_foreign_symbol(mb_foreign_libc, "malloc_usable_size", NULL);
+    calls->info = (struct mallinfo2 (*)(void))mb_foreign_symbol(mb_foreign_libc, "mallinfo2", NULL);
     dl_iterate_phdr(note_program_end, &calls->program_end);
 }
 

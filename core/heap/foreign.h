@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "platform/compiler.h"
+
 struct mb_stats;
 
 // Whether p, which lies outside our memory, is a block of glibc's malloc. Never faults, whatever p is.
@@ -28,6 +30,9 @@ void *mb_foreign_symbol(const char *const *files, const char *name, const void *
 
 // The first definition of a name behind the object that `after` points into: what dlsym(RTLD_NEXT) answers there. Allocates nothing.
 void *mb_foreign_next_symbol(const char *name, const void *after);
+
+// Where the libc's own functions are: for mb_foreign_symbol.
+extern MB_HIDDEN const char *const mb_foreign_libc[];
 
 // From now on the loader binds a name, where it finds it in the first of those files that defines it, to `to`: the file's table of symbols is
 // changed in memory, a page of it is no longer shared with other processes. False: no definition, or the system refuses. The loader's

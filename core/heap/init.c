@@ -10,6 +10,10 @@
 
 struct mb_init_shared mb_init_shared;
 
+static struct {
+    _Atomic bool done; // the key is made, the handler registered, or will be in a moment; relaxed
+} registered_shared;
+
 enum { RANDOM_WORDS = 2 };
 
 // With a seed: Vigna's splitmix64.
@@ -27,6 +31,12 @@ static void draw(uint64_t out[RANDOM_WORDS]) {
     }
 }
 
+void mb_init_register(void) {
+    if (atomic_exchange_explicit(&registered_shared.done, true, memory_order_relaxed)) return;
+    mb_thread_init();
+    mb_fork_init();
+}
+
 static bool start(void) {
     const struct mb_calls *other = mb_forward_get != NULL ? mb_forward_get() : NULL;
     atomic_store_explicit(&mb_init_shared.other_copy, other, memory_order_relaxed);
@@ -37,8 +47,7 @@ static bool start(void) {
     mb_huge_init(mb_options.huge_pages != 0);
     atomic_store_explicit(&mb_init_shared.had_threads, !mb_thread_is_only(), memory_order_relaxed);
     if (!mb_arena_init(random)) return false;
-    mb_thread_init();
-    mb_fork_init();
+    mb_init_register();
     return true;
 }
 

@@ -13,6 +13,10 @@
 // serves, or when the system refuses even the first pages (the next call tries again).
 bool mb_init(void);
 
+// Registers with the libc what the start would else: a key and a fork handler. From the library's constructor: when the first call of malloc comes later the
+// program may have taken the last key, and the call may come from the libc while it registers a handler and holds its lock.
+void mb_init_register(void);
+
 // The copy of this library that serves the process instead of this one; NULL when it is this one, at the cost of one load.
 // Such a copy never sets up a heap: its malloc falls into the slow path, its free finds every pointer outside.
 struct mb_calls;
