@@ -20,6 +20,7 @@
 enum {
     HELPER_STACK_BYTES = 64 << 10,
     TICKS_PER_DELAY = 2,
+    HELPER_WAIT_NS_MIN = 10000000, // with a delay of 0, too
     HELPER_STEP_UNITS = 128, // purged between two looks at the wake-up word
     TICK_UNITS_MIN = 256,    // what one tick without a helper gives back at least, if it is old
     SMALL_HEAP_UNITS = 32,   // a heap of 2 MiB without free spans has nothing to give
@@ -104,7 +105,7 @@ static void *helper_main(void *unused) {
     atomic_store_explicit(&background_shared.present, 1, memory_order_release);
     mb_os_wake(&background_shared.present, 1);
     while (!stopping()) {
-        mb_os_wait(&background_shared.stop, 0, tick_ns());
+        mb_os_wait(&background_shared.stop, 0, tick_ns() > HELPER_WAIT_NS_MIN ? tick_ns() : HELPER_WAIT_NS_MIN);
         if (stopping()) break;
         mb_background_claim_all();
         mb_large_age();
