@@ -5,6 +5,7 @@
 
 #include "core/heap/background.h"
 #include "core/heap/commons.h"
+#include "core/heap/init.h"
 #include "core/heap/large_keep.h"
 #include "core/heap/own.h"
 #include "core/heap/thread.h"
@@ -25,6 +26,7 @@ static void recover(void);
 // Without a page there was one heap, and whoever gave memory back had it: if that was not the thread that survived, its heap is
 // left behind.
 static void in_child(void) {
+    if (atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire) != MB_INIT_READY) return; // there is nothing yet
     atomic_store_explicit(&plain_shared.word, NOT_LOOKED, memory_order_relaxed);
     bool watched = atomic_load_explicit(&mb_fork_watch_shared.page, memory_order_acquire) != NULL;
     if (watched) mb_fork_check();
