@@ -118,19 +118,10 @@ static void *helper_main(void *unused) {
 
 // The libc's own functions: somebody else's pthread_create (a leak checker's, a profiler's) may hold a lock of his while he allocates, which is
 // where we are called from. But sanitizers that we are built with must know each thread.
-static void *libc_function(const char *name, void *linked) {
-    void *own = MB_TSAN || MB_ASAN ? NULL : mb_foreign_symbol(mb_foreign_libc, name, NULL);
-    return own != NULL ? own : linked;
+static struct mb_foreign_threads thread_calls(void) {
+    const struct mb_foreign_threads *libc = MB_TSAN || MB_ASAN ? NULL : mb_foreign_threads();
+    return libc != NULL ? *libc : (struct mb_foreign_threads){pthread_create, pthread_join};
 }
-
-typedef int create_function(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-typedef int join_function(pthread_t, void **);
-
-static int create_thread(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *)) {
-    return ((create_function *)libc_function("pthread_create", (void *)pthread_create))(thread, attributes, body, NULL);
-}
-
-static void join_thread(pthread_t thread) { ((join_function *)libc_function("pthread_join", (void *)pthread_join))(thread, NULL); }
 
 static bool create_helper(void) {
     pthread_attr_t attributes;
@@ -139,7 +130,7 @@ static bool create_helper(void) {
     sigfillset(&all);
     bool created = pthread_attr_setstacksize(&attributes, HELPER_STACK_BYTES) == 0 &&
                    pthread_attr_setsigmask_np(&attributes, &all) == 0 &&
-                   create_thread(&background_shared.thread, &attributes, helper_main) == 0;
+                   thread_calls().create(&background_shared.thread, &attributes, helper_main, NULL) == 0;
     pthread_attr_destroy(&attributes);
     return created;
 }
@@ -189,7 +180,7 @@ static void stop_helper(void) {
     atomic_store_explicit(&background_shared.present, 0, memory_order_relaxed);
     atomic_store_explicit(&background_shared.stop, 1, memory_order_release);
     mb_os_wake(&background_shared.stop, 1);
-    join_thread(background_shared.thread);
+    thread_calls().join(background_shared.thread, NULL);
     background_shared.running = false;
     settle();
     give_up(); // a second start might meet a sandbox that was set up since; and threads that come and go would pay for it

@@ -18,6 +18,7 @@ struct libc_calls {
     void (*free)(void *);
     size_t (*usable_size)(void *);
     struct mallinfo2 (*info)(void); // NULL before glibc 2.33
+    struct mb_foreign_threads threads;
     uintptr_t program_end; // the brk heap starts behind the program
 };
 
@@ -53,6 +54,8 @@ static void find_libc(struct libc_calls *calls) {
     calls->free = (void (*)(void *))mb_foreign_symbol(mb_foreign_libc, "free", NULL);
     calls->usable_size = (size_t (*)(void *))mb_foreign_symbol(mb_foreign_libc, "malloc_usable_size", NULL);
     calls->info = (struct mallinfo2 (*)(void))mb_foreign_symbol(mb_foreign_libc, "mallinfo2", NULL);
+    calls->threads.create = (mb_foreign_create *)mb_foreign_symbol(mb_foreign_libc, "pthread_create", NULL);
+    calls->threads.join = (mb_foreign_join *)mb_foreign_symbol(mb_foreign_libc, "pthread_join", NULL);
     dl_iterate_phdr(note_program_end, &calls->program_end);
 }
 
@@ -70,6 +73,11 @@ static struct libc_calls libc_calls_now(void) {
     struct libc_calls calls = {0};
     find_libc(&calls);
     return calls;
+}
+
+const struct mb_foreign_threads *mb_foreign_threads(void) {
+    const struct mb_foreign_threads *threads = &sealed.calls.threads;
+    return threads->create != NULL && threads->join != NULL ? threads : NULL;
 }
 
 // --- glibc's chunks -----------------------------------------------------------------------------------------------------

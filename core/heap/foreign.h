@@ -7,6 +7,7 @@
 #ifndef MB_CORE_HEAP_FOREIGN_H
 #define MB_CORE_HEAP_FOREIGN_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -41,6 +42,16 @@ bool mb_foreign_redirect(const char *const *files, const char *name, const void 
 
 // Notes where the libc's own functions are, if it was not done: before its names are redirected.
 void mb_foreign_note_libc(void);
+
+// The libc's own functions, whoever has wrapped them. NULL before the constructor has noted them, and in static programs. Nothing is looked up: that
+// takes the loader's lock, which a forked child may find taken for ever.
+typedef int mb_foreign_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+typedef int mb_foreign_join(pthread_t, void **);
+struct mb_foreign_threads {
+    mb_foreign_create *create;
+    mb_foreign_join *join;
+};
+const struct mb_foreign_threads *mb_foreign_threads(void);
 
 // One copy's functions, under the contracts of core/heap/heap.h: what a second copy calls instead of serving memory itself.
 // The layout is part of the question by which copies find each other (preload/calls.h): a new layout needs a new question.
