@@ -1,10 +1,10 @@
-// dlopen and dlmopen, so that what is loaded with RTLD_DEEPBIND allocates as the process does.
+// dlopen and dlmopen, so that what is loaded with RTLD_DEEPBIND allocates as the process does, and who opens the libc itself finds our free in it.
 //
-// What: such an object looks for its symbols in itself and in what it needs first, so it finds the libc's malloc and free before ours, while
-// what the libc's own functions return (strdup, getline) and what the program hands over are blocks of ours: the libc's free would
-// end the process (PHP with extensions, under every preloaded malloc). Before the first such load the libc's entries for the names that take
-// or return blocks are changed to ours; all other names bind as deep as the caller wants. Where the system refuses that, the object is
-// loaded without the flag.
+// What: an object loaded with that flag looks for its symbols in itself and in what it needs first, so it finds the libc's malloc and free before
+// ours, while what the libc's own functions return (strdup, getline) and what the program hands over are blocks of ours: the libc's free would
+// end the process (PHP with extensions, under every preloaded malloc). So does dlsym with a handle of the libc (Python's ctypes, Ruby's Fiddle). Before
+// the first such load the libc's entries for the names that take or return blocks are changed to ours; all other names bind as deep as
+// the caller wants. Where the system refuses that, the object is loaded without the flag.
 // Blocks that such objects have of the libc's malloc all the same, by an address that somebody noted before, core/heap/foreign.h recognises.
 // A namespace of its own (dlmopen) has a libc of its own, and is left alone. Not in libmbmalloc.a: in a static program there is no next dlopen.
 // Who: any thread. The loader sees the caller, not us: by the return address dlopen tells whose run path and namespace count.
@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "core/heap/foreign.h"
 #include "platform/jump.h"
@@ -63,8 +64,14 @@ static enum libc_names libc_names(void) {
     return names;
 }
 
-static uintptr_t prepared(int mode) {
-    if ((mode & RTLD_DEEPBIND) != 0 && libc_names() == REFUSED) mode &= ~RTLD_DEEPBIND;
+static bool is_libc(const char *file) {
+    const char *slash = file != NULL ? strrchr(file, '/') : NULL, *name = slash != NULL ? slash + 1 : file;
+    return name != NULL && strncmp(name, *mb_foreign_libc, strlen(*mb_foreign_libc)) == 0;
+}
+
+static uintptr_t prepared(const char *file, int mode) {
+    bool names_count = (mode & RTLD_DEEPBIND) != 0 || is_libc(file);
+    if (names_count && libc_names() == REFUSED) mode &= ~RTLD_DEEPBIND;
     return (uintptr_t)(unsigned)mode;
 }
 
@@ -72,13 +79,11 @@ MB_HIDDEN struct mb_jump mb_dlopen_choose(const char *file, int mode);
 MB_HIDDEN struct mb_jump mb_dlmopen_choose(Lmid_t namespace, const char *file, int mode);
 
 struct mb_jump mb_dlopen_choose(const char *file, int mode) {
-    (void)file;
-    return (struct mb_jump){next(&dlopen_shared.next_dlopen, "dlopen"), prepared(mode)};
+    return (struct mb_jump){next(&dlopen_shared.next_dlopen, "dlopen"), prepared(file, mode)};
 }
 
 struct mb_jump mb_dlmopen_choose(Lmid_t namespace, const char *file, int mode) {
-    (void)file;
-    uintptr_t last = namespace == LM_ID_BASE ? prepared(mode) : (uintptr_t)(unsigned)mode;
+    uintptr_t last = namespace == LM_ID_BASE ? prepared(file, mode) : (uintptr_t)(unsigned)mode;
     return (struct mb_jump){next(&dlopen_shared.next_dlmopen, "dlmopen"), last};
 }
 

@@ -1,6 +1,6 @@
 // Whoever else serves memory in this process: the libc's own malloc, and another copy of this library.
 //
-// What: recognises blocks of glibc's malloc that reach our free (of who has its address from dlsym; of a plugin loaded with RTLD_DEEPBIND
+// What: recognises blocks of glibc's malloc that reach our free (of who noted its address early; of a plugin loaded with RTLD_DEEPBIND
 // in a program that links libmbmalloc.a), hands them to the libc's own functions, and describes how a second copy of this library reaches
 // the first. It refuses every pointer that glibc's own chunk tests do not explain; what is refused is the caller's to report.
 // Who: any thread, cold paths only. errno is kept.

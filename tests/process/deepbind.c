@@ -51,9 +51,9 @@ int main(int argc, char **argv) {
     EXPECT(argc == 4);
     void *(*libc_malloc)(size_t);
     void (*libc_free)(void *);
-    void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), *address = dlsym(libc, "malloc");
+    void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), *address = dlsym(libc, "__libc_malloc");
     memcpy(&libc_malloc, &address, sizeof address);
-    address = dlsym(libc, "free");
+    address = dlsym(libc, "__libc_free");
     memcpy(&libc_free, &address, sizeof address);
     EXPECT(!from_mbmalloc((const void *)(uintptr_t)libc_malloc) && !from_mbmalloc((const void *)(uintptr_t)libc_free));
 
