@@ -130,10 +130,16 @@ size_t mb_canary_walk(struct mb_canary *self, mb_block_visitor *visit, void *con
     return visited;
 }
 
+// After a drop that was refused halfway the base may have lost its blocks already.
+static bool is_gone(const struct mb_canary *self, const struct mb_known_block *block) {
+    const struct mb_allocator *base = self->layer.base;
+    return mb_allocator_can(base, MB_TRAIT_OWNS) && !mb_allocator_owns(base, (void *)block->at);
+}
+
 static void report_damaged(struct mb_canary *self) {
     for (uint32_t i = 0; i < self->ledger.live.count; i++) {
         const struct mb_known_block *block = &self->ledger.live.blocks[i];
-        if (is_intact(self, i)) continue;
+        if (is_gone(self, block) || is_intact(self, i)) continue;
         mb_layer_report(&self->layer, MB_CORRUPT, "block overflow", (char *)block->at + block->bytes);
     }
 }
@@ -150,7 +156,9 @@ static enum mb_error drop(struct mb_allocator *api) {
     struct mb_canary *self = self_of(api);
     report_damaged(self);
     enum mb_error error = mb_layer_drop_base(&self->layer);
-    return error == MB_OK ? mb_block_table_drop(&self->ledger.live) : error;
+    if (error != MB_OK) return error;
+    mb_block_table_clear(&self->ledger.live); // the next call, if this is refused, has nothing to look at
+    return mb_block_table_drop(&self->ledger.live);
 }
 
 // --- making -------------------------------------------------------------------------------------------------------------

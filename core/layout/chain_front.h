@@ -39,6 +39,9 @@ struct mb_chain_front {
 
 void mb_chain_front_init(struct mb_chain_front *front, struct mb_span_source *source, struct mb_reports *reports,
                         struct mb_chain_shape shape);
+// Opens the source, which serves this front alone. A small range makes for small slabs; MB_BAD_SIZE: it cannot hold one block.
+enum mb_error mb_chain_front_open(struct mb_chain_front *front, struct mb_span_source *source, struct mb_reports *reports,
+                                  struct mb_chain_shape shape, const struct mb_source_config *config);
 
 // Exported for the inline functions below alone, which programs have through the pool.
 MB_PUBLIC_BEGIN

@@ -30,20 +30,20 @@ static const struct mb_remote_handle_shared *handle_view(const struct mb_allocat
 static enum mb_error return_all(struct mb_remote_slab_shared *shared) {
     bool quiet = !MB_CHECKS || shared->reports.policy == MB_POLICY_COUNT;
     if (!quiet && mb_chain_front_live(&shared->front) != 0) mb_warn("remote slab dropped with slots in use", shared);
-    enum mb_error error = mb_span_source_drop(&shared->source);
-    struct mb_region home = shared->home;
-    enum mb_error other = mb_region_drop(&home);
-    return error != MB_OK ? error : other;
-}
-
-// Who ends the last part has everything for itself.
-static enum mb_error end_part(struct mb_remote_slab_shared *shared) {
-    bool last = atomic_fetch_sub_explicit(&shared->parts, 1, memory_order_acq_rel) == 1;
-    return last ? return_all(shared) : MB_OK;
+    return mb_span_source_drop(&shared->source, &shared->home);
 }
 
 static void begin_part(struct mb_remote_slab_shared *shared) {
     atomic_fetch_add_explicit(&shared->parts, 1, memory_order_relaxed);
+}
+
+// Who ends the last part has everything for itself; where the system refuses, the part does not end.
+static enum mb_error end_part(struct mb_remote_slab_shared *shared) {
+    bool last = atomic_fetch_sub_explicit(&shared->parts, 1, memory_order_acq_rel) == 1;
+    if (!last) return MB_OK;
+    enum mb_error error = return_all(shared);
+    if (error != MB_OK) begin_part(shared);
+    return error;
 }
 
 // --- the owner ----------------------------------------------------------------------------------------------------------
@@ -87,10 +87,14 @@ size_t mb_remote_slab_trim(struct mb_remote_slab *slab) {
 
 enum mb_error mb_remote_slab_drop(struct mb_remote_slab *slab) {
     struct mb_remote_slab_shared *shared = entered(slab);
-    mb_chain_front_settle(&shared->front);
-    slab->shared = NULL;
+    if (shared == NULL) return MB_OK;
+    bool alone = atomic_load_explicit(&shared->parts, memory_order_relaxed) == 1;
+    if (!alone) mb_chain_front_settle(&shared->front); // for the handles' sake
     atomic_store_explicit(&shared->owned, 0, memory_order_release);
-    return end_part(shared);
+    enum mb_error error = end_part(shared);
+    if (error == MB_OK) slab->shared = NULL;
+    else slab->error = error;
+    return error;
 }
 
 // --- handles ------------------------------------------------------------------------------------------------------------
@@ -176,7 +180,7 @@ static size_t usable_size(const struct mb_allocator *a, const void *p) {
 }
 static size_t capacity(const struct mb_allocator *a) { return view(a)->shared->source.limit_units << MB_UNIT_SHIFT; }
 static bool owns(const struct mb_allocator *a, const void *p) {
-    return mb_chain_unit_of(&view(a)->shared->source.space, p) != NULL;
+    return view(a)->shared != NULL && mb_chain_unit_of(&view(a)->shared->source.space, p) != NULL;
 }
 static uint64_t corruption_events(const struct mb_allocator *a) { return mb_reports_count(&view(a)->shared->reports); }
 static enum mb_error last_error(const struct mb_allocator *a) { return view(a)->error; }
@@ -216,7 +220,8 @@ static size_t handle_capacity(const struct mb_allocator *a) {
     return handle_view(a)->shared->source.limit_units << MB_UNIT_SHIFT;
 }
 static bool handle_owns(const struct mb_allocator *a, const void *p) {
-    return mb_chain_unit_of(&handle_view(a)->shared->source.space, p) != NULL;
+    const struct mb_remote_slab_shared *shared = handle_view(a)->shared;
+    return shared != NULL && mb_chain_unit_of(&shared->source.space, p) != NULL;
 }
 static uint64_t handle_corruption_events(const struct mb_allocator *a) {
     return mb_reports_count(&handle_view(a)->shared->reports);
@@ -251,8 +256,11 @@ void mb_remote_handle_copy(struct mb_remote_handle_shared *handle, struct mb_rem
 
 enum mb_error mb_remote_handle_drop(struct mb_remote_handle_shared *handle) {
     struct mb_remote_slab_shared *shared = handle->shared;
-    handle->shared = NULL;
-    return end_part(shared);
+    if (shared == NULL) return MB_OK;
+    enum mb_error error = end_part(shared);
+    if (error == MB_OK) handle->shared = NULL;
+    else __atomic_store_n(&handle->error, error, __ATOMIC_RELAXED);
+    return error;
 }
 
 static void make_owner(struct mb_remote_slab_shared *shared, struct mb_remote_slab *slab) {
@@ -274,9 +282,8 @@ static enum mb_error settle(struct mb_remote_slab_shared *shared, struct mb_chai
                             const struct mb_source_config *config) {
     shared->reports.policy = config->policy;
     shared->align = align;
-    enum mb_error error = mb_span_source_open(&shared->source, config);
+    enum mb_error error = mb_chain_front_open(&shared->front, &shared->source, &shared->reports, shape, config);
     if (error != MB_OK) return error;
-    mb_chain_front_init(&shared->front, &shared->source, &shared->reports, shape);
     shared->key = shared->front.key;
     shared->front.news = &shared->news;
     atomic_store_explicit(&shared->parts, 1, memory_order_relaxed);

@@ -44,7 +44,7 @@ enum mb_error mb_remote_slab_new_with(struct mb_remote_slab *slab, size_t slot_b
 enum mb_error mb_remote_slab_new(struct mb_remote_slab *slab, size_t slot_bytes, size_t align, size_t max_bytes);
 
 // Gives the ownership up. Live slots stay valid while there are handles; with the last of all, everything is returned.
-// Owner thread, as everything that takes a struct mb_remote_slab.
+// Owner thread, as everything that takes a struct mb_remote_slab. MB_REFUSED: as mb_slab_pool_drop.
 enum mb_error mb_remote_slab_drop(struct mb_remote_slab *slab);
 MB_INLINE void mb_remote_slab_hand_over(struct mb_remote_slab *slab) { mb_owner_hand_over(&slab->owner); }
 
@@ -59,7 +59,7 @@ size_t mb_remote_slab_trim(struct mb_remote_slab *slab);
 // Makes a handle, for the owner to hand out. / Another one, made from a handle by whoever holds it.
 void mb_remote_slab_handle(struct mb_remote_slab *slab, struct mb_remote_handle_shared *handle);
 void mb_remote_handle_copy(struct mb_remote_handle_shared *handle, struct mb_remote_handle_shared *copy);
-// No other thread uses the handle any more. Any thread.
+// No other thread uses the handle any more. Any thread. MB_REFUSED: as mb_slab_pool_drop.
 enum mb_error mb_remote_handle_drop(struct mb_remote_handle_shared *handle);
 
 // Frees a slot, not NULL. MB_DOUBLE_FREE, MB_BAD_POINTER: where the policy does not end the process. Any thread, lock-free.

@@ -198,7 +198,9 @@ static enum mb_error reset(struct mb_allocator *a) {
 
 static size_t usable_size(const struct mb_allocator *a, const void *p) { return usable_of(view(a), p); }
 static size_t capacity(const struct mb_allocator *a) { return view(a)->source.limit_units << MB_UNIT_SHIFT; }
-static bool owns(const struct mb_allocator *a, const void *p) { return mb_chain_unit_of(&view(a)->source.space, p) != NULL; }
+static bool owns(const struct mb_allocator *a, const void *p) {
+    return view(a) != NULL && mb_chain_unit_of(&view(a)->source.space, p) != NULL;
+}
 static uint64_t corruption_events(const struct mb_allocator *a) { return mb_reports_count(&view(a)->reports); }
 static enum mb_error last_error(const struct mb_allocator *a) { return view(a)->error; }
 static enum mb_error drop(struct mb_allocator *a) { return mb_size_classed_drop((struct mb_size_classed *)a); }
@@ -250,14 +252,14 @@ enum mb_error mb_size_classed_new(struct mb_size_classed *classed, size_t max_by
 
 enum mb_error mb_size_classed_drop(struct mb_size_classed *classed) {
     struct mb_size_classed_state *state = classed->state;
+    if (state == NULL) return MB_OK;
     mb_owner_check(&state->owner, state);
     bool quiet = !MB_CHECKS || state->reports.policy == MB_POLICY_COUNT;
     if (!quiet && mb_size_classed_live(classed) != 0) mb_warn("allocator dropped with live blocks", state);
-    enum mb_error error = mb_span_source_drop(&state->source);
-    struct mb_region home = state->home;
-    enum mb_error other = mb_region_drop(&home);
-    classed->state = NULL;
-    return error != MB_OK ? error : other;
+    enum mb_error error = mb_span_source_drop(&state->source, &state->home);
+    if (error == MB_OK) classed->state = NULL;
+    else state->error = error;
+    return error;
 }
 
 void mb_size_classed_hand_over(struct mb_size_classed *classed) { mb_owner_hand_over(&classed->state->owner); }

@@ -35,7 +35,8 @@ enum mb_error mb_size_classed_new_with(struct mb_size_classed *classed, const st
 // In a lazy region of its own of max_bytes; misuse ends the process.
 enum mb_error mb_size_classed_new(struct mb_size_classed *classed, size_t max_bytes);
 
-// Returns everything; live blocks go with it (said on stderr in check builds). Owner thread, as everything below.
+// Returns everything; live blocks go with it (said on stderr in check builds). Owner thread, as everything below. MB_REFUSED: as
+// mb_slab_pool_drop.
 enum mb_error mb_size_classed_drop(struct mb_size_classed *classed);
 // The next thread that uses the allocator becomes its owner.
 void mb_size_classed_hand_over(struct mb_size_classed *classed);

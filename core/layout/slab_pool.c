@@ -87,7 +87,9 @@ static size_t usable_size(const struct mb_allocator *a, const void *p) {
 }
 
 static size_t capacity(const struct mb_allocator *a) { return view(a)->source.limit_units << MB_UNIT_SHIFT; }
-static bool owns(const struct mb_allocator *a, const void *p) { return mb_chain_unit_of(&view(a)->source.space, p) != NULL; }
+static bool owns(const struct mb_allocator *a, const void *p) {
+    return view(a) != NULL && mb_chain_unit_of(&view(a)->source.space, p) != NULL;
+}
 static uint64_t corruption_events(const struct mb_allocator *a) { return mb_reports_count(&view(a)->reports); }
 static enum mb_error last_error(const struct mb_allocator *a) { return view(a)->error; }
 static enum mb_error drop(struct mb_allocator *a) { return mb_slab_pool_drop((struct mb_slab_pool *)a); }
@@ -105,9 +107,7 @@ static enum mb_error settle(struct mb_slab_pool_state *pool, struct mb_chain_sha
                             const struct mb_source_config *config) {
     pool->reports.policy = config->policy;
     pool->align = align;
-    enum mb_error error = mb_span_source_open(&pool->source, config);
-    if (error == MB_OK) mb_chain_front_init(&pool->front, &pool->source, &pool->reports, shape);
-    return error;
+    return mb_chain_front_open(&pool->front, &pool->source, &pool->reports, shape, config);
 }
 
 enum mb_error mb_slab_pool_new_with(struct mb_slab_pool *pool, size_t slot_bytes, size_t align,
@@ -136,14 +136,14 @@ enum mb_error mb_slab_pool_new(struct mb_slab_pool *pool, size_t slot_bytes, siz
 
 enum mb_error mb_slab_pool_drop(struct mb_slab_pool *pool) {
     struct mb_slab_pool_state *state = pool->state;
+    if (state == NULL) return MB_OK;
     mb_owner_check(&state->owner, state);
     bool quiet = !MB_CHECKS || state->reports.policy == MB_POLICY_COUNT;
     if (!quiet && mb_slab_pool_live(pool) != 0) mb_warn("pool dropped with slots in use", state);
-    enum mb_error error = mb_span_source_drop(&state->source);
-    struct mb_region home = state->home;
-    enum mb_error other = mb_region_drop(&home);
-    pool->state = NULL;
-    return error != MB_OK ? error : other;
+    enum mb_error error = mb_span_source_drop(&state->source, &state->home);
+    if (error == MB_OK) pool->state = NULL;
+    else state->error = error;
+    return error;
 }
 
 void mb_slab_pool_hand_over(struct mb_slab_pool *pool) { mb_owner_hand_over(&pool->state->owner); }

@@ -33,14 +33,15 @@ struct mb_slab_pool {
 
 MB_PUBLIC_BEGIN
 
-// Slots of slot_bytes (not 0, at most 15 MiB) at multiples of align (a power of two, at most 64 KiB). On failure nothing is
-// held: MB_BAD_SIZE, MB_BAD_ALIGN, MB_BAD_CONFIG, MB_REFUSED.
+// Slots of slot_bytes (not 0, at most 16 MiB - 64 KiB) at multiples of align (a power of two, at most 64 KiB). On failure nothing
+// is held: MB_BAD_SIZE (also where not one slot fits into the range), MB_BAD_ALIGN, MB_BAD_CONFIG, MB_REFUSED.
 enum mb_error mb_slab_pool_new_with(struct mb_slab_pool *pool, size_t slot_bytes, size_t align,
                                     const struct mb_source_config *config);
 // In a lazy region of its own of max_bytes; misuse ends the process.
 enum mb_error mb_slab_pool_new(struct mb_slab_pool *pool, size_t slot_bytes, size_t align, size_t max_bytes);
 
-// Returns everything; live slots go with it (said on stderr in check builds). Owner thread, as everything below.
+// Returns everything; live slots go with it (said on stderr in check builds). Owner thread, as everything below. MB_REFUSED: the
+// system kept a part; nothing is lost, and dropping again is the only thing left to do. Dropping twice is allowed.
 enum mb_error mb_slab_pool_drop(struct mb_slab_pool *pool);
 // The next thread that uses the pool becomes its owner.
 void mb_slab_pool_hand_over(struct mb_slab_pool *pool);

@@ -91,15 +91,34 @@ static size_t dirty_bytes(const struct mb_span_source *source) {
     return mb_max(source->dirty_bytes, source->space.bytes == 0 ? 0 : source->offset + source->space.bytes);
 }
 
-enum mb_error mb_span_source_drop(struct mb_span_source *source) {
-    enum mb_error error = mb_region_drop(&source->metadata);
-    mb_allocator_hand_back(source->base, dirty_bytes(source));
-    if (source->base == &source->own.allocator) {
-        enum mb_error other = mb_allocator_drop(source->base);
-        if (error == MB_OK) error = other;
-    }
-    memset(source, 0, sizeof *source);
+// Whoever comes again after a refusal may be another thread.
+static enum mb_error give_up(struct mb_region *region) {
+    mb_region_hand_over(region);
+    enum mb_error error = mb_region_drop(region);
+    if (error != MB_OK) mb_region_hand_over(region);
     return error;
+}
+
+// What is gone is empty, and giving up an empty region does nothing: each step may be the first of the next call.
+enum mb_error mb_span_source_close(struct mb_span_source *source) {
+    enum mb_error error = MB_OK;
+    if (source->base == &source->own.allocator) {
+        error = give_up(&source->own.region);
+        if (error != MB_OK) return error;
+        source->space.bytes = 0; // no address is a block's any more
+    }
+    error = give_up(&source->metadata);
+    if (error != MB_OK || source->base == NULL) return error;
+    if (source->base != &source->own.allocator) mb_allocator_hand_back(source->base, dirty_bytes(source));
+    memset(source, 0, sizeof *source);
+    return MB_OK;
+}
+
+enum mb_error mb_span_source_drop(struct mb_span_source *source, const struct mb_region *home) {
+    enum mb_error error = mb_span_source_close(source);
+    if (error != MB_OK) return error;
+    struct mb_region last = *home;
+    return give_up(&last);
 }
 
 // --- growing ----------------------------------------------------------------------------------------------------------

@@ -139,7 +139,7 @@ static void what_cannot_be_made(void **state) {
         {0, 16, 1 << 20, MB_BAD_SIZE},         {SIZE_MAX, 16, 1 << 20, MB_BAD_SIZE}, {16, 0, 1 << 20, MB_BAD_ALIGN},
         {16, 3, 1 << 20, MB_BAD_ALIGN},        {16, 131072, 1 << 20, MB_BAD_ALIGN},  {16 << 20, 16, 1 << 30, MB_BAD_SIZE},
         {16, 16, 0, MB_BAD_SIZE},              {16, 16, SIZE_MAX, MB_BAD_SIZE},      {16, 16, PTRDIFF_MAX, MB_BAD_SIZE},
-        {16, 16, (size_t)1 << 60, MB_REFUSED},
+        {16, 16, (size_t)1 << 60, MB_REFUSED}, {65537, 16, 65536, MB_BAD_SIZE},      {16 << 20, 16, 1 << 20, MB_BAD_SIZE},
     };
     size_t before = mappings();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -160,6 +160,26 @@ static void what_cannot_be_made(void **state) {
             else assert_int_equal(error, MB_REFUSED);
             assert_int_equal(mappings(), before);
         }
+    }
+}
+
+static void a_small_range_makes_for_small_slabs(void **state) {
+    (void)state;
+    const struct { size_t slot, max, slots; } cases[] = {
+        {65536, 65536, 1}, {40000, 65536, 1}, {20000, 131072, 6}, {200000, 262144, 1}, {(16 << 20) - 65536, 16 << 20, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct mb_slab_pool pool;
+        assert_int_equal(mb_slab_pool_new(&pool, cases[i].slot, 16, cases[i].max), MB_OK);
+        for (size_t n = 0; n < cases[i].slots; n++) {
+            blocks[n] = mb_slab_pool_take(&pool);
+            assert_non_null(blocks[n]);
+            memset(blocks[n], (int)n, cases[i].slot);
+        }
+        assert_null(mb_slab_pool_take(&pool));
+        assert_int_equal(mb_allocator_last_error(&pool.allocator), MB_FULL);
+        for (size_t n = 0; n < cases[i].slots; n++) assert_int_equal(mb_slab_pool_give(&pool, blocks[n]), MB_OK);
+        assert_int_equal(mb_slab_pool_drop(&pool), MB_OK);
     }
 }
 
@@ -358,6 +378,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pool_grows_over_a_huge_range),     cmocka_unit_test(slots_of_every_size),
         cmocka_unit_test(every_slot_of_a_full_pool_counts), 
+        cmocka_unit_test(a_small_range_makes_for_small_slabs),
         cmocka_unit_test(what_cannot_be_made),              cmocka_unit_test(a_small_range_has_to_hold_a_unit),
         cmocka_unit_test(random_traffic),                   cmocka_unit_test(large_blocks_are_really_freed),
         cmocka_unit_test(refused_purges), cmocka_unit_test(one_class_lives_of_what_another_gave_back),
