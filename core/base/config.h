@@ -38,8 +38,9 @@ static const size_t MB_HUGE_PAGE_BYTES = (size_t)2 << 20; // of x86-64; where it
 static const size_t MB_COMMIT_STEP_MIN = (size_t)64 << 10;
 static const size_t MB_COMMIT_STEP_MAX = (size_t)8 << 20;
 
-// Giving back: what a process without the background thread may keep, and how much one call gives back.
-static const size_t MB_RETAIN_BYTES = (size_t)16 << 20;
+// Giving back: what a process without the background thread may keep (core/region/margin.h), and how much is given back at once at least.
+static const size_t MB_MARGIN_MIN_BYTES = (size_t)2 << 20;
+static const size_t MB_MARGIN_MAX_BYTES = (size_t)40 << 20;
 static const size_t MB_PURGE_CALL_BYTES = (size_t)1 << 20;
 
 #endif

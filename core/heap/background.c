@@ -15,6 +15,7 @@
 #include "core/heap/own.h"
 #include "core/heap/thread.h"
 #include "core/region/arena.h"
+#include "core/region/margin.h"
 #include "platform/os.h"
 
 enum {
@@ -77,13 +78,16 @@ void mb_background_tick(void) {
     }
 }
 
+size_t mb_background_margin(void) { return helper_present() ? MB_MARGIN_MAX_BYTES >> MB_UNIT_SHIFT : mb_margin_units(); }
+
 void mb_background_span_freed(void) {
     if (helper_present()) return;
     mb_background_tick();
-    if (mb_arena_warm_free_units() > MB_RETAIN_BYTES >> MB_UNIT_SHIFT) {
-        mb_fork_before_giving();
-        mb_arena_purge_any(MB_PURGE_CALL_BYTES >> MB_UNIT_SHIFT);
-    }
+    size_t margin = mb_margin_units();
+    if (!mb_large_flush_beyond(margin) && mb_arena_warm_free_units() <= margin) return;
+    mb_fork_before_giving();
+    size_t warm = mb_arena_warm_free_units();
+    mb_margin_owe(mb_arena_purge_any(mb_max(warm - mb_min(warm, margin), MB_PURGE_CALL_BYTES >> MB_UNIT_SHIFT)));
 }
 
 void mb_background_claim_all(void) {

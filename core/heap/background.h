@@ -10,9 +10,12 @@
 // two. Any thread, from its first slow call or its exit hook.
 void mb_background_heaps_changed(void);
 
-// A span has come back: without a helper, gives back what exceeds the retained margin, at most 1 MiB a call, and whatever
-// has been free for the purge delay. Any thread.
+// A span has come back: without a helper, gives back what exceeds the margin (core/region/margin.h), and whatever has been free
+// for the purge delay. Any thread.
 void mb_background_span_freed(void);
+
+// How much free memory may wait for its reuse, in units. Any thread.
+size_t mb_background_margin(void);
 
 // Once in a while on slow paths: the purge clock without a helper. Any thread.
 void mb_background_tick(void);

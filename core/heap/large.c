@@ -77,11 +77,11 @@ static void *take_kept(struct mb_heap *heap, struct mb_large_extent extent) {
 // A long block that takes more fresh pages than are free and warm altogether: who asks for longer and longer blocks would hold the earlier ones' pages
 // besides. Down to the retained margin these go back; all of them, if they are less than half as many. (Giving back whenever fresh pages
 // are taken, or without the margin, makes blocks of jittered lengths 1.2 to 2.4 times as slow.)
-enum { PAID_UNITS_MIN = (1 << 20) >> MB_UNIT_SHIFT };
+enum { PAID_UNITS_MIN = 1 << 20 >> MB_UNIT_SHIFT, PAID_MARGIN_UNITS = 16 << 20 >> MB_UNIT_SHIFT };
 
 static void pay(size_t units) {
     size_t warm = mb_arena_warm_free_units();
-    size_t kept = units < 2 * warm ? MB_RETAIN_BYTES >> MB_UNIT_SHIFT : 0;
+    size_t kept = units < 2 * warm ? mb_min(mb_background_margin(), PAID_MARGIN_UNITS) : 0;
     if (units < PAID_UNITS_MIN || units < warm || warm <= kept) return;
     mb_fork_before_giving();
     mb_arena_purge_any(warm - kept);

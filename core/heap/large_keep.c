@@ -8,15 +8,13 @@
 #include "core/heap/thread.h"
 #include "core/region/arena.h"
 
-// How much is kept for everybody.
-static const size_t EVERYBODYS_KEPT_MAX = (size_t)40 << 20;
 // Before the arena grows so many heaps are looked at, in turn: with a walk over all of them, thousands, each large block would pay.
 enum { FLUSHED_HEAPS = 64 };
 static struct {
     _Atomic(struct mb_heap *) next; // to be looked at; any thread, relaxed: two may look at the same ones. NULL: the first
 } turn_shared;
 
-struct mb_large_keep_shared mb_large_keep_shared;
+struct mb_large_keep_shared mb_large_keep_shared = {.own_units_max = MB_OWN_KEPT_UNITS_FIRST};
 static struct mb_large_cache_shared everybodys_shared;
 
 // --- the owner's ----------------------------------------------------------------------------------------------------
@@ -78,13 +76,28 @@ static void flush_some_heaps(void) {
     atomic_store_explicit(&turn_shared.next, heap, memory_order_relaxed);
 }
 
-void mb_large_flush_to_grow(struct mb_heap *heap, size_t units) {
-    mb_large_cache_flush(&everybodys_shared, give_first);
-    mb_large_flush_heap(heap);
-    if (mb_arena_warm_free_units() >= units) return;
+static void flush_heaps_in_turn(void) {
     if (!atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed)) return;
     if (mb_thread_heaps_ever() > FLUSHED_HEAPS) flush_some_heaps();
     else flush_heaps();
+}
+
+void mb_large_flush_to_grow(struct mb_heap *heap, size_t units) {
+    mb_large_cache_flush(&everybodys_shared, give_first);
+    mb_large_flush_heap(heap);
+    if (mb_arena_warm_free_units() < units) flush_heaps_in_turn();
+}
+
+static bool some_heap_keeps(void) {
+    return atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed) && mb_thread_heaps_ever() <= FLUSHED_HEAPS;
+}
+
+bool mb_large_flush_beyond(size_t margin) {
+    size_t kept = some_heap_keeps() ? mb_large_kept_units() : mb_large_cache_units(&everybodys_shared);
+    if (kept == 0 || kept + mb_arena_warm_free_units() <= margin) return false;
+    mb_large_cache_flush(&everybodys_shared, give_first);
+    flush_heaps_in_turn();
+    return true;
 }
 
 size_t mb_large_kept_units(void) {
@@ -107,13 +120,22 @@ void mb_large_recover(void) {
 
 // --- freeing --------------------------------------------------------------------------------------------------------
 
+// While the margin is small, a heap keeps no long blocks either.
+static size_t margin_now(void) {
+    size_t margin = mb_background_margin(), own = margin > MB_MARGIN_MIN_BYTES >> MB_UNIT_SHIFT ? MB_OWN_KEPT_UNITS : MB_OWN_KEPT_UNITS_FIRST;
+    if (atomic_load_explicit(&mb_large_keep_shared.own_units_max, memory_order_relaxed) != own) {
+        atomic_store_explicit(&mb_large_keep_shared.own_units_max, own, memory_order_relaxed);
+    }
+    return margin;
+}
+
 void mb_large_free(void *p) {
     struct mb_unit *unit = mb_unit_of(p);
     if ((uintptr_t)p % MB_UNIT_BYTES != 0) mb_report_inside(MB_OP_FREE, p);
     if (mb_large_is_kept(unit)) mb_report_freed(MB_OP_FREE, p);
     mb_large_claim(unit, p);
-    if (mb_large_stays_warm(&unit->slab) && mb_large_cache_put(&everybodys_shared, mb_unit_index(unit), unit->slab.large_units,
-                                                       EVERYBODYS_KEPT_MAX >> MB_UNIT_SHIFT)) {
+    if (mb_large_stays_warm(&unit->slab) &&
+        mb_large_cache_put(&everybodys_shared, mb_unit_index(unit), unit->slab.large_units, margin_now())) {
         return;
     }
     mb_large_give(&unit->slab, p);

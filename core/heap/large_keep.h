@@ -22,15 +22,16 @@
 #include "platform/compiler.h"
 
 extern MB_HIDDEN struct mb_large_keep_shared {
-    _Atomic bool heaps_may_keep; // a hint: set by who keeps, cleared by who flushes; relaxed
+    _Atomic size_t own_units_max; // the longest block that a heap keeps; relaxed
+    _Atomic bool heaps_may_keep;  // a hint: set by who keeps, cleared by who flushes; relaxed
 } mb_large_keep_shared;
 
 // --- the short ways ---------------------------------------------------------------------------------------------------
 //
 // A buffer that is taken and given back again and again, in a few dozen instructions.
 
-// The longest block that a heap keeps for its thread: 4 MiB and a guard page.
-enum { MB_OWN_KEPT_UNITS = (4 << 20 >> MB_UNIT_SHIFT) + 1, MB_LEAST_PAGE = 4096 };
+// The longest block that a heap keeps for its thread: 4 MiB and a guard page; 1 MiB while the margin (core/region/margin.h) is small.
+enum { MB_OWN_KEPT_UNITS = (4 << 20 >> MB_UNIT_SHIFT) + 1, MB_OWN_KEPT_UNITS_FIRST = (1 << 20 >> MB_UNIT_SHIFT) + 1, MB_LEAST_PAGE = 4096 };
 
 MB_INLINE bool mb_large_is_kept(const struct mb_unit *unit) {
     return mb_unit_kind(unit) == MB_UNIT_LARGE && (MB_PEEK(unit->slab.large_flags) & MB_LARGE_KEPT) != 0;
@@ -48,7 +49,8 @@ MB_INLINE bool mb_large_keep_own(struct mb_heap *heap, struct mb_unit *unit) {
     struct mb_slab *large = &unit->slab;
     if (mb_unit_kind(unit) != MB_UNIT_LARGE || MB_PEEK(large->owner) != heap->token) return false;
     uint32_t flags = MB_PEEK(large->large_flags);
-    if ((flags & (MB_LARGE_KEPT | MB_LARGE_MOVED | MB_LARGE_GUARD_FAR)) != 0 || large->large_units > MB_OWN_KEPT_UNITS) return false;
+    if ((flags & (MB_LARGE_KEPT | MB_LARGE_MOVED | MB_LARGE_GUARD_FAR)) != 0) return false;
+    if (large->large_units > atomic_load_explicit(&mb_large_keep_shared.own_units_max, memory_order_relaxed)) return false;
     mb_large_set_flags(large, flags | MB_LARGE_KEPT);
     if (!mb_large_cache_put_own(&heap->shared.kept, mb_unit_index(unit), large->large_units)) {
         mb_large_set_flags(large, flags);
@@ -99,6 +101,8 @@ void mb_large_age(void);
 void mb_large_flush_heap(struct mb_heap *heap);
 // Before the arena grows by so many units: what this heap and everybody keeps, and other heaps' if that is not enough.
 void mb_large_flush_to_grow(struct mb_heap *heap, size_t units);
+// All of it, if it and the free warm memory are more than the margin; true if so.
+bool mb_large_flush_beyond(size_t margin);
 
 // Units kept now.
 size_t mb_large_kept_units(void);

@@ -1,5 +1,6 @@
-// A peak of 200 MB is freed; under light activity less than a quarter of it stays resident after 10 s.
-// Usage: limits_idle small|large one|threads all|most
+// A peak of 200 MiB is freed; under light activity less than a quarter of it stays resident after 10 s.
+// Usage: limits_idle small|large one|threads all|most [MIB]
+//   MIB: a peak of so many; afterwards one block every 50 ms, which comes past no slow path, for 2 s.
 //   one: one thread does everything; threads: four fill, the main thread frees. most: nine blocks of ten, in whole runs,
 //   are freed, so a tenth stays live.
 #include <pthread.h>
@@ -10,14 +11,15 @@
 #include "tests/limits/blocks.h"
 #include "tests/limits/measure.h"
 
-enum { PEAK_MIB = 200, WAIT_MS = 10000, THREADS = 4, SET_CAPACITY = 1 << 19, RUN = 50000 };
+enum { WAIT_MS = 10000, THREADS = 4, SET_CAPACITY = 1 << 19, RUN = 50000 };
 
 static struct blocks sets[THREADS];
 static bool large;
+static size_t peak_mib = 200;
 
 static void *fill(void *arg) {
     struct blocks *set = arg;
-    size_t share = PEAK_MIB * MIB / THREADS;
+    size_t share = peak_mib * MIB / THREADS;
     while (set->live_bytes < share) {
         size_t size = large ? 64 * KIB + blocks_random(&set->rng) % (4 * MIB) : 16 + blocks_random(&set->rng) % 1000;
         CHECK(blocks_add(set, size), "refused with %zu bytes live", set->live_bytes);
@@ -49,30 +51,31 @@ static size_t free_blocks(struct blocks *set, bool most) {
 }
 
 // What a mostly idle server does: a few small blocks every 10 ms.
-static size_t light_activity(size_t target) {
-    uint64_t end = measure_now_ms() + WAIT_MS;
+static size_t light_activity(size_t target, size_t blocks, unsigned pause_ms, unsigned wait_ms) {
+    uint64_t end = measure_now_ms() + wait_ms;
     size_t rss = measure_rss_bytes();
     while (rss > target && measure_now_ms() < end) {
         void *p[20];
-        for (size_t i = 0; i < 20; i++) p[i] = malloc(32 + i * 24);
-        measure_sleep_ms(10);
-        for (size_t i = 0; i < 20; i++) free(p[i]);
+        for (size_t i = 0; i < blocks; i++) p[i] = malloc(32 + i * 24);
+        measure_sleep_ms(pause_ms);
+        for (size_t i = 0; i < blocks; i++) free(p[i]);
         rss = measure_rss_bytes();
     }
     return rss;
 }
 
 int main(int argc, char **argv) {
-    if (argc != 4) return 2;
+    if (argc < 4) return 2;
+    if (argc > 4) peak_mib = strtoul(argv[4], NULL, 10);
     bool ours = measure_under_mbmalloc(), most = strcmp(argv[3], "most") == 0;
     large = strcmp(argv[1], "large") == 0;
     fill_all(strcmp(argv[2], "threads") == 0);
     size_t peak = measure_rss_bytes(), kept = 0;
-    CHECK(peak > PEAK_MIB * MIB, "only %zu bytes resident", peak);
+    CHECK(peak > peak_mib * MIB, "only %zu bytes resident", peak);
     for (size_t i = 0; i < THREADS; i++) kept += free_blocks(&sets[i], most);
     uint64_t start = measure_now_ms();
     size_t target = kept + peak / 4;
-    size_t rss = light_activity(target);
+    size_t rss = argc > 4 ? light_activity(target, 1, 50, 2000) : light_activity(target, 20, 10, WAIT_MS);
     printf("RSS %zu MiB -> %zu MiB (%zu MiB live) after %llu ms\n", peak / MIB, rss / MIB, kept / MIB,
            (unsigned long long)(measure_now_ms() - start));
     CHECK(!ours || rss <= target, "%zu of %zu bytes stay resident, %zu of them live", rss, peak, kept);

@@ -1,0 +1,93 @@
+// How much free memory may stay warm: small until it is missed, then as much more as was missed in time, and anew after long. The clock
+// is the test's own (the linker puts it in front of the system's).
+#include "core/base/config.h"
+#include "core/region/margin.h"
+#include "platform/os.h"
+#include "tests/unit/memory.h"
+
+#define LEAST (MB_MARGIN_MIN_BYTES >> MB_UNIT_SHIFT)
+#define MOST (MB_MARGIN_MAX_BYTES >> MB_UNIT_SHIFT)
+static const uint64_t SECOND = UINT64_C(1000000000);
+static uint64_t now = UINT64_C(1000000000000);
+
+uint64_t __wrap_mb_os_now_ns(void);
+uint64_t __wrap_mb_os_now_ns(void) { return now; }
+
+static int forget(void **state) {
+    (void)state;
+    now += 1000 * SECOND;
+    mb_margin_owe(0);
+    now += 1000 * SECOND;
+    assert_int_equal(mb_margin_units(), LEAST);
+    return 0;
+}
+
+static void what_was_never_given_back_is_not_missed(void **state) {
+    (void)state;
+    for (int i = 0; i < 100; i++) mb_margin_taken_cold(1000);
+    assert_int_equal(mb_margin_units(), LEAST);
+}
+
+static void it_grows_by_what_is_missed(void **state) {
+    (void)state;
+    mb_margin_owe(100);
+    mb_margin_taken_cold(30);
+    assert_int_equal(mb_margin_units(), LEAST + 30);
+    now += SECOND / 2;
+    mb_margin_taken_cold(1000); // of which it would have saved the rest
+    assert_int_equal(mb_margin_units(), LEAST + 100);
+    mb_margin_taken_cold(1000);
+    assert_int_equal(mb_margin_units(), LEAST + 100);
+}
+
+static void what_is_owed_adds_up(void **state) {
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        mb_margin_owe(20);
+        now += SECOND / 2;
+    }
+    mb_margin_taken_cold(1000);
+    assert_int_equal(mb_margin_units(), LEAST + 100);
+}
+
+static void who_comes_later_has_done_without(void **state) {
+    (void)state;
+    mb_margin_owe(100);
+    now += 2 * SECOND;
+    mb_margin_taken_cold(30);
+    assert_int_equal(mb_margin_units(), LEAST);
+    now -= SECOND; // and it is forgotten
+    mb_margin_taken_cold(30);
+    assert_int_equal(mb_margin_units(), LEAST);
+}
+
+static void it_has_an_end(void **state) {
+    (void)state;
+    mb_margin_owe(100000);
+    mb_margin_taken_cold(100000);
+    assert_int_equal(mb_margin_units(), MOST);
+}
+
+static void it_begins_anew_when_nobody_missed_anything_for_long(void **state) {
+    (void)state;
+    mb_margin_owe(100);
+    mb_margin_taken_cold(100);
+    now += 10 * SECOND;
+    mb_margin_owe(16);
+    assert_int_equal(mb_margin_units(), LEAST + 100);
+    now += 11 * SECOND;
+    mb_margin_owe(16);
+    assert_int_equal(mb_margin_units(), LEAST);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(what_was_never_given_back_is_not_missed, forget),
+        cmocka_unit_test_setup(it_grows_by_what_is_missed, forget),
+        cmocka_unit_test_setup(what_is_owed_adds_up, forget),
+        cmocka_unit_test_setup(who_comes_later_has_done_without, forget),
+        cmocka_unit_test_setup(it_has_an_end, forget),
+        cmocka_unit_test_setup(it_begins_anew_when_nobody_missed_anything_for_long, forget),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
