@@ -39,8 +39,7 @@ static const size_t MB_COMMIT_STEP_MIN = (size_t)64 << 10;
 static const size_t MB_COMMIT_STEP_MAX = (size_t)8 << 20;
 
 // Giving back: what a process without the background thread may keep (core/region/margin.h), and how much is given back at once at least.
-static const size_t MB_MARGIN_MIN_BYTES = (size_t)2 << 20;
-static const size_t MB_MARGIN_MAX_BYTES = (size_t)40 << 20;
+enum { MB_MARGIN_MIN_BYTES = 2 << 20, MB_MARGIN_MAX_BYTES = 40 << 20 };
 static const size_t MB_PURGE_CALL_BYTES = (size_t)1 << 20;
 
 #endif

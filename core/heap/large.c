@@ -140,9 +140,12 @@ void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
 
 // --- resizing -------------------------------------------------------------------------------------------------------
 
-// Units beyond a quarter more than needed go back when a block shrinks. A guard page that stays up among them would be lost with its unit.
+// Units beyond a quarter more than needed, or beyond 1 MiB more, go back when a block shrinks. A guard page that stays up among them would be
+// lost with its unit.
+enum { SHRUNK_UNITS_MAX = (1 << 20) >> MB_UNIT_SHIFT };
+
 static void shrink_units(struct mb_slab *large, void *p, size_t units) {
-    if (large->large_units - units <= units / 4) return;
+    if (large->large_units - units <= mb_min(units / 4, SHRUNK_UNITS_MAX)) return;
     if ((large->large_flags & MB_LARGE_GUARD_FAR) != 0) {
         if (!mb_large_remove_guard(large, p)) return;
         mb_large_put_guard(large, p);

@@ -7,6 +7,7 @@
 #include "core/heap/report.h"
 #include "core/heap/thread.h"
 #include "core/region/arena.h"
+#include "core/region/margin.h"
 
 // Before the arena grows so many heaps are looked at, in turn: with a walk over all of them, thousands, each large block would pay.
 enum { FLUSHED_HEAPS = 64 };
@@ -27,11 +28,18 @@ struct mb_unit *mb_large_take_own(struct mb_heap *heap, size_t units) {
     return unit;
 }
 
+static void let_heaps_keep(size_t units_max) {
+    if (atomic_load_explicit(&mb_large_keep_shared.own_units_max, memory_order_relaxed) == units_max) return;
+    atomic_store_explicit(&mb_large_keep_shared.own_units_max, units_max, memory_order_relaxed);
+}
+
 // --- everybody's ----------------------------------------------------------------------------------------------------
 
 struct mb_unit *mb_large_take_everybodys(size_t units) {
     size_t first;
-    return mb_large_cache_take(&everybodys_shared, units, &first) ? mb_unit_at(first) : NULL;
+    if (!mb_large_cache_take(&everybodys_shared, units, &first)) return NULL;
+    let_heaps_keep(MB_OWN_KEPT_UNITS); // such blocks are used again
+    return mb_unit_at(first);
 }
 
 // --- giving back ----------------------------------------------------------------------------------------------------
@@ -97,6 +105,7 @@ bool mb_large_flush_beyond(size_t margin) {
     if (kept == 0 || kept + mb_arena_warm_free_units() <= margin) return false;
     mb_large_cache_flush(&everybodys_shared, give_first);
     flush_heaps_in_turn();
+    let_heaps_keep(MB_OWN_KEPT_UNITS_FIRST);
     return true;
 }
 
@@ -120,22 +129,14 @@ void mb_large_recover(void) {
 
 // --- freeing --------------------------------------------------------------------------------------------------------
 
-// While the margin is small, a heap keeps no long blocks either.
-static size_t margin_now(void) {
-    size_t margin = mb_background_margin(), own = margin > MB_MARGIN_MIN_BYTES >> MB_UNIT_SHIFT ? MB_OWN_KEPT_UNITS : MB_OWN_KEPT_UNITS_FIRST;
-    if (atomic_load_explicit(&mb_large_keep_shared.own_units_max, memory_order_relaxed) != own) {
-        atomic_store_explicit(&mb_large_keep_shared.own_units_max, own, memory_order_relaxed);
-    }
-    return margin;
-}
-
 void mb_large_free(void *p) {
     struct mb_unit *unit = mb_unit_of(p);
     if ((uintptr_t)p % MB_UNIT_BYTES != 0) mb_report_inside(MB_OP_FREE, p);
     if (mb_large_is_kept(unit)) mb_report_freed(MB_OP_FREE, p);
     mb_large_claim(unit, p);
+    mb_margin_freed(unit->slab.large_units);
     if (mb_large_stays_warm(&unit->slab) &&
-        mb_large_cache_put(&everybodys_shared, mb_unit_index(unit), unit->slab.large_units, margin_now())) {
+        mb_large_cache_put(&everybodys_shared, mb_unit_index(unit), unit->slab.large_units, mb_background_margin())) {
         return;
     }
     mb_large_give(&unit->slab, p);

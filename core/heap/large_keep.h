@@ -30,7 +30,7 @@ extern MB_HIDDEN struct mb_large_keep_shared {
 //
 // A buffer that is taken and given back again and again, in a few dozen instructions.
 
-// The longest block that a heap keeps for its thread: 4 MiB and a guard page; 1 MiB while the margin (core/region/margin.h) is small.
+// The longest block that a heap keeps for its thread: 4 MiB and a guard page; 1 MiB until one was used again.
 enum { MB_OWN_KEPT_UNITS = (4 << 20 >> MB_UNIT_SHIFT) + 1, MB_OWN_KEPT_UNITS_FIRST = (1 << 20 >> MB_UNIT_SHIFT) + 1, MB_LEAST_PAGE = 4096 };
 
 MB_INLINE bool mb_large_is_kept(const struct mb_unit *unit) {

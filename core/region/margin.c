@@ -1,39 +1,69 @@
 #include "core/region/margin.h"
 
+#include <stdbool.h>
+
 #include "core/base/config.h"
+#include "core/region/arena.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
-static const uint64_t OWED_NS = UINT64_C(1000000000);   // who comes later has done without
-static const uint64_t KEPT_NS = UINT64_C(20000000000);
+static const uint64_t SOON_NS = UINT64_C(1000000000); // who comes later has done without
+static const uint64_t LONG_NS = UINT64_C(20000000000);
+enum {
+    LEAST_UNITS = MB_MARGIN_MIN_BYTES >> MB_UNIT_SHIFT,
+    MOST_UNITS = MB_MARGIN_MAX_BYTES >> MB_UNIT_SHIFT,
+    MORE_UNITS_MAX = MOST_UNITS - LEAST_UNITS,
+    SPAN_UNITS_MAX = (16 << 20 >> MB_UNIT_SHIFT) + 1, // and a guard page
+    HEAP_SHARE = 8,
+};
 
 struct mb_margin_shared mb_margin_shared;
 
+static bool is_soon(const _Atomic uint64_t *then, uint64_t now, uint64_t ns) {
+    return now - atomic_load_explicit(then, memory_order_relaxed) < ns;
+}
+
+void mb_margin_freed(size_t units) {
+    if (units <= LEAST_UNITS) return;
+    uint64_t now = mb_os_now_ns();
+    units = mb_min(units, SPAN_UNITS_MAX);
+    if (units < atomic_load_explicit(&mb_margin_shared.span_units, memory_order_relaxed) && is_soon(&mb_margin_shared.span_at, now, SOON_NS)) return;
+    atomic_store_explicit(&mb_margin_shared.span_units, units, memory_order_relaxed);
+    atomic_store_explicit(&mb_margin_shared.span_at, now, memory_order_relaxed);
+}
+
+static size_t span_freed_lately(void) {
+    size_t units = atomic_load_explicit(&mb_margin_shared.span_units, memory_order_relaxed);
+    if (units == 0 || is_soon(&mb_margin_shared.span_at, mb_os_now_ns(), SOON_NS)) return units;
+    atomic_store_explicit(&mb_margin_shared.span_units, 0, memory_order_relaxed);
+    return 0;
+}
+
 size_t mb_margin_units(void) {
-    return (MB_MARGIN_MIN_BYTES >> MB_UNIT_SHIFT) + atomic_load_explicit(&mb_margin_shared.more_units, memory_order_relaxed);
+    size_t share = mb_min(mb_arena_units() / HEAP_SHARE, SPAN_UNITS_MAX);
+    size_t least = mb_max(mb_max(share, LEAST_UNITS), span_freed_lately());
+    return mb_min(least + atomic_load_explicit(&mb_margin_shared.more_units, memory_order_relaxed), MOST_UNITS);
 }
 
 void mb_margin_owe(size_t units) {
     uint64_t now = mb_os_now_ns();
-    bool fresh = now - atomic_load_explicit(&mb_margin_shared.owed_at, memory_order_relaxed) < OWED_NS;
-    bool kept = now - atomic_load_explicit(&mb_margin_shared.grown_at, memory_order_relaxed) < KEPT_NS;
-    if (!kept) atomic_store_explicit(&mb_margin_shared.more_units, 0, memory_order_relaxed);
-    size_t owed = fresh ? atomic_load_explicit(&mb_margin_shared.owed_units, memory_order_relaxed) : 0;
+    bool soon = is_soon(&mb_margin_shared.owed_at, now, SOON_NS);
+    size_t owed = soon ? atomic_load_explicit(&mb_margin_shared.owed_units, memory_order_relaxed) : 0;
     atomic_store_explicit(&mb_margin_shared.owed_at, now, memory_order_relaxed);
     atomic_store_explicit(&mb_margin_shared.owed_units, owed + units, memory_order_relaxed);
+    if (!is_soon(&mb_margin_shared.grown_at, now, LONG_NS)) atomic_store_explicit(&mb_margin_shared.more_units, 0, memory_order_relaxed);
 }
 
 MB_COLD void mb_margin_missed(size_t units) {
     uint64_t now = mb_os_now_ns();
     size_t owed = atomic_load_explicit(&mb_margin_shared.owed_units, memory_order_relaxed);
-    if (now - atomic_load_explicit(&mb_margin_shared.owed_at, memory_order_relaxed) >= OWED_NS) {
+    if (!is_soon(&mb_margin_shared.owed_at, now, SOON_NS)) {
         atomic_store_explicit(&mb_margin_shared.owed_units, 0, memory_order_relaxed);
         return;
     }
     size_t missed = mb_min(units, owed);
-    size_t most = (MB_MARGIN_MAX_BYTES - MB_MARGIN_MIN_BYTES) >> MB_UNIT_SHIFT;
     size_t more = atomic_load_explicit(&mb_margin_shared.more_units, memory_order_relaxed) + missed;
     atomic_store_explicit(&mb_margin_shared.owed_units, owed - missed, memory_order_relaxed);
-    atomic_store_explicit(&mb_margin_shared.more_units, mb_min(more, most), memory_order_relaxed);
+    atomic_store_explicit(&mb_margin_shared.more_units, mb_min(more, MORE_UNITS_MAX), memory_order_relaxed);
     atomic_store_explicit(&mb_margin_shared.grown_at, now, memory_order_relaxed);
 }

@@ -171,6 +171,7 @@ int main(void) {
     guards_go(40 * MIB);
     for (size_t bytes = 60 * MIB; bytes > 1 * MIB; bytes /= 7)
         for (size_t rest = 100; rest < bytes / 2; rest *= 30) shrink_gives_back(bytes, rest);
+    for (size_t bytes = 50 * MIB; bytes >= 8 * MIB; bytes /= 2) shrink_gives_back(bytes, bytes - bytes / 6); // by less than a quarter
     shrink_gives_back_in_time(30 * MIB, 100000);
     puts("large blocks kept");
     return 0;

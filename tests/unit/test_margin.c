@@ -1,12 +1,14 @@
-// How much free memory may stay warm: small until it is missed, then as much more as was missed in time, and anew after long. The clock
-// is the test's own (the linker puts it in front of the system's).
+// How much free memory may stay warm: little, a share of a large heap, what came free at once a moment ago; more by as much as was missed
+// in time, and anew after long. The clock is the test's own (the linker puts it in front of the system's), and so is the heap's size.
 #include "core/base/config.h"
 #include "core/region/margin.h"
+#include "core/region/space.h"
 #include "platform/os.h"
 #include "tests/unit/memory.h"
 
 #define LEAST (MB_MARGIN_MIN_BYTES >> MB_UNIT_SHIFT)
 #define MOST (MB_MARGIN_MAX_BYTES >> MB_UNIT_SHIFT)
+#define SPAN_MOST ((16 << 20 >> MB_UNIT_SHIFT) + 1)
 static const uint64_t SECOND = UINT64_C(1000000000);
 static uint64_t now = UINT64_C(1000000000000);
 
@@ -80,6 +82,37 @@ static void it_begins_anew_when_nobody_missed_anything_for_long(void **state) {
     assert_int_equal(mb_margin_units(), LEAST);
 }
 
+static void a_long_span_may_wait_for_a_second(void **state) {
+    (void)state;
+    mb_margin_freed(1);
+    mb_margin_freed(LEAST);
+    assert_int_equal(mb_margin_units(), LEAST);
+    mb_margin_freed(200);
+    now += SECOND / 2;
+    mb_margin_freed(50);
+    assert_int_equal(mb_margin_units(), 200);
+    now += SECOND / 2;
+    mb_margin_freed(60);
+    assert_int_equal(mb_margin_units(), 60);
+    now += SECOND;
+    assert_int_equal(mb_margin_units(), LEAST);
+    mb_margin_freed(100000);
+    assert_int_equal(mb_margin_units(), SPAN_MOST);
+}
+
+static void a_large_heap_may_keep_a_share(void **state) {
+    (void)state;
+    size_t bytes = mb_space.bytes;
+    mb_space.bytes = (size_t)64 << 20;
+    assert_int_equal(mb_margin_units(), (8 << 20) >> MB_UNIT_SHIFT);
+    mb_space.bytes = (size_t)1 << 40;
+    assert_int_equal(mb_margin_units(), SPAN_MOST);
+    mb_margin_owe(100000);
+    mb_margin_taken_cold(100000);
+    assert_int_equal(mb_margin_units(), MOST);
+    mb_space.bytes = bytes;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_was_never_given_back_is_not_missed, forget),
@@ -87,6 +120,8 @@ int main(void) {
         cmocka_unit_test_setup(what_is_owed_adds_up, forget),
         cmocka_unit_test_setup(who_comes_later_has_done_without, forget),
         cmocka_unit_test_setup(it_has_an_end, forget),
+        cmocka_unit_test_setup(a_long_span_may_wait_for_a_second, forget),
+        cmocka_unit_test_setup(a_large_heap_may_keep_a_share, forget),
         cmocka_unit_test_setup(it_begins_anew_when_nobody_missed_anything_for_long, forget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
