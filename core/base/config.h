@@ -39,7 +39,11 @@ static const size_t MB_COMMIT_STEP_MIN = (size_t)64 << 10;
 static const size_t MB_COMMIT_STEP_MAX = (size_t)8 << 20;
 
 // Giving back: what a process without the background thread may keep (core/region/margin.h), and how much is given back at once at least.
-enum { MB_MARGIN_MIN_BYTES = 2 << 20, MB_MARGIN_MAX_BYTES = 40 << 20 };
-static const size_t MB_PURGE_CALL_BYTES = (size_t)1 << 20;
+enum {
+    MB_MARGIN_MIN_UNITS = 2 << 20 >> MB_UNIT_SHIFT,
+    MB_MARGIN_WARM_UNITS = (16 << 20 >> MB_UNIT_SHIFT) + 1, // the most in free spans: one of 16 MiB and a guard page
+    MB_MARGIN_KEPT_UNITS = 40 << 20 >> MB_UNIT_SHIFT,       // the most in large blocks that are kept whole for everybody
+    MB_PURGE_CALL_UNITS = 1 << 20 >> MB_UNIT_SHIFT,
+};
 
 #endif

@@ -78,16 +78,28 @@ void mb_background_tick(void) {
     }
 }
 
-size_t mb_background_margin(void) { return helper_present() ? MB_MARGIN_MAX_BYTES >> MB_UNIT_SHIFT : mb_margin_units(); }
+size_t mb_background_margin(void) { return helper_present() ? SIZE_MAX : mb_margin_units(); }
 
-void mb_background_span_freed(void) {
+// At most twice as much as has come free, so that no single free waits long, and a peak is gone when its last block is.
+static void give_excess(size_t units, size_t margin) {
+    mb_fork_before_giving();
+    size_t kept = mb_large_kept_at_hand(), warm = mb_arena_warm_free_units();
+    size_t excess = warm - mb_min(warm, mb_margin_of_warm(margin));
+    if (kept + warm > margin) {
+        if (kept != 0) mb_large_flush_at_hand();
+        excess = mb_max(excess, kept + warm - margin);
+        units += kept;
+    }
+    size_t most = mb_max(2 * units, MB_PURGE_CALL_UNITS);
+    mb_margin_owe(mb_arena_purge_any(mb_min(mb_max(excess, MB_PURGE_CALL_UNITS), most)));
+}
+
+void mb_background_span_freed(size_t units) {
     if (helper_present()) return;
     mb_background_tick();
-    size_t margin = mb_margin_units();
-    if (!mb_large_flush_beyond(margin) && mb_arena_warm_free_units() <= margin) return;
-    mb_fork_before_giving();
-    size_t warm = mb_arena_warm_free_units();
-    mb_margin_owe(mb_arena_purge_any(mb_max(warm - mb_min(warm, margin), MB_PURGE_CALL_BYTES >> MB_UNIT_SHIFT)));
+    size_t margin = mb_margin_units(), warm = mb_arena_warm_free_units();
+    bool fits = warm <= mb_margin_of_warm(margin) && warm + mb_large_kept_at_hand() <= margin;
+    if (!fits && !mb_margin_is_refused()) give_excess(units, margin);
 }
 
 void mb_background_claim_all(void) {

@@ -10,11 +10,11 @@
 // two. Any thread, from its first slow call or its exit hook.
 void mb_background_heaps_changed(void);
 
-// A span has come back: without a helper, gives back what exceeds the margin (core/region/margin.h), and whatever has been free
-// for the purge delay. Any thread.
-void mb_background_span_freed(void);
+// A span of so many units has come back: without a helper, gives back what exceeds the margin (core/region/margin.h), and whatever has
+// been free for the purge delay. Any thread.
+void mb_background_span_freed(size_t units);
 
-// How much free memory may wait for its reuse, in units. Any thread.
+// How much free memory may wait for its reuse, in units; SIZE_MAX while there is a helper. Any thread.
 size_t mb_background_margin(void);
 
 // Once in a while on slow paths: the purge clock without a helper. Any thread.

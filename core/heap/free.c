@@ -25,7 +25,7 @@ MB_NOINLINE void mb_slab_look_slow(struct mb_slab *slab) {
     uint64_t word = mb_remote_load(unit);
     if (mb_slab_if_owned(unit, mb_owner_token()) == NULL) return;
     if (mb_own_claim_if_free(unit)) {
-        mb_background_span_freed();
+        mb_background_span_freed(1);
     } else if (mb_remote_state(word) == MB_SLAB_QUEUED) {
         mb_own_waiting_to_ready(mb_heap_self, unit, word);
     } else if (mb_remote_state(word) == MB_SLAB_CURRENT) {
@@ -60,7 +60,7 @@ static void after_remote_free(struct mb_unit *unit, const struct mb_slab_bits *b
     uint64_t remote = mb_remote_bits(bits, word);
     uint64_t full = mb_slab_full_word(MB_PEEK(unit->slab.carved), word);
     if ((remote | mb_free_bits(bits, word)) == full && mb_own_claim_if_free(unit)) {
-        mb_background_span_freed();
+        mb_background_span_freed(1);
     } else if ((mb_popcount64(remote) & (blocks_worth_hint(unit) - 1)) == 0) {
         mb_pool_put(MB_PEEK(unit->slab.class_index),
                     (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(state)});

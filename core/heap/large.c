@@ -13,6 +13,7 @@
 #include "core/heap/outside.h"
 #include "core/heap/own.h"
 #include "core/region/arena.h"
+#include "core/region/margin.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
@@ -77,11 +78,11 @@ static void *take_kept(struct mb_heap *heap, struct mb_large_extent extent) {
 // A long block that takes more fresh pages than are free and warm altogether: who asks for longer and longer blocks would hold the earlier ones' pages
 // besides. Down to the retained margin these go back; all of them, if they are less than half as many. (Giving back whenever fresh pages
 // are taken, or without the margin, makes blocks of jittered lengths 1.2 to 2.4 times as slow.)
-enum { PAID_UNITS_MIN = 1 << 20 >> MB_UNIT_SHIFT, PAID_MARGIN_UNITS = 16 << 20 >> MB_UNIT_SHIFT };
+enum { PAID_UNITS_MIN = 1 << 20 >> MB_UNIT_SHIFT };
 
 static void pay(size_t units) {
     size_t warm = mb_arena_warm_free_units();
-    size_t kept = units < 2 * warm ? mb_min(mb_background_margin(), PAID_MARGIN_UNITS) : 0;
+    size_t kept = units < 2 * warm ? mb_margin_of_warm(mb_background_margin()) : 0;
     if (units < PAID_UNITS_MIN || units < warm || warm <= kept) return;
     mb_fork_before_giving();
     mb_arena_purge_any(warm - kept);
@@ -140,12 +141,13 @@ void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
 
 // --- resizing -------------------------------------------------------------------------------------------------------
 
-// Units beyond a quarter more than needed, or beyond 1 MiB more, go back when a block shrinks. A guard page that stays up among them would be
-// lost with its unit.
-enum { SHRUNK_UNITS_MAX = (1 << 20) >> MB_UNIT_SHIFT };
+// Units beyond a quarter more than needed go back when a block shrinks, or beyond 1 MiB more if it was never moved: those of a moved one go
+// without their pages, and it is likely to grow again. A guard page that stays up among them would be lost with its unit.
+enum { SHRUNK_UNITS_MAX = 1 << 20 >> MB_UNIT_SHIFT };
 
 static void shrink_units(struct mb_slab *large, void *p, size_t units) {
-    if (large->large_units - units <= mb_min(units / 4, SHRUNK_UNITS_MAX)) return;
+    size_t most = (large->large_flags & MB_LARGE_MOVED) != 0 ? units / 4 : mb_min(units / 4, SHRUNK_UNITS_MAX);
+    if (large->large_units - units <= most) return;
     if ((large->large_flags & MB_LARGE_GUARD_FAR) != 0) {
         if (!mb_large_remove_guard(large, p)) return;
         mb_large_put_guard(large, p);
@@ -154,7 +156,7 @@ static void shrink_units(struct mb_slab *large, void *p, size_t units) {
     bool moved = (large->large_flags & MB_LARGE_MOVED) != 0;
     MB_POKE(large->large_units, (uint32_t)units);
     mb_large_give_part((char *)p + (units << MB_UNIT_SHIFT), rest, moved);
-    mb_background_span_freed();
+    mb_background_span_freed(rest);
 }
 
 // A far guard page would come to lie inside the block.
@@ -172,7 +174,7 @@ static bool take_behind(struct mb_slab *large, const void *p, size_t units) {
 
 // Units that a long block gets beyond what it needs, at most, when it has grown in place a few times: so its guard page need not move at every
 // step. What is written behind the block then meets nobody's memory, and the guard page later.
-enum { RESERVE_UNITS = (1 << 20) >> MB_UNIT_SHIFT };
+enum { RESERVE_UNITS = 1 << 20 >> MB_UNIT_SHIFT };
 
 static bool has_grown_often(struct mb_slab *large) {
     if ((large->large_flags & MB_LARGE_GROWN_MASK) == MB_LARGE_GROWN_OFTEN) return true;

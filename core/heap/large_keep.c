@@ -15,7 +15,7 @@ static struct {
     _Atomic(struct mb_heap *) next; // to be looked at; any thread, relaxed: two may look at the same ones. NULL: the first
 } turn_shared;
 
-struct mb_large_keep_shared mb_large_keep_shared = {.own_units_max = MB_OWN_KEPT_UNITS_FIRST};
+struct mb_large_keep_shared mb_large_keep_shared;
 static struct mb_large_cache_shared everybodys_shared;
 
 // --- the owner's ----------------------------------------------------------------------------------------------------
@@ -38,7 +38,7 @@ static void let_heaps_keep(size_t units_max) {
 struct mb_unit *mb_large_take_everybodys(size_t units) {
     size_t first;
     if (!mb_large_cache_take(&everybodys_shared, units, &first)) return NULL;
-    let_heaps_keep(MB_OWN_KEPT_UNITS); // such blocks are used again
+    let_heaps_keep(MB_OWN_KEPT_UNITS); // what is kept is used again
     return mb_unit_at(first);
 }
 
@@ -96,17 +96,15 @@ void mb_large_flush_to_grow(struct mb_heap *heap, size_t units) {
     if (mb_arena_warm_free_units() < units) flush_heaps_in_turn();
 }
 
-static bool some_heap_keeps(void) {
-    return atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed) && mb_thread_heaps_ever() <= FLUSHED_HEAPS;
+size_t mb_large_kept_at_hand(void) {
+    bool some = atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed) && mb_thread_heaps_ever() <= FLUSHED_HEAPS;
+    return some ? mb_large_kept_units() : mb_large_cache_units(&everybodys_shared);
 }
 
-bool mb_large_flush_beyond(size_t margin) {
-    size_t kept = some_heap_keeps() ? mb_large_kept_units() : mb_large_cache_units(&everybodys_shared);
-    if (kept == 0 || kept + mb_arena_warm_free_units() <= margin) return false;
+void mb_large_flush_at_hand(void) {
     mb_large_cache_flush(&everybodys_shared, give_first);
     flush_heaps_in_turn();
-    let_heaps_keep(MB_OWN_KEPT_UNITS_FIRST);
-    return true;
+    let_heaps_keep(0);
 }
 
 size_t mb_large_kept_units(void) {
@@ -134,11 +132,11 @@ void mb_large_free(void *p) {
     if ((uintptr_t)p % MB_UNIT_BYTES != 0) mb_report_inside(MB_OP_FREE, p);
     if (mb_large_is_kept(unit)) mb_report_freed(MB_OP_FREE, p);
     mb_large_claim(unit, p);
-    mb_margin_freed(unit->slab.large_units);
-    if (mb_large_stays_warm(&unit->slab) &&
-        mb_large_cache_put(&everybodys_shared, mb_unit_index(unit), unit->slab.large_units, mb_background_margin())) {
-        return;
-    }
+    size_t units = unit->slab.large_units;
+    mb_margin_freed(units);
+    size_t margin = mb_background_margin(), warm = mb_min(mb_arena_warm_free_units(), mb_margin_of_warm(margin));
+    size_t most = mb_min(margin - warm, MB_MARGIN_KEPT_UNITS);
+    if (mb_large_stays_warm(&unit->slab) && mb_large_cache_put(&everybodys_shared, mb_unit_index(unit), units, most)) return;
     mb_large_give(&unit->slab, p);
-    mb_background_span_freed();
+    mb_background_span_freed(units);
 }

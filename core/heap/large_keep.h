@@ -22,7 +22,7 @@
 #include "platform/compiler.h"
 
 extern MB_HIDDEN struct mb_large_keep_shared {
-    _Atomic size_t own_units_max; // the longest block that a heap keeps; relaxed
+    _Atomic size_t own_units_max; // the longest block that a heap keeps: 0 until what is kept has been used again; relaxed
     _Atomic bool heaps_may_keep;  // a hint: set by who keeps, cleared by who flushes; relaxed
 } mb_large_keep_shared;
 
@@ -30,8 +30,8 @@ extern MB_HIDDEN struct mb_large_keep_shared {
 //
 // A buffer that is taken and given back again and again, in a few dozen instructions.
 
-// The longest block that a heap keeps for its thread: 4 MiB and a guard page; 1 MiB until one was used again.
-enum { MB_OWN_KEPT_UNITS = (4 << 20 >> MB_UNIT_SHIFT) + 1, MB_OWN_KEPT_UNITS_FIRST = (1 << 20 >> MB_UNIT_SHIFT) + 1, MB_LEAST_PAGE = 4096 };
+// The longest block that a heap keeps for its thread: 4 MiB and a guard page.
+enum { MB_OWN_KEPT_UNITS = (4 << 20 >> MB_UNIT_SHIFT) + 1, MB_LEAST_PAGE = 4096 };
 
 MB_INLINE bool mb_large_is_kept(const struct mb_unit *unit) {
     return mb_unit_kind(unit) == MB_UNIT_LARGE && (MB_PEEK(unit->slab.large_flags) & MB_LARGE_KEPT) != 0;
@@ -101,11 +101,12 @@ void mb_large_age(void);
 void mb_large_flush_heap(struct mb_heap *heap);
 // Before the arena grows by so many units: what this heap and everybody keeps, and other heaps' if that is not enough.
 void mb_large_flush_to_grow(struct mb_heap *heap, size_t units);
-// All of it, if it and the free warm memory are more than the margin; true if so.
-bool mb_large_flush_beyond(size_t margin);
 
-// Units kept now.
+// Units kept now / by everybody, and by heaps if there have been few.
 size_t mb_large_kept_units(void);
+size_t mb_large_kept_at_hand(void);
+// These go back to the arena, and heaps keep no more until what is kept for everybody is used again.
+void mb_large_flush_at_hand(void);
 
 // In a forked child: what absent threads kept, and what they had in their hands.
 void mb_large_recover(void);

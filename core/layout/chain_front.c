@@ -12,13 +12,11 @@ void mb_chain_front_init(struct mb_chain_front *front, struct mb_span_source *so
 
 enum mb_error mb_chain_front_open(struct mb_chain_front *front, struct mb_span_source *source, struct mb_reports *reports,
                                   struct mb_chain_shape shape, const struct mb_source_config *config) {
-    enum mb_error error = mb_span_source_open(source, config);
+    enum mb_error error = mb_span_source_open(source, config, (shape.block_bytes + MB_UNIT_MASK) >> MB_UNIT_SHIFT);
     if (error != MB_OK) return error;
     shape.units = (uint8_t)mb_min(shape.units, source->limit_units);
     mb_chain_front_init(front, source, reports, shape);
-    if (shape.block_bytes <= shape.units * MB_UNIT_BYTES) return MB_OK;
-    mb_span_source_close(source);
-    return MB_BAD_SIZE;
+    return MB_OK;
 }
 
 void mb_chain_front_forget(struct mb_chain_front *front) {

@@ -92,9 +92,12 @@ enum mb_error mb_remote_slab_drop(struct mb_remote_slab *slab) {
     if (!alone) mb_chain_front_settle(&shared->front); // for the handles' sake
     atomic_store_explicit(&shared->owned, 0, memory_order_release);
     enum mb_error error = end_part(shared);
-    if (error == MB_OK) slab->shared = NULL;
-    else slab->error = error;
-    return error;
+    if (error == MB_OK) {
+        slab->shared = NULL;
+        return MB_OK;
+    }
+    atomic_store_explicit(&shared->owned, 1, memory_order_relaxed); // nobody else is there
+    return slab->error = error;
 }
 
 // --- handles ------------------------------------------------------------------------------------------------------------

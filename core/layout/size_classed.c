@@ -222,7 +222,7 @@ static struct mb_chain_shape shape_of(unsigned class_index) {
 
 static enum mb_error settle(struct mb_size_classed_state *classed, const struct mb_source_config *config) {
     classed->reports.policy = config->policy;
-    enum mb_error error = mb_span_source_open(&classed->source, config);
+    enum mb_error error = mb_span_source_open(&classed->source, config, 1);
     for (unsigned c = 0; error == MB_OK && c < MB_CLASSES; c++) {
         mb_chain_front_init(&classed->fronts[c], &classed->source, &classed->reports, shape_of(c));
     }

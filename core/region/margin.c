@@ -1,32 +1,25 @@
 #include "core/region/margin.h"
 
-#include <stdbool.h>
-
-#include "core/base/config.h"
 #include "core/region/arena.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
 static const uint64_t SOON_NS = UINT64_C(1000000000); // who comes later has done without
 static const uint64_t LONG_NS = UINT64_C(20000000000);
-enum {
-    LEAST_UNITS = MB_MARGIN_MIN_BYTES >> MB_UNIT_SHIFT,
-    MOST_UNITS = MB_MARGIN_MAX_BYTES >> MB_UNIT_SHIFT,
-    MORE_UNITS_MAX = MOST_UNITS - LEAST_UNITS,
-    SPAN_UNITS_MAX = (16 << 20 >> MB_UNIT_SHIFT) + 1, // and a guard page
-    HEAP_SHARE = 8,
-};
+enum { MORE_UNITS_MAX = MB_MARGIN_WARM_UNITS + MB_MARGIN_KEPT_UNITS, HEAP_SHARE = 8 };
 
 struct mb_margin_shared mb_margin_shared;
 
-static bool is_soon(const _Atomic uint64_t *then, uint64_t now, uint64_t ns) {
-    return now - atomic_load_explicit(then, memory_order_relaxed) < ns;
+// Another thread may have come later, and written first.
+static bool is_soon(const _Atomic uint64_t *at, uint64_t now, uint64_t ns) {
+    uint64_t then = atomic_load_explicit(at, memory_order_relaxed);
+    return then != 0 && (now < then || now - then < ns);
 }
 
 void mb_margin_freed(size_t units) {
-    if (units <= LEAST_UNITS) return;
+    if (units <= MB_MARGIN_MIN_UNITS) return;
     uint64_t now = mb_os_now_ns();
-    units = mb_min(units, SPAN_UNITS_MAX);
+    units = mb_min(units, MB_MARGIN_WARM_UNITS);
     if (units < atomic_load_explicit(&mb_margin_shared.span_units, memory_order_relaxed) && is_soon(&mb_margin_shared.span_at, now, SOON_NS)) return;
     atomic_store_explicit(&mb_margin_shared.span_units, units, memory_order_relaxed);
     atomic_store_explicit(&mb_margin_shared.span_at, now, memory_order_relaxed);
@@ -40,18 +33,26 @@ static size_t span_freed_lately(void) {
 }
 
 size_t mb_margin_units(void) {
-    size_t share = mb_min(mb_arena_units() / HEAP_SHARE, SPAN_UNITS_MAX);
-    size_t least = mb_max(mb_max(share, LEAST_UNITS), span_freed_lately());
-    return mb_min(least + atomic_load_explicit(&mb_margin_shared.more_units, memory_order_relaxed), MOST_UNITS);
+    size_t share = mb_min(mb_arena_units() / HEAP_SHARE, MB_MARGIN_WARM_UNITS);
+    size_t least = mb_max(mb_max(share, MB_MARGIN_MIN_UNITS), span_freed_lately());
+    return mb_min(least + atomic_load_explicit(&mb_margin_shared.more_units, memory_order_relaxed), MORE_UNITS_MAX);
 }
 
 void mb_margin_owe(size_t units) {
     uint64_t now = mb_os_now_ns();
+    if (units == 0) {
+        atomic_store_explicit(&mb_margin_shared.refused_at, now, memory_order_relaxed);
+        return;
+    }
     bool soon = is_soon(&mb_margin_shared.owed_at, now, SOON_NS);
     size_t owed = soon ? atomic_load_explicit(&mb_margin_shared.owed_units, memory_order_relaxed) : 0;
     atomic_store_explicit(&mb_margin_shared.owed_at, now, memory_order_relaxed);
     atomic_store_explicit(&mb_margin_shared.owed_units, owed + units, memory_order_relaxed);
     if (!is_soon(&mb_margin_shared.grown_at, now, LONG_NS)) atomic_store_explicit(&mb_margin_shared.more_units, 0, memory_order_relaxed);
+}
+
+bool mb_margin_is_refused(void) {
+    return atomic_load_explicit(&mb_margin_shared.refused_at, memory_order_relaxed) != 0 && is_soon(&mb_margin_shared.refused_at, mb_os_now_ns(), SOON_NS);
 }
 
 MB_COLD void mb_margin_missed(size_t units) {

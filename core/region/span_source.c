@@ -41,10 +41,10 @@ static enum mb_error make_metadata(struct mb_span_source *source) {
 
 // --- making one -------------------------------------------------------------------------------------------------------
 
-static enum mb_error settle(struct mb_span_source *source, size_t dirty_bytes) {
+static enum mb_error settle(struct mb_span_source *source, size_t dirty_bytes, size_t least_units) {
     uintptr_t start = (uintptr_t)mb_allocator_base(source->base), first;
     size_t bytes = mb_allocator_range_bytes(source->base);
-    if (!mb_align_up_checked(start, MB_UNIT_BYTES, &first) || bytes < first - start + MB_UNIT_BYTES) return MB_BAD_SIZE;
+    if (!mb_align_up_checked(start, MB_UNIT_BYTES, &first) || bytes < first - start + (least_units << MB_UNIT_SHIFT)) return MB_BAD_SIZE;
     source->space.base = first;
     source->offset = first - start;
     source->dirty_bytes = dirty_bytes;
@@ -52,25 +52,25 @@ static enum mb_error settle(struct mb_span_source *source, size_t dirty_bytes) {
     return make_metadata(source);
 }
 
-static enum mb_error open_over(struct mb_span_source *source, struct mb_allocator *base, size_t retain_bytes) {
+static enum mb_error open_over(struct mb_span_source *source, struct mb_allocator *base, size_t retain_bytes, size_t least_units) {
     memset(source, 0, sizeof *source);
     size_t dirty;
     enum mb_error error = mb_allocator_take_over(base, &dirty);
     if (error != MB_OK) return error;
     source->base = base;
     source->retain_units = retain_bytes >> MB_UNIT_SHIFT;
-    error = settle(source, dirty);
+    error = settle(source, dirty, least_units);
     if (error != MB_OK) mb_allocator_hand_back(base, dirty);
     return error;
 }
 
-static enum mb_error open_new(struct mb_span_source *source, size_t bytes, size_t retain_bytes) {
+static enum mb_error open_new(struct mb_span_source *source, size_t bytes, size_t retain_bytes, size_t least_units) {
     struct mb_region_allocator own;
-    if (bytes == 0 || bytes > PTRDIFF_MAX) return MB_BAD_SIZE;
+    if (bytes == 0 || bytes > PTRDIFF_MAX || mb_align_up(bytes, MB_UNIT_BYTES) >> MB_UNIT_SHIFT < least_units) return MB_BAD_SIZE;
     // A region starts at a page, units at 64 KiB.
     enum mb_error error = mb_region_allocator_new_lazy(&own, mb_align_up(bytes, MB_UNIT_BYTES) + MB_UNIT_BYTES);
     if (error != MB_OK) return error;
-    error = open_over(source, &own.allocator, retain_bytes);
+    error = open_over(source, &own.allocator, retain_bytes, least_units);
     if (error != MB_OK) {
         mb_allocator_drop(&own.allocator);
         return error;
@@ -81,9 +81,9 @@ static enum mb_error open_new(struct mb_span_source *source, size_t bytes, size_
     return MB_OK;
 }
 
-enum mb_error mb_span_source_open(struct mb_span_source *source, const struct mb_source_config *config) {
-    return config->base != NULL ? open_over(source, config->base, config->retain_bytes)
-                                : open_new(source, config->max_bytes, config->retain_bytes);
+enum mb_error mb_span_source_open(struct mb_span_source *source, const struct mb_source_config *config, size_t least_units) {
+    return config->base != NULL ? open_over(source, config->base, config->retain_bytes, least_units)
+                                : open_new(source, config->max_bytes, config->retain_bytes, least_units);
 }
 
 // How much of the range may be other than zero: what was described has been in use.
@@ -100,7 +100,7 @@ static enum mb_error give_up(struct mb_region *region) {
 }
 
 // What is gone is empty, and giving up an empty region does nothing: each step may be the first of the next call.
-enum mb_error mb_span_source_close(struct mb_span_source *source) {
+static enum mb_error give_up_parts(struct mb_span_source *source) {
     enum mb_error error = MB_OK;
     if (source->base == &source->own.allocator) {
         error = give_up(&source->own.region);
@@ -115,7 +115,7 @@ enum mb_error mb_span_source_close(struct mb_span_source *source) {
 }
 
 enum mb_error mb_span_source_drop(struct mb_span_source *source, const struct mb_region *home) {
-    enum mb_error error = mb_span_source_close(source);
+    enum mb_error error = give_up_parts(source);
     if (error != MB_OK) return error;
     struct mb_region last = *home;
     return give_up(&last);

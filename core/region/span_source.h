@@ -32,13 +32,11 @@ struct mb_span_source {
     size_t retain_units;           // free spans keep their pages up to so many units
 };
 
-// On failure nothing is held: MB_BAD_CONFIG (no range, or blocks in it), MB_BAD_SIZE (no room for one unit), MB_REFUSED. The
+// On failure nothing is held: MB_BAD_CONFIG (no range, or blocks in it), MB_BAD_SIZE (no room for least_units units), MB_REFUSED. The
 // struct may not be moved.
-enum mb_error mb_span_source_open(struct mb_span_source *source, const struct mb_source_config *config);
-// Returns what the source holds of its own and the base to itself.
-enum mb_error mb_span_source_close(struct mb_span_source *source);
-// Closes it, and returns `home`, the mapping in which the source itself lies. MB_REFUSED by either: what could not be
-// returned is still there, and only the same call, by any thread, is of use; one that was refused at once has changed nothing.
+enum mb_error mb_span_source_open(struct mb_span_source *source, const struct mb_source_config *config, size_t least_units);
+// Returns everything, and then `home`, the mapping in which the source itself lies. MB_REFUSED: what could not be returned is
+// still there, and only dropping again, by any thread, is of use; a drop that was refused at once has changed nothing.
 enum mb_error mb_span_source_drop(struct mb_span_source *source, const struct mb_region *home);
 
 // Takes `units` units at a multiple of align_units units (a power of two). MB_FULL: no room; MB_REFUSED: not committed.

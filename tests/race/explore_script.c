@@ -84,7 +84,7 @@ void *mb_arena_metadata(size_t bytes, size_t align) {
 // --- the helper -----------------------------------------------------------------------------------------------------
 
 void mb_background_tick(void) {}
-void mb_background_span_freed(void) {}
+void mb_background_span_freed(size_t units) { (void)units; }
 
 // As core/heap/background.c, which keeps time and threads besides.
 void mb_background_claim_all(void) {

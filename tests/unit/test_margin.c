@@ -6,9 +6,7 @@
 #include "platform/os.h"
 #include "tests/unit/memory.h"
 
-#define LEAST (MB_MARGIN_MIN_BYTES >> MB_UNIT_SHIFT)
-#define MOST (MB_MARGIN_MAX_BYTES >> MB_UNIT_SHIFT)
-#define SPAN_MOST ((16 << 20 >> MB_UNIT_SHIFT) + 1)
+enum { LEAST = MB_MARGIN_MIN_UNITS, WARM = MB_MARGIN_WARM_UNITS, MOST = MB_MARGIN_WARM_UNITS + MB_MARGIN_KEPT_UNITS };
 static const uint64_t SECOND = UINT64_C(1000000000);
 static uint64_t now = UINT64_C(1000000000000);
 
@@ -18,7 +16,7 @@ uint64_t __wrap_mb_os_now_ns(void) { return now; }
 static int forget(void **state) {
     (void)state;
     now += 1000 * SECOND;
-    mb_margin_owe(0);
+    mb_margin_owe(1);
     now += 1000 * SECOND;
     assert_int_equal(mb_margin_units(), LEAST);
     return 0;
@@ -58,8 +56,46 @@ static void who_comes_later_has_done_without(void **state) {
     now += 2 * SECOND;
     mb_margin_taken_cold(30);
     assert_int_equal(mb_margin_units(), LEAST);
-    now -= SECOND; // and it is forgotten
+    now -= 3 * SECOND / 2; // and it is forgotten
     mb_margin_taken_cold(30);
+    assert_int_equal(mb_margin_units(), LEAST);
+}
+
+static void nor_are_earlier_debts_added(void **state) {
+    (void)state;
+    mb_margin_owe(20);
+    now += 2 * SECOND;
+    mb_margin_owe(30);
+    mb_margin_taken_cold(1000);
+    assert_int_equal(mb_margin_units(), LEAST + 30);
+}
+
+// A thread that has read the clock before another one writes what it read after.
+static void the_clock_may_go_back_a_little(void **state) {
+    (void)state;
+    mb_margin_owe(100);
+    now -= 1000;
+    mb_margin_taken_cold(40);
+    mb_margin_owe(10);
+    now -= 1000;
+    mb_margin_owe(10);
+    assert_int_equal(mb_margin_units(), LEAST + 40);
+    mb_margin_freed(200);
+    now -= 1000;
+    mb_margin_freed(100);
+    assert_int_equal(mb_margin_units(), 200 + 40);
+}
+
+static void a_refusal_holds_for_a_second(void **state) {
+    (void)state;
+    assert_false(mb_margin_is_refused());
+    mb_margin_owe(100);
+    assert_false(mb_margin_is_refused());
+    mb_margin_owe(0);
+    assert_true(mb_margin_is_refused());
+    now += SECOND;
+    assert_false(mb_margin_is_refused());
+    mb_margin_taken_cold(100); // nothing is owed any more
     assert_int_equal(mb_margin_units(), LEAST);
 }
 
@@ -74,10 +110,10 @@ static void it_begins_anew_when_nobody_missed_anything_for_long(void **state) {
     (void)state;
     mb_margin_owe(100);
     mb_margin_taken_cold(100);
-    now += 10 * SECOND;
+    now += 19 * SECOND;
     mb_margin_owe(16);
     assert_int_equal(mb_margin_units(), LEAST + 100);
-    now += 11 * SECOND;
+    now += 2 * SECOND;
     mb_margin_owe(16);
     assert_int_equal(mb_margin_units(), LEAST);
 }
@@ -97,7 +133,7 @@ static void a_long_span_may_wait_for_a_second(void **state) {
     now += SECOND;
     assert_int_equal(mb_margin_units(), LEAST);
     mb_margin_freed(100000);
-    assert_int_equal(mb_margin_units(), SPAN_MOST);
+    assert_int_equal(mb_margin_units(), WARM);
 }
 
 static void a_large_heap_may_keep_a_share(void **state) {
@@ -106,7 +142,7 @@ static void a_large_heap_may_keep_a_share(void **state) {
     mb_space.bytes = (size_t)64 << 20;
     assert_int_equal(mb_margin_units(), (8 << 20) >> MB_UNIT_SHIFT);
     mb_space.bytes = (size_t)1 << 40;
-    assert_int_equal(mb_margin_units(), SPAN_MOST);
+    assert_int_equal(mb_margin_units(), WARM);
     mb_margin_owe(100000);
     mb_margin_taken_cold(100000);
     assert_int_equal(mb_margin_units(), MOST);
@@ -119,6 +155,9 @@ int main(void) {
         cmocka_unit_test_setup(it_grows_by_what_is_missed, forget),
         cmocka_unit_test_setup(what_is_owed_adds_up, forget),
         cmocka_unit_test_setup(who_comes_later_has_done_without, forget),
+        cmocka_unit_test_setup(nor_are_earlier_debts_added, forget),
+        cmocka_unit_test_setup(the_clock_may_go_back_a_little, forget),
+        cmocka_unit_test_setup(a_refusal_holds_for_a_second, forget),
         cmocka_unit_test_setup(it_has_an_end, forget),
         cmocka_unit_test_setup(a_long_span_may_wait_for_a_second, forget),
         cmocka_unit_test_setup(a_large_heap_may_keep_a_share, forget),

@@ -1,5 +1,5 @@
 // A drop that the system refuses: at each of its steps, for the members that lie in mappings of their own, over a range of their
-// own and over another's, alone and under every layer. Nothing is lost: the next drop returns the rest, and says so.
+// own and over another's, alone and under layers. Nothing is lost: the next drop returns the rest, and says so.
 #include <stdio.h>
 #include <string.h>
 
@@ -101,6 +101,30 @@ static unsigned steps_of(make_member *make, bool over) {
     return step - 1;
 }
 
+static void a_refused_owner_is_one_still(void **state) {
+    (void)state;
+    struct mb_allocator *a = make_remote(NULL);
+    struct mb_remote_slab other;
+    assert_true(refused_at(a, 0));
+    mb_remote_slab_handle(&slab, &handle);
+    assert_int_equal(mb_remote_handle_adopt(&handle, &other), MB_BAD_CONFIG);
+    assert_int_equal(mb_remote_handle_drop(&handle), MB_OK);
+    assert_int_equal(mb_allocator_drop(a), MB_OK);
+}
+
+// What cannot hold one slot is refused before anything is mapped that might have to be unmapped.
+static void a_small_range_is_refused_in_time(void **state) {
+    (void)state;
+    struct mb_source_config config = config_over(NULL);
+    size_t before = address_space();
+    config.max_bytes = 1 << 20;
+    os_refuse(1u << OS_UNMAP, 1, 1); // but for the mapping that says what a pool knows
+    assert_int_equal(mb_slab_pool_new_with(&pool, 2 << 20, 16, &config), MB_BAD_SIZE);
+    assert_int_equal(os.refused, 0);
+    os_allow_all();
+    assert_int_equal(address_space(), before);
+}
+
 static void every_step_of_a_member_may_be_refused(void **state) {
     (void)state;
     for (size_t m = 0; m < MEMBERS; m++) {
@@ -160,6 +184,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_step_of_a_member_may_be_refused),
         cmocka_unit_test(the_last_handle_too),
+        cmocka_unit_test(a_refused_owner_is_one_still),
+        cmocka_unit_test(a_small_range_is_refused_in_time),
         cmocka_unit_test(so_may_every_step_of_a_family),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
