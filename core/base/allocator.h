@@ -54,8 +54,7 @@ struct mb_allocator_table {
     enum mb_error (*reset)(struct mb_allocator *);
     size_t (*usable_size)(const struct mb_allocator *, const void *p); // 0: not a live block, or unknown
     size_t (*capacity)(const struct mb_allocator *);                   // bytes; SIZE_MAX: bounded by the system alone
-    bool (*owns)(const struct mb_allocator *, const void *p);          // p lies in memory that this member serves; false: cannot
-                                                                       // say, or the member is dropped
+    bool (*owns)(const struct mb_allocator *, const void *p);          // p lies in memory that it serves; false: cannot say, dropped
     uint64_t (*corruption_events)(const struct mb_allocator *);        // monotone; any thread
     enum mb_error (*last_error)(const struct mb_allocator *);          // of the last call that failed
     enum mb_error (*drop)(struct mb_allocator *);                      // gives everything back; MB_REFUSED: to be repeated

@@ -1,7 +1,7 @@
 // Large blocks that were freed a moment ago: who keeps them for whom, and until when.
 //
-// What: a block that the thread frees which made it stays in that thread's heap, marked MB_LARGE_KEPT; what another thread frees goes to
-// a cache that is everybody's, its descriptor MB_UNIT_NONE. Who finds no match and needs fresh
+// What: a block that the thread frees which made it stays in that thread's heap, marked MB_LARGE_KEPT, once something kept was used again; what
+// another thread frees, and all before that, goes to a cache that is everybody's, its descriptor MB_UNIT_NONE. Who finds no match and needs fresh
 // memory empties the caches first, so nothing kept makes the heap larger (where there have been more than 64 heaps, 64 of them in turn).
 // Nor does it outlive two ticks of the purge clock, malloc_trim, a shortage or its thread.
 // Double frees: any second free sees KEPT or NONE. The owner's way has at most one atomic operation, the taking out of the cache; so of two

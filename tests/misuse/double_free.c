@@ -32,6 +32,12 @@ static void at_once(const struct misuse_case *c) {
     free_again(p);
 }
 
+// Large blocks: a heap keeps its thread's once one that was kept has been used again.
+static void kept_for_its_thread(const struct misuse_case *c) {
+    for (int i = 0; i < 2; i++) free(block(c->n));
+    at_once(c);
+}
+
 static void a_b_a(const struct misuse_case *c) {
     void *a = block(c->n), *b = block(c->n);
     free(a);
@@ -224,6 +230,7 @@ static const struct {
 } alone[] = {
     {"at-once", at_once, caught, {1, 16, 24, 48, 64, 100, 128, 1000, 4096, 8192, 20000, 32768, 40000, 65536, 1 << 20, 64 << 20}},
     {"a-b-a", a_b_a, caught, {16, 64, 1000, 8192, 20000, 65536, 3 << 20}},
+    {"kept-for-its-thread", kept_for_its_thread, caught, {40000, 65536, 300000, 1 << 20, 4 << 20}},
     {"others-between", with_others_between, caught, {16, 64, 1000, 4096, 20000, 1 << 20}},
     {"drained", drained, caught_or_gone, {16, 64, 1000, 8192, 20000, 100000}},
     {"drained-and-trimmed", drained_and_trimmed, caught_or_gone, {16, 64, 1000, 8192, 20000, 100000}},
