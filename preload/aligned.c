@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "core/heap/fast.h"
-#include "core/heap/heap.h"
+#include "core/front/fast.h"
+#include "core/front/malloc.h"
 #include "platform/bits.h"
 #include "platform/compiler.h"
 #include "platform/os.h"

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "core/heap/foreign.h"
+#include "core/process/foreign.h"
 #include "platform/compiler.h"
 
 // The last digit is the version of struct mb_calls: copies that differ in it are strangers.

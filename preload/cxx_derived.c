@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/heap/heap.h"
+#include "core/front/malloc.h"
 #include "platform/catch_all.h"
 #include "preload/cxx_names.h"
 #include "preload/cxx_new.h"

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-#include "core/heap/fast.h"
-#include "core/heap/heap.h"
+#include "core/front/fast.h"
+#include "core/front/malloc.h"
 #include "platform/bits.h"
 #include "preload/forward.h"
 

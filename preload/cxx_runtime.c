@@ -1,6 +1,6 @@
 #include "preload/cxx_runtime.h"
 
-#include "core/heap/foreign.h"
+#include "core/process/foreign.h"
 #include "platform/os.h"
 
 // Bound by the loader where the runtime is part of the program, by the linker in a static one.

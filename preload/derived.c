@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "core/heap/heap.h"
-#include "core/heap/lookup.h"
+#include "core/front/lookup.h"
+#include "core/front/malloc.h"
 #include "platform/bits.h"
 #include "platform/compiler.h"
 #include "preload/forward.h"

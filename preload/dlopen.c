@@ -5,7 +5,7 @@
 // end the process (PHP with extensions, under every preloaded malloc). So does dlsym with a handle of the libc (Python's ctypes, Ruby's Fiddle). Before
 // the first such load the libc's entries for the names that take or return blocks are changed to ours; all other names bind as deep as
 // the caller wants. Where the system refuses that, the object is loaded without the flag.
-// Blocks that such objects have of the libc's malloc all the same, by an address that somebody noted before, core/heap/foreign.h recognises.
+// Blocks that such objects have of the libc's malloc all the same, by an address that somebody noted before, core/process/foreign.h recognises.
 // A namespace of its own (dlmopen) has a libc of its own, and is left alone. Not in libmbmalloc.a: in a static program there is no next dlopen.
 // Who: any thread. The loader sees the caller, not us: by the return address dlopen tells whose run path and namespace count.
 #include <dlfcn.h>
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "core/heap/foreign.h"
+#include "core/process/foreign.h"
 #include "platform/jump.h"
 #include "preload/forward.h"
 

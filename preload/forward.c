@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-#include "core/heap/foreign.h"
-#include "core/heap/heap.h"
-#include "core/heap/init.h"
+#include "core/front/malloc.h"
+#include "core/process/foreign.h"
+#include "core/process/init.h"
 #include "platform/bits.h"
 #include "preload/calls.h"
 

@@ -51,7 +51,7 @@ MB_INLINE bool mb_forward_alone(void) {
     return MB_LIKELY(atomic_load_explicit(&mb_forward_alone_shared, memory_order_relaxed));
 }
 
-// On the heap of whoever owns malloc and free. Contracts as in core/heap/heap.h.
+// On the heap of whoever owns malloc and free. Contracts as in core/front/malloc.h.
 void *mb_forward_memalign(size_t align, size_t bytes);
 void mb_forward_free(void *p);
 size_t mb_forward_usable_size(void *p);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "core/base/print.h"
-#include "core/heap/heap.h"
+#include "core/front/malloc.h"
 #include "platform/bits.h"
 #include "platform/compiler.h"
 #include "preload/calls.h"

@@ -5,8 +5,8 @@
 // Who: any thread.
 #include <stddef.h>
 
-#include "core/heap/fast.h"
-#include "core/heap/heap.h"
+#include "core/front/fast.h"
+#include "core/front/malloc.h"
 #include "platform/compiler.h"
 #include "preload/forward.h"
 

@@ -13,7 +13,7 @@
 
 #include <mbmalloc.h>
 
-extern "C" void *mb_malloc(size_t bytes); // core/heap/heap.h is not C++
+extern "C" void *mb_malloc(size_t bytes); // core/front/malloc.h is not C++
 extern "C" void mb_free(void *p);
 
 namespace family {

@@ -1,7 +1,7 @@
 // Large blocks that were freed a moment ago, kept whole for the next request of the same number of units.
 //
 // What: a few slots, so that a program that takes and gives back the same buffers again and again neither searches the arena nor
-// moves their guard pages. Every heap has a cache of its own for the blocks that its thread has made (core/heap/large.c); one more is
+// moves their guard pages. Every heap has a cache of its own for the blocks that its thread has made (core/front/large.c); one more is
 // everybody's. A cache knows spans only; what their descriptors say is its user's business.
 // Who: any thread may take, lock-free, by one compare-and-swap (none while there is one thread); who may put stands with each function.
 #ifndef MB_CORE_HEAP_LARGE_CACHE_H

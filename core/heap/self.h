@@ -73,7 +73,7 @@ struct mb_heap {
     uint32_t clears_again;                   //   and how many it were before it; 0: the last one found a block untouched
     uint32_t purge_call_ns;                  //   and what giving nothing back takes, as far as it is known
     uint32_t exit_rounds;                    // thread-exit hook: rounds postponed
-    uint8_t grown[MB_GROWN_BLOCKS];          // small blocks that realloc moved lately: core/heap/realloc.c
+    uint8_t grown[MB_GROWN_BLOCKS];          // small blocks that realloc moved lately: core/front/realloc.c
     struct mb_heap_shared shared;
 } MB_PAIR_ALIGNED;
 

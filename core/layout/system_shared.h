@@ -3,7 +3,7 @@
 //
 // What: allocates, frees, knows the usable size. What foreign pointers do is up to that malloc; it cannot be asked whether a
 // pointer is its own, so the member does not claim to know.
-// Who: any thread. The malloc itself (core/heap) never uses this member.
+// Who: any thread. The malloc itself (core/front) never uses this member.
 #ifndef MB_CORE_LAYOUT_SYSTEM_SHARED_H
 #define MB_CORE_LAYOUT_SYSTEM_SHARED_H
 

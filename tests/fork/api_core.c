@@ -1,5 +1,5 @@
 // The allocator under test is the core under its own prefix; the libc's malloc serves everything else.
-#include "core/heap/heap.h"
+#include "core/front/malloc.h"
 #include "tests/fork/api.h"
 
 static size_t usable_size(void *p) { return mb_usable_size(p); }

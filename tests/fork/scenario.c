@@ -167,7 +167,7 @@ static void adopt(void) {
 
 // --- large blocks, other sizes, other names ---------------------------------------------------------------------------
 
-// Heaps keep blocks for their threads once one that was kept has been used again (core/heap/large_keep.h).
+// Heaps keep blocks for their threads once one that was kept has been used again (core/large/large_keep.h).
 static void reused(void) {
     for (int i = 0; i < 2; i++) live_give(live_take(WORKER, 70000));
 }

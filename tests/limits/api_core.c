@@ -1,5 +1,5 @@
 // The allocator under test is the core under its own prefix; the libc's malloc serves everything else.
-#include "core/heap/heap.h"
+#include "core/front/malloc.h"
 #include "tests/limits/blocks.h"
 
 static void trim_all(void) { mb_trim(0); }

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/heap/heap.h"
+#include "core/front/malloc.h"
 #include "platform/compiler.h"
 #include "tests/limits/inject_workload.h"
 #include "tests/limits/measure.h"

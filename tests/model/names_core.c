@@ -1,9 +1,9 @@
-// What: the model's names bound to the core's own API (core/heap/heap.h), linked statically beside the libc's malloc.
+// What: the model's names bound to the core's own API (core/front/malloc.h), linked statically beside the libc's malloc.
 #include "tests/model/names.h"
 
 #include <errno.h>
 
-#include "core/heap/heap.h"
+#include "core/front/malloc.h"
 
 const char *names_start(void) { return "mbcore"; }
 

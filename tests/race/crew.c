@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/heap/heap.h"
+#include "core/front/malloc.h"
 #include "tests/model/pattern.h"
 
 static const char *test_name = "start";

@@ -1,5 +1,5 @@
 // What: every interleaving of small programs on the slab protocol, executed by the allocator's own code. The sources that
-// make the protocol (core/layout, core/heap: see CMakeLists.txt) are compiled with explore_atomics.h, so each atomic access
+// make the protocol (core/layout, core/small, core/front: see CMakeLists.txt) are compiled with explore_atomics.h, so each atomic access
 // is a step; two or three fibers run scripts of malloc, free, exit, trim and giving back on an arena of a few units, and a depth-first
 // search takes every choice of who goes next. States that were seen before (memory, stacks and registers) are not entered again.
 //

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "core/heap/fork.h"
-#include "core/heap/init.h"
+#include "core/process/fork.h"
+#include "core/process/init.h"
 
 int current = NOBODY;
 bool tracing;

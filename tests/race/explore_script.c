@@ -4,13 +4,13 @@
 
 #include <string.h>
 
-#include "core/heap/background.h"
-#include "core/heap/heap.h"
-#include "core/heap/idle.h"
-#include "core/heap/init.h"
-#include "core/heap/own.h"
+#include "core/front/malloc.h"
+#include "core/process/background.h"
+#include "core/process/init.h"
 #include "core/region/arena.h"
 #include "core/region/purge.h"
+#include "core/small/idle.h"
+#include "core/small/own.h"
 #include "platform/os.h"
 
 struct world world;
@@ -86,7 +86,7 @@ void *mb_arena_metadata(size_t bytes, size_t align) {
 void mb_background_tick(void) {}
 void mb_background_span_freed(size_t units) { (void)units; }
 
-// As core/heap/background.c, which keeps time and threads besides.
+// As core/process/background.c, which keeps time and threads besides.
 void mb_background_claim_all(void) {
     for (size_t i = 0; i < UNITS; i++) {
         struct mb_unit *unit = mb_unit_at(i);

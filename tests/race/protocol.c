@@ -1,6 +1,6 @@
 // What: races of the slab's life, one scenario at a time and many times over: the owner pops while others push, a full
 // slab loses its last blocks to several threads at once, is pooled, claimed, trimmed, adopted, or its owner exits
-// meanwhile. Which internal state is met follows from the numbers of blocks and who frees when; core/heap/heap.h is all
+// meanwhile. Which internal state is met follows from the numbers of blocks and who frees when; core/front/malloc.h is all
 // this file knows.
 //
 // Usage: race_protocol [scenario]. Each scenario runs with every block size for ROUNDS rounds or its share of time.
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/heap/heap.h"
+#include "core/front/malloc.h"
 #include "tests/model/pattern.h"
 #include "tests/race/crew.h"
 

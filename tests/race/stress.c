@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "core/heap/heap.h"
+#include "core/front/malloc.h"
 #include "tests/model/pattern.h"
 #include "tests/race/crew.h"
 

@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
-#include "core/heap/fast.h"
-#include "core/heap/heap.h"
-#include "core/heap/init.h"
-#include "core/heap/outside.h"
+#include "core/front/fast.h"
+#include "core/front/malloc.h"
+#include "core/large/outside.h"
+#include "core/process/init.h"
 
 static void the_table_agrees_with_the_rule(void **state) {
     (void)state;

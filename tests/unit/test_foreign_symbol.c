@@ -1,6 +1,6 @@
-// Symbols of loaded objects as core/heap/foreign_symbol.c reads and changes them, against what dlsym says.
+// Symbols of loaded objects as core/process/foreign_symbol.c reads and changes them, against what dlsym says.
 #define _GNU_SOURCE
-#include "core/heap/foreign.h"
+#include "core/process/foreign.h"
 
 #include <dlfcn.h>
 #include <string.h>

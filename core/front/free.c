@@ -1,0 +1,211 @@
+// free when the fast path has found something rare: NULL, another thread's slab, a slab of several units, a large block, a
+// slab that has become empty, or a mistake.
+#include <errno.h>
+
+#include "core/base/check.h"
+#include "core/front/fast.h"
+#include "core/front/lookup.h"
+#include "core/front/malloc.h"
+#include "core/front/realloc.h"
+#include "core/large/large_keep.h"
+#include "core/large/outside.h"
+#include "core/layout/pool.h"
+#include "core/process/background.h"
+#include "core/process/foreign.h"
+#include "core/process/fork.h"
+#include "core/process/init.h"
+#include "core/region/arena.h"
+#include "core/small/own.h"
+
+// --- our own slab ---------------------------------------------------------------------------------------------------
+
+// The word is read before the owner is compared: whoever claims the slab in between changes the word.
+MB_NOINLINE void mb_slab_look_slow(struct mb_slab *slab) {
+    struct mb_unit *unit = mb_slab_unit(slab);
+    uint64_t word = mb_remote_load(unit);
+    if (mb_slab_if_owned(unit, mb_owner_token()) == NULL) return;
+    if (mb_own_claim_if_free(unit)) {
+        mb_background_span_freed(1);
+    } else if (mb_remote_state(word) == MB_SLAB_QUEUED) {
+        mb_own_waiting_to_ready(mb_heap_self, unit, word);
+    } else if (mb_remote_state(word) == MB_SLAB_CURRENT) {
+        mb_slab_set_heartbeat(slab);
+        mb_background_tick();
+    }
+}
+
+static _Noreturn void report_again(const struct mb_unit *unit, uint32_t index) {
+    mb_report_freed(MB_OP_FREE, mb_slab_block(unit, index));
+}
+
+static void free_owned(struct mb_slab *slab, uint32_t index) {
+    uint64_t bits = MB_PEEK(slab->free_bits[index / 64]);
+    if (mb_bit_test_set(&bits, index)) report_again(mb_slab_unit(slab), index);
+    if (mb_slab_put(slab, &slab->free_bits[index / 64], bits)) mb_slab_look_slow(slab);
+}
+
+// --- somebody else's, or nobody's -------------------------------------------------------------------------------------
+
+// Blocks of one word that others must have freed until it is worth a hint to those who look for free blocks: an eighth of the slab. A power
+// of two.
+static unsigned blocks_worth_hint(const struct mb_unit *unit) {
+    uint32_t capacity = MB_PEEK(unit->slab.capacity);
+    return capacity >= 64 ? 8 : capacity >= 32 ? 4 : capacity >= 16 ? 2 : 1;
+}
+
+// An owner looks himself. The slab may be gone already, its last block freed by yet another thread: then nothing fits any more.
+static void after_remote_free(struct mb_unit *unit, const struct mb_slab_bits *bits, uint32_t word) {
+    uint64_t state = mb_remote_load(unit);
+    if (mb_remote_state(state) != MB_SLAB_UNOWNED && mb_remote_state(state) != MB_SLAB_QUEUED) return;
+    uint64_t remote = mb_remote_bits(bits, word);
+    uint64_t full = mb_slab_full_word(MB_PEEK(unit->slab.carved), word);
+    if ((remote | mb_free_bits(bits, word)) == full && mb_own_claim_if_free(unit)) {
+        mb_background_span_freed(1);
+    } else if ((mb_popcount64(remote) & (blocks_worth_hint(unit) - 1)) == 0) {
+        mb_pool_put(MB_PEEK(unit->slab.class_index),
+                    (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(state)});
+    }
+}
+
+static void free_remote(struct mb_unit *unit, uint32_t index) {
+    struct mb_slab_bits bits = mb_slab_bits(unit);
+    if (MB_UNLIKELY((mb_free_bits(&bits, index / 64) >> (index % 64) & 1) != 0)) report_again(unit, index);
+    if (MB_UNLIKELY(mb_remote_free(&bits, index))) report_again(unit, index);
+    after_remote_free(unit, &bits, index / 64);
+}
+
+static bool is_home(const struct mb_unit *unit) {
+    struct mb_heap *heap = mb_heap_self;
+    return mb_heap_is_real(heap) && atomic_load_explicit(&unit->shared.home, memory_order_relaxed) == heap;
+}
+
+MB_NOINLINE static void free_in_slab(struct mb_unit *unit, uint32_t index) {
+    mb_fork_check();
+    struct mb_slab *slab = mb_slab_if_owned(unit, mb_owner_token());
+    if (slab == NULL && is_home(unit)) slab = mb_own_unowned_to_queued(mb_heap_self, unit);
+    if (slab != NULL) {
+        free_owned(slab, index);
+    } else {
+        free_remote(unit, index);
+    }
+}
+
+static void free_block(struct mb_block block, void *p) {
+    switch (block.kind) {
+    case MB_BLOCK_SLAB: free_in_slab(block.unit, mb_slab_index(block.unit, p)); break;
+    case MB_BLOCK_LARGE: mb_large_free(p); break;
+    case MB_BLOCK_OUTSIDE: mb_outside_free(p); break;
+    case MB_BLOCK_LIBC: mb_foreign_free(p); break;
+    }
+}
+
+MB_NOINLINE static void free_any(void *p) {
+    const struct mb_calls *other = mb_other_copy();
+    if (MB_UNLIKELY(other != NULL)) {
+        other->free(p);
+        return;
+    }
+    mb_fork_check();
+    free_block(mb_lookup(MB_OP_FREE, p), p);
+}
+
+// --- what the fast path calls -----------------------------------------------------------------------------------------
+//
+// Every call in here is a tail call, so that no register needs saving. Where the arena has memory it is this copy that serves.
+
+static void *address_in(const struct mb_unit *unit, uint32_t offset) {
+    return (void *)(mb_unit_address(mb_unit_index(unit)) + offset);
+}
+
+// The base that the offset was taken from is the one there is, but for a thread that looked before another one ran the start.
+static void *address_outside(uintptr_t from_base) {
+    uintptr_t base = __atomic_load_n(&mb_space.base, __ATOMIC_ACQUIRE);
+    uintptr_t early = from_base + MB_SPACE_NOWHERE;
+    bool was_early = early < MB_SPACE_PROGRAM_END && atomic_load_explicit(&mb_init_shared.had_threads, memory_order_relaxed);
+    return (void *)(was_early ? early : from_base + base);
+}
+
+MB_NOINLINE void mb_free_outside_slow(uintptr_t from_base) {
+    void *p = address_outside(from_base);
+    if (p != NULL) free_any(p);
+}
+
+// Most calls come for this: a block of a slab that is another's, or nobody's.
+MB_NOINLINE void mb_free_unowned_slow(struct mb_unit *unit, uint32_t offset) {
+    struct mb_halves product = mb_slab_product(&unit->slab, offset);
+    if (MB_LIKELY(product.low < MB_PEEK(unit->slab.bound))) return free_in_slab(unit, (uint32_t)product.high);
+    free_any(address_in(unit, offset));
+}
+
+// And for this: a large block of our own, which begins where its unit does.
+MB_NOINLINE void mb_free_inside_slow(struct mb_slab *slab, struct mb_halves product) {
+    struct mb_unit *unit = mb_slab_unit(slab);
+    uint64_t whole = product.high << 32 | product.low;
+    uint32_t offset = whole == 0 ? 0 : (uint32_t)(whole / slab->multiplier);
+    if (offset != 0 || !mb_large_keep_own(mb_heap_self, unit)) free_any(address_in(unit, offset));
+}
+
+MB_NOINLINE void mb_free_again_slow(struct mb_slab *slab, uint64_t index) {
+    free_any(mb_slab_block(mb_slab_unit(slab), (uint32_t)index));
+}
+
+void mb_free(void *p) { mb_free_fast(p); }
+
+// --- frees that know a size -----------------------------------------------------------------------------------------
+
+static const char WRONG_SIZE[] = "sized free with wrong size";
+
+// A block that was shrunk in place may be half empty; less than that no call of ours has left behind.
+static bool explains(size_t usable, size_t bytes) {
+    return bytes <= usable && (usable <= MB_GRANULE || bytes >= usable / 2 || mb_shrink_was_refused());
+}
+
+static bool size_fits(struct mb_block block, size_t bytes) {
+    switch (block.kind) {
+    case MB_BLOCK_SLAB: return explains(block.bytes, bytes);
+    case MB_BLOCK_LARGE: return bytes <= block.bytes && (bytes + MB_UNIT_BYTES > block.bytes || mb_shrink_was_refused());
+    case MB_BLOCK_OUTSIDE:
+    case MB_BLOCK_LIBC: break;
+    }
+    return bytes <= block.bytes;
+}
+
+MB_NOINLINE static void free_sized_slow(void *p, size_t bytes) {
+    if (p == NULL) return;
+    const struct mb_calls *other = mb_other_copy();
+    if (MB_UNLIKELY(other != NULL)) {
+        other->free_sized(p, bytes);
+        return;
+    }
+    struct mb_block block = mb_lookup(MB_OP_FREE, p);
+    // A double free is told as such, whatever size it names.
+    MB_REQUIRE(mb_block_is_freed(&block, p) || size_fits(block, bytes), WRONG_SIZE, p);
+    mb_free_fast(p);
+}
+
+// Our own small block, not less than half full, needs no more than free.
+void mb_free_sized(void *p, size_t bytes) {
+    struct mb_slab *slab = mb_own_slab_of(p);
+    bool right = slab != NULL && bytes <= slab->block_bytes && bytes >= slab->block_bytes / 2;
+    if (MB_UNLIKELY(!right)) return free_sized_slow(p, bytes);
+    mb_free_in_own(slab, mb_unit_offset(p));
+}
+
+// Rounding to the alignment may have led to a larger class.
+static bool aligned_size_fits(struct mb_block block, const void *p, size_t align, size_t bytes) {
+    if (!mb_is_pow2(align) || !mb_is_aligned((uintptr_t)p, align)) return false;
+    if (size_fits(block, bytes)) return true;
+    return block.kind == MB_BLOCK_SLAB && mb_class_of(mb_bytes_to_align(align, bytes)) == block.unit->slab.class_index;
+}
+
+void mb_free_aligned_sized(void *p, size_t align, size_t bytes) {
+    if (p == NULL) return;
+    const struct mb_calls *other = mb_other_copy();
+    if (MB_UNLIKELY(other != NULL)) {
+        other->free_aligned_sized(p, align, bytes);
+        return;
+    }
+    struct mb_block block = mb_lookup(MB_OP_FREE, p);
+    MB_REQUIRE(mb_block_is_freed(&block, p) || aligned_size_fits(block, p, align, bytes), WRONG_SIZE, p);
+    mb_free_fast(p);
+}

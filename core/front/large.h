@@ -1,0 +1,30 @@
+// Large blocks: runs of units with one descriptor. Rounding up to units costs address space, not memory: the tail is never
+// touched. From 4 MiB on a block ends at an inaccessible page, where the kernel can do that without a mapping of its own.
+//
+//   | ---- large_bytes (pages) ---- | guard page | address space only ... |     large_units * 64 KiB
+//
+// Any thread, on its own blocks.
+#ifndef MB_CORE_FRONT_LARGE_H
+#define MB_CORE_FRONT_LARGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/heap/self.h"
+
+// NULL: no memory. bytes <= PTRDIFF_MAX.
+void *mb_large_alloc(struct mb_heap *heap, size_t bytes);
+// The same at a multiple of `align` bytes, a power of two.
+void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes);
+void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes);
+// Only what the heap of the calling thread keeps; NULL: nothing of that length. Any number of bytes, any heap.
+void *mb_large_alloc_kept(struct mb_heap *heap, size_t bytes);
+
+// Makes the block `bytes` long where it is; false when it cannot grow there.
+bool mb_large_resize(void *p, size_t bytes);
+
+// A longer block with the same contents at another address, by moving pages where that pays; the old one is freed.
+// NULL: no memory, the old one is intact.
+void *mb_large_move(struct mb_heap *heap, void *p, size_t bytes);
+
+#endif

@@ -1,0 +1,137 @@
+#include "core/front/realloc.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "core/front/large.h"
+#include "core/front/lookup.h"
+#include "core/front/malloc.h"
+#include "core/front/slow.h"
+#include "core/process/foreign.h"
+#include "core/process/init.h"
+#include "core/process/thread.h"
+#include "platform/bits.h"
+
+static struct {
+    _Atomic bool shrink_refused; // set once by any thread, relaxed
+} realloc_shared;
+
+bool mb_shrink_was_refused(void) { return atomic_load_explicit(&realloc_shared.shrink_refused, memory_order_relaxed); }
+
+static void *copy_to_new(void *p, size_t usable, size_t bytes) {
+    void *fresh = mb_malloc(bytes);
+    if (fresh == NULL) return NULL;
+    memcpy(fresh, p, mb_min(usable, bytes));
+    mb_free(p);
+    return fresh;
+}
+
+// --- growing in steps -------------------------------------------------------------------------------------------------
+
+// A block that has to move a second time will grow again: it gets room for a quarter more, so that a string to which bits are appended is
+// copied three times in a doubling instead of eight. Whether it moved before is remembered for the last few of the thread, in a table of one-byte
+// names without collision handling: forgetting costs a copy, a false memory some room. (tcmalloc gives the room at the first move already.)
+struct memory {
+    uint8_t *slot;
+    uint8_t name; // never 0
+};
+static struct memory memory_of(struct mb_heap *heap, const void *p) {
+    uint32_t hash = (uint32_t)((uintptr_t)p / MB_GRANULE) * UINT32_C(2654435769);
+    return (struct memory){&heap->grown[hash >> 25], (uint8_t)(hash >> 17 | 1)};
+}
+_Static_assert(MB_GROWN_BLOCKS == 1 << (32 - 25), "the hash has as many values");
+
+static void *copy_with_room(struct mb_heap *heap, void *p, size_t usable, size_t bytes) {
+    int error = errno; // of a refusal of the room nobody shall hear
+    size_t room = usable + usable / 4;
+    struct memory memory = memory_of(heap, p);
+    bool again = *memory.slot == memory.name;
+    void *fresh = again && room > bytes && room <= MB_MEDIUM_MAX ? copy_to_new(p, usable, room) : NULL;
+    if (fresh != NULL) return fresh;
+    errno = error;
+    return copy_to_new(p, usable, bytes);
+}
+
+static void *grow_small(void *p, size_t usable, size_t bytes) {
+    struct mb_heap *heap = mb_heap_self;
+    if (!mb_heap_is_real(heap)) return copy_to_new(p, usable, bytes);
+    void *fresh = copy_with_room(heap, p, usable, bytes);
+    if (fresh == NULL) return NULL;
+    struct memory memory = memory_of(heap, fresh);
+    *memory.slot = memory.name;
+    return fresh;
+}
+
+// It serves as well, and its sized free must not find it wrong.
+static void *keep_too_long(void *p) {
+    atomic_store_explicit(&realloc_shared.shrink_refused, true, memory_order_relaxed);
+    return p;
+}
+
+// A shrink that finds no smaller block keeps the one it has: it must not fail.
+static void *shrink_small(void *p, size_t bytes) {
+    int error = errno;
+    void *fresh = mb_malloc(bytes);
+    if (fresh == NULL) {
+        errno = error;
+        return keep_too_long(p);
+    }
+    memcpy(fresh, p, bytes);
+    mb_free(p);
+    return fresh;
+}
+
+static void *realloc_small(void *p, size_t usable, size_t bytes) {
+    if (bytes > usable) return grow_small(p, usable, bytes);
+    return bytes >= usable / 2 ? p : shrink_small(p, bytes);
+}
+
+static void *realloc_large(void *p, size_t usable, size_t bytes) {
+    if (bytes <= MB_MEDIUM_MAX && bytes < usable / 2) return shrink_small(p, bytes);
+    if (mb_large_resize(p, bytes)) return p;
+    if (bytes <= usable) return keep_too_long(p); // the kernel refuses to move the guard page
+    struct mb_heap *heap = mb_thread_enter();
+    void *fresh = heap == NULL ? NULL : mb_large_move(heap, p, bytes);
+    if (heap != NULL) mb_thread_leave(heap);
+    return fresh != NULL ? fresh : copy_to_new(p, usable, bytes);
+}
+
+static void *realloc_block(void *p, size_t bytes) {
+    struct mb_block block = mb_lookup_live(MB_OP_REALLOC, p);
+    switch (block.kind) {
+    case MB_BLOCK_SLAB: return realloc_small(p, block.bytes, bytes);
+    case MB_BLOCK_LARGE: return realloc_large(p, block.bytes, bytes);
+    case MB_BLOCK_LIBC: return mb_foreign_realloc(p, bytes);
+    case MB_BLOCK_OUTSIDE: break;
+    }
+    return bytes <= block.bytes && bytes >= block.bytes / 2 ? p : copy_to_new(p, block.bytes, bytes);
+}
+
+void *mb_realloc(void *p, size_t bytes) {
+    size_t small = mb_lookup_small(p);
+    if (bytes - 1 < small && bytes >= small / 2) return p;
+    if (p == NULL) return mb_malloc(bytes);
+    const struct mb_calls *other = mb_other_copy();
+    if (MB_UNLIKELY(other != NULL)) return other->realloc(p, bytes);
+    if (bytes - 1 < PTRDIFF_MAX && small != 0) return realloc_small(p, small, bytes);
+    if (bytes == 0) {
+        mb_lookup_live(MB_OP_REALLOC, p);
+        mb_free(p);
+        return NULL;
+    }
+    if (bytes > PTRDIFF_MAX) {
+        mb_lookup_live(MB_OP_REALLOC, p);
+        return mb_no_memory();
+    }
+    return realloc_block(p, bytes);
+}
+
+size_t mb_usable_size(const void *p) {
+    size_t small = mb_lookup_small(p);
+    if (MB_LIKELY(small != 0) || p == NULL) return small;
+    const struct mb_calls *other = mb_other_copy();
+    if (MB_UNLIKELY(other != NULL)) return other->usable_size(p);
+    return mb_lookup_live(MB_OP_USABLE_SIZE, p).bytes;
+}

@@ -1,0 +1,207 @@
+#include "core/front/slow.h"
+
+#include <errno.h>
+#include <stdint.h>
+
+#include "core/base/check.h"
+#include "core/front/fast.h"
+#include "core/front/large.h"
+#include "core/front/malloc.h"
+#include "core/large/large_keep.h"
+#include "core/process/background.h"
+#include "core/process/foreign.h"
+#include "core/process/fork.h"
+#include "core/process/init.h"
+#include "core/process/thread.h"
+#include "core/region/arena.h"
+#include "core/region/huge.h"
+#include "core/small/commons.h"
+#include "core/small/mask.h"
+#include "core/small/own.h"
+#include "core/small/queue.h"
+#include "core/small/sweep.h"
+
+MB_COLD void *mb_no_memory(void) {
+    errno = ENOMEM;
+    return NULL;
+}
+
+// --- where a new mask comes from, cheapest first ------------------------------------------------------------------------
+
+static bool from_current(struct mb_heap *heap, unsigned class_index, bool searched) {
+    struct mb_slab *slab = heap->slabs[class_index].current;
+    if (slab == NULL) return false;
+    return (!searched && mb_own_use_local(heap, slab)) || mb_own_use_remote_batch(heap, slab);
+}
+
+// The exhausted slab leaves: the one with room to carve stays as `fresh`, a full one has no owner any more.
+static bool let_current_go(struct mb_heap *heap, unsigned class_index) {
+    struct mb_class_slabs *slabs = &heap->slabs[class_index];
+    struct mb_slab *slab = slabs->current;
+    if (slab == NULL) return false;
+    if (slab->carved < slab->capacity) {
+        if (slabs->fresh != NULL && slabs->fresh != slab) return mb_own_use_carved(heap, slab);
+        slabs->fresh = slab;
+        slabs->current = NULL;
+        return false;
+    }
+    mb_own_let_go(heap, slab);
+    return false;
+}
+
+static bool use_any(struct mb_heap *heap, struct mb_slab *slab) {
+    return mb_own_use_local(heap, slab) || mb_own_use_remote(heap, slab) || mb_own_use_carved(heap, slab);
+}
+
+static bool use_or_release(struct mb_heap *heap, struct mb_slab *slab) {
+    if (slab == NULL) return false;
+    if (use_any(heap, slab)) return true;
+    mb_own_release(heap, slab);
+    return false;
+}
+
+static bool from_queue(struct mb_heap *heap, unsigned class_index) {
+    struct mb_slab_hint hint;
+    if (heap->queues == NULL) return false;
+    struct mb_queue *queue = &heap->queues->of_class[class_index].ready;
+    for (uint32_t tries = queue->count; tries > 0 && mb_queue_pop(queue, &hint); tries--) {
+        if (mb_own_is_busy(hint)) {
+            mb_queue_push(queue, hint); // where it was taken from there is room
+        } else if (use_or_release(heap, mb_own_queued_to_current(heap, hint))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool from_fresh(struct mb_heap *heap, unsigned class_index) {
+    struct mb_slab *slab = heap->slabs[class_index].fresh;
+    return slab != NULL && use_any(heap, slab);
+}
+
+static bool from_pool(struct mb_heap *heap, unsigned class_index) {
+    struct mb_slab_hint hint;
+    while (mb_pool_take(class_index, &hint)) {
+        struct mb_slab *slab = mb_own_unowned_to_current(heap, hint);
+        if (slab == NULL && mb_slab_if_owned(mb_unit_at(hint.unit), heap->token)) slab = mb_own_queued_to_current(heap, hint);
+        if (use_or_release(heap, slab)) return true;
+    }
+    return false;
+}
+
+static bool from_sweep(struct mb_heap *heap, unsigned class_index) {
+    struct mb_slab_hint hint;
+    return mb_sweep_find(class_index, &hint) && use_or_release(heap, mb_own_unowned_to_current(heap, hint));
+}
+
+static bool from_any_slab(struct mb_heap *heap, unsigned class_index) {
+    struct mb_slab_hint hint;
+    return mb_sweep_find_any(class_index, &hint) && use_or_release(heap, mb_own_unowned_to_current(heap, hint));
+}
+
+static bool from_arena(struct mb_heap *heap, unsigned class_index) {
+    struct mb_span span;
+    if (mb_arena_warm_free_units() == 0) mb_large_flush_to_grow(heap, 1);
+    if (!mb_arena_take(1, 1, &span)) return false;
+    if (span.zero) mb_huge_unit_taken(span.first);
+    struct mb_slab *slab = mb_slab_setup(span.first, class_index, heap->token);
+    if (slab == NULL) {
+        mb_arena_give(span.first, 1);
+        return false;
+    }
+    slab->warm = !span.zero;
+    heap->slabs[class_index].fresh = slab;
+    return mb_own_use_carved(heap, slab);
+}
+
+// Memory is short: what this heap and sleeping ones hold idle may help.
+MB_COLD static bool from_last_resort(struct mb_heap *heap, unsigned class_index) {
+    mb_own_release_all(heap);
+    mb_commons_release();
+    mb_background_claim_all();
+    mb_large_flush();
+    if (from_pool(heap, class_index) || from_arena(heap, class_index) || from_any_slab(heap, class_index)) return true;
+    mb_arena_shortage_enter();
+    mb_arena_decommit_all();
+    bool found = from_arena(heap, class_index);
+    mb_arena_shortage_leave();
+    return found;
+}
+
+// `searched`: the current slab has no free block of its owner's.
+static bool refill(struct mb_heap *heap, unsigned class_index, bool searched) {
+    return from_current(heap, class_index, searched) || let_current_go(heap, class_index) || from_queue(heap, class_index) ||
+           from_fresh(heap, class_index) || from_pool(heap, class_index) || from_sweep(heap, class_index) ||
+           from_arena(heap, class_index) || from_last_resort(heap, class_index);
+}
+
+// --- malloc -----------------------------------------------------------------------------------------------------------
+
+static void *take_block(struct mb_heap *heap, unsigned class_index, bool searched) {
+    if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);
+    if ((++heap->slow_calls & 3) == 0) mb_background_tick();
+    const struct mb_class_slabs *slabs = &heap->slabs[class_index];
+    if (slabs->current == NULL && slabs->fresh == NULL) {
+        void *p = mb_commons_take(heap, class_index);
+        if (p != NULL) return p;
+    }
+    return refill(heap, class_index, searched) ? mb_front_take(&heap->front, class_index) : NULL;
+}
+
+void *mb_heap_take_block(struct mb_heap *heap, unsigned class_index) { return take_block(heap, class_index, false); }
+
+MB_NOINLINE static void *malloc_rare(size_t bytes) {
+    const struct mb_calls *other = mb_other_copy();
+    if (MB_UNLIKELY(other != NULL)) return other->malloc(bytes);
+    if (bytes > PTRDIFF_MAX) return mb_no_memory();
+    struct mb_heap *heap = mb_thread_enter();
+    if (heap == NULL) return mb_no_memory();
+    void *p = bytes <= MB_MEDIUM_MAX ? mb_heap_take_block(heap, mb_class_of(bytes)) : mb_large_alloc(heap, bytes);
+    mb_thread_leave(heap);
+    return p != NULL ? p : mb_no_memory();
+}
+
+// For a heap whose current slab has been searched. A heap with a slab is a real one, and the thread's own.
+MB_NOINLINE static void *malloc_from_others(struct mb_heap *heap, size_t class_index) {
+    mb_fork_check();
+    void *p = take_block(heap, (unsigned)class_index, true);
+    return p != NULL ? p : mb_no_memory();
+}
+
+MB_NOINLINE static void *after_tick(struct mb_heap *heap, void *p) {
+    heap->calls_to_tick = MB_CALLS_A_TICK;
+    mb_background_tick();
+    return p;
+}
+
+MB_NOINLINE static void *malloc_other_large(size_t bytes) {
+    void *p = mb_large_alloc_kept(mb_heap_self, bytes);
+    return p != NULL ? p : malloc_rare(bytes);
+}
+
+MB_NOINLINE static void *malloc_large(size_t bytes) {
+    struct mb_heap *heap = mb_heap_self;
+    void *p = mb_large_take_same(heap, bytes);
+    if (p == NULL) return malloc_other_large(bytes);
+    return mb_owner_decrement(&heap->calls_to_tick) ? after_tick(heap, p) : p;
+}
+
+// Most calls come for this: the slab that the mask was of has other free blocks. Every call in here that comes back is a tail call.
+MB_NOINLINE void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t class_index) {
+    struct mb_slab *slab = heap->slabs[class_index].current;
+    if (MB_UNLIKELY(slab == NULL)) return malloc_rare(bytes);
+    void *p = mb_mask_take_next(heap, slab, class_index);
+    if (MB_UNLIKELY(p == NULL)) return malloc_from_others(heap, class_index);
+    return mb_owner_decrement(&heap->calls_to_tick) ? after_tick(heap, p) : p;
+}
+
+// The size is not in the fast path's table, or a block of that length was freed a moment ago.
+MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
+    if (bytes > MB_MEDIUM_MAX) return malloc_large(bytes);
+    struct mb_heap *heap = mb_heap_self;
+    size_t class_index = MB_LIKELY(bytes <= MB_SMALL_MAX) ? mb_small_class_of[bytes] : mb_class_of(bytes);
+    if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);
+    return mb_refill_slow(bytes, heap, class_index);
+}
+
+void *mb_malloc(size_t bytes) { return mb_malloc_fast(bytes); }

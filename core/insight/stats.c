@@ -1,0 +1,147 @@
+// Statistics by a walk over the descriptors, malloc_trim, and the report at exit.
+#include <stdint.h>
+
+#include "core/base/print.h"
+#include "core/front/malloc.h"
+#include "core/large/large_keep.h"
+#include "core/large/outside.h"
+#include "core/process/background.h"
+#include "core/process/foreign.h"
+#include "core/process/fork.h"
+#include "core/process/init.h"
+#include "core/process/thread.h"
+#include "core/region/arena.h"
+#include "core/small/commons.h"
+#include "core/small/idle.h"
+#include "core/small/own.h"
+#include "core/told/options.h"
+#include "platform/os.h"
+
+enum { STANDARD_ERROR = 2 };
+
+// --- counting -------------------------------------------------------------------------------------------------------
+
+static void count_slab(const struct mb_unit *unit, struct mb_stats *out) {
+    uint32_t free = mb_slab_count_free(unit), carved = MB_PEEK(unit->slab.carved);
+    out->slabs++;
+    out->slab_bytes += MB_UNIT_BYTES;
+    if (carved <= free) return;
+    out->live_blocks += carved - free;
+    out->live_bytes += (size_t)(carved - free) * MB_PEEK(unit->slab.block_bytes);
+}
+
+static void count_large(const struct mb_unit *unit, struct mb_stats *out) {
+    if ((MB_PEEK(unit->slab.large_flags) & MB_LARGE_KEPT) != 0) return;
+    out->live_blocks++;
+    out->large_blocks++;
+    out->live_bytes += MB_PEEK(unit->slab.large_bytes);
+    out->large_bytes += MB_PEEK(unit->slab.large_bytes);
+}
+
+static void count_units(struct mb_stats *out) {
+    size_t end = mb_arena_units();
+    for (size_t i = 0; i < end; i++) {
+        const struct mb_unit *unit = mb_unit_at(i);
+        enum mb_unit_kind kind = mb_unit_kind(unit);
+        if (kind == MB_UNIT_SLAB) count_slab(unit, out);
+        if (kind == MB_UNIT_LARGE) count_large(unit, out);
+    }
+}
+
+static void count_heap(const struct mb_heap *heap, struct mb_stats *out) {
+    out->blocks_served += atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
+    out->large_served += atomic_load_explicit(&heap->shared.large_served, memory_order_relaxed);
+}
+
+static void count_heaps(struct mb_stats *out) {
+    for (const struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) count_heap(heap, out);
+    out->blocks_served += mb_commons_served();
+    out->heaps = mb_thread_heaps_in_use();
+    out->heaps_ever = mb_thread_heaps_ever();
+}
+
+static void count_arena(struct mb_stats *out) {
+    struct mb_outside_totals outside = mb_outside_totals();
+    out->committed_bytes = (mb_arena_units() << MB_UNIT_SHIFT) + outside.bytes;
+    out->reserved_bytes = mb_arena_reserved_bytes() + outside.bytes;
+    out->warm_free_bytes = (mb_arena_warm_free_units() + mb_large_kept_units()) << MB_UNIT_SHIFT;
+    out->metadata_bytes = mb_arena_metadata_bytes();
+    out->spans_taken = mb_arena_spans_taken();
+    out->purged_bytes = mb_arena_purged_bytes();
+    out->outside_bytes = outside.bytes;
+    out->live_blocks += outside.blocks;
+    out->live_bytes += outside.bytes;
+    out->large_blocks += outside.blocks;
+    out->large_bytes += outside.bytes;
+}
+
+void mb_stats_get(struct mb_stats *out) {
+    *out = (struct mb_stats){0};
+    const struct mb_calls *other = mb_other_copy();
+    if (other != NULL) {
+        other->stats_get(out);
+        return;
+    }
+    mb_fork_check();
+    count_units(out);
+    count_heaps(out);
+    count_arena(out);
+}
+
+// --- trim -----------------------------------------------------------------------------------------------------------
+
+bool mb_trim(size_t keep_bytes) {
+    const struct mb_calls *other = mb_other_copy();
+    if (other != NULL) return other->trim(keep_bytes);
+    mb_fork_before_giving();
+    struct mb_heap *heap = mb_heap_self;
+    if (mb_heap_is_real(heap)) mb_own_release_all(heap);
+    mb_commons_release();
+    mb_background_claim_all();
+    mb_large_flush();
+    size_t warm = mb_arena_warm_free_units();
+    size_t keep = keep_bytes >> MB_UNIT_SHIFT;
+    bool given = mb_idle_purge_all() > 0;
+    if (keep == 0) return (mb_arena_decommit_long() > 0 && warm > 0) || given;
+    return (warm > keep && mb_arena_purge_any(warm - keep) > 0) || given;
+}
+
+// --- the report at exit ---------------------------------------------------------------------------------------------
+
+static void write_table(const struct mb_stats *stats) {
+    struct mb_line line = {0};
+    mb_line_text(&line, "mbmalloc: at exit:");
+    mb_line_pair(&line, "live_bytes", stats->live_bytes);
+    mb_line_pair(&line, "live_blocks", stats->live_blocks);
+    mb_line_pair(&line, "blocks_served", stats->blocks_served);
+    mb_line_pair(&line, "large_served", stats->large_served);
+    mb_line_pair(&line, "spans_taken", stats->spans_taken);
+    mb_line_pair(&line, "committed_bytes", stats->committed_bytes);
+    mb_line_pair(&line, "warm_free_bytes", stats->warm_free_bytes);
+    mb_line_pair(&line, "purged_bytes", stats->purged_bytes);
+    mb_line_pair(&line, "metadata_bytes", stats->metadata_bytes);
+    mb_line_pair(&line, "heaps_ever", stats->heaps_ever);
+    mb_line_write(&line, STANDARD_ERROR);
+}
+
+static void append_line(const struct mb_stats *stats) {
+    struct mb_line line = {0};
+    mb_line_text(&line, "mbmalloc-stats");
+    mb_line_pair(&line, "pid", (uint64_t)mb_os_pid());
+    mb_line_pair(&line, "blocks", stats->blocks_served);
+    mb_line_pair(&line, "large", stats->large_served);
+    mb_line_pair(&line, "heaps", stats->heaps_ever);
+    mb_line_pair(&line, "spans", stats->spans_taken);
+    mb_line_text(&line, " name=");
+    mb_line_text(&line, mb_os_program_name());
+    line.text[line.length] = '\n';
+    mb_os_append_file(mb_options.stats_file, line.text, line.length + 1);
+}
+
+__attribute__((destructor)) static void report_at_exit(void) {
+    if (mb_options.stats == MB_STATS_NEVER && mb_options.stats_file[0] == '\0') return;
+    struct mb_stats stats;
+    mb_stats_get(&stats);
+    if (mb_options.stats == MB_STATS_EXIT) write_table(&stats);
+    if (mb_options.stats_file[0] != '\0') append_line(&stats);
+}

@@ -1,0 +1,142 @@
+#include "core/large/large_keep.h"
+
+#include <stdint.h>
+
+#include "core/heap/large_cache.h"
+#include "core/process/background.h"
+#include "core/process/thread.h"
+#include "core/region/arena.h"
+#include "core/region/margin.h"
+#include "core/told/report.h"
+
+// Before the arena grows so many heaps are looked at, in turn: with a walk over all of them, thousands, each large block would pay.
+enum { FLUSHED_HEAPS = 64 };
+static struct {
+    _Atomic(struct mb_heap *) next; // to be looked at; any thread, relaxed: two may look at the same ones. NULL: the first
+} turn_shared;
+
+struct mb_large_keep_shared mb_large_keep_shared;
+static struct mb_large_cache_shared everybodys_shared;
+
+// --- the owner's ----------------------------------------------------------------------------------------------------
+
+struct mb_unit *mb_large_take_own(struct mb_heap *heap, size_t units) {
+    size_t first;
+    if (!mb_large_cache_take(&heap->shared.kept, units, &first)) return NULL;
+    struct mb_unit *unit = mb_unit_at(first);
+    mb_large_unkeep_own(heap, unit, (void *)mb_unit_address(first), MB_LARGE_KEPT);
+    return unit;
+}
+
+static void let_heaps_keep(size_t units_max) {
+    if (atomic_load_explicit(&mb_large_keep_shared.own_units_max, memory_order_relaxed) == units_max) return;
+    atomic_store_explicit(&mb_large_keep_shared.own_units_max, units_max, memory_order_relaxed);
+}
+
+// --- everybody's ----------------------------------------------------------------------------------------------------
+
+struct mb_unit *mb_large_take_everybodys(size_t units) {
+    size_t first;
+    if (!mb_large_cache_take(&everybodys_shared, units, &first)) return NULL;
+    let_heaps_keep(MB_OWN_KEPT_UNITS); // what is kept is used again
+    return mb_unit_at(first);
+}
+
+// --- giving back ----------------------------------------------------------------------------------------------------
+
+static void give_first(size_t first) { mb_large_give(&mb_unit_at(first)->slab, (char *)mb_unit_address(first)); }
+
+static void give_kept_by_owner(size_t first) {
+    struct mb_unit *unit = mb_unit_at(first);
+    void *p = (void *)mb_unit_address(first);
+    if (!mb_large_is_kept(unit)) mb_report_freed(MB_OP_FREE, p);
+    mb_large_claim(unit, p);
+    mb_large_unmark(&unit->slab, MB_LARGE_KEPT);
+    give_first(first);
+}
+
+void mb_large_flush_heap(struct mb_heap *heap) { mb_large_cache_flush(&heap->shared.kept, give_kept_by_owner); }
+
+static void flush_heaps(void) {
+    atomic_store_explicit(&mb_large_keep_shared.heaps_may_keep, false, memory_order_relaxed);
+    for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) mb_large_flush_heap(heap);
+}
+
+void mb_large_flush(void) {
+    mb_large_cache_flush(&everybodys_shared, give_first);
+    flush_heaps();
+}
+
+void mb_large_age(void) {
+    mb_large_cache_age(&everybodys_shared, give_first);
+    for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) {
+        mb_large_cache_age(&heap->shared.kept, give_kept_by_owner);
+    }
+}
+
+static void flush_some_heaps(void) {
+    struct mb_heap *heap = atomic_load_explicit(&turn_shared.next, memory_order_relaxed);
+    for (unsigned i = 0; i < FLUSHED_HEAPS; i++) {
+        if (heap == NULL) heap = mb_thread_heaps();
+        mb_large_flush_heap(heap);
+        heap = mb_thread_next(heap);
+    }
+    atomic_store_explicit(&turn_shared.next, heap, memory_order_relaxed);
+}
+
+static void flush_heaps_in_turn(void) {
+    if (!atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed)) return;
+    if (mb_thread_heaps_ever() > FLUSHED_HEAPS) flush_some_heaps();
+    else flush_heaps();
+}
+
+void mb_large_flush_to_grow(struct mb_heap *heap, size_t units) {
+    mb_large_cache_flush(&everybodys_shared, give_first);
+    mb_large_flush_heap(heap);
+    if (mb_arena_warm_free_units() < units) flush_heaps_in_turn();
+}
+
+size_t mb_large_kept_at_hand(void) {
+    bool some = atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed) && mb_thread_heaps_ever() <= FLUSHED_HEAPS;
+    return some ? mb_large_kept_units() : mb_large_cache_units(&everybodys_shared);
+}
+
+void mb_large_flush_at_hand(void) {
+    mb_large_cache_flush(&everybodys_shared, give_first);
+    flush_heaps_in_turn();
+    let_heaps_keep(0);
+}
+
+size_t mb_large_kept_units(void) {
+    size_t units = mb_large_cache_units(&everybodys_shared);
+    for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) {
+        units += mb_large_cache_units(&heap->shared.kept);
+    }
+    return units;
+}
+
+// Spans that an absent thread was about to put into its cache, or had just taken out.
+void mb_large_recover(void) {
+    mb_large_flush();
+    size_t end = mb_arena_units();
+    for (size_t i = 0; i < end; i++) {
+        struct mb_unit *unit = mb_unit_at(i);
+        if (mb_large_is_kept(unit) && mb_slab_if_owned(unit, mb_owner_token()) == NULL) give_kept_by_owner(i);
+    }
+}
+
+// --- freeing --------------------------------------------------------------------------------------------------------
+
+void mb_large_free(void *p) {
+    struct mb_unit *unit = mb_unit_of(p);
+    if ((uintptr_t)p % MB_UNIT_BYTES != 0) mb_report_inside(MB_OP_FREE, p);
+    if (mb_large_is_kept(unit)) mb_report_freed(MB_OP_FREE, p);
+    mb_large_claim(unit, p);
+    size_t units = unit->slab.large_units;
+    mb_margin_freed(units);
+    size_t margin = mb_background_margin(), warm = mb_min(mb_arena_warm_free_units(), mb_margin_of_warm(margin));
+    size_t most = mb_min(margin - warm, MB_MARGIN_KEPT_UNITS);
+    if (mb_large_stays_warm(&unit->slab) && mb_large_cache_put(&everybodys_shared, mb_unit_index(unit), units, most)) return;
+    mb_large_give(&unit->slab, p);
+    mb_background_span_freed(units);
+}

@@ -1,0 +1,73 @@
+#include "core/process/init.h"
+
+#include "core/process/foreign.h"
+#include "core/process/fork.h"
+#include "core/region/arena.h"
+#include "core/region/huge.h"
+#include "core/told/options.h"
+#include "platform/os.h"
+#include "platform/thread.h"
+
+struct mb_init_shared mb_init_shared;
+
+static struct {
+    _Atomic bool done; // the key is made, the handler registered, or will be in a moment; relaxed
+} registered_shared;
+
+enum { RANDOM_WORDS = 2 };
+
+// With a seed: Vigna's splitmix64.
+static void draw(uint64_t out[RANDOM_WORDS]) {
+    uint64_t state = mb_options.seed;
+    if (state == 0) {
+        mb_os_random(out, RANDOM_WORDS * sizeof *out);
+        return;
+    }
+    for (unsigned i = 0; i < RANDOM_WORDS; i++) {
+        uint64_t word = state += UINT64_C(0x9e3779b97f4a7c15);
+        word = (word ^ word >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+        word = (word ^ word >> 27) * UINT64_C(0x94d049bb133111eb);
+        out[i] = word ^ word >> 31;
+    }
+}
+
+void mb_init_register(void) {
+    if (atomic_exchange_explicit(&registered_shared.done, true, memory_order_relaxed)) return;
+    mb_thread_init();
+    mb_fork_init();
+}
+
+static bool start(void) {
+    const struct mb_calls *other = mb_forward_get != NULL ? mb_forward_get() : NULL;
+    atomic_store_explicit(&mb_init_shared.other_copy, other, memory_order_relaxed);
+    if (other != NULL) return false;
+    uint64_t random[RANDOM_WORDS];
+    mb_options_init();
+    draw(random);
+    mb_huge_init(mb_options.huge_pages != 0);
+    atomic_store_explicit(&mb_init_shared.had_threads, !mb_thread_is_only(), memory_order_relaxed);
+    if (!mb_arena_init(random)) return false;
+    mb_init_register();
+    return true;
+}
+
+MB_COLD static bool start_once(void) {
+    uint32_t seen = MB_INIT_UNTOUCHED;
+    if (atomic_compare_exchange_strong(&mb_init_shared.stage, &seen, MB_INIT_RUNNING)) {
+        bool ready = start();
+        bool retry = !ready && atomic_load_explicit(&mb_init_shared.other_copy, memory_order_relaxed) == NULL;
+        uint32_t stage = ready ? MB_INIT_READY : (retry ? MB_INIT_UNTOUCHED : MB_INIT_FORWARDED);
+        atomic_store_explicit(&mb_init_shared.stage, stage, memory_order_release);
+        mb_os_wake(&mb_init_shared.stage, INT32_MAX);
+        return ready;
+    }
+    if (seen == MB_INIT_FORWARDED) return false;
+    while ((seen = atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire)) == MB_INIT_RUNNING) {
+        mb_os_wait(&mb_init_shared.stage, MB_INIT_RUNNING, UINT64_MAX);
+    }
+    return seen == MB_INIT_READY;
+}
+
+bool mb_init(void) {
+    return MB_LIKELY(atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire) == MB_INIT_READY) || start_once();
+}

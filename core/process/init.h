@@ -1,0 +1,41 @@
+// The start of the process's allocator: key, arena, options; once, from whatever call comes first.
+#ifndef MB_CORE_PROCESS_INIT_H
+#define MB_CORE_PROCESS_INIT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/compiler.h"
+
+// True when the allocator is ready. The first caller makes it so; others wait. False when another copy of this library
+// serves, or when the system refuses even the first pages (the next call tries again).
+bool mb_init(void);
+
+// Registers with the libc what the start would else: a key and a fork handler. From the library's constructor: when the first call of malloc comes later the
+// program may have taken the last key, and the call may come from the libc while it registers a handler and holds its lock.
+void mb_init_register(void);
+
+// The copy of this library that serves the process instead of this one; NULL when it is this one, at the cost of one load.
+// Such a copy never sets up a heap: its malloc falls into the slow path, its free finds every pointer outside.
+struct mb_calls;
+struct mb_init_shared {
+    _Atomic uint32_t stage;                     // written by the thread that runs the start (release), read by any (acquire)
+    _Atomic(const struct mb_calls *) other_copy; // written by the start, before the stage
+    _Atomic bool had_threads;                   // likewise, before mb_space.base: others may have been in free meanwhile
+};
+extern MB_HIDDEN struct mb_init_shared mb_init_shared;
+
+enum mb_init_stage { MB_INIT_UNTOUCHED, MB_INIT_RUNNING, MB_INIT_READY, MB_INIT_FORWARDED };
+
+MB_INLINE const struct mb_calls *mb_other_copy(void) {
+    if (MB_LIKELY(atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire) == MB_INIT_READY)) return NULL;
+    mb_init();
+    return atomic_load_explicit(&mb_init_shared.other_copy, memory_order_acquire);
+}
+
+// Called by mb_init: makes the key of the exit hook.
+void mb_thread_init(void);
+
+#endif

@@ -1,0 +1,189 @@
+#include "core/process/thread.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/large/large_keep.h"
+#include "core/large/large_zero.h"
+#include "core/process/background.h"
+#include "core/process/fork.h"
+#include "core/process/init.h"
+#include "core/region/arena.h"
+#include "core/small/own.h"
+
+const char mb_orphanage;
+const struct mb_heap mb_heap_empty;
+const struct mb_heap mb_heap_departed;
+
+MB_THREAD_LOCAL struct mb_heap *mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_heap_empty;
+
+enum { TAG_SHIFT = 48, POSTPONED_ROUNDS = 2 };
+
+static struct {
+    _Atomic(struct mb_heap *) registered; // all heaps ever; pushed by any thread (release), read by any (acquire)
+    _Atomic uint64_t parked;              // stack of parked heaps: tag << 48 | address; the tag defeats ABA
+    _Atomic uint32_t in_use;              // steers the helper thread: core/process/background.c, start_helper
+    _Atomic uint32_t ever;                // relaxed; a statistic
+} heaps_shared;
+
+// --- heaps ----------------------------------------------------------------------------------------------------------
+
+static struct mb_heap *heap_of(uint64_t tagged) { return (struct mb_heap *)(uintptr_t)(tagged << 16 >> 16); }
+
+static void park(struct mb_heap *heap) {
+    uint64_t seen = atomic_load_explicit(&heaps_shared.parked, memory_order_relaxed);
+    uint64_t next;
+    do {
+        atomic_store_explicit(&heap->shared.next_parked, heap_of(seen), memory_order_relaxed);
+        next = ((seen >> TAG_SHIFT) + 1) << TAG_SHIFT | (uintptr_t)heap;
+    } while (!atomic_compare_exchange_weak_explicit(&heaps_shared.parked, &seen, next, memory_order_release,
+                                                    memory_order_relaxed));
+}
+
+static struct mb_heap *unpark(void) {
+    uint64_t seen = atomic_load_explicit(&heaps_shared.parked, memory_order_acquire);
+    uint64_t next;
+    do {
+        struct mb_heap *heap = heap_of(seen);
+        if (heap == NULL) return NULL;
+        // A heap is never freed, so the read is safe even if another thread has taken it; the tag then refuses the swap.
+        uintptr_t below = (uintptr_t)atomic_load_explicit(&heap->shared.next_parked, memory_order_relaxed);
+        next = ((seen >> TAG_SHIFT) + 1) << TAG_SHIFT | below;
+    } while (!atomic_compare_exchange_weak_explicit(&heaps_shared.parked, &seen, next, memory_order_acquire,
+                                                    memory_order_acquire));
+    return heap_of(seen);
+}
+
+static void register_heap(struct mb_heap *heap) {
+    struct mb_heap *seen = atomic_load_explicit(&heaps_shared.registered, memory_order_relaxed);
+    do {
+        atomic_store_explicit(&heap->shared.next_registered, seen, memory_order_relaxed);
+    } while (!atomic_compare_exchange_weak_explicit(&heaps_shared.registered, &seen, heap, memory_order_release,
+                                                    memory_order_relaxed));
+    atomic_fetch_add_explicit(&heaps_shared.ever, 1, memory_order_relaxed);
+}
+
+static void empty_fronts(struct mb_heap *heap) {
+    for (unsigned c = 0; c < MB_CLASSES; c++) {
+        heap->front.mask[c] = 0;
+        heap->slabs[c] = (struct mb_class_slabs){NULL, NULL};
+    }
+}
+
+void mb_heap_set_up(struct mb_heap *heap) {
+    for (unsigned c = 0; c < MB_CLASSES; c++) heap->front.bytes[c] = mb_class_bytes(c);
+    heap->calls_to_tick = MB_CALLS_A_TICK;
+    heap->clears_left = MB_CLEARS_FIRST;
+    heap->clears_again = MB_CLEARS_FIRST;
+    heap->purge_call_ns = MB_PURGE_CALL_NS_MAX;
+}
+
+static struct mb_heap *new_heap(void) {
+    struct mb_heap *heap = mb_arena_metadata(sizeof *heap, MB_LINE_PAIR);
+    if (heap == NULL) return NULL;
+    mb_heap_set_up(heap);
+    register_heap(heap);
+    return heap;
+}
+
+static void release_and_park(struct mb_heap *heap) {
+    mb_own_release_all(heap);
+    mb_large_flush_heap(heap);
+    park(heap);
+}
+
+static struct mb_heap *acquire(void) {
+    struct mb_heap *heap = unpark();
+    if (heap == NULL) heap = new_heap();
+    if (heap == NULL) return NULL;
+    heap->exit_rounds = 0;
+    heap->token = mb_thread_token(heap);
+    memset(heap->borrowed, 0, sizeof heap->borrowed);
+    return heap;
+}
+
+// --- thread exit ----------------------------------------------------------------------------------------------------
+
+static struct {
+    pthread_key_t key;
+    bool made;
+} exit_key;
+
+// Other key destructors may still allocate: let them have the heap for a while, within the rounds that POSIX promises.
+static void thread_exits(void *argument) {
+    struct mb_heap *heap = argument;
+    if (heap != mb_heap_self) return;
+    if (heap->exit_rounds < POSTPONED_ROUNDS) {
+        heap->exit_rounds++;
+        if (pthread_setspecific(exit_key.key, heap) == 0) return;
+    }
+    mb_thread_depart();
+    mb_background_heaps_changed();
+}
+
+void mb_thread_depart(void) {
+    struct mb_heap *heap = mb_heap_self;
+    mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_heap_departed;
+    if (!mb_heap_is_real(heap)) return;
+    if (exit_key.made) pthread_setspecific(exit_key.key, NULL);
+    release_and_park(heap);
+    atomic_fetch_sub(&heaps_shared.in_use, 1);
+}
+
+void mb_thread_init(void) { exit_key.made = pthread_key_create(&exit_key.key, thread_exits) == 0; }
+
+// The heap is in place before pthread_setspecific, which may allocate.
+static void settle_in(struct mb_heap *heap) {
+    mb_heap_self = heap;
+    if (exit_key.made) pthread_setspecific(exit_key.key, heap);
+    uint32_t now = atomic_fetch_add(&heaps_shared.in_use, 1) + 1;
+    if (now < 2) return;
+    mb_fork_watch();
+    mb_background_heaps_changed();
+}
+
+MB_COLD static struct mb_heap *enter_first(void) {
+    if (!mb_init()) return NULL;
+    struct mb_heap *heap = acquire();
+    if (heap != NULL && mb_heap_self == &mb_heap_empty) settle_in(heap);
+    return heap;
+}
+
+struct mb_heap *mb_thread_enter(void) {
+    mb_fork_check();
+    struct mb_heap *heap = mb_heap_self;
+    return MB_LIKELY(mb_heap_is_real(heap)) ? heap : enter_first();
+}
+
+void mb_thread_leave(struct mb_heap *heap) {
+    if (MB_LIKELY(mb_heap_self == heap)) return;
+    release_and_park(heap);
+}
+
+// --- all heaps ------------------------------------------------------------------------------------------------------
+
+uint32_t mb_thread_heaps_in_use(void) { return atomic_load(&heaps_shared.in_use); }
+uint32_t mb_thread_heaps_ever(void) { return atomic_load_explicit(&heaps_shared.ever, memory_order_relaxed); }
+
+struct mb_heap *mb_thread_heaps(void) { return atomic_load_explicit(&heaps_shared.registered, memory_order_acquire); }
+
+// The absent owner may have been changing a ring: start with new ones.
+static void drop_queues(struct mb_heap *heap) {
+    if (heap->queues != NULL) memset(heap->queues, 0, sizeof *heap->queues);
+}
+
+void mb_thread_recover(void) {
+    uint32_t mine = 0;
+    atomic_store_explicit(&heaps_shared.parked, 0, memory_order_relaxed);
+    for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) {
+        if (heap == mb_heap_self) {
+            mine = 1;
+            continue;
+        }
+        empty_fronts(heap);
+        drop_queues(heap);
+        park(heap);
+    }
+    atomic_store_explicit(&heaps_shared.in_use, mine, memory_order_relaxed);
+}

@@ -1,0 +1,34 @@
+// The life of thread heaps: the first call of a thread, its exit, and what comes after.
+//
+// empty heap --first slow call--> real heap --exit hook--> departed heap (each later call takes a heap and gives it back)
+#ifndef MB_CORE_PROCESS_THREAD_H
+#define MB_CORE_PROCESS_THREAD_H
+
+#include "core/heap/self.h"
+
+// The calling thread's heap, made or taken over if it has none; NULL when no memory is to be had. Pair with mb_thread_leave.
+struct mb_heap *mb_thread_enter(void);
+
+// Ends a slow path: a departed thread gives the heap back at once.
+void mb_thread_leave(struct mb_heap *heap);
+
+// The calling thread gives its heap up, if it has one, and has none of its own any more.
+void mb_thread_depart(void);
+
+// Makes a zeroed heap an empty one.
+void mb_heap_set_up(struct mb_heap *heap);
+
+// Heaps that belong to living threads.
+uint32_t mb_thread_heaps_in_use(void);
+uint32_t mb_thread_heaps_ever(void);
+
+// Every heap that was ever made, newest first. Any thread.
+struct mb_heap *mb_thread_heaps(void);
+MB_INLINE struct mb_heap *mb_thread_next(const struct mb_heap *heap) {
+    return atomic_load_explicit(&heap->shared.next_registered, memory_order_relaxed);
+}
+
+// In a forked child, alone: every heap but the caller's becomes a parked, empty one.
+void mb_thread_recover(void);
+
+#endif

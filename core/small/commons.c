@@ -1,0 +1,75 @@
+#include "core/small/commons.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/front/slow.h"
+#include "core/process/thread.h"
+#include "core/small/own.h"
+#include "platform/os.h"
+#include "platform/thread.h"
+
+enum { SHARE_BLOCKS = 8, MOMENT = 32, PATIENCE_NS = 5000000 };
+
+enum { FREE = 0, TAKEN = 1, WAITED_FOR = 2 };
+
+static struct {
+    _Atomic uint32_t state; // changed by any thread: taking acquires, leaving releases
+    struct mb_heap heap;    // of who has taken it
+} commons_shared;
+
+static bool enter(void) {
+    uint32_t seen = atomic_load_explicit(&commons_shared.state, memory_order_relaxed);
+    return seen == FREE &&
+           atomic_compare_exchange_strong_explicit(&commons_shared.state, &seen, TAKEN, memory_order_acquire, memory_order_relaxed);
+}
+
+static bool enter_to_be_waited_for(void) {
+    return atomic_exchange_explicit(&commons_shared.state, WAITED_FOR, memory_order_acquire) == FREE;
+}
+
+// Who runs is through in a moment. Who has been stopped by the scheduler goes on sooner when the others sleep.
+static bool enter_patiently(void) {
+    for (unsigned i = 0; i < MOMENT; i++) {
+        if (enter()) return true;
+        mb_cpu_pause();
+    }
+    if (enter_to_be_waited_for()) return true;
+    mb_os_wait(&commons_shared.state, WAITED_FOR, PATIENCE_NS);
+    return enter_to_be_waited_for();
+}
+
+static void leave(void) {
+    if (atomic_exchange_explicit(&commons_shared.state, FREE, memory_order_release) == WAITED_FOR) mb_os_wake(&commons_shared.state, 1);
+}
+
+void *mb_commons_take(struct mb_heap *heap, unsigned class_index) {
+    struct mb_heap *commons = &commons_shared.heap;
+    if (heap->borrowed[class_index] >= SHARE_BLOCKS || mb_thread_heaps_in_use() < 2 || !enter_patiently()) return NULL;
+    if (commons->token == NULL) {
+        mb_heap_set_up(commons);
+        commons->token = commons; // no thread's: all frees are remote
+        memset(commons->borrowed, SHARE_BLOCKS, sizeof commons->borrowed);
+    }
+    heap->borrowed[class_index]++;
+    void *p = mb_heap_take_block(commons, class_index);
+    leave();
+    return p;
+}
+
+void mb_commons_release(void) {
+    if (!enter()) return;
+    if (commons_shared.heap.token != NULL) mb_own_release_all(&commons_shared.heap);
+    leave();
+}
+
+uint64_t mb_commons_served(void) {
+    return atomic_load_explicit(&commons_shared.heap.shared.blocks_served, memory_order_relaxed);
+}
+
+void mb_commons_recover(void) {
+    uint64_t served = mb_commons_served();
+    memset(&commons_shared.heap, 0, sizeof commons_shared.heap);
+    atomic_store_explicit(&commons_shared.heap.shared.blocks_served, served, memory_order_relaxed);
+    atomic_store_explicit(&commons_shared.state, FREE, memory_order_relaxed);
+}

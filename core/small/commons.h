@@ -1,0 +1,26 @@
+// The commons: a heap that all threads share for their first few blocks of each size.
+//
+// What: a thread that needs one block of a size would else take a page for it, in twenty sizes twenty pages; a thousand such threads
+// are a thing (80 KiB each became 12). So the first blocks of a class come from the commons, densely packed; a thread that
+// goes on gets slabs of its own. A process with one heap has no commons. Frees of such blocks are frees by another thread.
+// Who: any thread, one at a time. Who finds another in it waits, a few milliseconds at most, then takes a slab of his own. (Several commons,
+// the next one where the first is taken, were tried: each has slabs of its own, and programs with few threads held up to a quarter more.) A forked
+// child starts anew.
+#ifndef MB_CORE_SMALL_COMMONS_H
+#define MB_CORE_SMALL_COMMONS_H
+
+#include "core/heap/self.h"
+
+// A block of the class for the owner of `heap`; NULL when he has had his share, or somebody else is at it.
+void *mb_commons_take(struct mb_heap *heap, unsigned class_index);
+
+// Lets its slabs go, if nobody is at it.
+void mb_commons_release(void);
+
+// Blocks that it has handed out.
+uint64_t mb_commons_served(void);
+
+// In a forked child, alone: starts anew. Its slabs are orphans like those of absent threads.
+void mb_commons_recover(void);
+
+#endif

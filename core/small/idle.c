@@ -1,0 +1,79 @@
+#include "core/small/idle.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "core/region/arena.h"
+#include "core/region/purge.h"
+#include "core/small/own.h"
+#include "platform/bits.h"
+#include "platform/os.h"
+
+static struct {
+    _Atomic size_t cursor; // next unit to look at; any thread, relaxed: two lookers may see the same units
+} idle_shared;
+
+// --- one slab ---------------------------------------------------------------------------------------------------------
+
+static size_t purge_pages(struct mb_unit *unit, uint32_t pages) {
+    size_t page_bytes = mb_os_page_size();
+    size_t purged = 0;
+    for (uint32_t left = pages; left != 0;) {
+        unsigned first = mb_ctz64(left);
+        unsigned count = mb_ctz64(~((uint64_t)left >> first));
+        if (mb_os_purge((void *)(mb_slab_start(unit) + first * page_bytes), count * page_bytes) == 0) purged += count * page_bytes;
+        left &= ~(uint32_t)mb_bit_range(first, count);
+    }
+    mb_purge_note(purged);
+    return purged;
+}
+
+static bool is_at_rest(uint64_t word) {
+    return mb_remote_state(word) == MB_SLAB_QUEUED || mb_remote_state(word) == MB_SLAB_UNOWNED;
+}
+
+// Frees that come in meanwhile leave the look for an empty slab to us.
+static size_t purge_slab(struct mb_unit *unit, uint64_t word) {
+    uint32_t known = atomic_load_explicit(&unit->shared.purged_pages, memory_order_relaxed);
+    uint32_t pages = mb_slab_free_pages(unit, mb_os_page_size()) & ~known;
+    if (pages == 0 || !mb_remote_make_busy(unit, word)) return 0;
+    size_t purged = purge_pages(unit, pages);
+    atomic_store_explicit(&unit->shared.purged_pages, known | pages, memory_order_relaxed);
+    mb_remote_end_busy(unit, word);
+    mb_own_claim_if_free(unit);
+    return purged;
+}
+
+// Whether anything has happened to the slab since the last look.
+static bool is_idle(struct mb_unit *unit, uint64_t word) {
+    uint32_t stamp = (uint32_t)word * 8191 + mb_slab_count_free(unit);
+    return atomic_exchange_explicit(&unit->shared.stamp, stamp, memory_order_relaxed) == stamp;
+}
+
+// --- all slabs --------------------------------------------------------------------------------------------------------
+
+size_t mb_idle_look(size_t units) {
+    size_t end = mb_arena_units();
+    size_t purged = 0;
+    if (units > end) units = end;
+    size_t at = atomic_fetch_add_explicit(&idle_shared.cursor, units, memory_order_relaxed);
+    for (size_t i = 0; i < units; i++) {
+        struct mb_unit *unit = mb_unit_at((at + i) % end);
+        if (mb_unit_kind(unit) != MB_UNIT_SLAB) continue;
+        uint64_t word = mb_remote_load(unit);
+        if (is_at_rest(word) && is_idle(unit, word)) purged += purge_slab(unit, word);
+    }
+    return purged;
+}
+
+size_t mb_idle_purge_all(void) {
+    size_t end = mb_arena_units();
+    size_t purged = 0;
+    for (size_t i = 0; i < end; i++) {
+        struct mb_unit *unit = mb_unit_at(i);
+        if (mb_unit_kind(unit) != MB_UNIT_SLAB) continue;
+        uint64_t word = mb_remote_load(unit);
+        if (is_at_rest(word)) purged += purge_slab(unit, word);
+    }
+    return purged;
+}

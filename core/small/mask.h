@@ -1,0 +1,78 @@
+// The next word of free bits for malloc's mask: what most slow calls come for, so it inlines.
+//
+// What: words are used in turn, round and round through the slab: each has had time to gather what was freed. (Lowest first was tried:
+// it finds the same word again and again, for the one block that was freed last.)
+// Who: the owner thread of the heap, whose mask of the class is empty.
+#ifndef MB_CORE_SMALL_MASK_H
+#define MB_CORE_SMALL_MASK_H
+
+#include <stdbool.h>
+
+#include "core/heap/self.h"
+#include "platform/bits.h"
+
+// Ends the process: a block of the slab was freed by its owner and, before that, by another thread.
+_Noreturn void mb_own_report_freed_twice(struct mb_slab *slab);
+
+// A whole word, the rule where blocks are freed in turn, needs no counting.
+MB_INLINE void mb_mask_note_served(struct mb_heap *heap, uint64_t mask) {
+    uint64_t served = atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
+    unsigned blocks = MB_LIKELY(mask == ~UINT64_C(0)) ? 64 : mb_popcount64(mask);
+    atomic_store_explicit(&heap->shared.blocks_served, served + blocks, memory_order_relaxed);
+}
+
+// The first word of [from, to) with a free bit; `to` if none.
+MB_INLINE uint64_t *mb_mask_find(uint64_t *from, const uint64_t *to) {
+    while (from < to && MB_PEEK(*from) == 0) from++;
+    return from;
+}
+
+// The next word of the slab with free bits, behind the last one that was used, round and round; NULL: none.
+MB_INLINE uint64_t *mb_mask_find_next(const struct mb_slab *slab, uint64_t *last) {
+    uint64_t *bits = slab->free_bits;
+    uintptr_t next = (uintptr_t)last + sizeof *last;
+    uint64_t behind = next - (uintptr_t)bits; // anything, when the last word was another slab's
+    bool carved = behind * 8 < slab->carved;
+    uint64_t *start = carved ? (uint64_t *)next : bits;
+    if (MB_LIKELY(carved && MB_PEEK(*start) != 0)) return start;
+    uint64_t *end = bits + mb_slab_words(slab);
+    uint64_t *word = mb_mask_find(start, end);
+    if (word != end) return word;
+    word = mb_mask_find(bits, start);
+    return word != start ? word : NULL;
+}
+
+// What malloc needs of a word, but for the mask. The class comes from the caller's register: a load of it would stand before the stores here,
+// and the loads of malloc behind them would be guessed to meet other memory.
+MB_INLINE uint64_t mb_mask_use(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, uint64_t *word) {
+    uint64_t mask = MB_PEEK(*word);
+    if (MB_UNLIKELY((mask & __atomic_load_n(word + slab->bit_words, __ATOMIC_RELAXED)) != 0)) mb_own_report_freed_twice(slab);
+    uint64_t first_block = ((uintptr_t)word - (uintptr_t)slab->free_bits) * 8;
+    heap->front.word[class_index] = word;
+    heap->front.base[class_index] = mb_slab_start(mb_slab_unit(slab)) + first_block * slab->block_bytes;
+    mb_mask_note_served(heap, mask);
+    return mask;
+}
+
+// Makes a word of the slab's free bits the mask of its class; false when it has none.
+MB_INLINE bool mb_mask_next_word(struct mb_heap *heap, struct mb_slab *slab, size_t class_index) {
+    uint64_t *word = mb_mask_find_next(slab, heap->front.word[class_index]);
+    if (word == NULL) return false;
+    heap->slabs[class_index].current = slab;
+    heap->front.mask[class_index] = mb_mask_use(heap, slab, class_index, word);
+    return true;
+}
+
+// The same with the current slab, and takes the first block of it; NULL when it has none.
+MB_INLINE void *mb_mask_take_next(struct mb_heap *heap, struct mb_slab *slab, size_t class_index) {
+    struct mb_front *front = &heap->front;
+    uint64_t *word = mb_mask_find_next(slab, front->word[class_index]);
+    if (word == NULL) return NULL;
+    uint64_t mask = mb_mask_use(heap, slab, class_index, word);
+    uint64_t rest = mask & (mask - 1);
+    front->mask[class_index] = rest;
+    MB_POKE(*word, rest);
+    return (void *)(front->base[class_index] + (uint32_t)mb_lowest_bit(mask) * front->bytes[class_index]);
+}
+
+#endif

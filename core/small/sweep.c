@@ -1,0 +1,51 @@
+#include "core/small/sweep.h"
+
+#include <stdatomic.h>
+
+#include "core/region/arena.h"
+#include "core/small/own.h"
+
+static struct {
+    _Atomic size_t cursor[MB_CLASSES]; // next unit to look at; any thread, relaxed: two sweeps may see the same units
+} sweep_shared;
+
+// Tidies one slab; its shared word afterwards.
+static uint64_t tidy(struct mb_unit *unit) {
+    mb_own_adopt_orphan(unit);
+    mb_own_claim_if_free(unit);
+    return mb_remote_load(unit);
+}
+
+static uint32_t free_blocks(const struct mb_unit *unit) {
+    return mb_slab_count_free(unit) + MB_PEEK(unit->slab.capacity) - MB_PEEK(unit->slab.carved);
+}
+
+static uint32_t an_eighth(const struct mb_unit *unit) { return (MB_PEEK(unit->slab.capacity) + 7) / 8; }
+
+// Of the unit, if it is an unowned slab of the class with an eighth of it free, or with any free block.
+static bool hint_of(struct mb_unit *unit, unsigned class_index, bool any, struct mb_slab_hint *out) {
+    if (mb_unit_kind(unit) != MB_UNIT_SLAB) return false;
+    uint64_t word = tidy(unit);
+    if (mb_remote_state(word) != MB_SLAB_UNOWNED || MB_PEEK(unit->slab.class_index) != class_index) return false;
+    if (free_blocks(unit) < (any ? 1 : an_eighth(unit))) return false;
+    *out = (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(word)};
+    return true;
+}
+
+bool mb_sweep_find(unsigned class_index, struct mb_slab_hint *out) {
+    if (!mb_pool_ever_used()) return false; // what is unowned is full, nearly full, or on its way home
+    size_t end = mb_arena_units();
+    size_t start = atomic_fetch_add_explicit(&sweep_shared.cursor[class_index], MB_SWEEP_UNITS, memory_order_relaxed);
+    for (size_t i = 0; i < MB_SWEEP_UNITS && i < end; i++) {
+        if (hint_of(mb_unit_at((start + i) % end), class_index, false, out)) return true;
+    }
+    return false;
+}
+
+bool mb_sweep_find_any(unsigned class_index, struct mb_slab_hint *out) {
+    size_t end = mb_arena_units();
+    for (size_t i = 0; i < end; i++) {
+        if (hint_of(mb_unit_at(i), class_index, true, out)) return true;
+    }
+    return false;
+}
