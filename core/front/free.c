@@ -4,6 +4,7 @@
 
 #include "core/base/check.h"
 #include "core/front/fast.h"
+#include "core/front/large.h"
 #include "core/front/lookup.h"
 #include "core/front/malloc.h"
 #include "core/front/realloc.h"

@@ -24,6 +24,22 @@ static const size_t SLACK_MAX = (size_t)1 << 30;
 
 static struct mb_slab *descriptor(const void *p) { return &mb_unit_of(p)->slab; }
 
+// --- freeing --------------------------------------------------------------------------------------------------------
+
+void mb_large_free(void *p) {
+    struct mb_unit *unit = mb_unit_of(p);
+    if ((uintptr_t)p % MB_UNIT_BYTES != 0) mb_report_inside(MB_OP_FREE, p);
+    if (mb_large_is_kept(unit)) mb_report_freed(MB_OP_FREE, p);
+    mb_large_claim(unit, p);
+    size_t units = unit->slab.large_units;
+    mb_margin_freed(units);
+    size_t margin = mb_background_margin(), warm = mb_min(mb_arena_warm_free_units(), mb_margin_of_warm(margin));
+    size_t most = mb_min(margin - warm, MB_MARGIN_KEPT_UNITS);
+    if (mb_large_stays_warm(&unit->slab) && mb_large_put_everybodys(unit, units, most)) return;
+    mb_large_give(&unit->slab, p);
+    mb_background_span_freed(units);
+}
+
 // --- making ---------------------------------------------------------------------------------------------------------
 
 static void *hand_out(struct mb_heap *heap, struct mb_unit *unit) {

@@ -27,4 +27,7 @@ bool mb_large_resize(void *p, size_t bytes);
 // NULL: no memory, the old one is intact.
 void *mb_large_move(struct mb_heap *heap, void *p, size_t bytes);
 
+// p is the start of a large block (else the process ends).
+void mb_large_free(void *p);
+
 #endif

@@ -98,12 +98,21 @@ static void *realloc_large(void *p, size_t usable, size_t bytes) {
     return fresh != NULL ? fresh : copy_to_new(p, usable, bytes);
 }
 
+// The contents of a block of the libc's move to one of ours.
+static void *realloc_of_libc(void *p, size_t usable, size_t bytes) {
+    void *moved = mb_malloc(bytes);
+    if (moved == NULL) return NULL;
+    memcpy(moved, p, mb_min(bytes, usable));
+    mb_foreign_free(p);
+    return moved;
+}
+
 static void *realloc_block(void *p, size_t bytes) {
     struct mb_block block = mb_lookup_live(MB_OP_REALLOC, p);
     switch (block.kind) {
     case MB_BLOCK_SLAB: return realloc_small(p, block.bytes, bytes);
     case MB_BLOCK_LARGE: return realloc_large(p, block.bytes, bytes);
-    case MB_BLOCK_LIBC: return mb_foreign_realloc(p, bytes);
+    case MB_BLOCK_LIBC: return realloc_of_libc(p, block.bytes, bytes);
     case MB_BLOCK_OUTSIDE: break;
     }
     return bytes <= block.bytes && bytes >= block.bytes / 2 ? p : copy_to_new(p, block.bytes, bytes);

@@ -137,12 +137,20 @@ static bool refill(struct mb_heap *heap, unsigned class_index, bool searched) {
 
 // --- malloc -----------------------------------------------------------------------------------------------------------
 
+static void *from_commons(struct mb_heap *heap, unsigned class_index) {
+    struct mb_heap *commons = mb_commons_enter(heap, class_index);
+    if (commons == NULL) return NULL;
+    void *p = mb_heap_take_block(commons, class_index);
+    mb_commons_leave();
+    return p;
+}
+
 static void *take_block(struct mb_heap *heap, unsigned class_index, bool searched) {
     if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);
     if ((++heap->slow_calls & 3) == 0) mb_background_tick();
     const struct mb_class_slabs *slabs = &heap->slabs[class_index];
     if (slabs->current == NULL && slabs->fresh == NULL) {
-        void *p = mb_commons_take(heap, class_index);
+        void *p = from_commons(heap, class_index);
         if (p != NULL) return p;
     }
     return refill(heap, class_index, searched) ? mb_front_take(&heap->front, class_index) : NULL;

@@ -56,6 +56,10 @@ struct mb_class_queues {
 
 enum { MB_RING_ORDERS = 16, MB_GROWN_BLOCKS = 128, MB_CALLS_A_TICK = 16 };
 
+// calloc of large blocks (core/large/large_zero.h): those that a new heap clears before it looks for the first time, and
+// the longest that giving nothing back is believed to take.
+enum { MB_CLEARS_FIRST = 256, MB_PURGE_CALL_NS_MAX = 4000 };
+
 struct mb_heap_queues {
     struct mb_class_queues of_class[MB_CLASSES];
     struct mb_slab_hint *spare_rings[MB_RING_ORDERS]; // rings of 4 << i entries to use again

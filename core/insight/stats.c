@@ -3,6 +3,7 @@
 
 #include "core/base/print.h"
 #include "core/front/malloc.h"
+#include "core/heap/heaps.h"
 #include "core/large/large_keep.h"
 #include "core/large/outside.h"
 #include "core/process/background.h"
@@ -54,10 +55,10 @@ static void count_heap(const struct mb_heap *heap, struct mb_stats *out) {
 }
 
 static void count_heaps(struct mb_stats *out) {
-    for (const struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) count_heap(heap, out);
+    for (const struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) count_heap(heap, out);
     out->blocks_served += mb_commons_served();
-    out->heaps = mb_thread_heaps_in_use();
-    out->heaps_ever = mb_thread_heaps_ever();
+    out->heaps = mb_heaps_in_use();
+    out->heaps_ever = mb_heaps_ever();
 }
 
 static void count_arena(struct mb_stats *out) {

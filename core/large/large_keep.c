@@ -1,12 +1,10 @@
+#include "core/heap/heaps.h"
 #include "core/large/large_keep.h"
 
 #include <stdint.h>
 
 #include "core/heap/large_cache.h"
-#include "core/process/background.h"
-#include "core/process/thread.h"
 #include "core/region/arena.h"
-#include "core/region/margin.h"
 #include "core/told/report.h"
 
 // Before the arena grows so many heaps are looked at, in turn: with a walk over all of them, thousands, each large block would pay.
@@ -42,6 +40,10 @@ struct mb_unit *mb_large_take_everybodys(size_t units) {
     return mb_unit_at(first);
 }
 
+bool mb_large_put_everybodys(struct mb_unit *unit, size_t units, size_t units_max) {
+    return mb_large_cache_put(&everybodys_shared, mb_unit_index(unit), units, units_max);
+}
+
 // --- giving back ----------------------------------------------------------------------------------------------------
 
 static void give_first(size_t first) { mb_large_give(&mb_unit_at(first)->slab, (char *)mb_unit_address(first)); }
@@ -59,7 +61,7 @@ void mb_large_flush_heap(struct mb_heap *heap) { mb_large_cache_flush(&heap->sha
 
 static void flush_heaps(void) {
     atomic_store_explicit(&mb_large_keep_shared.heaps_may_keep, false, memory_order_relaxed);
-    for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) mb_large_flush_heap(heap);
+    for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) mb_large_flush_heap(heap);
 }
 
 void mb_large_flush(void) {
@@ -69,7 +71,7 @@ void mb_large_flush(void) {
 
 void mb_large_age(void) {
     mb_large_cache_age(&everybodys_shared, give_first);
-    for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) {
+    for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) {
         mb_large_cache_age(&heap->shared.kept, give_kept_by_owner);
     }
 }
@@ -77,16 +79,16 @@ void mb_large_age(void) {
 static void flush_some_heaps(void) {
     struct mb_heap *heap = atomic_load_explicit(&turn_shared.next, memory_order_relaxed);
     for (unsigned i = 0; i < FLUSHED_HEAPS; i++) {
-        if (heap == NULL) heap = mb_thread_heaps();
+        if (heap == NULL) heap = mb_heaps_first();
         mb_large_flush_heap(heap);
-        heap = mb_thread_next(heap);
+        heap = mb_heaps_next(heap);
     }
     atomic_store_explicit(&turn_shared.next, heap, memory_order_relaxed);
 }
 
 static void flush_heaps_in_turn(void) {
     if (!atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed)) return;
-    if (mb_thread_heaps_ever() > FLUSHED_HEAPS) flush_some_heaps();
+    if (mb_heaps_ever() > FLUSHED_HEAPS) flush_some_heaps();
     else flush_heaps();
 }
 
@@ -97,7 +99,7 @@ void mb_large_flush_to_grow(struct mb_heap *heap, size_t units) {
 }
 
 size_t mb_large_kept_at_hand(void) {
-    bool some = atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed) && mb_thread_heaps_ever() <= FLUSHED_HEAPS;
+    bool some = atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed) && mb_heaps_ever() <= FLUSHED_HEAPS;
     return some ? mb_large_kept_units() : mb_large_cache_units(&everybodys_shared);
 }
 
@@ -109,7 +111,7 @@ void mb_large_flush_at_hand(void) {
 
 size_t mb_large_kept_units(void) {
     size_t units = mb_large_cache_units(&everybodys_shared);
-    for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) {
+    for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) {
         units += mb_large_cache_units(&heap->shared.kept);
     }
     return units;
@@ -123,20 +125,4 @@ void mb_large_recover(void) {
         struct mb_unit *unit = mb_unit_at(i);
         if (mb_large_is_kept(unit) && mb_slab_if_owned(unit, mb_owner_token()) == NULL) give_kept_by_owner(i);
     }
-}
-
-// --- freeing --------------------------------------------------------------------------------------------------------
-
-void mb_large_free(void *p) {
-    struct mb_unit *unit = mb_unit_of(p);
-    if ((uintptr_t)p % MB_UNIT_BYTES != 0) mb_report_inside(MB_OP_FREE, p);
-    if (mb_large_is_kept(unit)) mb_report_freed(MB_OP_FREE, p);
-    mb_large_claim(unit, p);
-    size_t units = unit->slab.large_units;
-    mb_margin_freed(units);
-    size_t margin = mb_background_margin(), warm = mb_min(mb_arena_warm_free_units(), mb_margin_of_warm(margin));
-    size_t most = mb_min(margin - warm, MB_MARGIN_KEPT_UNITS);
-    if (mb_large_stays_warm(&unit->slab) && mb_large_cache_put(&everybodys_shared, mb_unit_index(unit), units, most)) return;
-    mb_large_give(&unit->slab, p);
-    mb_background_span_freed(units);
 }

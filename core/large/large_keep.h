@@ -92,8 +92,8 @@ MB_INLINE void *mb_large_take_same(struct mb_heap *heap, size_t bytes) {
 struct mb_unit *mb_large_take_own(struct mb_heap *heap, size_t units);
 struct mb_unit *mb_large_take_everybodys(size_t units);
 
-// p is the start of a large block (else the process ends).
-void mb_large_free(void *p);
+// Keeps a span whose unit is MB_UNIT_NONE for everybody, or says no: no slot, or more than `units_max` would be kept.
+bool mb_large_put_everybodys(struct mb_unit *unit, size_t units, size_t units_max);
 
 // What is kept goes back to the arena: all of it (memory is short, or asked for), what has been kept for a tick, or one heap's.
 void mb_large_flush(void);

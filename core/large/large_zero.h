@@ -13,12 +13,6 @@
 
 #include "core/heap/self.h"
 
-// Blocks that a new heap clears before it looks for the first time.
-enum { MB_CLEARS_FIRST = 256 };
-
-// The longest that giving nothing back is believed to take, in ns.
-enum { MB_PURGE_CALL_NS_MAX = 4000 };
-
 // `bytes` from p on, the start of a live large block, become zero; `fresh`: they are.
 void mb_large_make_zero(struct mb_heap *heap, void *p, size_t bytes, bool fresh);
 

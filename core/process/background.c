@@ -1,3 +1,4 @@
+#include "core/heap/heaps.h"
 #include "core/process/background.h"
 
 #include <pthread.h>
@@ -204,7 +205,7 @@ static void stop_helper(void) {
 
 void mb_background_heaps_changed(void) {
     if (!mb_options.background || atomic_load_explicit(&background_shared.given_up, memory_order_relaxed)) {
-        if (mb_thread_heaps_in_use() < 2) settle_in_turn();
+        if (mb_heaps_in_use() < 2) settle_in_turn();
         return;
     }
     if (atomic_load(&background_shared.starting)) return;
@@ -212,8 +213,8 @@ void mb_background_heaps_changed(void) {
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel); // waiting for a thread's end is a cancellation point, and would leave the lock taken
     mb_lock(&background_shared.lock);
     bool given_up = atomic_load_explicit(&background_shared.given_up, memory_order_relaxed);
-    if (mb_thread_heaps_in_use() >= 2 && !background_shared.running && !given_up) start_helper();
-    if (mb_thread_heaps_in_use() < 2 && background_shared.running) stop_helper();
+    if (mb_heaps_in_use() >= 2 && !background_shared.running && !given_up) start_helper();
+    if (mb_heaps_in_use() < 2 && background_shared.running) stop_helper();
     mb_unlock(&background_shared.lock);
     pthread_setcancelstate(cancel, NULL);
 }

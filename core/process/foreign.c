@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "core/front/malloc.h"
 #include "platform/bits.h"
 #include "platform/compiler.h"
 #include "platform/os.h"
@@ -193,15 +192,4 @@ void mb_foreign_free(void *p) {
 
 size_t mb_foreign_usable_size(const void *p) {
     return libc_calls_now().usable_size((void *)(uintptr_t)p);
-}
-
-void *mb_foreign_realloc(void *p, size_t bytes) {
-    void *moved = NULL;
-    if (bytes != 0) {
-        moved = mb_malloc(bytes);
-        if (moved == NULL) return NULL;
-        memcpy(moved, p, mb_min(bytes, mb_foreign_usable_size(p)));
-    }
-    mb_foreign_free(p);
-    return moved;
 }

@@ -21,8 +21,6 @@ bool mb_foreign_is_libc_block(const void *p);
 // Only for a p that mb_foreign_is_libc_block has accepted.
 void mb_foreign_free(void *p);
 size_t mb_foreign_usable_size(const void *p);
-// The contents move to a block of ours. NULL with ENOMEM leaves p alone; bytes 0 frees p and returns NULL.
-void *mb_foreign_realloc(void *p, size_t bytes);
 
 // The first definition of a name among the objects that the loader has mapped, in its order, up to the object that `end` points
 // into (NULL: all). `files` (ends with NULL) are what their file names start with; NULL: any. NULL where there is none.

@@ -4,45 +4,36 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/heap/heaps.h"
 #include "core/large/large_keep.h"
-#include "core/large/large_zero.h"
 #include "core/process/background.h"
 #include "core/process/fork.h"
 #include "core/process/init.h"
 #include "core/region/arena.h"
 #include "core/small/own.h"
 
-const char mb_orphanage;
-const struct mb_heap mb_heap_empty;
-const struct mb_heap mb_heap_departed;
-
-MB_THREAD_LOCAL struct mb_heap *mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_heap_empty;
-
 enum { TAG_SHIFT = 48, POSTPONED_ROUNDS = 2 };
 
 static struct {
-    _Atomic(struct mb_heap *) registered; // all heaps ever; pushed by any thread (release), read by any (acquire)
-    _Atomic uint64_t parked;              // stack of parked heaps: tag << 48 | address; the tag defeats ABA
-    _Atomic uint32_t in_use;              // steers the helper thread: core/process/background.c, start_helper
-    _Atomic uint32_t ever;                // relaxed; a statistic
-} heaps_shared;
+    _Atomic uint64_t heaps; // stack of parked heaps: tag << 48 | address; the tag defeats ABA
+} parked_shared;
 
 // --- heaps ----------------------------------------------------------------------------------------------------------
 
 static struct mb_heap *heap_of(uint64_t tagged) { return (struct mb_heap *)(uintptr_t)(tagged << 16 >> 16); }
 
 static void park(struct mb_heap *heap) {
-    uint64_t seen = atomic_load_explicit(&heaps_shared.parked, memory_order_relaxed);
+    uint64_t seen = atomic_load_explicit(&parked_shared.heaps, memory_order_relaxed);
     uint64_t next;
     do {
         atomic_store_explicit(&heap->shared.next_parked, heap_of(seen), memory_order_relaxed);
         next = ((seen >> TAG_SHIFT) + 1) << TAG_SHIFT | (uintptr_t)heap;
-    } while (!atomic_compare_exchange_weak_explicit(&heaps_shared.parked, &seen, next, memory_order_release,
+    } while (!atomic_compare_exchange_weak_explicit(&parked_shared.heaps, &seen, next, memory_order_release,
                                                     memory_order_relaxed));
 }
 
 static struct mb_heap *unpark(void) {
-    uint64_t seen = atomic_load_explicit(&heaps_shared.parked, memory_order_acquire);
+    uint64_t seen = atomic_load_explicit(&parked_shared.heaps, memory_order_acquire);
     uint64_t next;
     do {
         struct mb_heap *heap = heap_of(seen);
@@ -50,18 +41,9 @@ static struct mb_heap *unpark(void) {
         // A heap is never freed, so the read is safe even if another thread has taken it; the tag then refuses the swap.
         uintptr_t below = (uintptr_t)atomic_load_explicit(&heap->shared.next_parked, memory_order_relaxed);
         next = ((seen >> TAG_SHIFT) + 1) << TAG_SHIFT | below;
-    } while (!atomic_compare_exchange_weak_explicit(&heaps_shared.parked, &seen, next, memory_order_acquire,
+    } while (!atomic_compare_exchange_weak_explicit(&parked_shared.heaps, &seen, next, memory_order_acquire,
                                                     memory_order_acquire));
     return heap_of(seen);
-}
-
-static void register_heap(struct mb_heap *heap) {
-    struct mb_heap *seen = atomic_load_explicit(&heaps_shared.registered, memory_order_relaxed);
-    do {
-        atomic_store_explicit(&heap->shared.next_registered, seen, memory_order_relaxed);
-    } while (!atomic_compare_exchange_weak_explicit(&heaps_shared.registered, &seen, heap, memory_order_release,
-                                                    memory_order_relaxed));
-    atomic_fetch_add_explicit(&heaps_shared.ever, 1, memory_order_relaxed);
 }
 
 static void empty_fronts(struct mb_heap *heap) {
@@ -69,22 +51,6 @@ static void empty_fronts(struct mb_heap *heap) {
         heap->front.mask[c] = 0;
         heap->slabs[c] = (struct mb_class_slabs){NULL, NULL};
     }
-}
-
-void mb_heap_set_up(struct mb_heap *heap) {
-    for (unsigned c = 0; c < MB_CLASSES; c++) heap->front.bytes[c] = mb_class_bytes(c);
-    heap->calls_to_tick = MB_CALLS_A_TICK;
-    heap->clears_left = MB_CLEARS_FIRST;
-    heap->clears_again = MB_CLEARS_FIRST;
-    heap->purge_call_ns = MB_PURGE_CALL_NS_MAX;
-}
-
-static struct mb_heap *new_heap(void) {
-    struct mb_heap *heap = mb_arena_metadata(sizeof *heap, MB_LINE_PAIR);
-    if (heap == NULL) return NULL;
-    mb_heap_set_up(heap);
-    register_heap(heap);
-    return heap;
 }
 
 static void release_and_park(struct mb_heap *heap) {
@@ -95,7 +61,7 @@ static void release_and_park(struct mb_heap *heap) {
 
 static struct mb_heap *acquire(void) {
     struct mb_heap *heap = unpark();
-    if (heap == NULL) heap = new_heap();
+    if (heap == NULL) heap = mb_heap_new();
     if (heap == NULL) return NULL;
     heap->exit_rounds = 0;
     heap->token = mb_thread_token(heap);
@@ -128,7 +94,7 @@ void mb_thread_depart(void) {
     if (!mb_heap_is_real(heap)) return;
     if (exit_key.made) pthread_setspecific(exit_key.key, NULL);
     release_and_park(heap);
-    atomic_fetch_sub(&heaps_shared.in_use, 1);
+    mb_heaps_left();
 }
 
 void mb_thread_init(void) { exit_key.made = pthread_key_create(&exit_key.key, thread_exits) == 0; }
@@ -137,8 +103,7 @@ void mb_thread_init(void) { exit_key.made = pthread_key_create(&exit_key.key, th
 static void settle_in(struct mb_heap *heap) {
     mb_heap_self = heap;
     if (exit_key.made) pthread_setspecific(exit_key.key, heap);
-    uint32_t now = atomic_fetch_add(&heaps_shared.in_use, 1) + 1;
-    if (now < 2) return;
+    if (mb_heaps_joined() < 2) return;
     mb_fork_watch();
     mb_background_heaps_changed();
 }
@@ -163,11 +128,6 @@ void mb_thread_leave(struct mb_heap *heap) {
 
 // --- all heaps ------------------------------------------------------------------------------------------------------
 
-uint32_t mb_thread_heaps_in_use(void) { return atomic_load(&heaps_shared.in_use); }
-uint32_t mb_thread_heaps_ever(void) { return atomic_load_explicit(&heaps_shared.ever, memory_order_relaxed); }
-
-struct mb_heap *mb_thread_heaps(void) { return atomic_load_explicit(&heaps_shared.registered, memory_order_acquire); }
-
 // The absent owner may have been changing a ring: start with new ones.
 static void drop_queues(struct mb_heap *heap) {
     if (heap->queues != NULL) memset(heap->queues, 0, sizeof *heap->queues);
@@ -175,8 +135,8 @@ static void drop_queues(struct mb_heap *heap) {
 
 void mb_thread_recover(void) {
     uint32_t mine = 0;
-    atomic_store_explicit(&heaps_shared.parked, 0, memory_order_relaxed);
-    for (struct mb_heap *heap = mb_thread_heaps(); heap != NULL; heap = mb_thread_next(heap)) {
+    atomic_store_explicit(&parked_shared.heaps, 0, memory_order_relaxed);
+    for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) {
         if (heap == mb_heap_self) {
             mine = 1;
             continue;
@@ -185,5 +145,5 @@ void mb_thread_recover(void) {
         drop_queues(heap);
         park(heap);
     }
-    atomic_store_explicit(&heaps_shared.in_use, mine, memory_order_relaxed);
+    mb_heaps_recover(mine);
 }

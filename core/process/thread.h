@@ -15,19 +15,6 @@ void mb_thread_leave(struct mb_heap *heap);
 // The calling thread gives its heap up, if it has one, and has none of its own any more.
 void mb_thread_depart(void);
 
-// Makes a zeroed heap an empty one.
-void mb_heap_set_up(struct mb_heap *heap);
-
-// Heaps that belong to living threads.
-uint32_t mb_thread_heaps_in_use(void);
-uint32_t mb_thread_heaps_ever(void);
-
-// Every heap that was ever made, newest first. Any thread.
-struct mb_heap *mb_thread_heaps(void);
-MB_INLINE struct mb_heap *mb_thread_next(const struct mb_heap *heap) {
-    return atomic_load_explicit(&heap->shared.next_registered, memory_order_relaxed);
-}
-
 // In a forked child, alone: every heap but the caller's becomes a parked, empty one.
 void mb_thread_recover(void);
 

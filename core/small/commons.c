@@ -1,10 +1,9 @@
+#include "core/heap/heaps.h"
 #include "core/small/commons.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
-#include "core/front/slow.h"
-#include "core/process/thread.h"
 #include "core/small/own.h"
 #include "platform/os.h"
 #include "platform/thread.h"
@@ -43,19 +42,19 @@ static void leave(void) {
     if (atomic_exchange_explicit(&commons_shared.state, FREE, memory_order_release) == WAITED_FOR) mb_os_wake(&commons_shared.state, 1);
 }
 
-void *mb_commons_take(struct mb_heap *heap, unsigned class_index) {
+struct mb_heap *mb_commons_enter(struct mb_heap *heap, unsigned class_index) {
     struct mb_heap *commons = &commons_shared.heap;
-    if (heap->borrowed[class_index] >= SHARE_BLOCKS || mb_thread_heaps_in_use() < 2 || !enter_patiently()) return NULL;
+    if (heap->borrowed[class_index] >= SHARE_BLOCKS || mb_heaps_in_use() < 2 || !enter_patiently()) return NULL;
     if (commons->token == NULL) {
         mb_heap_set_up(commons);
         commons->token = commons; // no thread's: all frees are remote
         memset(commons->borrowed, SHARE_BLOCKS, sizeof commons->borrowed);
     }
     heap->borrowed[class_index]++;
-    void *p = mb_heap_take_block(commons, class_index);
-    leave();
-    return p;
+    return commons;
 }
+
+void mb_commons_leave(void) { leave(); }
 
 void mb_commons_release(void) {
     if (!enter()) return;

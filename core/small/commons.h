@@ -11,8 +11,10 @@
 
 #include "core/heap/self.h"
 
-// A block of the class for the owner of `heap`; NULL when he has had his share, or somebody else is at it.
-void *mb_commons_take(struct mb_heap *heap, unsigned class_index);
+// The commons for one block of the class, to be taken by the owner of `heap` before he leaves; NULL when he has had his share, or somebody else
+// is at it.
+struct mb_heap *mb_commons_enter(struct mb_heap *heap, unsigned class_index);
+void mb_commons_leave(void);
 
 // Lets its slabs go, if nobody is at it.
 void mb_commons_release(void);

@@ -66,3 +66,18 @@ expect 'f has 63 lines'
 reset
 lines 321 '// a line' | write core/heap/heap.c
 expect '321 lines, at most 320'
+
+# A call up the layers by a declaration of its own is found in the object files.
+objects=$tree/build/CMakeFiles/mb_core_objects.dir
+mkdir -p "$objects"/core/{base,region}
+build() { "$CC" -c -o "$objects/$1.o" -x c -; }
+calls() { "$MB_SOURCE_DIR/scripts/check-includes" --calls "$tree/build"; }
+build core/base/list.c <<<'int mb_low(void) { return 1; }'
+build core/region/arena.c <<<'int mb_low(void); int mb_high(void) { return mb_low(); }'
+calls
+build core/base/list.c <<<'int mb_high(void); int mb_low(void) { return mb_high(); }'
+if said=$(calls); then
+    echo 'not found: a call up'
+    exit 1
+fi
+[[ $said == *'core/base may not use mb_high of core/region'* ]] || { echo "said: $said"; exit 1; }
