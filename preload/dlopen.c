@@ -12,10 +12,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "core/process/foreign.h"
 #include "platform/jump.h"
+#include "platform/libc.h"
 #include "preload/forward.h"
 
 static struct {
@@ -39,7 +39,7 @@ static void *next(_Atomic(void *) *known, const char *name) {
 
 // To the definition that all others in the process are bound to.
 static bool redirect(const char *name) {
-    return mb_foreign_redirect(mb_foreign_libc, name, mb_foreign_symbol(NULL, name, NULL));
+    return mb_foreign_redirect(mb_libc_files, name, mb_foreign_symbol(NULL, name, NULL));
 }
 
 // A program with its own malloc has its own rules.
@@ -64,13 +64,8 @@ static enum libc_names libc_names(void) {
     return names;
 }
 
-static bool is_libc(const char *file) {
-    const char *slash = file != NULL ? strrchr(file, '/') : NULL, *name = slash != NULL ? slash + 1 : file;
-    return name != NULL && strncmp(name, *mb_foreign_libc, strlen(*mb_foreign_libc)) == 0;
-}
-
 static uintptr_t prepared(const char *file, int mode) {
-    bool names_count = (mode & RTLD_DEEPBIND) != 0 || is_libc(file);
+    bool names_count = (mode & RTLD_DEEPBIND) != 0 || mb_libc_is_named(file);
     if (names_count && libc_names() == REFUSED) mode &= ~RTLD_DEEPBIND;
     return (uintptr_t)(unsigned)mode;
 }

@@ -5,13 +5,13 @@
 // Who: any thread.
 #include <errno.h>
 #include <limits.h>
-#include <malloc.h>
 #include <stdio.h>
 
 #include "core/base/print.h"
 #include "core/front/malloc.h"
 #include "platform/bits.h"
 #include "platform/compiler.h"
+#include "platform/malloc_names.h"
 #include "preload/calls.h"
 #include "preload/mbmalloc.h"
 

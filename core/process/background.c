@@ -2,7 +2,6 @@
 #include "core/process/background.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -17,6 +16,7 @@
 #include "core/small/idle.h"
 #include "core/small/own.h"
 #include "core/told/options.h"
+#include "platform/libc.h"
 #include "platform/os.h"
 
 enum {
@@ -141,15 +141,7 @@ static struct mb_foreign_threads thread_calls(void) {
 }
 
 static bool create_helper(void) {
-    pthread_attr_t attributes;
-    sigset_t all;
-    if (pthread_attr_init(&attributes) != 0) return false;
-    sigfillset(&all);
-    bool created = pthread_attr_setstacksize(&attributes, HELPER_STACK_BYTES) == 0 &&
-                   pthread_attr_setsigmask_np(&attributes, &all) == 0 &&
-                   thread_calls().create(&background_shared.thread, &attributes, helper_main, NULL) == 0;
-    pthread_attr_destroy(&attributes);
-    return created;
+    return mb_libc_create_quiet(thread_calls().create, &background_shared.thread, HELPER_STACK_BYTES, helper_main);
 }
 
 static void give_up(void) { atomic_store_explicit(&background_shared.given_up, true, memory_order_relaxed); }

@@ -2,13 +2,13 @@
 
 #include <errno.h>
 #include <link.h>
-#include <malloc.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "platform/bits.h"
 #include "platform/compiler.h"
+#include "platform/malloc_names.h"
 #include "platform/os.h"
 
 // --- the libc's functions -----------------------------------------------------------------------------------------------
@@ -50,11 +50,11 @@ static int note_program_end(struct dl_phdr_info *info, size_t bytes, void *out) 
 // From the libc itself: the next definition after ours may be another allocator's.
 static void find_libc(struct libc_calls *calls) {
     if (dl_iterate_phdr == NULL) return;
-    calls->free = (void (*)(void *))mb_foreign_symbol(mb_foreign_libc, "free", NULL);
-    calls->usable_size = (size_t (*)(void *))mb_foreign_symbol(mb_foreign_libc, "malloc_usable_size", NULL);
-    calls->info = (struct mallinfo2 (*)(void))mb_foreign_symbol(mb_foreign_libc, "mallinfo2", NULL);
-    calls->threads.create = (mb_foreign_create *)mb_foreign_symbol(mb_foreign_libc, "pthread_create", NULL);
-    calls->threads.join = (mb_foreign_join *)mb_foreign_symbol(mb_foreign_libc, "pthread_join", NULL);
+    calls->free = (void (*)(void *))mb_foreign_symbol(mb_libc_files, "free", NULL);
+    calls->usable_size = (size_t (*)(void *))mb_foreign_symbol(mb_libc_files, "malloc_usable_size", NULL);
+    calls->info = (struct mallinfo2 (*)(void))mb_foreign_symbol(mb_libc_files, "mallinfo2", NULL);
+    calls->threads.create = (mb_libc_create *)mb_foreign_symbol(mb_libc_files, "pthread_create", NULL);
+    calls->threads.join = (mb_libc_join *)mb_foreign_symbol(mb_libc_files, "pthread_join", NULL);
     dl_iterate_phdr(note_program_end, &calls->program_end);
 }
 
@@ -176,7 +176,7 @@ bool mb_foreign_is_libc_block(const void *p) {
     bool found = false;
     if (mb_is_aligned((uintptr_t)p, CHUNK_ALIGN) && (uintptr_t)p > sizeof(struct chunk)) {
         struct libc_calls calls = libc_calls_now();
-        found = calls.free != NULL && calls.usable_size != NULL && is_chunk(at, &calls) && is_in_use(&calls);
+        found = mb_libc_is_glibc() && calls.free != NULL && calls.usable_size != NULL && is_chunk(at, &calls) && is_in_use(&calls);
     }
     errno = saved;
     return found;

@@ -7,11 +7,11 @@
 #ifndef MB_CORE_PROCESS_FOREIGN_H
 #define MB_CORE_PROCESS_FOREIGN_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "platform/compiler.h"
+#include "platform/libc.h"
 
 struct mb_stats;
 
@@ -30,9 +30,6 @@ void *mb_foreign_symbol(const char *const *files, const char *name, const void *
 // The first definition of a name behind the object that `after` points into: what dlsym(RTLD_NEXT) answers there. Allocates nothing.
 void *mb_foreign_next_symbol(const char *name, const void *after);
 
-// Where the libc's own functions are: for mb_foreign_symbol.
-extern MB_HIDDEN const char *const mb_foreign_libc[];
-
 // From now on the loader binds a name, where it finds it in the first of those files that defines it, to `to`: the file's table of symbols is
 // changed in memory, a page of it is no longer shared with other processes. False: no definition, or the system refuses. The loader's
 // lock makes it one thread at a time; what is bound already stays.
@@ -43,11 +40,9 @@ void mb_foreign_note_libc(void);
 
 // The libc's own functions, whoever has wrapped them. NULL before the constructor has noted them, and in static programs. Nothing is looked up: that
 // takes the loader's lock, which a forked child may find taken for ever.
-typedef int mb_foreign_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-typedef int mb_foreign_join(pthread_t, void **);
 struct mb_foreign_threads {
-    mb_foreign_create *create;
-    mb_foreign_join *join;
+    mb_libc_create *create;
+    mb_libc_join *join;
 };
 const struct mb_foreign_threads *mb_foreign_threads(void);
 

@@ -18,8 +18,6 @@
 // Absent in static programs that do not use it.
 __attribute__((weak)) int dl_iterate_phdr(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 
-const char *const mb_foreign_libc[] = {"libc.so.6", "libpthread.so.0", NULL}; // the latter before glibc 2.34
-
 struct search {
     const char *const *files;
     const char *name;

@@ -1,6 +1,5 @@
 #include "core/process/fork.h"
 
-#include <pthread.h>
 #include <stddef.h>
 
 #include "core/large/large_keep.h"
@@ -10,6 +9,7 @@
 #include "core/region/arena.h"
 #include "core/small/commons.h"
 #include "core/small/own.h"
+#include "platform/libc.h"
 #include "platform/os.h"
 
 enum { NOT_LOOKED = 0, KNOWN = 1, LOOKING = 2 };
@@ -33,7 +33,7 @@ static void in_child(void) {
     else if (!mb_heap_is_real(mb_heap_self)) recover();
 }
 
-void mb_fork_init(void) { pthread_atfork(NULL, NULL, in_child); }
+void mb_fork_init(void) { mb_libc_at_fork(in_child); }
 
 static _Atomic uint32_t *make_page(void) {
     size_t bytes = mb_os_page_size();

@@ -11,6 +11,7 @@
 #include "core/process/init.h"
 #include "core/region/arena.h"
 #include "core/small/own.h"
+#include "platform/libc.h"
 
 enum { TAG_SHIFT = 48, POSTPONED_ROUNDS = 2 };
 
@@ -97,7 +98,7 @@ void mb_thread_depart(void) {
     mb_heaps_left();
 }
 
-void mb_thread_init(void) { exit_key.made = pthread_key_create(&exit_key.key, thread_exits) == 0; }
+void mb_thread_init(void) { exit_key.made = pthread_key_create != NULL && pthread_key_create(&exit_key.key, thread_exits) == 0; }
 
 // The heap is in place before pthread_setspecific, which may allocate.
 static void settle_in(struct mb_heap *heap) {
