@@ -114,6 +114,10 @@ const char *mb_os_env(const char *name);
 // The program's short name for reports; never NULL.
 const char *mb_os_program_name(void);
 
+// Whether that is a name of the program: of the file that was executed (a script's name, too), or argv[0], without folders. A star at the
+// end of the text stands for anything.
+bool mb_os_program_is(const char *text, size_t length);
+
 int mb_os_pid(void);
 
 // --- waiting --------------------------------------------------------------------------------------------------------
@@ -132,6 +136,9 @@ int mb_os_append_file(const char *path, const void *bytes, size_t count);
 
 // Blocks SIGPIPE in this thread: a last line that nobody reads must not end the process before SIGABRT does.
 void mb_os_block_pipe_signal(void);
+
+// Ends the process at once: no handlers, nothing is flushed.
+_Noreturn void mb_os_exit(int status);
 
 // Unblocks SIGABRT and ends the process with it, as abort(3) does: handlers and core dumps work.
 _Noreturn void mb_os_abort(void);

@@ -151,12 +151,18 @@ uint64_t mb_os_now_fine_ns(void) { return read_clock(CLOCK_MONOTONIC); }
 // set environ before anything can allocate.
 extern void *__libc_stack_end __attribute__((weak));
 
-static char **start_environment(void) {
+static char **start_arguments(size_t *count) {
     if (&__libc_stack_end == NULL || __libc_stack_end == NULL) return NULL;
     char **word = __libc_stack_end;
-    size_t argc = (size_t)(uintptr_t)word[0];
-    bool plausible = argc < ((size_t)1 << 22) && word[argc + 1] == NULL;
-    return plausible ? word + argc + 2 : NULL;
+    *count = (size_t)(uintptr_t)word[0];
+    bool plausible = *count < ((size_t)1 << 22) && word[*count + 1] == NULL;
+    return plausible ? word + 1 : NULL;
+}
+
+static char **start_environment(void) {
+    size_t count;
+    char **arguments = start_arguments(&count);
+    return arguments != NULL ? arguments + count + 1 : NULL;
 }
 
 static const char *value_of(const char *entry, const char *name, size_t name_bytes) {
@@ -186,6 +192,21 @@ const char *mb_os_program_name(void) {
     if (name != NULL && name[0] != '\0') return name;
     const char *path = (const char *)mb_auxv(AT_EXECFN);
     return path != NULL ? base_name(path) : "?";
+}
+
+static bool is_name(const char *path, const char *text, size_t length) {
+    if (path == NULL) return false;
+    const char *name = base_name(path);
+    bool star = length > 0 && text[length - 1] == '*';
+    if (star) length--;
+    return strncmp(name, text, length) == 0 && (star || name[length] == '\0');
+}
+
+bool mb_os_program_is(const char *text, size_t length) {
+    size_t count = 0;
+    char **arguments = start_arguments(&count);
+    const char *first = arguments != NULL && count > 0 ? arguments[0] : program_invocation_name;
+    return is_name((const char *)mb_auxv(AT_EXECFN), text, length) || is_name(first, text, length);
 }
 
 int mb_os_pid(void) { return (int)mb_syscall0(__NR_getpid); }

@@ -115,11 +115,15 @@ static void change_mask(int how, int signal_number) {
 
 void mb_os_block_pipe_signal(void) { change_mask(SIG_BLOCK, SIGPIPE); }
 
+_Noreturn void mb_os_exit(int status) {
+    for (;;) mb_syscall1(__NR_exit_group, status);
+}
+
 // libc's abort takes a lock that a forked child may have inherited held.
 _Noreturn void mb_os_abort(void) {
     change_mask(SIG_UNBLOCK, SIGABRT);
     raise_in_this_thread(SIGABRT);
     default_action(SIGABRT); // a handler returned, or the signal was ignored
     raise_in_this_thread(SIGABRT);
-    for (;;) mb_syscall1(__NR_exit_group, 127); // a tracer swallowed the signal: still never return
+    mb_os_exit(127); // a tracer swallowed the signal: still never return
 }

@@ -6,9 +6,8 @@
 
 #include <stddef.h>
 
+#include "core/base/version.h"
 #include "preload/regions.h"
-
-#define MBMALLOC_VERSION "0.1.0"
 
 MB_PUBLIC_BEGIN
 
@@ -17,6 +16,9 @@ const char *mb_version_string(void);
 
 // 1 when p points into memory that mbmalloc serves, else 0 (not whether it is a live block).
 int mb_serves(const void *p);
+
+// A program may define this variable: options in the form of MBMALLOC_OPTIONS, read before its first block (mbmalloc-options(7)).
+extern const char *mb_options;
 
 // C23. `bytes` and `align` are what the block was allocated with; a wrong size may end the process with a report.
 void free_sized(void *p, size_t bytes);

@@ -10,6 +10,10 @@ void mb_line_text(struct mb_line *line, const char *text) {
     while (*text != '\0') put(line, *text++);
 }
 
+void mb_line_piece(struct mb_line *line, const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++) put(line, text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
+}
+
 static void put_digits(struct mb_line *line, uint64_t value, unsigned base) {
     char digits[20];
     unsigned count = 0;

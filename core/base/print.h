@@ -11,6 +11,8 @@ struct mb_line {
 };
 
 void mb_line_text(struct mb_line *line, const char *text);
+// So many characters; what would be no printable ASCII is a question mark.
+void mb_line_piece(struct mb_line *line, const char *text, size_t length);
 void mb_line_number(struct mb_line *line, uint64_t value);
 void mb_line_hex(struct mb_line *line, uint64_t value); // with 0x
 // ` key=value`

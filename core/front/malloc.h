@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/told/stats.h"
+
 // --- allocating -----------------------------------------------------------------------------------------------------
 
 // `bytes` uninitialised bytes, aligned to 16. bytes 0 gives a unique block. ENOMEM beyond PTRDIFF_MAX.
@@ -47,26 +49,6 @@ bool mb_trim(size_t keep_bytes);
 
 // --- statistics -----------------------------------------------------------------------------------------------------
 
-// Byte counts are exact when no other thread is inside the allocator; otherwise a near picture, never a crash.
-struct mb_stats {
-    size_t live_bytes;        // sum of the usable sizes of live blocks
-    size_t live_blocks;       // their number
-    size_t large_bytes;       // the part of live_bytes in large blocks
-    size_t large_blocks;      //   and their number
-    size_t committed_bytes;   // arena memory that may be touched
-    size_t reserved_bytes;    // address space held, metadata included
-    size_t warm_free_bytes;   // free spans whose pages have not been given back
-    size_t slab_bytes;        // bytes of the spans that hold slabs
-    size_t slabs;             // number of slabs
-    size_t metadata_bytes;    // committed for descriptors, heaps and tables
-    size_t heaps;             // thread heaps in use
-    size_t heaps_ever;        // thread heaps ever made
-    uint64_t blocks_served;   // blocks handed to thread heaps since the start (at least what malloc returned)
-    uint64_t large_served;    // large blocks handed out since the start
-    uint64_t spans_taken;     // spans taken from the arena since the start
-    uint64_t purged_bytes;    // given back to the system since the start
-    uint64_t outside_bytes;   // live bytes in blocks outside the arena's window
-};
 void mb_stats_get(struct mb_stats *out);
 
 #endif

@@ -125,6 +125,14 @@ static void write_table(const struct mb_stats *stats) {
     mb_line_write(&line, STANDARD_ERROR);
 }
 
+static void say_unwritten(int error) {
+    struct mb_line line = {0};
+    mb_line_text(&line, "mbmalloc: stats_file: cannot append to ");
+    mb_line_text(&line, mb_option.stats_file);
+    mb_line_pair(&line, "errno", (uint64_t)-error);
+    mb_line_write(&line, STANDARD_ERROR);
+}
+
 static void append_line(const struct mb_stats *stats) {
     struct mb_line line = {0};
     mb_line_text(&line, "mbmalloc-stats");
@@ -136,13 +144,14 @@ static void append_line(const struct mb_stats *stats) {
     mb_line_text(&line, " name=");
     mb_line_text(&line, mb_os_program_name());
     line.text[line.length] = '\n';
-    mb_os_append_file(mb_options.stats_file, line.text, line.length + 1);
+    int error = mb_os_append_file(mb_option.stats_file, line.text, line.length + 1);
+    if (error != 0) say_unwritten(error);
 }
 
 __attribute__((destructor)) static void report_at_exit(void) {
-    if (mb_options.stats == MB_STATS_NEVER && mb_options.stats_file[0] == '\0') return;
+    if (mb_option.stats == MB_STATS_NEVER && mb_option.stats_file[0] == '\0') return;
     struct mb_stats stats;
     mb_stats_get(&stats);
-    if (mb_options.stats == MB_STATS_EXIT) write_table(&stats);
-    if (mb_options.stats_file[0] != '\0') append_line(&stats);
+    if (mb_option.stats == MB_STATS_EXIT) write_table(&stats);
+    if (mb_option.stats_file[0] != '\0') append_line(&stats);
 }

@@ -43,7 +43,7 @@ static struct {
     _Atomic uint64_t next_settle; // likewise
 } background_shared = {.lock = {.rank = MB_RANK_BACKGROUND}};
 
-static uint64_t tick_ns(void) { return mb_options.purge_delay_ms * UINT64_C(1000000) / TICKS_PER_DELAY; }
+static uint64_t tick_ns(void) { return mb_option.purge_delay_ms * UINT64_C(1000000) / TICKS_PER_DELAY; }
 
 // --- the purge clock ------------------------------------------------------------------------------------------------
 
@@ -196,7 +196,7 @@ static void stop_helper(void) {
 }
 
 void mb_background_heaps_changed(void) {
-    if (!mb_options.background || atomic_load_explicit(&background_shared.given_up, memory_order_relaxed)) {
+    if (!mb_option.background || atomic_load_explicit(&background_shared.given_up, memory_order_relaxed)) {
         if (mb_heaps_in_use() < 2) settle_in_turn();
         return;
     }

@@ -35,6 +35,12 @@ void *mb_foreign_next_symbol(const char *name, const void *after);
 // lock makes it one thread at a time; what is bound already stays.
 bool mb_foreign_redirect(const char *const *files, const char *name, const void *to);
 
+// The file of the object that `inside` points into; "" for the program itself. NULL in static programs that cannot tell.
+const char *mb_foreign_file_of(const void *inside);
+
+// The libc's own malloc, in the form of another copy of this library; NULL where it cannot be found. For the thread that runs the start.
+const struct mb_calls *mb_foreign_libc_serves(void);
+
 // Notes where the libc's own functions are, if it was not done: before its names are redirected.
 void mb_foreign_note_libc(void);
 

@@ -128,6 +128,27 @@ void *mb_foreign_next_symbol(const char *name, const void *after) {
     return search.found;
 }
 
+// --- files --------------------------------------------------------------------------------------------------------------
+
+struct place {
+    const void *inside;
+    const char *file;
+};
+
+static int note_file(struct dl_phdr_info *object, size_t bytes, void *argument) {
+    (void)bytes;
+    struct place *place = argument;
+    if (!contains(object, place->inside)) return 0;
+    place->file = object->dlpi_name;
+    return 1;
+}
+
+const char *mb_foreign_file_of(const void *inside) {
+    struct place place = {inside, NULL};
+    if (dl_iterate_phdr != NULL) dl_iterate_phdr(note_file, &place);
+    return place.file;
+}
+
 // --- changing what a symbol means ---------------------------------------------------------------------------------------
 
 static unsigned access_of(const struct dl_phdr_info *object, const void *p) {

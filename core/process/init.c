@@ -18,7 +18,7 @@ enum { RANDOM_WORDS = 2 };
 
 // With a seed: Vigna's splitmix64.
 static void draw(uint64_t out[RANDOM_WORDS]) {
-    uint64_t state = mb_options.seed;
+    uint64_t state = mb_option.seed;
     if (state == 0) {
         mb_os_random(out, RANDOM_WORDS * sizeof *out);
         return;
@@ -37,14 +37,28 @@ void mb_init_register(void) {
     mb_fork_init();
 }
 
-static bool start(void) {
+// NULL: we do.
+static const struct mb_calls *who_serves_instead(void) {
     const struct mb_calls *other = mb_forward_get != NULL ? mb_forward_get() : NULL;
+    if (other != NULL || mb_options_init()) return other;
+    other = mb_foreign_libc_serves();
+    if (other == NULL) mb_options_say_unskipped();
+    return other;
+}
+
+static void say_active(void) {
+    const char *file = mb_foreign_file_of(&mb_init_shared);
+    mb_options_say_active(file != NULL && file[0] != '\0' ? file : "the program itself");
+}
+
+static bool start(void) {
+    const struct mb_calls *other = who_serves_instead();
     atomic_store_explicit(&mb_init_shared.other_copy, other, memory_order_relaxed);
     if (other != NULL) return false;
+    if (mb_option.verbose != 0) say_active();
     uint64_t random[RANDOM_WORDS];
-    mb_options_init();
     draw(random);
-    mb_huge_init(mb_options.huge_pages != 0);
+    mb_huge_init(mb_option.huge_pages != 0);
     atomic_store_explicit(&mb_init_shared.had_threads, !mb_thread_is_only(), memory_order_relaxed);
     if (!mb_arena_init(random)) return false;
     mb_init_register();

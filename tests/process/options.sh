@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # MBMALLOC_OPTIONS: a seed repeats a run, its fatal line included; what is misspelt is one warning, what is malformed no harm;
 # a setuid program takes no option from its caller.
-# usage: options.sh PROBE PROBE_STATIC   (options_probe.c, preloaded into; linked with libmbmalloc.a)
+# usage: options.sh PROBE PROBE_STATIC PROBE_OWN   (options_probe.c, preloaded into; linked with libmbmalloc.a; with mb_options)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"
 
-probe=$1 probe_static=$2 so=${MBMALLOC_SO:?}
+probe=$1 probe_static=$2 probe_own=$3 so=${MBMALLOC_SO:?}
 
 under() { # OPTIONS COMMAND...: the command's output, both streams
     local options=$1
@@ -32,21 +32,72 @@ warns() { # OPTIONS TEXT: exactly one line beside the probe's, with the text
 }
 warns stat=exit "unknown option 'stat', nearest is stats"
 warns purge_delay=5 "unknown option 'purge_delay', nearest is purge_delay_ms"
-warns background=2 "bad value '2' for background"
-warns purge_delay_ms=-1 "bad value '-1' for purge_delay_ms"
+warns zzz=5 "unknown option 'zzz', see MBMALLOC_OPTIONS=help"
+warns background=2 "bad value '2' for background, which takes 0 or 1"
+warns purge_delay_ms=-1 "bad value '-1' for purge_delay_ms, which takes 0 to 3600000 (ms, s, min)"
 warns seed=99999999999999999999 "bad value '99999999999999999999' for seed"
-warns stats=now "bad value 'now' for stats"
+warns stats=now "bad value 'now' for stats, which takes never, exit"
 warns "stats_file=$(printf '%300s' '' | tr ' ' x)" "bad value 'xxx"
 warns "$(printf '%20000s' '' | tr ' ' y)" "unknown option 'yyy"
-warns $'\xff\x01%n%s' "unknown option '"
-for quiet in '' , ,,,, =, =5 ,=,= seed=1,,background=0, stats_file=/nonexistent/file; do
+warns $'\xff\x01%n%s' "unknown option '??%n%s'"
+for quiet in '' , ,,,, =, =5 ,=,= seed=1,,background=0 ' SEED = 1 , Background = OFF' "profile=lowmem,purge_delay_ms=2S"; do
     [ "$(under "$quiet" "$probe" | wc -l)" = 1 ] || fail "'$quiet' gave a warning"
 done
-help=$(under help=exit "$probe")
-for option in background purge_delay_ms seed stats stats_file help; do
+[[ $(under stats_file=/nonexistent/file "$probe") == *"stats_file: cannot append to /nonexistent/file errno=2"* ]] ||
+    fail "a file that cannot be written was not named"
+
+rc=0
+under zzz=1,strict=1 "$probe" >/dev/null || rc=$?
+[ "$rc" = 78 ] || fail "strict ended with $rc"
+under strict=1,seed=1 "$probe" >/dev/null || fail "strict ended a program without mistakes"
+
+# --- what is told -----------------------------------------------------------------------------------------------------
+
+help=$(under help "$probe")
+for option in background purge_delay_ms seed stats stats_file profile only skip help; do
     [[ $help == *"mbmalloc: $option: "* ]] || fail "help does not name $option"
 done
+[[ $help == *" 0x"* || $(wc -l <<<"$help") -gt 10 ]] || fail "the program did not run after help"
 [[ $(under stats=exit "$probe") == *mbmalloc*blocks=[1-9]* ]] || fail "no statistics at exit"
+
+shown=$(under show,profile=lowmem,seed=5 "$probe")
+for line in "seed=5 (MBMALLOC_OPTIONS)" "purge_delay_ms=100 (profile)" "background=1 (default)"; do
+    [[ $shown == *"mbmalloc: $line"* ]] || fail "show lacks '$line': $shown"
+done
+[[ $(under show,purge_delay_ms=7,profile=lowmem "$probe") == *"purge_delay_ms=7 (MBMALLOC_OPTIONS)"* ]] ||
+    fail "a profile was stronger than the option itself"
+active=$(under verbose=1,purge_delay_ms=5s "$probe" | grep '^mbmalloc') || fail "verbose said nothing"
+[[ $active =~ ^mbmalloc\ [0-9.a-z-]+:\ serves\ ${probe##*/}\ pid=[0-9]+\ from\ "$so"\;\ options:.*purge_delay_ms=5000 ]] ||
+    fail "verbose said: $active"
+[[ $(env -u LD_PRELOAD MBMALLOC_OPTIONS=verbose "$probe_static" 2>&1) == *"from the program itself"* ]] ||
+    fail "verbose in a static program"
+
+# --- the program's own variable ---------------------------------------------------------------------------------------
+
+own=$(env "LD_PRELOAD=$so" "$probe_own" 2>&1)
+[[ $own == *"purge_delay_ms=3000 (mb_options)"* && $own == *"stats=exit (mb_options)"* ]] || fail "mb_options did not count: $own"
+own=$(under purge_delay_ms=4s "$probe_own")
+[[ $own == *"purge_delay_ms=4000 (MBMALLOC_OPTIONS)"* && $own == *"stats=exit (mb_options)"* ]] || fail "who is stronger: $own"
+
+# --- who is served ----------------------------------------------------------------------------------------------------
+
+is_served() { # OPTIONS PROGRAM: whether mbmalloc serves it
+    [[ $(under "$1,stats=exit" "$2") == *mbmalloc*blocks=* ]]
+}
+name=${probe##*/}
+for options in "only=$name" "only=x:$name" "only=${name:0:8}*" "skip=x:y" "skip=${name}s" "only=*,skip=other"; do
+    is_served "$options" "$probe" || fail "not served with $options"
+done
+for options in "skip=$name" "only=other" "only=${name}s" "skip=x:${name:0:4}*" "only=$name,skip=$name" "skip=*"; do
+    is_served "$options" "$probe" && fail "served with $options"
+    [ "$(under "$options,help,show,verbose,zzz" "$probe" | wc -l)" = 1 ] || fail "not served with $options, and it printed"
+done
+(exec -a renamed env "LD_PRELOAD=$so" "MBMALLOC_OPTIONS=skip=renamed,stats=exit" bash -c "exec -a renamed '$probe'" 2>&1) |
+    grep -q '^mbmalloc: at exit' && fail "argv[0] was not looked at"
+printf '#!%s\n' "$(command -v bash)" >"$work/script.sh"
+chmod +x "$work/script.sh"
+is_served skip=script.sh "$work/script.sh" && fail "a script's name was not looked at"
+is_served skip=other.sh "$work/script.sh" || fail "another script's name was looked at"
 
 # --- secure execution -------------------------------------------------------------------------------------------------
 
@@ -55,7 +106,7 @@ if [ "$(id -u)" = 0 ]; then
     install -m 4755 "$probe_static" "$work/probe"
     mkdir -m 777 "$work/open"
     out=$(setpriv --reuid=65534 --regid=65534 --clear-groups \
-        env "MBMALLOC_OPTIONS=seed=7,stats=exit,help=exit,stats_file=$work/open/stats" "$work/probe" 2>&1)
+        env "MBMALLOC_OPTIONS=seed=7,stats=exit,help,show,verbose,stats_file=$work/open/stats" "$work/probe" 2>&1)
     if [[ $out == *" secure"* ]]; then # no: mounted nosuid
         [[ $(wc -l <<<"$out") == 1 ]] || fail "a setuid program printed: $out"
         [ ! -e "$work/open/stats" ] || fail "a setuid program wrote statistics"

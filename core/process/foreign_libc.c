@@ -1,0 +1,87 @@
+// The libc's own malloc as the one that serves: in a program that `only` or `skip` leaves to it.
+//
+// What: the libc's functions in the form of another copy's (mb_calls). The names are bound to us already, so each call comes here first.
+// Who: mb_foreign_libc_serves by the thread that runs the start; the rest any thread, after it.
+#include <malloc.h>
+#include <stdint.h>
+
+#include "core/process/foreign.h"
+#include "core/told/stats.h"
+#include "platform/libc.h"
+
+static struct {
+    void *(*malloc)(size_t);
+    void *(*calloc)(size_t, size_t);
+    void *(*realloc)(void *, size_t);
+    void *(*memalign)(size_t, size_t);
+    void (*free)(void *);
+    size_t (*usable_size)(void *);
+    int (*trim)(size_t);
+    struct mallinfo2 (*info)(void);
+} libc;
+
+static void *libc_malloc(size_t bytes) { return libc.malloc(bytes); }
+static void *libc_calloc(size_t count, size_t bytes) { return libc.calloc(count, bytes); }
+static void *libc_realloc(void *p, size_t bytes) { return libc.realloc(p, bytes); }
+static void *libc_memalign(size_t align, size_t bytes) { return libc.memalign(align, bytes); }
+static void libc_free(void *p) { libc.free(p); }
+static size_t libc_usable_size(const void *p) { return libc.usable_size((void *)(uintptr_t)p); }
+static bool libc_trim(size_t keep_bytes) { return libc.trim != NULL && libc.trim(keep_bytes) != 0; }
+
+static void libc_free_sized(void *p, size_t bytes) {
+    (void)bytes;
+    libc.free(p);
+}
+
+static void libc_free_aligned_sized(void *p, size_t align, size_t bytes) {
+    (void)align, (void)bytes;
+    libc.free(p);
+}
+
+static bool is_ours(const void *p) {
+    (void)p;
+    return false;
+}
+
+static void libc_stats_get(struct mb_stats *out) {
+    *out = (struct mb_stats){0};
+    if (libc.info == NULL) return;
+    struct mallinfo2 info = libc.info();
+    out->live_bytes = info.uordblks + info.hblkhd;
+    out->large_blocks = info.hblks;
+    out->large_bytes = info.hblkhd;
+    out->committed_bytes = info.arena + info.hblkhd;
+    out->reserved_bytes = out->committed_bytes;
+    out->warm_free_bytes = info.keepcost;
+}
+
+static const struct mb_calls calls = {
+    .malloc = libc_malloc,
+    .calloc = libc_calloc,
+    .realloc = libc_realloc,
+    .memalign = libc_memalign,
+    .free = libc_free,
+    .free_sized = libc_free_sized,
+    .free_aligned_sized = libc_free_aligned_sized,
+    .usable_size = libc_usable_size,
+    .owns = is_ours,
+    .is_block = is_ours,
+    .trim = libc_trim,
+    .stats_get = libc_stats_get,
+};
+
+static void *find(const char *name) { return mb_foreign_symbol(mb_libc_files, name, NULL); }
+
+const struct mb_calls *mb_foreign_libc_serves(void) {
+    libc.malloc = (void *(*)(size_t))find("malloc");
+    libc.calloc = (void *(*)(size_t, size_t))find("calloc");
+    libc.realloc = (void *(*)(void *, size_t))find("realloc");
+    libc.memalign = (void *(*)(size_t, size_t))find("memalign");
+    libc.free = (void (*)(void *))find("free");
+    libc.usable_size = (size_t(*)(void *))find("malloc_usable_size");
+    libc.trim = (int (*)(size_t))find("malloc_trim");
+    libc.info = (struct mallinfo2(*)(void))find("mallinfo2");
+    bool all = libc.malloc != NULL && libc.calloc != NULL && libc.realloc != NULL && libc.memalign != NULL && libc.free != NULL &&
+               libc.usable_size != NULL;
+    return all ? &calls : NULL;
+}

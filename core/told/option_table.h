@@ -1,0 +1,96 @@
+// The table of options: one line each, from which come the record of values, the parser, the help text and the manual page.
+//
+// What: NUMBER(name, kind, default, minimum, maximum, choices, when, help) and TEXT(name, what, when, help). `choices` are
+// the words of a CHOICE, its value is the index; elsewhere "". `when` LIVE: mb_options_set may change it in a running
+// process. A new option is one line here, and `scripts/options-manual --update` for the manual page. A new profile is one line of
+// MB_PROFILE_TABLE: the values of other options that it stands for. Limits on lengths: struct mb_option_row.
+// Who: constant. Without pointers, so that a process that sets no option relocates and touches none of it.
+#ifndef MB_CORE_TOLD_OPTION_TABLE_H
+#define MB_CORE_TOLD_OPTION_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/compiler.h"
+
+enum mb_option_kind {
+    MB_OPTION_SWITCH,  // 0 or 1, off or on, no or yes, false or true
+    MB_OPTION_COUNT,   // a number
+    MB_OPTION_BYTES,   // a number of bytes; K, M, G, T are powers of 1024
+    MB_OPTION_TIME_MS, // milliseconds; ms, s, min
+    MB_OPTION_CHOICE,  // one of some words
+    MB_OPTION_TEXT,    // a path, a list of names
+};
+
+enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
+
+// A profile's row stands for these options, unless they are set themselves, wherever they stand in the text.
+#define MB_PROFILE_TABLE(PROFILE) \
+    PROFILE(balanced, "", "what the other options say by default") \
+    PROFILE(speed, "purge_delay_ms=10s,huge_pages=on", "keeps freed memory for 10 s and asks for huge pages in heaps from 32 MiB on") \
+    PROFILE(lowmem, "purge_delay_ms=100ms", "gives freed memory back after a tenth of a second")
+
+#define MB_PROFILE_WORD(name, values, help) #name " "
+
+#define MB_OPTION_TABLE(NUMBER, TEXT) \
+    NUMBER(background, SWITCH, 1, 0, 1, "", START, "a helper thread gives memory back while two or more threads have heaps") \
+    NUMBER(huge_pages, SWITCH, 0, 0, 1, "", START, "ask for huge pages where slabs lie once the heap is larger than 32 MiB") \
+    NUMBER(purge_delay_ms, TIME_MS, 1000, 0, 3600000, "", LIVE, "free pages older than this go back to the system") \
+    NUMBER(profile, CHOICE, 0, 0, 0, MB_PROFILE_TABLE(MB_PROFILE_WORD), START, "a row of values for other options; see below") \
+    NUMBER(seed, COUNT, 0, 0, UINT32_MAX, "", START, \
+           "not 0: addresses and keys follow from it, so that a run can be repeated; not for production") \
+    NUMBER(stats, CHOICE, 0, 0, 0, "never exit", LIVE, "exit: print statistics on stderr when the process ends") \
+    TEXT(stats_file, "path", LIVE, "append a line of statistics to this file when the process ends") \
+    TEXT(only, "names", START, "serve only programs with these names; in others the C library's malloc serves") \
+    TEXT(skip, "names", START, "do not serve programs with these names: the C library's malloc does") \
+    NUMBER(verbose, SWITCH, 0, 0, 1, "", START, "print one line at the start: version, file, options in force") \
+    NUMBER(strict, SWITCH, 0, 0, 1, "", START, "an unknown option or a bad value ends the program, with status 78") \
+    NUMBER(show, SWITCH, 0, 0, 1, "", START, "print every option's value and where it came from; the program runs on") \
+    NUMBER(help, SWITCH, 0, 0, 1, "", START, "print what options there are; the program runs on")
+
+enum { MB_OPTION_TEXT_BYTES = 256 };
+
+struct mb_option_values {
+#define MB_NUMBER_FIELD(name, kind, normal, min, max, choices, when, help) uint64_t name;
+#define MB_TEXT_FIELD(name, what, when, help) char name[MB_OPTION_TEXT_BYTES];
+    MB_OPTION_TABLE(MB_NUMBER_FIELD, MB_TEXT_FIELD)
+#undef MB_NUMBER_FIELD
+#undef MB_TEXT_FIELD
+};
+
+struct mb_option_row {
+    char name[20];
+    char choices[80]; // words, each followed by a space; a TEXT: what it is
+    char help[120];
+    uint8_t kind;  // enum mb_option_kind
+    uint8_t when;  // enum mb_option_when
+    uint16_t offset; // of the value in struct mb_option_values
+    uint64_t normal, min, max;
+};
+
+struct mb_profile_row {
+    char name[20];
+    char values[120]; // in the form of MBMALLOC_OPTIONS
+    char help[120];
+};
+
+enum mb_option_index {
+#define MB_NUMBER_INDEX(name, kind, normal, min, max, choices, when, help) MB_OPTION_INDEX_##name,
+#define MB_TEXT_INDEX(name, what, when, help) MB_OPTION_INDEX_##name,
+    MB_OPTION_TABLE(MB_NUMBER_INDEX, MB_TEXT_INDEX)
+#undef MB_NUMBER_INDEX
+#undef MB_TEXT_INDEX
+    MB_OPTION_ROWS,
+};
+
+enum mb_profile {
+#define MB_PROFILE_INDEX(name, values, help) MB_PROFILE_##name,
+    MB_PROFILE_TABLE(MB_PROFILE_INDEX)
+#undef MB_PROFILE_INDEX
+    MB_PROFILE_ROWS,
+};
+
+extern MB_HIDDEN const struct mb_option_row mb_option_rows[MB_OPTION_ROWS];
+extern MB_HIDDEN const struct mb_profile_row mb_profile_rows[MB_PROFILE_ROWS];
+
+#endif
