@@ -140,7 +140,7 @@ static bool refill(struct mb_heap *heap, unsigned class_index, bool searched) {
 static void *from_commons(struct mb_heap *heap, unsigned class_index) {
     struct mb_heap *commons = mb_commons_enter(heap, class_index);
     if (commons == NULL) return NULL;
-    void *p = mb_heap_take_block(commons, class_index);
+    void *p = mb_heap_take_block(commons, mb_commons_class_of(class_index));
     mb_commons_leave();
     return p;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/small/own.h"
+#include "platform/bits.h"
 #include "platform/os.h"
 #include "platform/thread.h"
 
@@ -40,6 +41,11 @@ static bool enter_patiently(void) {
 
 static void leave(void) {
     if (atomic_exchange_explicit(&commons_shared.state, FREE, memory_order_release) == WAITED_FOR) mb_os_wake(&commons_shared.state, 1);
+}
+
+// Blocks of two threads must not share a pair of cache lines, so a block of the commons has whole pairs: the multiples of a pair are classes.
+unsigned mb_commons_class_of(unsigned class_index) {
+    return mb_class_of(mb_align_up(mb_class_bytes(class_index), MB_LINE_PAIR));
 }
 
 struct mb_heap *mb_commons_enter(struct mb_heap *heap, unsigned class_index) {

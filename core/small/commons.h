@@ -3,6 +3,8 @@
 // What: a thread that needs one block of a size would else take a page for it, in twenty sizes twenty pages; a thousand such threads
 // are a thing (80 KiB each became 12). So the first blocks of a class come from the commons, densely packed; a thread that
 // goes on gets slabs of its own. A process with one heap has no commons. Frees of such blocks are frees by another thread.
+// They are as long as whole pairs of cache lines, so that what one thread writes is on no line of another's (two threads that each counted in 16
+// bytes of their own took 3.3 times the CPU time).
 // Who: any thread, one at a time. Who finds another in it waits, a few milliseconds at most, then takes a slab of his own. (Several commons,
 // the next one where the first is taken, were tried: each has slabs of its own, and programs with few threads held up to a quarter more.) A forked
 // child starts anew.
@@ -14,6 +16,8 @@
 // The commons for one block of the class, to be taken by the owner of `heap` before he leaves; NULL when he has had his share, or somebody else
 // is at it.
 struct mb_heap *mb_commons_enter(struct mb_heap *heap, unsigned class_index);
+// What to take for a block of the class.
+unsigned mb_commons_class_of(unsigned class_index);
 void mb_commons_leave(void);
 
 // Lets its slabs go, if nobody is at it.
