@@ -16,6 +16,7 @@
 #include "core/process/fork.h"
 #include "core/process/init.h"
 #include "core/region/arena.h"
+#include "core/small/commons.h"
 #include "core/small/own.h"
 
 // --- our own slab ---------------------------------------------------------------------------------------------------
@@ -193,11 +194,14 @@ void mb_free_sized(void *p, size_t bytes) {
     mb_free_in_own(slab, mb_unit_offset(p));
 }
 
-// Rounding to the alignment may have led to a larger class.
+// Rounding to the alignment, and then to what the commons hands out, may have led to a larger class.
 static bool aligned_size_fits(struct mb_block block, const void *p, size_t align, size_t bytes) {
     if (!mb_is_pow2(align) || !mb_is_aligned((uintptr_t)p, align)) return false;
     if (size_fits(block, bytes)) return true;
-    return block.kind == MB_BLOCK_SLAB && mb_class_of(mb_bytes_to_align(align, bytes)) == block.unit->slab.class_index;
+    size_t rounded = mb_bytes_to_align(align, bytes);
+    if (block.kind != MB_BLOCK_SLAB || rounded > MB_MEDIUM_MAX) return false;
+    unsigned class_index = mb_class_of(rounded);
+    return class_index == block.unit->slab.class_index || mb_commons_class_of(class_index) == block.unit->slab.class_index;
 }
 
 void mb_free_aligned_sized(void *p, size_t align, size_t bytes) {
