@@ -160,7 +160,7 @@ static const char WRONG_SIZE[] = "sized free with wrong size";
 // A block that was shrunk in place may be half empty, and one of the commons is rounded up to pairs of cache lines; less than that no call of
 // ours has left behind.
 static bool explains(size_t usable, size_t bytes) {
-    return bytes <= usable && (usable <= MB_GRANULE || bytes >= usable / 2 || bytes + MB_LINE_PAIR > usable || mb_shrink_was_refused());
+    return bytes <= usable && (usable <= MB_GRANULE || bytes >= usable / 2 || mb_max(bytes, 1) + MB_LINE_PAIR > usable || mb_shrink_was_refused());
 }
 
 static bool size_fits(struct mb_block block, size_t bytes) {
