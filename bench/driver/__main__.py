@@ -58,7 +58,7 @@ def make_header(options, bench, tests, found):
     header = {
         "command": command_line(options), "commit": machine.commit(ROOT), "machine": machine.describe(), "rounds": options.rounds,
         "scale": options.scale, "idle_ms": bench.idle_ms, "allocators": {name: allocators.describe(name, path) for name, path in found.items()},
-        "tests": [{"name": test.name, "counted": test.counted} for test in tests],
+        "tests": [{"name": test.name, "counted": test.counted, "part": test.part} for test in tests],
     }
     same = {key: header[key] for key in ("commit", "machine", "scale", "idle_ms", "allocators", "tests")}
     header["fingerprint"] = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:16]

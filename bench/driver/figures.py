@@ -21,6 +21,17 @@ def geomean(values):
     return math.exp(sum(map(math.log, values)) / len(values)) if values else None
 
 
+def trimmed_geomean(values):
+    """Without the tenth of the values at either end (one at least, where there are more than four)."""
+    values = sorted(value for value in values if value and value > 0)
+    cut = max(1, len(values) // 10) if len(values) > 4 else 0
+    return geomean(values[cut:len(values) - cut])
+
+
+def median(values):
+    return statistics.median(values) if values else None
+
+
 METRICS = {
     "cpu": lambda run: run.get("op_ns") or run.get("cpu_s"),
     "wall": lambda run: run.get("wall_op_ns") or run.get("wall_s"),
@@ -86,6 +97,17 @@ class Figures:
         """(geomean of the ratios, on how many tests)."""
         ratios = [ratio.value for test in self.counted(groups) if (ratio := self.ratio(metric, test, allocator))]
         return geomean(ratios), len(ratios)
+
+    def parts(self):
+        return [part for part in ("small", "large", "threads", "programs") if self.of_part(part)]
+
+    def of_part(self, part):
+        """The counted tests of a part; None: of all. A report of old raw data knows no parts."""
+        return [test["name"] for test in self.tests if test["counted"] and (part is None or test.get("part") == part)]
+
+    def chooser_of_part(self, metric, part, allocator=OWN, mean=geomean):
+        """One mean of the ratios: geomean, trimmed_geomean, or median."""
+        return mean([ratio.value for test in self.of_part(part) if (ratio := self.ratio(metric, test, allocator))])
 
     def against(self, metric, groups, allocator, other):
         """Geomean of allocator over other, all rounds."""

@@ -2,6 +2,7 @@
 import math
 
 from allocators import OWN, is_rival
+from figures import geomean, median, trimmed_geomean
 
 MACRO = ("macro", "program")
 ALL = ("micro", *MACRO)
@@ -40,6 +41,18 @@ def summary(figures):
         row += [number(figures.chooser("peak", groups, name)[0], 3) for groups in (("micro",), MACRO, ALL)]
         rows.append(row + [number(figures.against(metric, ALL, name, OWN), 3) for metric in ("faults", "wall")])
     return table(head, rows)
+
+
+def by_part(figures, metric):
+    """The chooser ratio for each kind of load, and over all of them by three means: one test that is far off moves the first most."""
+    if not figures.parts():
+        return ""
+    rows = []
+    for name in figures.allocators:
+        row = [name] + [number(figures.chooser_of_part(metric, part, name), 3) for part in figures.parts()]
+        rows.append(row + [number(figures.chooser_of_part(metric, None, name, mean), 3) for mean in (geomean, trimmed_geomean, median)])
+    head = [f"{part} ({len(figures.of_part(part))})" for part in figures.parts()]
+    return table(["allocator", *head, "all", "all, trimmed mean", "all, median"], rows)
 
 
 def goal(what, value, limit):
@@ -123,6 +136,8 @@ def text(figures, header, notes, counts):
     parts = ["# Measurements\n", conditions(header),
              "## Together\n\nOver a chooser that takes the best rival on each test (chosen on odd rounds, ratio of even rounds), geometric means; "
              "below 1 is better than every rival at once. Faults and wall time: over mbmalloc's.\n", summary(figures),
+             "## By kind of load (tests)\n\nCPU time over the chooser; geometric means but where said. The trimmed mean leaves out the tenth at either end.\n",
+             by_part(figures, "cpu"), "Peak memory:\n", by_part(figures, "peak"),
              "![time against memory](tradeoff.svg)\n", "## Goals\n", goals(figures), worst(figures),
              "## CPU time\n\nMedian and half the interquartile range. micro: nanoseconds per operation of the whole process; others: seconds.\n",
              per_test(figures, "cpu", lambda test: 1.0, of(*ALL)), "![CPU time](cpu.svg)\n",

@@ -11,6 +11,9 @@ int main(int count, char **arguments) {
     micro::register_large();
     micro::register_cross_thread();
     micro::register_threads();
+    micro::register_written();
+    micro::register_growth();
+    micro::register_exchange();
     micro::register_scaling();
     benchmark::Initialize(&count, arguments);
     if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 2;

@@ -43,6 +43,9 @@ void register_aligned();
 void register_large();
 void register_cross_thread();
 void register_threads();
+void register_written();
+void register_growth();
+void register_exchange();
 void register_scaling();
 
 } // namespace micro
