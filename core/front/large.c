@@ -63,7 +63,7 @@ static void *set_up(struct mb_heap *heap, const struct mb_span *span, size_t byt
 // Nobody else knows the unit.
 static void *hand_out_kept(struct mb_heap *heap, struct mb_unit *unit, size_t bytes) {
     void *p = (void *)mb_unit_address(mb_unit_index(unit));
-    mb_large_unmark(&unit->slab, MB_LARGE_GROWN_MASK);
+    mb_large_unmark(&unit->slab, MB_LARGE_STEPS);
     if (MB_LIKELY(mb_large_set_bytes(&unit->slab, p, bytes))) return hand_out(heap, unit);
     if (mb_unit_kind(unit) == MB_UNIT_LARGE) mb_large_claim(unit, p);
     mb_large_give(&unit->slab, p);
@@ -153,77 +153,6 @@ void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
     }
     mb_large_make_zero(heap, p, bytes, zero);
     return p;
-}
-
-// --- resizing -------------------------------------------------------------------------------------------------------
-
-// Units beyond a quarter more than needed go back when a block shrinks, or beyond 1 MiB more if it was never moved: those of a moved one go
-// without their pages, and it is likely to grow again. A guard page that stays up among them would be lost with its unit.
-enum { SHRUNK_UNITS_MAX = 1 << 20 >> MB_UNIT_SHIFT };
-
-static void shrink_units(struct mb_slab *large, void *p, size_t units) {
-    size_t most = (large->large_flags & MB_LARGE_MOVED) != 0 ? units / 4 : mb_min(units / 4, SHRUNK_UNITS_MAX);
-    if (large->large_units - units <= most) return;
-    if ((large->large_flags & MB_LARGE_GUARD_FAR) != 0) {
-        if (!mb_large_remove_guard(large, p)) return;
-        mb_large_put_guard(large, p);
-    }
-    size_t rest = large->large_units - units;
-    bool moved = (large->large_flags & MB_LARGE_MOVED) != 0;
-    MB_POKE(large->large_units, (uint32_t)units);
-    mb_large_give_part((char *)p + (units << MB_UNIT_SHIFT), rest, moved);
-    mb_background_span_freed(rest);
-}
-
-// A far guard page would come to lie inside the block.
-static bool take_behind(struct mb_slab *large, const void *p, size_t units) {
-    bool zero;
-    size_t end = mb_unit_index(mb_unit_of(p)) + large->large_units;
-    if (!mb_arena_take_at(end, units - large->large_units, &zero)) return false;
-    if ((large->large_flags & MB_LARGE_GUARD_FAR) != 0 && !mb_large_remove_guard(large, p)) {
-        mb_arena_give(end, units - large->large_units);
-        return false;
-    }
-    MB_POKE(large->large_units, (uint32_t)units);
-    return true;
-}
-
-// Units that a long block gets beyond what it needs, at most, when it has grown in place a few times: so its guard page need not move at every
-// step. What is written behind the block then meets nobody's memory, and the guard page later.
-enum { RESERVE_UNITS = 1 << 20 >> MB_UNIT_SHIFT };
-
-static bool has_grown_often(struct mb_slab *large) {
-    if ((large->large_flags & MB_LARGE_GROWN_MASK) == MB_LARGE_GROWN_OFTEN) return true;
-    mb_large_set_flags(large, large->large_flags + MB_LARGE_GROWN);
-    return false;
-}
-
-static size_t with_reserve(struct mb_large_extent extent) { return extent.units + mb_min(extent.units / 8, RESERVE_UNITS); }
-
-static bool grow_units(struct mb_slab *large, const void *p, struct mb_large_extent extent, bool often) {
-    if (extent.units <= large->large_units) return true;
-    if ((often && take_behind(large, p, with_reserve(extent))) || take_behind(large, p, extent.units)) return true;
-    mb_large_flush();
-    return take_behind(large, p, extent.units);
-}
-
-// For a block that is about to grow that far.
-static void put_guard_ahead(struct mb_slab *large, const void *p, struct mb_large_extent extent) {
-    if (mb_large_far_guard_stays(large, extent.bytes)) return;
-    if (mb_large_remove_guard(large, p)) mb_large_put_far_guard(large, p, mb_min(with_reserve(extent), large->large_units));
-}
-
-bool mb_large_resize(void *p, size_t bytes) {
-    struct mb_slab *large = descriptor(p);
-    struct mb_large_extent extent;
-    if (!mb_large_extent_of(bytes, &extent)) return false;
-    bool shrinks = extent.bytes < large->large_bytes;
-    bool often = extent.bytes > mb_max(large->large_bytes, MB_GUARDED_LARGE_MIN) && has_grown_often(large);
-    if (!grow_units(large, p, extent, often)) return false;
-    if (often) put_guard_ahead(large, p, extent);
-    if (!mb_large_set_bytes(large, p, extent.bytes)) return false;
-    if (shrinks) shrink_units(large, p, extent.units);
-    return true;
 }
 
 // --- moving ---------------------------------------------------------------------------------------------------------

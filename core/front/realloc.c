@@ -28,46 +28,78 @@ static void *copy_to_new(void *p, size_t usable, size_t bytes) {
     return fresh;
 }
 
+// --- what a block has been through --------------------------------------------------------------------------------------
+
+// Of the last blocks that it moved each thread remembers how, in a table of one-byte names without collision handling: forgetting costs a
+// copy, a false memory some room.
+enum history {
+    NOTHING,
+    GREW,   // it will grow again
+    SHRANK, // it had more room than it needed
+    SWINGS, // both, in turn: moving it at each step does not pay
+    HISTORY_MASK = 3,
+};
+
+static uint8_t *slot_of(struct mb_heap *heap, const void *p, uint8_t *name) {
+    uint32_t hash = (uint32_t)((uintptr_t)p / MB_GRANULE) * UINT32_C(2654435769);
+    *name = (uint8_t)(hash >> 17 & ~(uint32_t)HISTORY_MASK);
+    return &heap->moved[hash >> 25];
+}
+_Static_assert(MB_MOVED_BLOCKS == 1 << (32 - 25), "the hash has as many values");
+
+static enum history history_of(const void *p) {
+    uint8_t name;
+    if (!mb_heap_is_real(mb_heap_self)) return NOTHING;
+    uint8_t seen = *slot_of(mb_heap_self, p, &name);
+    return (seen & ~HISTORY_MASK) == name ? (enum history)(seen & HISTORY_MASK) : NOTHING;
+}
+
+static void remember(const void *p, enum history history) {
+    uint8_t name;
+    if (!mb_heap_is_real(mb_heap_self)) return;
+    uint8_t *slot = slot_of(mb_heap_self, p, &name);
+    *slot = (uint8_t)(name | history);
+}
+
 // --- growing in steps -------------------------------------------------------------------------------------------------
 
 // A block that has to move a second time will grow again: it gets room for a quarter more, so that a string to which bits are appended is
-// copied three times in a doubling instead of eight. Whether it moved before is remembered for the last few of the thread, in a table of one-byte
-// names without collision handling: forgetting costs a copy, a false memory some room. (tcmalloc gives the room at the first move already.)
-struct memory {
-    uint8_t *slot;
-    uint8_t name; // never 0
-};
-static struct memory memory_of(struct mb_heap *heap, const void *p) {
-    uint32_t hash = (uint32_t)((uintptr_t)p / MB_GRANULE) * UINT32_C(2654435769);
-    return (struct memory){&heap->grown[hash >> 25], (uint8_t)(hash >> 17 | 1)};
-}
-_Static_assert(MB_GROWN_BLOCKS == 1 << (32 - 25), "the hash has as many values");
-
-static void *copy_with_room(struct mb_heap *heap, void *p, size_t usable, size_t bytes) {
+// copied three times in a doubling instead of eight. (tcmalloc gives the room at the first move already.)
+static void *copy_with_room(void *p, size_t usable, size_t bytes) {
     int error = errno; // of a refusal of the room nobody shall hear
     size_t room = usable + usable / 4;
-    struct memory memory = memory_of(heap, p);
-    bool again = *memory.slot == memory.name;
-    void *fresh = again && room > bytes && room <= MB_MEDIUM_MAX ? copy_to_new(p, usable, room) : NULL;
+    void *fresh = room > bytes && room <= MB_MEDIUM_MAX ? copy_to_new(p, usable, room) : NULL;
     if (fresh != NULL) return fresh;
     errno = error;
     return copy_to_new(p, usable, bytes);
 }
 
 static void *grow_small(void *p, size_t usable, size_t bytes) {
-    struct mb_heap *heap = mb_heap_self;
-    if (!mb_heap_is_real(heap)) return copy_to_new(p, usable, bytes);
-    void *fresh = copy_with_room(heap, p, usable, bytes);
-    if (fresh == NULL) return NULL;
-    struct memory memory = memory_of(heap, fresh);
-    *memory.slot = memory.name;
+    enum history history = history_of(p);
+    bool again = history == GREW || history == SWINGS;
+    void *fresh = again ? copy_with_room(p, usable, bytes) : copy_to_new(p, usable, bytes);
+    if (fresh != NULL) remember(fresh, history == SHRANK || history == SWINGS ? SWINGS : GREW);
     return fresh;
 }
+
+// --- shrinking ----------------------------------------------------------------------------------------------------------
 
 // It serves as well, and its sized free must not find it wrong.
 static void *keep_too_long(void *p) {
     atomic_store_explicit(&realloc_shared.shrink_refused, true, memory_order_relaxed);
     return p;
+}
+
+// Whether a block of the least class is worth a copy: it is at most three quarters as long, which is where programs that give back what they did not fill
+// come out between 1.0 and 1.15 times the memory that they need; and it saves what the libc's malloc would split off. A block
+// that grows and shrinks in turn moves only where it would be less than half full.
+enum { LEAST_GAIN_BYTES = 32 };
+
+static bool smaller_block_pays(const void *p, size_t usable, size_t bytes) {
+    size_t needed = mb_class_bytes(mb_class_of(bytes));
+    if (needed > usable - usable / 4) return false;
+    if (bytes < usable / 2) return true;
+    return usable - needed >= LEAST_GAIN_BYTES && history_of(p) != SWINGS;
 }
 
 // A shrink that finds no smaller block keeps the one it has: it must not fail.
@@ -80,16 +112,17 @@ static void *shrink_small(void *p, size_t bytes) {
     }
     memcpy(fresh, p, bytes);
     mb_free(p);
+    remember(fresh, SHRANK);
     return fresh;
 }
 
 static void *realloc_small(void *p, size_t usable, size_t bytes) {
     if (bytes > usable) return grow_small(p, usable, bytes);
-    return bytes >= usable / 2 ? p : shrink_small(p, bytes);
+    return smaller_block_pays(p, usable, bytes) ? shrink_small(p, bytes) : p;
 }
 
 static void *realloc_large(void *p, size_t usable, size_t bytes) {
-    if (bytes <= MB_MEDIUM_MAX && bytes < usable / 2) return shrink_small(p, bytes);
+    if (bytes <= MB_MEDIUM_MAX && smaller_block_pays(p, usable, bytes)) return shrink_small(p, bytes);
     if (mb_large_resize(p, bytes)) return p;
     if (bytes <= usable) return keep_too_long(p); // the kernel refuses to move the guard page
     struct mb_heap *heap = mb_thread_enter();
@@ -120,7 +153,7 @@ static void *realloc_block(void *p, size_t bytes) {
 
 void *mb_realloc(void *p, size_t bytes) {
     size_t small = mb_lookup_small(p);
-    if (bytes - 1 < small && bytes >= small / 2) return p;
+    if (bytes - 1 < small && bytes > small - small / 4) return p;
     if (p == NULL) return mb_malloc(bytes);
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) return other->realloc(p, bytes);

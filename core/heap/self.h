@@ -54,7 +54,7 @@ struct mb_class_queues {
     struct mb_queue waiting; // owned slabs from which too few blocks have come back yet
 };
 
-enum { MB_RING_ORDERS = 16, MB_GROWN_BLOCKS = 128, MB_CALLS_A_TICK = 16 };
+enum { MB_RING_ORDERS = 16, MB_MOVED_BLOCKS = 128, MB_CALLS_A_TICK = 16 };
 
 // calloc of large blocks (core/large/large_zero.h): those that a new heap clears before it looks for the first time, and
 // the longest that giving nothing back is believed to take.
@@ -77,7 +77,7 @@ struct mb_heap {
     uint32_t clears_again;                   //   and how many it were before it; 0: the last one found a block untouched
     uint32_t purge_call_ns;                  //   and what giving nothing back takes, as far as it is known
     uint32_t exit_rounds;                    // thread-exit hook: rounds postponed
-    uint8_t grown[MB_GROWN_BLOCKS];          // small blocks that realloc moved lately: core/front/realloc.c
+    uint8_t moved[MB_MOVED_BLOCKS];          // small blocks that realloc moved lately: core/front/realloc.c
     struct mb_heap_shared shared;
 } MB_PAIR_ALIGNED;
 

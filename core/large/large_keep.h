@@ -79,7 +79,7 @@ MB_INLINE void *mb_large_take_same(struct mb_heap *heap, size_t bytes) {
         struct mb_unit *unit = mb_unit_at(first);
         if (MB_PEEK(unit->slab.large_bytes) - bytes >= MB_LEAST_PAGE || !mb_large_cache_empty(kept, i, seen)) continue;
         void *p = (void *)mb_unit_address(first);
-        mb_large_unkeep_own(heap, unit, p, MB_LARGE_KEPT | MB_LARGE_UNTOUCHED | MB_LARGE_GROWN_MASK);
+        mb_large_unkeep_own(heap, unit, p, MB_LARGE_KEPT | MB_LARGE_UNTOUCHED | MB_LARGE_STEPS);
         mb_large_note_served(heap);
         return p;
     }

@@ -44,6 +44,9 @@ enum mb_large_flags {
     MB_LARGE_GROWN = 32,     // counts from here on up: how often it has taken units behind it, up to
     MB_LARGE_GROWN_OFTEN = 4 * MB_LARGE_GROWN,
     MB_LARGE_GROWN_MASK = 7 * MB_LARGE_GROWN,
+    MB_LARGE_SHRANK = 256, // realloc has given a part of it back
+    MB_LARGE_SWINGS = 512, //   and has made it longer since
+    MB_LARGE_STEPS = MB_LARGE_GROWN_MASK | MB_LARGE_SHRANK | MB_LARGE_SWINGS,
 };
 
 struct mb_slab {
