@@ -1,58 +1,171 @@
-# What scripts/run and scripts/test share: the packages and the build. Sourced, never run.
+# What scripts/run, scripts/test and scripts/bench share: what they say, the packages, the build. Sourced, never run.
 # shellcheck shell=bash
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
-me=scripts/$(basename "$0")
+me=scripts/$(basename "$(readlink -f "$0")")
+
+tell() { printf '%s: %s\n' "$me" "$1" >&2; }
 
 die() {
-    printf '%s: %s\n' "$me" "$1" >&2
+    tell "$1"
     exit "${2:-1}"
 }
 
-# The packages of the groups named by $1 (a regular expression) whose probe is missing, in one line.
+# The comment at the head of a script is its --help.
+usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+
+# show TEXT: how far something is. On a terminal it is written over the last one; in a log there is a line every 10 seconds.
+shown=0
+show() {
+    if [[ -t 2 ]]; then
+        printf '\r\e[K%s: %s' "$me" "$1" >&2
+    elif ((SECONDS - shown >= 10)); then
+        tell "$1"
+        shown=$SECONDS
+    fi
+}
+show_end() { [[ ! -t 2 ]] || printf '\r\e[K' >&2; }
+
+# The loader takes a space or a colon in LD_PRELOAD for the end of a name, and the other characters break CMake or a shell.
+case $root in
+*[[:space:]:\;\"\'\\\$\`\*\?\[\]\<\>\|\&\(\)\#]*)
+    die "the path may have no space, colon or other special character: $root" ;;
+esac
+
+# --- packages ---------------------------------------------------------------------------------------------------------
+
+# missing_packages FILE WHO...: the file's packages that are not there, in one line. Each WHO is a group or the name of a test or a
+# variant, which the regular expression in the second column must match, or `everything`. A probe is a command or a path, maybe a pattern.
 missing_packages() {
-    local package who probe
+    local file=$1 package who probe one
+    shift
     while read -r package who probe _; do
-        [[ $package == \#* || ! $who =~ ^($1)$ ]] && continue
+        [[ -n $package && $package != \#* ]] || continue
         case $probe in
-        /*) [[ -e $probe ]] || printf '%s ' "$package" ;;
-        *) command -v "$probe" >/dev/null || printf '%s ' "$package" ;;
+        /*) ! compgen -G "$probe" >/dev/null || continue ;;
+        *) ! command -v "$probe" >/dev/null || continue ;;
         esac
-    done <"$root/scripts/packages"
+        for one in "$@"; do
+            if [[ $one == everything || $one =~ ^($who)$ ]]; then
+                printf '%s ' "$package"
+                break
+            fi
+        done
+    done <"$root/$file"
 }
 
-# Installs what is missing of the groups $1. No service of a package is started: the tests start what they need.
+# apt_get ARGS...: apt-get in English, by sudo where we are not root, with its progress shown.
+apt_get() {
+    local line kind percent words=()
+    [[ $(id -u) == 0 ]] || words=(sudo)
+    # shellcheck disable=SC2094 # the status lines are on descriptor 3 of apt-get, and stdout goes to the log
+    "${words[@]}" env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -o APT::Status-Fd=1 "$@" </dev/null 2>&1 |
+        while IFS= read -r line; do
+            case $line in
+            dlstatus:*) kind=fetches ;;
+            pmstatus:*) kind='unpacks and sets up' ;;
+            *) printf '%s\n' "$line" >>"$log"; continue ;;
+            esac
+            IFS=: read -r _ _ percent _ <<<"$line"
+            show "$kind packages, ${percent%.*} %"
+        done
+}
+
+# What the installation of $@ brings, as apt-get says it. Nothing where it does not know the packages.
+apt_plan() {
+    local words=()
+    [[ $(id -u) == 0 ]] || words=(sudo)
+    "${words[@]}" env LC_ALL=C apt-get install --assume-no --no-install-recommends "$@" 2>/dev/null </dev/null |
+        sed -n -e 's/^[0-9]* upgraded, \([0-9]*\) newly installed.*/\1 packages/p' \
+            -e 's/^Need to get \(.*\) of archives\./, \1 to fetch/p' \
+            -e 's/^After this operation, \(.*\) of additional disk space will be used\./, \1 on disk/p' | tr -d '\n'
+}
+
+# Installs $@. No service of a package is started: the tests start what they need.
+install_packages() {
+    local policy=/usr/sbin/policy-rc.d plan words=()
+    [[ $(id -u) == 0 ]] || words=(sudo)
+    plan=$(apt_plan "$@")
+    if [[ -z $plan ]]; then
+        tell "asks the package server for its lists"
+        apt_get update
+        show_end
+        plan=$(apt_plan "$@")
+    fi
+    tell "installs $* (with what they need: ${plan:-unknown})"
+    if [[ ! -e $policy ]]; then
+        # shellcheck disable=SC2064 # the words are those of now
+        trap "${words[*]} rm -f $policy" EXIT
+        "${words[@]}" install -m 755 /dev/stdin $policy <<<$'#!/bin/sh\nexit 101'
+    fi
+    apt_get install -y --no-install-recommends "$@" || { apt_get update && apt_get install -y --no-install-recommends "$@"; }
+}
+
+# need_packages FILE WHO...: installs what is missing, as root or by sudo where sudo asks for no password or can ask on a terminal.
 need_packages() {
     local packages log
-    packages=$(missing_packages "$1")
-    [[ -n $packages ]] || return 0
-    packages=${packages% }
-    if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
-        die "packages are missing; as root: apt-get install --no-install-recommends $packages"
+    read -ra packages <<<"$(missing_packages "$@")"
+    [[ ${#packages[@]} -gt 0 ]] || return 0
+    command -v apt-get >/dev/null || die "missing, and there is no apt-get to install them: ${packages[*]}"
+    if [[ $(id -u) != 0 ]] && ! { command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [[ -t 0 && -t 2 ]]; }; }; then
+        die "packages are missing; as root: apt-get install --no-install-recommends ${packages[*]}"
     fi
     log=$(mktemp)
-    mkdir -p "$root/build"
-    # shellcheck disable=SC2086 # one word per package
+    make_build_folder
     (
         flock 9
-        policy=/usr/sbin/policy-rc.d
-        if [[ ! -e $policy ]]; then
-            trap 'rm -f "$policy"' EXIT
-            printf '#!/bin/sh\nexit 101\n' >"$policy"
-            chmod 755 "$policy"
-        fi
-        export DEBIAN_FRONTEND=noninteractive
-        install=(apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=600)
-        "${install[@]}" $packages || { apt-get update && "${install[@]}" $packages; }
-    ) 9>"$root/build/packages.lock" </dev/null >"$log" 2>&1 ||
-        die "apt-get could not install $packages: $(grep -E '^E:' "$log" | tail -1) (all of it: $log)"
+        install_packages "${packages[@]}"
+    ) 9>"$root/build/packages.lock" || {
+        show_end
+        die "apt-get could not install ${packages[*]}: $(grep -E '^E:' "$log" | tail -1) (all of it: $log)"
+    }
+    show_end
     rm -f "$log"
-    packages=$(missing_packages "$1")
-    [[ -z $packages ]] || die "still missing after the installation: $packages"
+    read -ra packages <<<"$(missing_packages "$@")"
+    [[ ${#packages[@]} -eq 0 ]] || die "still missing after the installation: ${packages[*]}"
 }
 
-# Configures build/$1 by its preset, with further options for cmake, and builds the targets after `--`.
-# Quiet; the log is build/$1.log. One builder at a time.
+# --- build ------------------------------------------------------------------------------------------------------------
+
+make_build_folder() {
+    mkdir -p "$root/build" 2>/dev/null || die "cannot make $root/build"
+    [[ -w $root/build ]] || die "cannot write to $root/build"
+}
+
+# configure PRESET [CMAKE OPTIONS...]: once for the same options; what changes later in CMakeLists.txt the build itself notices.
+configure() {
+    local preset=$1 place=$root/build/$1
+    shift
+    # A tree that was moved or copied must be configured anew.
+    grep -qsxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$place/CMakeCache.txt" || rm -rf "$place"
+    if [[ -e $place/.options && $(<"$place/.options") == "$*" && $place/.options -nt $root/CMakePresets.json && -e $place/build.ninja ]]; then
+        return 0
+    fi
+    (cd "$root" && cmake --preset "$preset" "$@") || return 1
+    printf '%s\n' "$*" >"$place/.options"
+}
+
+# Shows ninja's "[12/93] ..." as progress, and copies everything to stdout.
+show_build() {
+    local line
+    while IFS= read -r line; do
+        printf '%s\n' "$line"
+        [[ ! $line =~ ^\[([1-9][0-9]*)/([0-9]+)\] ]] || show "builds $1, ${BASH_REMATCH[1]} of ${BASH_REMATCH[2]}"
+    done
+    show_end
+}
+
+# build/PRESET/.built is not there while the library is built, and then as old as the begin of the last build: scripts/run compares.
+begin_stamp() {
+    rm -f "$place/.building"
+    case " $* " in
+    '  ' | *' mbmalloc '* | *' mb_product '* | *' all '*) rm -f "$place/.built" && : >"$place/.building" ;;
+    esac
+}
+end_stamp() { [[ ! -e $place/.building ]] || mv "$place/.building" "$place/.built"; }
+
+# build PRESET [CMAKE OPTIONS...] -- [TARGETS...]: configures build/PRESET and builds the targets in it (else all). The log is
+# build/PRESET.log. One builder at a time.
 build() {
     local preset=$1 options=()
     shift
@@ -60,16 +173,15 @@ build() {
         options+=("$1")
         shift
     done
-    [[ $# -gt 0 ]] && shift
-    mkdir -p "$root/build" 2>/dev/null || die "cannot make $root/build"
-    [[ -w $root/build ]] || die "cannot write to $root/build"
+    [[ $# -eq 0 ]] || shift
+    make_build_folder
     (
         flock 9
-        cd "$root" || exit 1
-        # A tree that was moved or copied must be configured anew.
-        grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "build/$preset/CMakeCache.txt" 2>/dev/null || rm -rf "build/$preset"
-        cmake --preset "$preset" "${options[@]}" && cmake --build "build/$preset" ${1:+--target "$@"}
-    ) 9>"$root/build/$preset.lock" </dev/null >"$root/build/$preset.log" 2>&1
+        place=$root/build/$preset
+        {
+            configure "$preset" "${options[@]}" && begin_stamp "$@" && cmake --build "$place" ${1:+--target "$@"} && end_stamp
+        } </dev/null 2>&1 | show_build "$preset" >"$root/build/$preset.log"
+    ) 9>"$root/build/$preset.lock"
 }
 
 # The first complaint of the last build of $1, and where the rest stands.

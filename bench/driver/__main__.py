@@ -3,6 +3,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import sys
 
 import allocators
@@ -18,10 +19,42 @@ from session import Session
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """One line."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def pattern(text):
+    try:
+        return re.compile(text) and text
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is no regular expression: {error}") from None
+
+
+def results(text):
+    if not os.path.isfile(os.path.join(text, "raw.jsonl")):
+        raise argparse.ArgumentTypeError(f"there is no run in '{text}' (no file raw.jsonl)")
+    return text
+
+
+def library(text):
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"'{text}' is no option, and a library is named as NAME=PATH.so")
+    try:
+        with open(path, "rb") as file:
+            if file.read(4) != b"\x7fELF":
+                raise argparse.ArgumentTypeError(f"'{path}' is no library")
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"'{path}' cannot be read: {error.strerror}") from None
+    return name, path
+
+
 def arguments():
-    parser = argparse.ArgumentParser(prog="scripts/bench")
+    parser = Parser(prog="scripts/bench", add_help=False, allow_abbrev=False)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only")
+    parser.add_argument("--only", type=pattern)
     parser.add_argument("--allocators", type=lambda text: text.split(","))
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--scale", type=float)
@@ -31,14 +64,23 @@ def arguments():
     parser.add_argument("--instructions", action="store_true")
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--report", metavar="DIR")
-    parser.add_argument("extra", nargs="*", metavar="NAME=PATH.so")
+    parser.add_argument("--report", metavar="DIR", type=results)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("extra", nargs="*", type=library)
     options = parser.parse_args()
+    options.extra = dict(options.extra)
+    if options.rounds is not None and options.rounds < 1:
+        parser.error("--rounds: at least one")
+    if options.scale is not None and not 0 < options.scale <= 1000:
+        parser.error("--scale: more than 0, at most 1000")
+    if options.name is not None and (options.name in ("", ".", "..") or "/" in options.name):
+        parser.error(f"--name: '{options.name}' is no name of a folder")
+    known = [allocators.OWN, *allocators.PLACES, *options.extra]
+    for name in options.allocators or []:
+        if name not in known:
+            parser.error(f"--allocators: '{name}' is none of {', '.join(known)}")
     options.rounds = options.rounds or (2 if options.quick else 6)
     options.scale = options.scale or (0.1 if options.quick else 1.0)
-    if options.rounds < 1 or any("=" not in one for one in options.extra):
-        parser.error("at least one round; libraries as NAME=PATH.so")
-    options.extra = dict(one.split("=", 1) for one in options.extra)
     return options
 
 
@@ -101,12 +143,18 @@ def read_extras(folder):
 
 def report_only(folder):
     with open(os.path.join(folder, "raw.jsonl"), encoding="utf-8") as file:
-        lines = [json.loads(line) for line in file if line.rstrip().endswith("}")]
+        try:
+            lines = [json.loads(line) for line in file if line.rstrip().endswith("}")]
+            lines[0]["header"]["tests"]
+        except (ValueError, LookupError):
+            sys.exit(f"scripts/bench: {file.name} was not written by scripts/bench, or is damaged")
     write_report(os.path.abspath(folder), lines[0]["header"], lines[1:], *read_extras(folder))
 
 
 def main():
     options = arguments()
+    if options.check:
+        return None
     if options.report:
         return report_only(options.report)
     bin_dir = os.path.abspath(os.environ["MB_BENCH_BIN"])
