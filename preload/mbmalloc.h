@@ -20,7 +20,8 @@ int mb_serves(const void *p);
 // A program may define this variable: options in the form of MBMALLOC_OPTIONS, read before its first block (mbmalloc-options(7)).
 extern const char *mb_options;
 
-// C23. `bytes` and `align` are what the block was allocated with; a wrong size may end the process with a report.
+// C23. `bytes` and `align` are what the block was allocated with; a size that no history of the block explains is told once, and
+// the block is freed all the same (option sized).
 void free_sized(void *p, size_t bytes);
 void free_aligned_sized(void *p, size_t align, size_t bytes);
 

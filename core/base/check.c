@@ -5,7 +5,7 @@
 
 enum { STANDARD_ERROR = 2 };
 
-static _Noreturn void say_and_die(struct mb_line *line) {
+MB_COLD _Noreturn void mb_fatal_line(struct mb_line *line) {
     mb_os_block_pipe_signal();
     mb_line_write(line, STANDARD_ERROR);
     mb_os_abort();
@@ -27,7 +27,7 @@ MB_COLD void mb_warn(const char *what, const void *address) {
 MB_COLD _Noreturn void mb_fatal(const char *what, const void *address) {
     struct mb_line line = {0};
     word_line(&line, what, address);
-    say_and_die(&line);
+    mb_fatal_line(&line);
 }
 
 MB_COLD _Noreturn void mb_assert_failed(const char *condition, const char *file, int source_line) {
@@ -38,5 +38,5 @@ MB_COLD _Noreturn void mb_assert_failed(const char *condition, const char *file,
     mb_line_text(&line, file);
     mb_line_text(&line, ":");
     mb_line_number(&line, (uint64_t)source_line);
-    say_and_die(&line);
+    mb_fatal_line(&line);
 }

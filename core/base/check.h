@@ -9,7 +9,11 @@
 // Writes `mbmalloc: <what>: 0x<address>` as one line to stderr and ends the process by SIGABRT. Never allocates.
 _Noreturn void mb_fatal(const char *what, const void *address);
 
-// Writes the same line and goes on.
+// The same with any line.
+struct mb_line;
+_Noreturn void mb_fatal_line(struct mb_line *line);
+
+// Writes the same line as mb_fatal and goes on.
 void mb_warn(const char *what, const void *address);
 
 _Noreturn void mb_assert_failed(const char *condition, const char *file, int line);

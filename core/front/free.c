@@ -4,6 +4,7 @@
 
 #include "core/base/check.h"
 #include "core/front/fast.h"
+#include "core/front/fault.h"
 #include "core/front/large.h"
 #include "core/front/lookup.h"
 #include "core/front/malloc.h"
@@ -36,8 +37,8 @@ MB_NOINLINE void mb_slab_look_slow(struct mb_slab *slab) {
     }
 }
 
-static _Noreturn void report_again(const struct mb_unit *unit, uint32_t index) {
-    mb_report_freed(MB_OP_FREE, mb_slab_block(unit, index));
+MB_COLD static _Noreturn void report_again(const struct mb_unit *unit, uint32_t index) {
+    mb_report_block(MB_OP_FREE, mb_fault_of_free_block(unit, index), mb_slab_block(unit, index));
 }
 
 static void free_owned(struct mb_slab *slab, uint32_t index) {
@@ -155,8 +156,6 @@ void mb_free(void *p) { mb_free_fast(p); }
 
 // --- frees that know a size -----------------------------------------------------------------------------------------
 
-static const char WRONG_SIZE[] = "sized free with wrong size";
-
 // A block that was shrunk in place may be half empty, and one of the commons is rounded up to pairs of cache lines; less than that no call of
 // ours has left behind.
 static bool explains(size_t usable, size_t bytes) {
@@ -180,9 +179,8 @@ MB_NOINLINE static void free_sized_slow(void *p, size_t bytes) {
         other->free_sized(p, bytes);
         return;
     }
-    struct mb_block block = mb_lookup(MB_OP_FREE, p);
-    // A double free is told as such, whatever size it names.
-    MB_REQUIRE(mb_block_is_freed(&block, p) || size_fits(block, bytes), WRONG_SIZE, p);
+    struct mb_block block = mb_lookup_live(MB_OP_FREE_SIZED, p);
+    if (!size_fits(block, bytes)) mb_report_claim(p, block.bytes, (struct mb_claim){bytes, 0});
     mb_free_fast(p);
 }
 
@@ -191,7 +189,12 @@ void mb_free_sized(void *p, size_t bytes) {
     struct mb_slab *slab = mb_own_slab_of(p);
     bool right = slab != NULL && bytes <= slab->block_bytes && bytes >= slab->block_bytes / 2;
     if (MB_UNLIKELY(!right)) return free_sized_slow(p, bytes);
-    mb_free_in_own(slab, mb_unit_offset(p));
+    struct mb_halves product = mb_slab_product(slab, mb_unit_offset(p));
+    if (MB_UNLIKELY(product.low >= slab->bound)) return free_sized_slow(p, bytes);
+    uint64_t *word = &slab->free_bits[product.high / 64];
+    uint64_t bits = MB_PEEK(*word);
+    if (MB_UNLIKELY(mb_bit_test_set(&bits, product.high))) return free_sized_slow(p, bytes);
+    if (MB_UNLIKELY(mb_slab_put(slab, word, bits))) mb_slab_look_slow(slab);
 }
 
 // Rounding to the alignment, and then to what the commons hands out, may have led to a larger class.
@@ -211,7 +214,7 @@ void mb_free_aligned_sized(void *p, size_t align, size_t bytes) {
         other->free_aligned_sized(p, align, bytes);
         return;
     }
-    struct mb_block block = mb_lookup(MB_OP_FREE, p);
-    MB_REQUIRE(mb_block_is_freed(&block, p) || aligned_size_fits(block, p, align, bytes), WRONG_SIZE, p);
+    struct mb_block block = mb_lookup_live(MB_OP_FREE_ALIGNED_SIZED, p);
+    if (!aligned_size_fits(block, p, align, bytes)) mb_report_claim(p, block.bytes, (struct mb_claim){bytes, align});
     mb_free_fast(p);
 }

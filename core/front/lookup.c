@@ -1,12 +1,46 @@
 #include "core/front/lookup.h"
 
+#include "core/front/fault.h"
 #include "core/front/malloc.h"
 #include "core/large/outside.h"
 #include "core/process/foreign.h"
 
-static struct mb_block in_slab(enum mb_operation operation, struct mb_unit *unit, const void *p) {
-    if (!mb_slab_is_block(unit, p)) mb_report_inside(operation, p);
-    return (struct mb_block){MB_BLOCK_SLAB, unit, unit->slab.block_bytes};
+static bool describe(struct mb_block *out, enum mb_block_kind kind, struct mb_unit *unit, size_t bytes) {
+    *out = (struct mb_block){kind, unit, bytes};
+    return true;
+}
+
+static bool outside(const void *p, struct mb_block *out) {
+    size_t bytes = mb_outside_bytes(p);
+    return bytes != 0 && describe(out, MB_BLOCK_OUTSIDE, NULL, bytes);
+}
+
+static bool in_arena(const void *p, struct mb_block *out) {
+    struct mb_unit *unit = mb_unit_of(p);
+    switch (mb_unit_kind(unit)) {
+    case MB_UNIT_SLAB: return mb_slab_is_block(unit, p) && describe(out, MB_BLOCK_SLAB, unit, unit->slab.block_bytes);
+    case MB_UNIT_LARGE: return mb_unit_offset(p) == 0 && describe(out, MB_BLOCK_LARGE, unit, unit->slab.large_bytes);
+    case MB_UNIT_HOLE: // the window has a foreign mapping in it
+    case MB_UNIT_NONE: break;
+    }
+    return outside(p, out);
+}
+
+bool mb_lookup_any(const void *p, struct mb_block *out) {
+    if (mb_space_contains(p)) return in_arena(p, out);
+    return outside(p, out) || (mb_foreign_is_libc_block(p) && describe(out, MB_BLOCK_LIBC, NULL, mb_foreign_usable_size(p)));
+}
+
+MB_COLD static _Noreturn void report(enum mb_operation operation, const void *p) {
+    struct mb_outside_block around = mb_outside_block_of(p);
+    if (mb_space_contains(p) && around.start == NULL) mb_report_inside(operation, p);
+    mb_report_outside(operation, p, around.start, around.bytes);
+}
+
+struct mb_block mb_lookup(enum mb_operation operation, const void *p) {
+    struct mb_block block;
+    if (!mb_lookup_any(p, &block)) report(operation, p);
+    return block;
 }
 
 bool mb_block_is_freed(const struct mb_block *block, const void *p) {
@@ -19,34 +53,14 @@ bool mb_block_is_freed(const struct mb_block *block, const void *p) {
     return false;
 }
 
-static struct mb_block in_arena(enum mb_operation operation, const void *p) {
-    struct mb_unit *unit = mb_unit_of(p);
-    switch (mb_unit_kind(unit)) {
-    case MB_UNIT_SLAB: return in_slab(operation, unit, p);
-    case MB_UNIT_LARGE:
-        if ((uintptr_t)p % MB_UNIT_BYTES == 0) return (struct mb_block){MB_BLOCK_LARGE, unit, unit->slab.large_bytes};
-        break;
-    case MB_UNIT_HOLE: // the window has a foreign mapping in it
-    case MB_UNIT_NONE: break;
-    }
-    if (mb_outside_bytes(p) != 0) return (struct mb_block){MB_BLOCK_OUTSIDE, NULL, mb_outside_bytes(p)};
-    mb_report_inside(operation, p);
-}
-
-static struct mb_block beyond_arena(enum mb_operation operation, const void *p) {
-    size_t bytes = mb_outside_bytes(p);
-    if (bytes != 0) return (struct mb_block){MB_BLOCK_OUTSIDE, NULL, bytes};
-    if (mb_foreign_is_libc_block(p)) return (struct mb_block){MB_BLOCK_LIBC, NULL, mb_foreign_usable_size(p)};
-    mb_report_outside(operation, p);
-}
-
-struct mb_block mb_lookup(enum mb_operation operation, const void *p) {
-    return mb_space_contains(p) ? in_arena(operation, p) : beyond_arena(operation, p);
+MB_COLD enum mb_fault mb_block_fault(const struct mb_block *block, const void *p) {
+    if (block->kind != MB_BLOCK_SLAB) return MB_FAULT_FREED;
+    return mb_fault_of_free_block(block->unit, mb_slab_index(block->unit, p));
 }
 
 struct mb_block mb_lookup_live(enum mb_operation operation, const void *p) {
     struct mb_block block = mb_lookup(operation, p);
-    if (mb_block_is_freed(&block, p)) mb_report_freed(operation, p);
+    if (MB_UNLIKELY(mb_block_is_freed(&block, p))) mb_report_block(operation, mb_block_fault(&block, p), p);
     return block;
 }
 

@@ -16,12 +16,18 @@ struct mb_block {
     size_t bytes;         // usable
 };
 
+// Describes the block that starts at p (not NULL), if there is one: live or freed.
+bool mb_lookup_any(const void *p, struct mb_block *out);
+
 // Describes the block that starts at p (not NULL); whatever is no block at all ends the process with a line that names the
 // operation. A freed block may be described like a live one: see mb_lookup_live.
 struct mb_block mb_lookup(enum mb_operation operation, const void *p);
 
 // The same, and a block that is free ends the process too.
 struct mb_block mb_lookup_live(enum mb_operation operation, const void *p);
+
+// What is wrong with a block that is free.
+enum mb_fault mb_block_fault(const struct mb_block *block, const void *p);
 
 // Whether it is a block that is free.
 bool mb_block_is_freed(const struct mb_block *block, const void *p);

@@ -175,5 +175,9 @@ size_t mb_usable_size(const void *p) {
     if (MB_LIKELY(small != 0) || p == NULL) return small;
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) return other->usable_size(p);
-    return mb_lookup_live(MB_OP_USABLE_SIZE, p).bytes;
+    struct mb_block block;
+    bool starts = mb_lookup_any(p, &block);
+    if (starts && !mb_block_is_freed(&block, p)) return block.bytes;
+    mb_report_question(p, starts ? mb_block_fault(&block, p) : MB_FAULT_FREED);
+    return 0;
 }

@@ -85,6 +85,13 @@ static struct record_shared *find(const void *p) {
     return NULL;
 }
 
+struct mb_outside_block mb_outside_block_of(const void *p) {
+    struct record_shared *record = find(p);
+    if (record == NULL) return (struct mb_outside_block){NULL, 0};
+    return (struct mb_outside_block){(const void *)atomic_load_explicit(&record->block, memory_order_relaxed),
+                                     atomic_load_explicit(&record->bytes, memory_order_relaxed)};
+}
+
 bool mb_outside_contains(const void *p) { return find(p) != NULL; }
 
 size_t mb_outside_bytes(const void *p) {

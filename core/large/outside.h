@@ -11,6 +11,12 @@
 void *mb_outside_alloc(size_t align, size_t bytes);
 // Usable bytes of the block that starts at p; 0 if there is none.
 size_t mb_outside_bytes(const void *p);
+// The block that p lies in; start NULL: none.
+struct mb_outside_block {
+    const void *start;
+    size_t bytes;
+};
+struct mb_outside_block mb_outside_block_of(const void *p);
 // Whether p lies inside such a block.
 bool mb_outside_contains(const void *p);
 // False if no such block starts at p.

@@ -1,6 +1,7 @@
 #include "core/layout/slab.h"
 
 #include "core/base/check.h"
+#include "core/base/mistake.h"
 #include "core/region/arena.h"
 #include "platform/bits.h"
 #include "platform/os.h"
@@ -133,6 +134,7 @@ struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, const voi
     uint32_t bytes = mb_class_bytes(class_index);
     uint32_t capacity = MB_UNIT_BYTES / bytes;
     if (!place_bits(unit, capacity)) return NULL;
+    unit->shared.reused = mb_unit_has_traces(unit);
     MB_POKE(slab->block_bytes, bytes);
     MB_POKE(slab->multiplier, multiplier_of(bytes));
     MB_POKE(slab->bound, 0);
@@ -153,6 +155,7 @@ void mb_slab_takedown(struct mb_unit *unit) {
     mb_unit_set_kind(unit, MB_UNIT_NONE);
     MB_POKE(unit->slab.owner, NULL);
     MB_POKE(unit->slab.bound, 0);
+    MB_POKE(unit->slab.capacity, MB_PEEK(unit->slab.carved)); // a report may ask
     MB_POKE(unit->slab.carved, 0);
     mb_slab_set_used(&unit->slab, 0, 0);
 }
@@ -163,18 +166,29 @@ void mb_slab_takedown(struct mb_unit *unit) {
 // carved and not handed out costs no page.
 enum { CARVE_BLOCKS_MIN = 4, CARVE_BYTES_MIN = 16 << 10 };
 
-static uint32_t blocks_to_carve(const struct mb_slab *slab) {
-    uint32_t left = slab->capacity - slab->carved;
-    if (slab->warm || left == 0) return (uint32_t)mb_min(left, 64 - slab->carved % 64);
-    uintptr_t cursor = (uintptr_t)mb_slab_block(mb_slab_unit(slab), slab->carved);
+static uint32_t blocks_to_carve(const struct mb_slab *slab, uint32_t capacity, uint32_t carved) {
+    uint32_t left = capacity - carved;
+    if (slab->warm || left == 0) return (uint32_t)mb_min(left, 64 - carved % 64);
+    uintptr_t cursor = (uintptr_t)mb_slab_block(mb_slab_unit(slab), carved);
     uintptr_t page_end = mb_align_up(cursor + 1, mb_os_page_size());
     uint32_t fit = (uint32_t)((page_end - cursor) / slab->block_bytes);
     uint32_t least = (uint32_t)mb_max(1, mb_min(CARVE_BLOCKS_MIN, CARVE_BYTES_MIN / slab->block_bytes));
     return (uint32_t)mb_min(left, mb_max(fit, least));
 }
 
+bool mb_slab_surely_used(const struct mb_unit *unit, uint32_t carved, uint32_t index) {
+    uint32_t bytes = MB_PEEK(unit->slab.block_bytes), start = 0, end = 0;
+    if (bytes == 0 || index >= carved) return false;
+    if (unit->shared.served == MB_ALL_SERVED) return true;
+    while (end < carved && end < MB_UNIT_BYTES / bytes) {
+        start = end;
+        end += blocks_to_carve(&unit->slab, MB_UNIT_BYTES / bytes, start);
+    }
+    return index < start;
+}
+
 bool mb_slab_carve(struct mb_slab *slab) {
-    uint32_t count = blocks_to_carve(slab);
+    uint32_t count = blocks_to_carve(slab, slab->capacity, slab->carved);
     if (count == 0) return false;
     uint32_t end = slab->carved + count;
     for (uint32_t i = slab->carved; i < end;) {
@@ -188,8 +202,11 @@ bool mb_slab_carve(struct mb_slab *slab) {
     return true;
 }
 
-MB_COLD static void require_once(const struct mb_unit *unit, uint32_t word, uint64_t both) {
-    MB_REQUIRE(both == 0, "double free", mb_slab_block(unit, word * 64 + mb_ctz64(both)));
+MB_COLD static _Noreturn void report_twice(const struct mb_unit *unit, uint32_t index) {
+    const void *p = mb_slab_block(unit, index);
+    struct mb_mistake mistake = {.what = "double free", .called = MB_FREE_FOUND_LATER, .address = p, .start = p,
+                                 .bytes = MB_PEEK(unit->slab.block_bytes)};
+    mb_mistake_end(&mistake);
 }
 
 // A bit is set on the owner's side before it goes on the other: a child of a fork between the two sees both (mb_slab_rebuild).
@@ -202,7 +219,7 @@ bool mb_slab_collect(struct mb_slab *slab) {
         uint64_t remote = mb_remote_bits(&bits, w);
         if (remote == 0) continue;
         uint64_t mine = MB_PEEK(slab->free_bits[w]);
-        if (MB_UNLIKELY((mine & remote) != 0)) require_once(unit, w, mine & remote);
+        if (MB_UNLIKELY((mine & remote) != 0)) report_twice(unit, w * 64 + mb_ctz64(mine & remote));
         MB_POKE(slab->free_bits[w], mine | remote);
         atomic_fetch_and_explicit(&bits.remote[w], ~remote, memory_order_acq_rel);
         any = true;

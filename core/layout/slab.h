@@ -78,6 +78,15 @@ struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, const voi
 // Takes the descriptor of a slab down whose state is NONE already; the span may then be given to the arena.
 void mb_slab_takedown(struct mb_unit *unit);
 
+// Whether blocks have begun in the unit before it became what it is now. A slab leaves the size of its blocks behind, a large block its length.
+MB_INLINE bool mb_unit_has_traces(const struct mb_unit *unit) {
+    return MB_PEEK(unit->slab.block_bytes) != 0 || MB_PEEK(unit->slab.large_bytes) != 0;
+}
+
+// Whether the block has been handed out at least once, in a slab (or what was one) of which so many are carved: carving waits until all blocks are in
+// use, so only those of the last carving may not have been. Any thread.
+bool mb_slab_surely_used(const struct mb_unit *unit, uint32_t carved, uint32_t index);
+
 // Carves blocks up to the end of the page at the cursor, at least one; on warm memory up to the end of a word. False when all are carved.
 bool mb_slab_carve(struct mb_slab *slab);
 

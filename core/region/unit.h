@@ -73,6 +73,9 @@ struct mb_slab {
     uint32_t more_words;     // length of `more`
 };
 
+// All blocks that fit into the slab have been handed out at least once.
+#define MB_ALL_SERVED UINT64_MAX
+
 enum { MB_INLINE_WORDS = 8, MB_INLINE_BLOCKS = 64 * MB_INLINE_WORDS };
 
 struct mb_unit_shared {
@@ -83,7 +86,9 @@ struct mb_unit_shared {
     uint64_t *more;                  // room for the bits of slabs with many blocks, kept with the unit; who sets slabs up
     _Atomic uint32_t stamp;          // state and free blocks at the last look for idle pages; any looker, relaxed
     _Atomic uint32_t purged_pages;   // bit i: page i was given back since the slab was CURRENT last; the busy one, the owner clears
-    uint64_t spare[3];
+    uint64_t served;                 // blocks_served of the owner's heap when it carved last, or MB_ALL_SERVED; the owner; a report reads it
+    uint64_t reused;                 // not 0: blocks have begun here before the slab was set up; who sets slabs up; a report reads it
+    uint64_t spare[1];
 };
 
 struct mb_unit {

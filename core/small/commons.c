@@ -68,6 +68,8 @@ void mb_commons_release(void) {
     leave();
 }
 
+const struct mb_heap *mb_commons_heap(void) { return &commons_shared.heap; }
+
 uint64_t mb_commons_served(void) {
     return atomic_load_explicit(&commons_shared.heap.shared.blocks_served, memory_order_relaxed);
 }

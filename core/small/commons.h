@@ -23,6 +23,9 @@ void mb_commons_leave(void);
 // Lets its slabs go, if nobody is at it.
 void mb_commons_release(void);
 
+// The heap itself, for a report that only looks.
+const struct mb_heap *mb_commons_heap(void);
+
 // Blocks that it has handed out.
 uint64_t mb_commons_served(void);
 

@@ -4,6 +4,7 @@
 #include "core/region/arena.h"
 #include "core/small/mask.h"
 #include "core/small/queue.h"
+#include "core/told/report.h"
 #include "platform/os.h"
 
 enum { MOMENT_NS = 20000 };
@@ -18,7 +19,7 @@ static uint32_t blocks_worth_using(const struct mb_slab *slab) {
 // --- what malloc takes from -------------------------------------------------------------------------------------------
 
 MB_COLD void mb_own_report_freed_twice(struct mb_slab *slab) {
-    mb_fatal("double free", mb_slab_freed_twice(mb_slab_unit(slab)));
+    mb_report_freed_twice(mb_slab_freed_twice(mb_slab_unit(slab)));
 }
 
 bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab) { return mb_mask_next_word(heap, slab, slab->class_index); }
@@ -33,7 +34,9 @@ bool mb_own_use_remote_batch(struct mb_heap *heap, struct mb_slab *slab) {
 }
 
 bool mb_own_use_carved(struct mb_heap *heap, struct mb_slab *slab) {
-    return mb_slab_carve(slab) && mb_own_use_local(heap, slab);
+    if (!mb_slab_carve(slab) || !mb_own_use_local(heap, slab)) return false;
+    mb_slab_unit(slab)->shared.served = atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
+    return true;
 }
 
 // --- arriving -------------------------------------------------------------------------------------------------------
@@ -173,6 +176,7 @@ void mb_own_release(struct mb_heap *heap, struct mb_slab *slab) { leave(heap, sl
 void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
     uint32_t least = blocks_worth_using(slab);
+    unit->shared.served = MB_ALL_SERVED;
     if (mb_slab_has_remote(unit)) return leave(heap, slab, least);
     mb_slab_set_used(slab, slab->carved, slab->carved);
     uint64_t word = disown(heap, slab);

@@ -39,6 +39,8 @@ enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
     NUMBER(profile, CHOICE, 0, 0, 0, MB_PROFILE_TABLE(MB_PROFILE_WORD), START, "a row of values for other options; see below") \
     NUMBER(seed, COUNT, 0, 0, UINT32_MAX, "", START, \
            "not 0: addresses and keys follow from it, so that a run can be repeated; not for production") \
+    NUMBER(sized, CHOICE, 0, 0, 0, "warn ignore abort", LIVE, \
+           "a sized free with a wrong size, malloc_usable_size of no live block: one line a process, nothing, the end") \
     NUMBER(stats, CHOICE, 0, 0, 0, "never exit", LIVE, "exit: print statistics on stderr when the process ends") \
     TEXT(stats_file, "path", LIVE, "append a line of statistics to this file when the process ends") \
     TEXT(only, "names", START, "serve only programs with these names; in others the C library's malloc serves") \

@@ -1,70 +1,170 @@
 #include "core/told/report.h"
 
-#include "core/base/check.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "core/base/mistake.h"
 #include "core/layout/slab.h"
 #include "core/region/arena.h"
+#include "core/told/options.h"
 
-enum fault { INTERIOR, NOT_A_BLOCK, MISALIGNED, NEVER_HANDED_OUT };
+// --- words ------------------------------------------------------------------------------------------------------------
 
-static const char *const TEXT[3][4] = {
-    {"invalid free (interior pointer)", "invalid free (not a heap block)", "invalid free (misaligned pointer)",
-     "invalid free (never handed out)"},
-    {"invalid realloc (interior pointer)", "invalid realloc (not a heap block)", "invalid realloc (misaligned pointer)",
-     "invalid realloc (never handed out)"},
-    {"invalid usable_size (interior pointer)", "invalid usable_size (not a heap block)",
-     "invalid usable_size (misaligned pointer)", "invalid usable_size (never handed out)"},
-};
-
-static enum fault fault_in_slab(const struct mb_unit *unit, const void *p) {
-    uintptr_t offset = (uintptr_t)p - mb_slab_start(unit);
-    uint32_t block_bytes = unit->slab.block_bytes;
-    if (block_bytes == 0 || offset / block_bytes >= MB_PEEK(unit->slab.carved)) return NEVER_HANDED_OUT;
-    return INTERIOR;
+static const char *called(enum mb_operation operation) {
+    static const char *const names[] = {"free", "free_sized", "free_aligned_sized", "realloc", "malloc_usable_size"};
+    return names[operation];
 }
 
-// The large block that covers the unit, if any: its first unit lies before.
-static bool inside_large(const void *p) {
+static const char *text_of(enum mb_operation operation, enum mb_fault fault) {
+    static const char *const free_texts[] = {"invalid free (interior pointer)",
+                                             "invalid free (not a heap block)",
+                                             "invalid free (misaligned pointer)",
+                                             "invalid free (never handed out)",
+                                             "double free",
+                                             "invalid free: not allocated (freed already, or never handed out)"};
+    static const char *const realloc_texts[] = {"invalid realloc (interior pointer)",
+                                                "invalid realloc (not a heap block)",
+                                                "invalid realloc (misaligned pointer)",
+                                                "invalid realloc (never handed out)",
+                                                "realloc of a freed block",
+                                                "invalid realloc: not allocated (freed already, or never handed out)"};
+    static const char *const size_texts[] = {"invalid usable_size (interior pointer)",
+                                             "invalid usable_size (not a heap block)",
+                                             "invalid usable_size (misaligned pointer)",
+                                             "invalid usable_size (never handed out)",
+                                             "usable_size of a freed block",
+                                             "invalid usable_size: not allocated (freed already, or never handed out)"};
+    if (operation == MB_OP_REALLOC) return realloc_texts[fault];
+    return operation == MB_OP_USABLE_SIZE ? size_texts[fault] : free_texts[fault];
+}
+
+// --- where an address lies --------------------------------------------------------------------------------------------
+
+struct place {
+    enum mb_fault fault;
+    const void *start; // of the block there; NULL: none
+    size_t bytes;      // as in struct mb_mistake
+};
+
+static enum mb_fault unused_unless(bool reused) { return reused ? MB_FAULT_UNCLEAR : MB_FAULT_UNUSED; }
+
+static struct place in_slab(const struct mb_unit *unit, const void *p) {
+    uint32_t block_bytes = MB_PEEK(unit->slab.block_bytes);
+    if (block_bytes == 0) return (struct place){MB_FAULT_UNUSED, NULL, 0};
+    uint32_t index = mb_unit_offset(p) / block_bytes;
+    if (index >= MB_PEEK(unit->slab.carved)) return (struct place){unused_unless(unit->shared.reused != 0), NULL, block_bytes};
+    return (struct place){MB_FAULT_INTERIOR, mb_slab_block(unit, index), block_bytes};
+}
+
+// A large block ends before its last unit does.
+static struct place in_large(size_t first, const void *p) {
+    uintptr_t start = mb_unit_address(first);
+    size_t bytes = MB_PEEK(mb_unit_at(first)->slab.large_bytes);
+    bool inside = (uintptr_t)p - start < bytes;
+    return (struct place){inside ? MB_FAULT_INTERIOR : unused_unless(mb_unit_has_traces(mb_unit_of(p))), (const void *)start, bytes};
+}
+
+// What a free unit was last: a slab leaves the size of its blocks and their number (mb_slab_takedown), a large block its length.
+static struct place in_free_unit(const struct mb_unit *unit, const void *p) {
+    uint32_t block_bytes = MB_PEEK(unit->slab.block_bytes), offset = mb_unit_offset(p);
+    size_t large_bytes = MB_PEEK(unit->slab.large_bytes);
+    if (block_bytes != 0) {
+        bool was_block = offset % block_bytes == 0 && mb_slab_surely_used(unit, MB_PEEK(unit->slab.capacity), offset / block_bytes);
+        return (struct place){was_block ? MB_FAULT_FREED : MB_FAULT_UNCLEAR, was_block ? p : NULL, block_bytes};
+    }
+    if (large_bytes != 0 && offset == 0) return (struct place){MB_FAULT_FREED, p, large_bytes};
+    return (struct place){unused_unless(large_bytes != 0), NULL, 0};
+}
+
+// A unit without a descriptor of its own: the large block that covers it begins before it, if there is one.
+static struct place in_bare_unit(const void *p) {
     size_t unit = mb_unit_index(mb_unit_of(p));
     for (size_t first = unit + 1; first > 0; first--) {
         const struct mb_unit *candidate = mb_unit_at(first - 1);
         enum mb_unit_kind kind = mb_unit_kind(candidate);
-        if (kind == MB_UNIT_LARGE) return unit - (first - 1) < candidate->slab.large_units;
-        if (kind != MB_UNIT_NONE || mb_arena_is_free(first - 1)) return false;
+        if (kind == MB_UNIT_LARGE && unit - (first - 1) < candidate->slab.large_units) return in_large(first - 1, p);
+        if (kind != MB_UNIT_NONE || mb_arena_is_free(first - 1)) break;
     }
-    return false;
+    return in_free_unit(mb_unit_at(unit), p);
 }
 
-static enum fault fault_of(const void *p) {
-    struct mb_unit *unit = mb_unit_of(p);
+static struct place place_of(const void *p) {
+    const struct mb_unit *unit = mb_unit_of(p);
     switch (mb_unit_kind(unit)) {
-    case MB_UNIT_SLAB: return fault_in_slab(unit, p);
-    case MB_UNIT_LARGE: return INTERIOR;
-    case MB_UNIT_HOLE: return NOT_A_BLOCK;
+    case MB_UNIT_SLAB: return in_slab(unit, p);
+    case MB_UNIT_LARGE: return in_large(mb_unit_index(unit), p);
+    case MB_UNIT_HOLE: return (struct place){MB_FAULT_FOREIGN, NULL, 0};
     case MB_UNIT_NONE: break;
     }
-    return inside_large(p) ? INTERIOR : NEVER_HANDED_OUT;
+    return in_bare_unit(p);
 }
 
-// The start of a unit that was a large block's (its length is still written there), or whose pages have been used and not been
-// given back since.
-static bool may_have_been_large(const void *p) {
-    const struct mb_unit *unit = mb_unit_of(p);
-    if ((uintptr_t)p % MB_UNIT_BYTES != 0) return false;
-    return MB_PEEK(unit->slab.large_bytes) != 0 || mb_arena_is_warm(mb_unit_index(unit));
+static bool is_crooked(const void *p) { return (uintptr_t)p % MB_GRANULE != 0; }
+
+static struct mb_mistake mistake_of(enum mb_operation operation, struct place place, const void *p) {
+    if (is_crooked(p) && place.start == NULL) place.fault = MB_FAULT_CROOKED;
+    return (struct mb_mistake){
+        .what = text_of(operation, place.fault), .called = called(operation), .address = p, .start = place.start, .bytes = place.bytes};
 }
+
+// --- the end ----------------------------------------------------------------------------------------------------------
 
 MB_COLD _Noreturn void mb_report_inside(enum mb_operation operation, const void *p) {
-    enum fault fault = fault_of(p);
-    if (fault == NEVER_HANDED_OUT && may_have_been_large(p)) mb_report_freed(operation, p);
-    if (fault == NEVER_HANDED_OUT && (uintptr_t)p % MB_GRANULE != 0) fault = MISALIGNED;
-    mb_fatal(TEXT[operation][fault], p);
+    struct mb_mistake mistake = mistake_of(operation, place_of(p), p);
+    mb_mistake_end(&mistake);
 }
 
-MB_COLD _Noreturn void mb_report_outside(enum mb_operation operation, const void *p) {
-    mb_fatal(TEXT[operation][(uintptr_t)p % MB_GRANULE != 0 ? MISALIGNED : NOT_A_BLOCK], p);
+MB_COLD _Noreturn void mb_report_outside(enum mb_operation operation, const void *p, const void *start, size_t bytes) {
+    struct place place = {start != NULL ? MB_FAULT_INTERIOR : MB_FAULT_FOREIGN, start, bytes};
+    struct mb_mistake mistake = mistake_of(operation, place, p);
+    mb_mistake_end(&mistake);
 }
 
-MB_COLD _Noreturn void mb_report_freed(enum mb_operation operation, const void *p) {
-    static const char *const freed[3] = {"double free", "realloc of a freed block", "usable_size of a freed block"};
-    mb_fatal(freed[operation], p);
+static struct place freed_place(enum mb_fault fault, const void *p) {
+    struct place place = mb_space_contains(p) ? place_of(p) : (struct place){.bytes = 0};
+    return (struct place){fault, place.start == p && fault != MB_FAULT_UNUSED ? p : NULL, place.start == p ? place.bytes : 0};
+}
+
+MB_COLD _Noreturn void mb_report_block(enum mb_operation operation, enum mb_fault fault, const void *p) {
+    struct mb_mistake mistake = mistake_of(operation, freed_place(fault, p), p);
+    mb_mistake_end(&mistake);
+}
+
+MB_COLD _Noreturn void mb_report_freed(enum mb_operation operation, const void *p) { mb_report_block(operation, MB_FAULT_FREED, p); }
+
+MB_COLD _Noreturn void mb_report_freed_twice(const void *p) {
+    struct mb_mistake mistake = mistake_of(MB_OP_FREE, freed_place(MB_FAULT_FREED, p), p);
+    mistake.called = MB_FREE_FOUND_LATER;
+    mb_mistake_end(&mistake);
+}
+
+// --- what a process may survive -----------------------------------------------------------------------------------------
+
+static struct {
+    _Atomic bool claim_told, question_told; // set once by any thread, relaxed
+} told_shared;
+
+static void tell_once(const struct mb_mistake *mistake, _Atomic bool *told) {
+    if (mb_option.sized == MB_SIZED_ABORT) mb_mistake_end(mistake);
+    if (mb_option.sized == MB_SIZED_IGNORE || atomic_exchange_explicit(told, true, memory_order_relaxed)) return;
+    mb_mistake_tell(mistake);
+}
+
+MB_COLD void mb_report_claim(const void *p, size_t block_bytes, struct mb_claim claim) {
+    enum mb_operation operation = claim.align != 0 ? MB_OP_FREE_ALIGNED_SIZED : MB_OP_FREE_SIZED;
+    struct mb_mistake mistake = {.what = "sized free with wrong size",
+                                 .called = called(operation),
+                                 .address = p,
+                                 .start = p,
+                                 .bytes = block_bytes,
+                                 .given = &claim.bytes,
+                                 .given_align = claim.align};
+    tell_once(&mistake, &told_shared.claim_told);
+}
+
+MB_COLD void mb_report_question(const void *p, enum mb_fault of_block) {
+    struct place place = mb_space_contains(p) ? place_of(p) : (struct place){.fault = MB_FAULT_FOREIGN};
+    if (place.start == p && place.fault == MB_FAULT_INTERIOR) place.fault = of_block;
+    struct mb_mistake mistake = mistake_of(MB_OP_USABLE_SIZE, place, p);
+    tell_once(&mistake, &told_shared.question_told);
 }

@@ -1,18 +1,45 @@
-// What is wrong with a pointer, said in one line.
+// What is wrong with a pointer, said in one line (core/base/mistake.h). Any thread; every function reads descriptors only.
 #ifndef MB_CORE_TOLD_REPORT_H
 #define MB_CORE_TOLD_REPORT_H
 
+#include <stddef.h>
+
 #include "core/region/unit.h"
 
-enum mb_operation { MB_OP_FREE, MB_OP_REALLOC, MB_OP_USABLE_SIZE };
+// What the program has called. A line names operator delete as free, its sized forms as free_sized and free_aligned_sized.
+enum mb_operation { MB_OP_FREE, MB_OP_FREE_SIZED, MB_OP_FREE_ALIGNED_SIZED, MB_OP_REALLOC, MB_OP_USABLE_SIZE };
 
-// p lies inside the arena's front but is not the start of a live block: ends the process.
+// What is known of an address that is not the start of a live block.
+enum mb_fault {
+    MB_FAULT_INTERIOR, // inside a block
+    MB_FAULT_FOREIGN,  // in no memory that this allocator or the libc's heap serves
+    MB_FAULT_CROOKED,  // not aligned as blocks are, and in no block
+    MB_FAULT_UNUSED,   // never handed out
+    MB_FAULT_FREED,    // a block that has been freed
+    MB_FAULT_UNCLEAR,  // freed, or never handed out
+};
+
+// p lies inside the arena's front but is not the start of a live block: which fault, by the descriptors. Ends the process.
 _Noreturn void mb_report_inside(enum mb_operation operation, const void *p);
 
-// p lies outside of everything that this allocator or the libc's heap serves: ends the process.
-_Noreturn void mb_report_outside(enum mb_operation operation, const void *p);
+// p lies outside of the front. `start` and `bytes`: the block that it lies in, if any. Ends the process.
+_Noreturn void mb_report_outside(enum mb_operation operation, const void *p, const void *start, size_t bytes);
 
-// p is a block that has been freed: ends the process.
+// p is the start of a block with that fault: ends the process.
+_Noreturn void mb_report_block(enum mb_operation operation, enum mb_fault fault, const void *p);
 _Noreturn void mb_report_freed(enum mb_operation operation, const void *p);
+
+// A block that was freed twice, which shows only now. Ends the process.
+_Noreturn void mb_report_freed_twice(const void *p);
+
+// The size or alignment that a sized free names is not the block's. By the option `sized` the first time is told, none is, or the process ends.
+struct mb_claim {
+    size_t bytes;
+    size_t align; // 0: none is named
+};
+void mb_report_claim(const void *p, size_t block_bytes, struct mb_claim claim);
+
+// The same for a question (malloc_usable_size) about what is no live block. `of_block`: the fault of the block that starts there, if one does.
+void mb_report_question(const void *p, enum mb_fault of_block);
 
 #endif

@@ -238,7 +238,7 @@ static void free_forged(const struct misuse_case *c) {
 // --- the tables -------------------------------------------------------------------------------------------------------
 
 static void emit_one(misuse_emit *emit, void (*run)(const struct misuse_case *), const char *name, const void *what, size_t n) {
-    struct misuse_case c = {.end = END_STOPPED, .run = run, .what = what, .n = n};
+    struct misuse_case c = {.end = END_STOPPED, .run = run, .what = what, .n = n, .options = strstr(name, "asks-size") != NULL ? "sized=abort" : NULL};
     name_case(&c, "attack/%s-%zu", name, n);
     emit(&c);
 }

@@ -24,6 +24,17 @@ void announce(const void *p) {
     put(1, line);
 }
 
+void announce_place(const void *p, const char *format, ...) {
+    char line[200];
+    va_list args;
+    int length = snprintf(line, sizeof line, "0x%lx (", (unsigned long)(uintptr_t)p);
+    va_start(args, format);
+    vsnprintf(line + length, sizeof line - (size_t)length - 3, format, args);
+    va_end(args);
+    strcat(line, ")\n");
+    put(1, line);
+}
+
 void give_up(const char *why) {
     put(2, "misuse: ");
     put(2, why);

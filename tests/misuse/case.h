@@ -18,13 +18,15 @@ enum case_end {
     END_SILENT,   // SIGABRT, and nothing can be said (stderr is closed)
     END_STOPPED,  // exit status 0, or SIGABRT after exactly one documented line: an attack that may go unseen must not work
     END_LIVES,    // exit status 0 and not a word on stderr
+    END_TOLD,     // exit status 0 after exactly one line as for END_DIES
     END_COUNT
 };
 
 struct misuse_case {
     char name[96];
     enum case_end end;
-    char text[256];                           // END_DIES: the allowed texts, separated by '|'; END_STOPPED: "libc" if that may speak, too
+    const char *options;                      // MBMALLOC_OPTIONS; NULL: none
+    char text[300];                           // END_DIES, END_TOLD: the allowed texts, separated by '|'; END_STOPPED: "libc" if that may speak, too
     void (*run)(const struct misuse_case *);
     const void *what, *how;                   // the case's own parameters
     size_t n;
@@ -38,6 +40,7 @@ void pointer_cases(misuse_emit *emit);
 void link_cases(misuse_emit *emit);
 void sweep_cases(misuse_emit *emit);
 void sized_cases(misuse_emit *emit);
+void told_cases(misuse_emit *emit);
 void attack_cases(misuse_emit *emit);
 void legal_cases(misuse_emit *emit);
 void ending_cases(misuse_emit *emit);
@@ -47,8 +50,10 @@ void ending_cases(misuse_emit *emit);
 // The same pointer, of which the compiler knows nothing.
 void *hide(const void *p);
 
-// Says on stdout which address the fatal line must name. The last one counts.
+// Says on stdout which address the line must name. The last one counts. Behind it stand the called function and, maybe, what is known of the
+// block; with announce_place the line must end exactly so.
 void announce(const void *p);
+__attribute__((format(printf, 2, 3))) void announce_place(const void *p, const char *format, ...);
 
 // Ends the case as a failure of the library (status 1) with one line on stderr.
 _Noreturn void give_up(const char *why);

@@ -13,7 +13,7 @@
 
 namespace {
 
-enum End { DIES = 0, LIVES = 3 };
+enum End { DIES = 0, LIVES = 3, TOLD = 4 };
 
 template <class T> T *hide(T *p) {
     __asm__ volatile("" : "+r"(p) : : "memory");
@@ -138,6 +138,42 @@ void malloc_and_sized_delete() {
     void *p = hide(std::malloc(100));
     delete static_cast<Page *>(named(p));
 }
+struct Plain {
+    int a = 1;
+};
+struct Longer : Plain {
+    int more[200];
+};
+void base_without_virtual_destructor() {
+    Plain *p = hide<Plain>(new Longer);
+    announce(p);
+    delete p;
+}
+void array_of_chars_by_delete() {
+    char *p = named(new char[1000]);
+    delete p;
+}
+struct Tail {
+    int n;
+    char d[1];
+};
+void struct_with_a_tail() {
+    Tail *p = static_cast<Tail *>(named(::operator new(sizeof(Tail) + 500)));
+    p->n = 1;
+    delete p;
+}
+void many_times() {
+    announce(nullptr);
+    for (int i = 0; i < 100000; i++) {
+        Tail *p = static_cast<Tail *>(hide(::operator new(sizeof(Tail) + static_cast<std::size_t>(i % 3000 + 400))));
+        if (i == 0) announce(p);
+        delete p;
+    }
+}
+void other_alignment() {
+    void *p = hide(::operator new[](100, std::align_val_t(64)));
+    ::operator delete[](p, std::align_val_t(16));
+}
 void after_placement() {
     static char room[sizeof(Node)];
     Node *p = new (room) Node;
@@ -182,6 +218,7 @@ const struct {
     End end;
     const char *text;
     void (*run)();
+    const char *options = "";
 } cases[] = {
     {"cxx/twice", DIES, "double free", twice},
     {"cxx/twice-array", DIES, "double free", twice_array},
@@ -195,9 +232,19 @@ const struct {
     {"cxx/static-object", DIES, "invalid free (not a heap block)|invalid free (misaligned pointer)", static_object},
     {"cxx/second-base", DIES, "invalid free (interior pointer)|invalid free (misaligned pointer)", second_base},
     {"cxx/array-by-scalar-delete", DIES, "invalid free (interior pointer)|invalid free (misaligned pointer)", array_by_scalar_delete},
-    {"cxx/other-type-too-big", DIES, "sized free with wrong size", other_type_too_big},
-    {"cxx/other-type-too-small", DIES, "sized free with wrong size", other_type_too_small},
-    {"cxx/malloc-and-sized-delete", DIES, "sized free with wrong size", malloc_and_sized_delete},
+    {"cxx/other-type-too-big", TOLD, "sized free with wrong size", other_type_too_big},
+    {"cxx/other-type-too-big-abort", DIES, "sized free with wrong size", other_type_too_big, "sized=abort"},
+    {"cxx/other-type-too-small", TOLD, "sized free with wrong size", other_type_too_small},
+    {"cxx/other-type-too-small-abort", DIES, "sized free with wrong size", other_type_too_small, "sized=abort"},
+    {"cxx/malloc-and-sized-delete", TOLD, "sized free with wrong size", malloc_and_sized_delete},
+    {"cxx/malloc-and-sized-delete-abort", DIES, "sized free with wrong size", malloc_and_sized_delete, "sized=abort"},
+    {"cxx/base-without-virtual-destructor", TOLD, "sized free with wrong size", base_without_virtual_destructor},
+    {"cxx/base-without-virtual-destructor-abort", DIES, "sized free with wrong size", base_without_virtual_destructor, "sized=abort"},
+    {"cxx/base-without-virtual-destructor-ignore", LIVES, "", base_without_virtual_destructor, "sized=ignore"},
+    {"cxx/array-of-chars-by-delete", TOLD, "sized free with wrong size", array_of_chars_by_delete},
+    {"cxx/struct-with-a-tail", TOLD, "sized free with wrong size", struct_with_a_tail},
+    {"cxx/many-times", TOLD, "sized free with wrong size", many_times},
+    {"cxx/other-alignment", LIVES, "", other_alignment},
     {"cxx/after-placement", DIES, "invalid free (not a heap block)|invalid free (misaligned pointer)", after_placement},
     {"cxx/legal-every-form", LIVES, "", every_form},
     {"cxx/legal-null", LIVES, "", null},
@@ -209,10 +256,10 @@ const struct {
 int main(int argc, char **argv) {
     if (argc != 2) return 2;
     for (const auto &c : cases) {
-        if (std::strcmp(argv[1], "--list") == 0) std::printf("%s\t%d\t%s\n", c.name, static_cast<int>(c.end), c.text);
+        if (std::strcmp(argv[1], "--list") == 0) std::printf("%s\t%d\t%s\t%s\n", c.name, static_cast<int>(c.end), c.options, c.text);
         if (std::strcmp(argv[1], c.name) != 0) continue;
         c.run();
-        _exit(c.end == LIVES ? 0 : 1);
+        _exit(c.end == DIES ? 1 : 0);
     }
     return std::strcmp(argv[1], "--list") == 0 ? 0 : 2;
 }

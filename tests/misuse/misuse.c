@@ -1,4 +1,4 @@
-// What: `misuse NAME` runs one case, `misuse --list` prints all as lines `name TAB end TAB texts`.
+// What: `misuse NAME` runs one case, `misuse --list` prints all as lines `name TAB end TAB options TAB texts`.
 //
 // Who: started by driver.c under the preloaded library. Status 2: no such case.
 #include "tests/misuse/case.h"
@@ -10,7 +10,9 @@
 static const char *wanted;
 static bool found;
 
-static void list_one(const struct misuse_case *c) { printf("%s\t%d\t%s\n", c->name, (int)c->end, c->text); }
+static void list_one(const struct misuse_case *c) {
+    printf("%s\t%d\t%s\t%s\n", c->name, (int)c->end, c->options != NULL ? c->options : "", c->text);
+}
 
 static void run_if_wanted(const struct misuse_case *c) {
     if (found || strcmp(c->name, wanted) != 0) return;
@@ -24,6 +26,7 @@ static void all_cases(misuse_emit *emit) {
     sweep_cases(emit);
     link_cases(emit);
     sized_cases(emit);
+    told_cases(emit);
     attack_cases(emit);
     legal_cases(emit);
     ending_cases(emit);

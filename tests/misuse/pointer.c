@@ -210,10 +210,11 @@ static const char interior[] = "interior pointer";
 static const char not_ours[] = "not a heap block";
 static const char never[] = "never handed out";
 static const char gone[] = "freed";
+static const char unclear[] = "unclear";
 static const char interior_or_crooked[] = "interior pointer|misaligned pointer";
 static const char foreign_or_crooked[] = "not a heap block|misaligned pointer";
-static const char slack[] = "not a heap block|never handed out|interior pointer|freed";
-static const char gone_or_bare[] = "freed|not a heap block|never handed out|interior pointer";
+static const char slack[] = "not a heap block|never handed out|interior pointer|freed|unclear";
+static const char gone_or_bare[] = "freed|not a heap block|never handed out|interior pointer|unclear";
 
 static const struct pointer pointers[] = {
     {"64+1", interior_or_crooked, in_64, 1},
@@ -238,7 +239,7 @@ static const struct pointer pointers[] = {
     {"aligned-3M+16", interior, in_aligned, 16},
     {"aligned-3M+2M", interior, in_aligned, 2 << 20},
     {"aligned-3M-64K", slack, in_aligned, -65536},
-    {"next-48", "never handed out|freed", neighbour_48, 1},
+    {"next-48", never, neighbour_48, 1},
     {"far-48", never, neighbour_48, 400},
     {"far-1024", never, neighbour_1024, 25},
     {"beyond-1M", slack, beyond_large, (1 << 20) + (128 << 10)},
@@ -294,6 +295,22 @@ static const struct pointer pointers[] = {
 
 // --- the product ------------------------------------------------------------------------------------------------------
 
+// The C name that a line calls the function by.
+static const char *called(const struct verb *v) {
+    if (v->shape == P_A_N || v->shape == P_N_A) return "free_aligned_sized";
+    if (strcmp(v->noun, "realloc") == 0) return "realloc";
+    if (strcmp(v->noun, "usable_size") == 0) return "malloc_usable_size";
+    return v->shape == P_N ? "free_sized" : "free";
+}
+
+// Where the block is known the line must name it.
+static void announce_known(const struct verb *v, const struct pointer *q, const char *p) {
+    if (strcmp(q->fault, interior) != 0 && strcmp(q->fault, interior_or_crooked) != 0) return announce(p);
+    const char *start = p - q->n;
+    size_t usable = malloc_usable_size(hide(start));
+    announce_place(p, "%s, %ld bytes into the block of %zu bytes at 0x%lx", called(v), q->n, usable, (unsigned long)(uintptr_t)start);
+}
+
 static void hand_over(const struct misuse_case *c) {
     const struct verb *v = c->how;
     const struct pointer *q = c->what;
@@ -301,26 +318,29 @@ static void hand_over(const struct misuse_case *c) {
     stack_frame = hide(frame);
     (void)own_pages(4096); // the first mapping after the start is ours, not the allocator's
     void *p = hide(q->make(q->n));
-    announce(p);
+    announce_known(v, q, p);
+    if (c->end == END_TOLD && malloc_usable_size(p) + malloc_usable_size(p) != 0) give_up("there were usable bytes");
+    if (c->end == END_TOLD) return;
     apply(v, p, c->n);
     give_up("the pointer was accepted");
 }
 
 static void one_text(char *out, size_t room, const char *noun, const char *fault) {
-    if (strcmp(fault, gone) != 0) snprintf(out, room, "invalid %s (%s)", noun, fault);
+    if (strcmp(fault, unclear) == 0) snprintf(out, room, "invalid %s: not allocated (freed already, or never handed out)", noun);
+    else if (strcmp(fault, gone) != 0) snprintf(out, room, "invalid %s (%s)", noun, fault);
     else if (strcmp(noun, "free") == 0) snprintf(out, room, "double free");
     else snprintf(out, room, "%s of a freed block", noun);
 }
 
 // The faults of a pointer, '|' between them, become the texts of the verb's noun.
 static void describe(struct misuse_case *c, const char *noun, const char *faults) {
-    char all[96], text[64];
+    char all[96], text[80];
     snprintf(all, sizeof all, "%s", faults);
     for (char *rest = all, *fault; (fault = strsep(&rest, "|")) != NULL;) {
         char sofar[sizeof c->text];
         memcpy(sofar, c->text, sizeof sofar);
         one_text(text, sizeof text, noun, fault);
-        text_case(c, "%.150s%s%s", sofar, sofar[0] != 0 ? "|" : "", text);
+        text_case(c, "%.200s%s%s", sofar, sofar[0] != 0 ? "|" : "", text);
     }
 }
 
@@ -335,6 +355,16 @@ static void emit_pair(misuse_emit *emit, const struct verb *v, const struct poin
     struct misuse_case c = {.end = END_DIES, .run = hand_over, .what = q, .how = v, .n = size_to_claim(q)};
     name_case(&c, "pointer/%s/%s", v->name, q->name);
     describe(&c, v->noun, q->fault);
+    if (strcmp(v->noun, "usable_size") == 0) c.options = "sized=abort";
+    emit(&c);
+}
+
+// A question harms nobody: the answer is 0, told once.
+static void emit_question(misuse_emit *emit, const struct pointer *q) {
+    static const struct verb usable_size = {"usable_size", "malloc_usable_size", "usable_size", P};
+    struct misuse_case c = {.end = END_TOLD, .run = hand_over, .what = q, .how = &usable_size};
+    name_case(&c, "pointer/question/%s", q->name);
+    describe(&c, usable_size.noun, q->fault);
     emit(&c);
 }
 
@@ -364,4 +394,5 @@ void pointer_cases(misuse_emit *emit) {
             if (wants_all(&verbs[i]) || in_short_list(&pointers[k])) emit_pair(emit, &verbs[i], &pointers[k]);
     for (size_t k = 0; k < COUNT(pointers); k++)
         if (in_short_list(&pointers[k])) emit_realloc_zero(emit, &pointers[k]);
+    for (size_t k = 0; k < COUNT(pointers); k++) emit_question(emit, &pointers[k]);
 }

@@ -1,8 +1,9 @@
-// What: sizes and alignments claimed at free. A claim that no legal history of the block explains ends the process;
+// What: sizes and alignments claimed at free. A claim that no legal history of the block explains is told once and the block is freed all
+// the same (sized=warn, the default), or not even told (sized=ignore), or ends the process (sized=abort);
 // every claim that one explains must pass: the size asked for, any size that realloc kept in place, the usable size.
 //
 // glibc, and so the library, lets realloc shrink in place and lets a program forget: malloc(n) and realloc(p, 20) in
-// place make free_sized(p, 20) right. So "too small" is fatal only where realloc would have moved the block.
+// place make free_sized(p, 20) right. So "too small" is wrong only where realloc would have moved the block.
 #include <dlfcn.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -28,36 +29,48 @@ static const size_t sizes[] = {1, 8, 16, 17, 24, 64, 100, 128, 129, 1000, 1024, 
 
 // --- wrong ------------------------------------------------------------------------------------------------------------
 
-static void claim(const char *symbol, void *p, size_t bytes) {
+static size_t live_bytes(void) {
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+// Where the process goes on the block is gone, and the next wrong claim is no news.
+static void after_claim(const struct misuse_case *c, size_t live_before, size_t usable) {
+    if (c->end == END_DIES) give_up("the size was accepted");
+    if (live_bytes() + usable > live_before) give_up("the block was not freed");
+}
+
+static void claim(const struct misuse_case *c, size_t n, size_t (*wrong)(size_t usable)) {
     sized_free *f;
-    find(symbol, &f);
-    announce(p);
-    f(p, bytes);
-    give_up("the size was accepted");
+    find(c->what, &f);
+    for (int i = 0; i < 2; i++) {
+        void *p = block(n);
+        size_t usable = malloc_usable_size(p), before = live_bytes();
+        if (i == 0) announce_place(p, "free_sized, %zu bytes given, a block of %zu bytes", wrong(usable), usable);
+        f(p, wrong(usable));
+        after_claim(c, before, usable);
+    }
 }
 
-static void one_too_big(const struct misuse_case *c) {
-    void *p = block(c->n);
-    claim(c->what, p, malloc_usable_size(p) + 1);
-}
+static size_t plus_one(size_t usable) { return usable + 1; }
+static size_t doubled(size_t usable) { return 2 * usable; }
+static size_t enormous(size_t usable) { return SIZE_MAX - 64 + 0 * usable; }
+static size_t one(size_t usable) { return 1 + 0 * usable; }
 
-static void twice_too_big(const struct misuse_case *c) {
-    void *p = block(c->n);
-    claim(c->what, p, 2 * malloc_usable_size(p));
-}
-
-static void absurd(const struct misuse_case *c) { claim(c->what, block(c->n), SIZE_MAX - 64); }
-
-static void far_too_small(const struct misuse_case *c) { claim(c->what, block(c->n), 1); }
+static void one_too_big(const struct misuse_case *c) { claim(c, c->n, plus_one); }
+static void twice_too_big(const struct misuse_case *c) { claim(c, c->n, doubled); }
+static void absurd(const struct misuse_case *c) { claim(c, c->n, enormous); }
+static void far_too_small(const struct misuse_case *c) { claim(c, c->n, one); }
 
 // --- wrong, with an alignment -----------------------------------------------------------------------------------------
 
-static void claim_aligned(void *p, size_t align, size_t bytes) {
+static void claim_aligned(const struct misuse_case *c, void *p, size_t align, size_t bytes) {
     aligned_sized_free *f;
     find("free_aligned_sized", &f);
-    announce(p);
+    size_t usable = malloc_usable_size(p), before = live_bytes();
+    announce_place(p, "free_aligned_sized, %zu bytes given, alignment %zu given, a block of %zu bytes", bytes, align, usable);
     f(p, align, bytes);
-    give_up("the claim was accepted");
+    after_claim(c, before, usable);
 }
 
 static void *aligned(size_t align, size_t bytes) {
@@ -68,22 +81,22 @@ static void *aligned(size_t align, size_t bytes) {
 
 static void aligned_too_big(const struct misuse_case *c) {
     void *p = aligned(64, c->n);
-    claim_aligned(p, 64, malloc_usable_size(p) + 1);
+    claim_aligned(c, p, 64, malloc_usable_size(p) + 1);
 }
 
-static void aligned_too_small(const struct misuse_case *c) { claim_aligned(aligned(64, c->n), 64, 1); }
+static void aligned_too_small(const struct misuse_case *c) { claim_aligned(c, aligned(64, c->n), 64, 1); }
 
 // A block that is not even aligned to what is claimed.
 static void not_that_aligned(const struct misuse_case *c) {
     void *v[64];
     for (size_t i = 0; i < COUNT(v); i++) {
         v[i] = aligned(16, c->n);
-        if (((uintptr_t)v[i] & 4095) != 0) claim_aligned(v[i], 4096, c->n);
+        if (((uintptr_t)v[i] & 4095) != 0) return claim_aligned(c, v[i], 4096, c->n);
     }
     give_up("64 blocks in a row were page-aligned");
 }
 
-static void crooked_alignment(const struct misuse_case *c) { claim_aligned(aligned(64, c->n), 48, c->n); }
+static void crooked_alignment(const struct misuse_case *c) { claim_aligned(c, aligned(64, c->n), 48, c->n); }
 
 // --- right ------------------------------------------------------------------------------------------------------------
 
@@ -153,18 +166,17 @@ static void aligned_as_asked(const struct misuse_case *c) {
 static const struct {
     const char *name;
     void (*run)(const struct misuse_case *);
-    const char *text;
     bool with_alignment;
     size_t sizes[10];
 } wrong[] = {
-    {"one-too-big", one_too_big, "", false, {1, 24, 64, 1000, 8192, 20000, 100000, 1 << 20, 64 << 20}},
-    {"twice-too-big", twice_too_big, "", false, {24, 64, 1000, 8192, 20000, 1 << 20}},
-    {"absurd", absurd, "", false, {64, 20000, 1 << 20}},
-    {"far-too-small", far_too_small, "", false, {4096, 20000, 100000, 1 << 20, 64 << 20}},
-    {"aligned-too-big", aligned_too_big, "", true, {64, 1024, 32768, 1 << 20}},
-    {"aligned-too-small", aligned_too_small, "", true, {4096, 32768, 1 << 20}},
-    {"not-that-aligned", not_that_aligned, "|invalid free (misaligned pointer)", true, {64, 1024}},
-    {"crooked-alignment", crooked_alignment, "|invalid free (misaligned pointer)", true, {64, 1024}},
+    {"one-too-big", one_too_big, false, {1, 24, 64, 1000, 8192, 20000, 100000, 1 << 20, 64 << 20}},
+    {"twice-too-big", twice_too_big, false, {24, 64, 1000, 8192, 20000, 1 << 20}},
+    {"absurd", absurd, false, {64, 20000, 1 << 20}},
+    {"far-too-small", far_too_small, false, {4096, 20000, 100000, 1 << 20, 64 << 20}},
+    {"aligned-too-big", aligned_too_big, true, {64, 1024, 32768, 1 << 20}},
+    {"aligned-too-small", aligned_too_small, true, {4096, 32768, 1 << 20}},
+    {"not-that-aligned", not_that_aligned, true, {64, 1024}},
+    {"crooked-alignment", crooked_alignment, true, {64, 1024}},
 };
 
 static const struct {
@@ -177,13 +189,20 @@ static const struct {
     {"after-many-reallocs", after_many_reallocs},
 };
 
+static const struct {
+    const char *options;
+    enum case_end end;
+} modes[] = {{"sized=abort", END_DIES}, {"", END_TOLD}, {"sized=warn", END_TOLD}, {"sized=ignore", END_LIVES}};
+
+// Beyond the first size the modes that agree with the default are the same code.
 static void emit_wrong(misuse_emit *emit, size_t i, const char *symbol) {
-    for (const size_t *n = wrong[i].sizes; *n != 0; n++) {
-        struct misuse_case c = {.end = END_DIES, .run = wrong[i].run, .what = symbol, .n = *n};
-        name_case(&c, "sized/%s-%s-%zu", symbol, wrong[i].name, *n);
-        text_case(&c, "sized free with wrong size%s", wrong[i].text);
-        emit(&c);
-    }
+    for (const size_t *n = wrong[i].sizes; *n != 0; n++)
+        for (size_t mode = 0; mode < (n == wrong[i].sizes ? COUNT(modes) : 2); mode++) {
+            struct misuse_case c = {.end = modes[mode].end, .run = wrong[i].run, .what = symbol, .n = *n, .options = modes[mode].options};
+            name_case(&c, "sized/%s-%s-%zu-%s", symbol, wrong[i].name, *n, c.options[0] != 0 ? c.options : "default");
+            text_case(&c, "sized free with wrong size");
+            emit(&c);
+        }
 }
 
 static void emit_right(misuse_emit *emit, const char *name, const char *symbol, void (*run)(const struct misuse_case *)) {

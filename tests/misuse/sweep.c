@@ -65,7 +65,7 @@ static void every_place(const struct misuse_case *c) {
 void sweep_cases(misuse_emit *emit) {
     static const size_t sizes[] = {16, 48, 80, 112, 640, 1000, 8192, 20000, 32768, 200000, 3 << 20};
     for (uintptr_t deed = FREE; deed <= USABLE_SIZE; deed++) {
-        struct misuse_case c = {.end = END_LIVES, .what = (const void *)deed};
+        struct misuse_case c = {.end = END_LIVES, .what = (const void *)deed, .options = deed == USABLE_SIZE ? "sized=abort" : NULL};
         for (size_t i = 0; i < COUNT(sizes); i++) {
             c.run = every_byte;
             c.n = sizes[i];

@@ -37,6 +37,7 @@ warns background=2 "bad value '2' for background, which takes 0 or 1"
 warns purge_delay_ms=-1 "bad value '-1' for purge_delay_ms, which takes 0 to 3600000 (ms, s, min)"
 warns seed=99999999999999999999 "bad value '99999999999999999999' for seed"
 warns stats=now "bad value 'now' for stats, which takes never, exit"
+warns sized=yes "bad value 'yes' for sized, which takes warn, ignore, abort"
 warns "stats_file=$(printf '%300s' '' | tr ' ' x)" "bad value 'xxx"
 warns "$(printf '%20000s' '' | tr ' ' y)" "unknown option 'yyy"
 warns $'\xff\x01%n%s' "unknown option '??%n%s'"
@@ -54,7 +55,7 @@ under strict=1,seed=1 "$probe" >/dev/null || fail "strict ended a program withou
 # --- what is told -----------------------------------------------------------------------------------------------------
 
 help=$(under help "$probe")
-for option in background purge_delay_ms seed stats stats_file profile only skip help; do
+for option in background purge_delay_ms seed sized stats stats_file profile only skip help; do
     [[ $help == *"mbmalloc: $option: "* ]] || fail "help does not name $option"
 done
 [[ $help == *" 0x"* || $(wc -l <<<"$help") -gt 10 ]] || fail "the program did not run after help"
