@@ -11,7 +11,7 @@
 
 MB_PUBLIC_BEGIN
 
-// The version of the library that is loaded, for example "0.1.0".
+// The version of the library that is loaded, for example "1.0.0-rc1".
 const char *mb_version_string(void);
 
 // 1 when p points into memory that mbmalloc serves, else 0 (not whether it is a live block).
