@@ -145,7 +145,7 @@ MB_NOINLINE void mb_free_inside_slow(struct mb_slab *slab, struct mb_halves prod
     struct mb_unit *unit = mb_slab_unit(slab);
     uint64_t whole = product.high << 32 | product.low;
     uint32_t offset = whole == 0 ? 0 : (uint32_t)(whole / slab->multiplier);
-    if (offset != 0 || !mb_large_keep_own(mb_heap_self, unit)) free_any(address_in(unit, offset));
+    if (offset != 0 || mb_changed_any() || !mb_large_keep_own(mb_heap_self, unit)) free_any(address_in(unit, offset));
 }
 
 MB_NOINLINE void mb_free_again_slow(struct mb_slab *slab, uint64_t index) {

@@ -30,6 +30,7 @@ void mb_large_free(void *p) {
     struct mb_unit *unit = mb_unit_of(p);
     if ((uintptr_t)p % MB_UNIT_BYTES != 0) mb_report_inside(MB_OP_FREE, p);
     if (mb_large_is_kept(unit)) mb_report_freed(MB_OP_FREE, p);
+    if (mb_changed_any() && mb_large_change(&unit->slab) != MB_CHANGE_STATE && mb_large_keep_own(mb_heap_self, unit)) return;
     mb_large_claim(unit, p);
     size_t units = unit->slab.large_units;
     mb_margin_freed(units);
@@ -224,6 +225,7 @@ void *mb_large_move(struct mb_heap *heap, void *p, size_t bytes) {
         return NULL;
     }
     set_up(heap, &span, extent.bytes);
+    if (moved == MOVED) mb_changed_note(fresh, extent.bytes, mb_large_change(old)); // it comes with the pages
     if (moved == MOVED) mb_large_set_flags(descriptor(fresh), descriptor(fresh)->large_flags | MB_LARGE_MOVED);
     mb_large_free(p);
     return fresh;

@@ -43,8 +43,8 @@ MB_INLINE void mb_large_unkeep_own(const struct mb_heap *heap, struct mb_unit *u
     mb_large_unmark(&unit->slab, flags);
 }
 
-// What is freed is kept, if the unit is the first of a large block that the heap's thread has made. False: it is not that, or must go the
-// other way. Any heap.
+// What is freed is kept, if the unit is the first of a large block that the heap's thread has made and whose pages no program has changed. False: it is not
+// that, or must go the other way. Any heap.
 MB_INLINE bool mb_large_keep_own(struct mb_heap *heap, struct mb_unit *unit) {
     struct mb_slab *large = &unit->slab;
     if (mb_unit_kind(unit) != MB_UNIT_LARGE || MB_PEEK(large->owner) != heap->token) return false;

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "core/region/arena.h"
+#include "core/region/changed.h"
 #include "core/region/purge.h"
 #include "core/told/report.h"
 #include "platform/bits.h"
@@ -72,20 +73,14 @@ void mb_large_give_part(void *p, size_t units, bool moved) {
     if (units == 0) return;
     size_t first = mb_unit_index(mb_unit_of(p));
     size_t bytes = units << MB_UNIT_SHIFT;
-    int error = moved ? mb_os_renew(p, bytes) : -EAGAIN;
-    bool lost = error == -ENXIO || error == -ESTALE;
-    if (error != 0 && !lost && bytes > KEEP_WARM_MAX && mb_purge_to_zero(p, bytes)) error = 0;
-    switch (error) {
-    case 0: mb_arena_give_cold(first, units); break;
-    case -ENXIO: mb_arena_give_bare(first, units); break;
-    case -ESTALE: mb_arena_abandon(first, units); break;
-    default: mb_arena_give(first, units);
-    }
+    if ((moved || mb_changed(first, units) != MB_CHANGE_NONE) && mb_arena_give_renewed(first, units)) return;
+    if (bytes > KEEP_WARM_MAX && mb_purge_to_zero(p, bytes)) mb_arena_give_cold(first, units);
+    else mb_arena_give(first, units);
 }
 
 bool mb_large_stays_warm(const struct mb_slab *large) {
     bool as_it_was = (large->large_flags & (MB_LARGE_MOVED | MB_LARGE_GUARD_FAR)) == 0;
-    return as_it_was && (size_t)large->large_units << MB_UNIT_SHIFT <= KEEP_WARM_MAX;
+    return as_it_was && mb_large_change(large) != MB_CHANGE_STATE && (size_t)large->large_units << MB_UNIT_SHIFT <= KEEP_WARM_MAX;
 }
 
 void mb_large_claim(struct mb_unit *unit, const void *p) {

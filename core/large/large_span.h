@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/region/changed.h"
 #include "core/region/unit.h"
 
 // What a block of so many bytes takes: whole pages, a guard page if it is long, whole units. False beyond the window.
@@ -32,6 +33,11 @@ bool mb_large_remove_guard(struct mb_slab *large, const void *p);
 bool mb_large_move_guard(struct mb_slab *large, void *p, size_t bytes);
 MB_INLINE bool mb_large_set_bytes(struct mb_slab *large, void *p, size_t bytes) {
     return MB_LIKELY(large->large_bytes == bytes) || mb_large_move_guard(large, p, bytes);
+}
+
+// What a program has done to the pages of a block.
+MB_INLINE enum mb_change mb_large_change(const struct mb_slab *large) {
+    return mb_changed(mb_unit_index(mb_slab_unit(large)), large->large_units);
 }
 
 // Whether the pages may serve again as they are, the guard page too.

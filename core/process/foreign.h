@@ -29,6 +29,8 @@ void *mb_foreign_symbol(const char *const *files, const char *name, const void *
 
 // The first definition of a name behind the object that `after` points into: what dlsym(RTLD_NEXT) answers there. Allocates nothing.
 void *mb_foreign_next_symbol(const char *name, const void *after);
+// The same for several names at once: found[i] is that of names[i], or NULL.
+void mb_foreign_next_symbols(const char *const *names, size_t count, const void *after, void **found);
 
 // From now on the loader binds a name, where it finds it in the first of those files that defines it, to `to`: the file's table of symbols is
 // changed in memory, a page of it is no longer shared with other processes. False: no definition, or the system refuses. The loader's

@@ -21,10 +21,9 @@ __attribute__((weak)) int dl_iterate_phdr(int (*)(struct dl_phdr_info *, size_t,
 struct search {
     const char *const *files;
     const char *name;
-    const void *after, *end;
+    const void *end;
     const void *redirect_to;
     uint32_t hash;
-    bool passed; // `after`, if there is one
     void *found;
 };
 
@@ -104,10 +103,6 @@ static int look_into(struct dl_phdr_info *object, size_t bytes, void *argument) 
     (void)bytes;
     struct search *search = argument;
     if (contains(object, search->end)) return 1;
-    if (!search->passed) {
-        search->passed = contains(object, search->after);
-        return 0;
-    }
     const ElfW(Sym) *symbol = definition_in(object, search);
     if (symbol == NULL) return 0;
     search->found = (void *)(object->dlpi_addr + symbol->st_value);
@@ -116,16 +111,48 @@ static int look_into(struct dl_phdr_info *object, size_t bytes, void *argument) 
 
 void *mb_foreign_symbol(const char *const *files, const char *name, const void *end) {
     if (dl_iterate_phdr == NULL) return NULL;
-    struct search search = {.files = files, .name = name, .end = end, .hash = hash_of(name), .passed = true};
+    struct search search = {.files = files, .name = name, .end = end, .hash = hash_of(name)};
     dl_iterate_phdr(look_into, &search);
     return search.found;
 }
 
+struct many {
+    const char *const *names;
+    void **found;
+    size_t count;
+    const void *after;
+    bool passed;
+};
+
+static int look_for_all(struct dl_phdr_info *object, size_t bytes, void *argument) {
+    (void)bytes;
+    struct many *many = argument;
+    struct tables tables;
+    size_t missing = 0;
+    if (!many->passed) {
+        many->passed = contains(object, many->after);
+        return 0;
+    }
+    if (!tables_of(object, &tables)) return 0;
+    for (size_t i = 0; i < many->count; i++) {
+        if (many->found[i] != NULL) continue;
+        const ElfW(Sym) *symbol = symbol_in(&tables, many->names[i], hash_of(many->names[i]));
+        if (symbol != NULL && symbol->st_shndx != SHN_UNDEF) many->found[i] = (void *)(object->dlpi_addr + symbol->st_value);
+        else missing++;
+    }
+    return missing == 0;
+}
+
+void mb_foreign_next_symbols(const char *const *names, size_t count, const void *after, void **found) {
+    struct many many = {.names = names, .found = found, .count = count, .after = after};
+    for (size_t i = 0; i < count; i++) found[i] = NULL;
+    if (dl_iterate_phdr != NULL) dl_iterate_phdr(look_for_all, &many);
+}
+
 void *mb_foreign_next_symbol(const char *name, const void *after) {
-    if (dl_iterate_phdr == NULL) return NULL;
-    struct search search = {.name = name, .after = after, .hash = hash_of(name)};
-    dl_iterate_phdr(look_into, &search);
-    return search.found;
+    void *found;
+    mb_foreign_next_symbols(&name, 1, after, &found);
+    return found;
 }
 
 // --- files --------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 #include "core/region/arena.h"
 #include "core/region/arena_map.h"
+#include "core/region/changed.h"
 #include "core/region/purge.h"
 #include "core/region/unit.h"
 #include "platform/os.h"
@@ -20,6 +21,7 @@ static size_t span_units(const struct mb_unit *unit) {
 static void recover_unit(size_t unit) {
     mb_unit_at(unit)->slab = (struct mb_slab){0};
     if (mb_os_renew((void *)mb_unit_address(unit), MB_UNIT_BYTES) != 0) return;
+    mb_changed_forget(unit, 1);
     mb_map_set_committed(&mb_arena_map, unit, 1);
     mb_map_set_cold(&mb_arena_map, unit, 1);
     mb_map_release(&mb_arena_map, unit, 1);

@@ -167,3 +167,23 @@ uint64_t mb_map_claim_mask(const struct mb_unit_map *map, size_t word, uint64_t 
     uint64_t seen = atomic_fetch_and_explicit(free_word(map, word), ~mask, memory_order_acquire);
     return seen & mask;
 }
+
+// --- notes ------------------------------------------------------------------------------------------------------------
+
+static _Atomic uint64_t *hinted_word(const struct mb_unit_map *map, size_t word) {
+    return &chunk_of(map, word)->noted[MB_MAP_HINTED][word % MB_MAP_CHUNK_WORDS];
+}
+static _Atomic uint64_t *changed_word(const struct mb_unit_map *map, size_t word) {
+    return &chunk_of(map, word)->noted[MB_MAP_CHANGED][word % MB_MAP_CHUNK_WORDS];
+}
+static plane *plane_of(enum mb_map_note note) { return note == MB_MAP_HINTED ? hinted_word : changed_word; }
+
+void mb_map_note(const struct mb_unit_map *map, enum mb_map_note note, size_t first, size_t units) {
+    set_bits(map, plane_of(note), first, units);
+}
+bool mb_map_is_noted(const struct mb_unit_map *map, enum mb_map_note note, size_t first, size_t units) {
+    return count_bits(map, plane_of(note), first, units) != 0;
+}
+void mb_map_forget(const struct mb_unit_map *map, enum mb_map_note note, size_t first, size_t units) {
+    if (mb_map_is_noted(map, note, first, units)) clear_bits(map, plane_of(note), first, units);
+}

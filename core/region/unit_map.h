@@ -17,11 +17,15 @@
 
 enum { MB_MAP_CHUNK_WORDS = 64, MB_MAP_CHUNK_UNITS = MB_MAP_CHUNK_WORDS * 64 };
 
+// What a program has done to the pages of a unit: core/region/changed.h.
+enum mb_map_note { MB_MAP_HINTED, MB_MAP_CHANGED, MB_MAP_NOTES };
+
 struct mb_map_chunk_shared {
     _Atomic uint64_t free[MB_MAP_CHUNK_WORDS];
     _Atomic uint64_t warm[MB_MAP_CHUNK_WORDS];
     _Atomic uint64_t bare[MB_MAP_CHUNK_WORDS];
     _Atomic uint64_t aged[MB_MAP_CHUNK_WORDS];
+    _Atomic uint64_t noted[MB_MAP_NOTES][MB_MAP_CHUNK_WORDS]; // any thread, relaxed
 };
 
 // Chunks are written once each, before their units exist (release).
@@ -64,5 +68,10 @@ uint64_t mb_map_purgeable_old(const struct mb_unit_map *map, size_t word);
 uint64_t mb_map_decommittable(const struct mb_unit_map *map, size_t word);
 // Claims the units of `mask` in one word; returns those it got.
 uint64_t mb_map_claim_mask(const struct mb_unit_map *map, size_t word, uint64_t mask);
+
+// Sets a note of units, asks whether any has it, takes it away.
+void mb_map_note(const struct mb_unit_map *map, enum mb_map_note note, size_t first, size_t units);
+bool mb_map_is_noted(const struct mb_unit_map *map, enum mb_map_note note, size_t first, size_t units);
+void mb_map_forget(const struct mb_unit_map *map, enum mb_map_note note, size_t first, size_t units);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "core/base/check.h"
 #include "core/region/arena.h"
+#include "core/region/changed.h"
 #include "core/small/mask.h"
 #include "core/small/queue.h"
 #include "core/told/report.h"
@@ -128,8 +129,10 @@ static void forget(struct mb_heap *heap, unsigned class_index, const struct mb_s
 
 static void give_to_arena(struct mb_unit *unit) {
     if (MB_UNLIKELY(mb_slab_freed_twice(unit) != NULL)) mb_own_report_freed_twice(&unit->slab);
+    size_t first = mb_unit_index(unit);
     mb_slab_takedown(unit);
-    mb_arena_give(mb_unit_index(unit), 1);
+    if (mb_changed(first, 1) != MB_CHANGE_NONE && mb_arena_give_renewed(first, 1)) return;
+    mb_arena_give(first, 1);
 }
 
 // All blocks stay free while the state stays: nobody can take one, and nobody has one to free.

@@ -1,4 +1,4 @@
-// Every name of the malloc family and all 20 operators new and delete come from mbmalloc, none from libc or libstdc++;
+// Every name of the malloc family, the calls that change pages, and all 20 operators new and delete come from mbmalloc, none from libc or libstdc++;
 // strdup stays libc's. Needs the preloaded library.
 #include "tests/process/expect.h"
 
@@ -6,6 +6,7 @@ static const char *const ours[] = {
     "malloc", "free", "calloc", "realloc", "reallocarray", "posix_memalign", "aligned_alloc", "memalign", "valloc", "pvalloc",
     "cfree", "malloc_usable_size", "malloc_trim", "mallinfo", "mallinfo2", "malloc_info", "malloc_stats", "mallopt",
     "free_sized", "free_aligned_sized",
+    "mmap", "mmap64", "munmap", "mremap", "mprotect", "pkey_mprotect", "madvise", "posix_madvise", "mlock", "mlock2", "mbind", "prctl",
     "__libc_malloc", "__libc_free", "__libc_calloc", "__libc_realloc", "__libc_memalign", "__libc_valloc", "__libc_pvalloc",
     "_Znwm", "_Znam", "_ZnwmRKSt9nothrow_t", "_ZnamRKSt9nothrow_t",
     "_ZnwmSt11align_val_t", "_ZnamSt11align_val_t", "_ZnwmSt11align_val_tRKSt9nothrow_t", "_ZnamSt11align_val_tRKSt9nothrow_t",
@@ -13,7 +14,7 @@ static const char *const ours[] = {
     "_ZdlPvSt11align_val_t", "_ZdaPvSt11align_val_t", "_ZdlPvmSt11align_val_t", "_ZdaPvmSt11align_val_t",
     "_ZdlPvSt11align_val_tRKSt9nothrow_t", "_ZdaPvSt11align_val_tRKSt9nothrow_t",
 };
-static const char *const theirs[] = {"strdup", "strndup", "mmap", "fork", "pthread_create", "dlsym", "abort", "memcpy"};
+static const char *const theirs[] = {"strdup", "strndup", "munlock", "fork", "pthread_create", "dlsym", "abort", "memcpy"};
 
 static int count_strangers(const char *const *names, size_t count, bool want_ours) {
     int strangers = 0;

@@ -1,0 +1,15 @@
+// A library that wraps madvise, as tools do that watch memory; behind ours in the loader's order.
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int madvise(void *p, size_t bytes, int advice);
+int advice_seen(void);
+
+static int seen;
+
+int madvise(void *p, size_t bytes, int advice) {
+    seen++;
+    return (int)syscall(SYS_madvise, p, bytes, advice);
+}
+
+int advice_seen(void) { return seen; }
