@@ -192,6 +192,7 @@ long mb_os_resident_pages(const void *p, size_t bytes) {
         int error = mb_syscall_error(
             mb_syscall3(__NR_mincore, mb_arg((const char *)p + offset), mb_arg_size(length), mb_arg(state)));
         if (error != 0) return error;
+        // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): the kernel has written it
         for (size_t i = 0; i < length / page; i++) resident += state[i] & 1;
     }
     return resident;

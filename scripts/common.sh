@@ -35,7 +35,7 @@ esac
 # --- packages ---------------------------------------------------------------------------------------------------------
 
 # missing_packages FILE WHO...: the file's packages that are not there, in one line. Each WHO is a group or the name of a test or a
-# variant, which the regular expression in the second column must match, or `everything`. A probe is a command or a path, maybe a pattern.
+# variant, which the regular expression in the second column must match, or `everything` that tests need. A probe is a command or a path, maybe a pattern.
 missing_packages() {
     local file=$1 package who probe one
     shift
@@ -46,7 +46,7 @@ missing_packages() {
         *) ! command -v "$probe" >/dev/null || continue ;;
         esac
         for one in "$@"; do
-            if [[ $one == everything || $one =~ ^($who)$ ]]; then
+            if [[ ($one == everything && $who != newcomer) || $one =~ ^($who)$ ]]; then
                 printf '%s ' "$package"
                 break
             fi

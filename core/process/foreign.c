@@ -186,10 +186,10 @@ bool mb_foreign_is_libc_block(const void *p) {
 
 void mb_foreign_free(void *p) {
     int saved = errno;
-    libc_calls_now().free(p);
+    libc_calls_now().free(p); // NOLINT(clang-analyzer-core.CallAndMessage): p was judged to be of a libc that has it
     errno = saved;
 }
 
 size_t mb_foreign_usable_size(const void *p) {
-    return libc_calls_now().usable_size((void *)(uintptr_t)p);
+    return libc_calls_now().usable_size((void *)(uintptr_t)p); // NOLINT(clang-analyzer-core.CallAndMessage): as above
 }
