@@ -21,6 +21,24 @@ MB_INLINE void mb_mask_note_served(struct mb_heap *heap, uint64_t mask) {
     atomic_store_explicit(&heap->shared.blocks_served, served + blocks, memory_order_relaxed);
 }
 
+// While at most three of a slab's first blocks are live, the next mask is the lowest 16 KiB of them: a thread with few live blocks of a class then
+// works in the first pages of its slab instead of taking turns through all of it. (Where more is live this would only make refills more
+// frequent: 20 % more instructions in working sets of random sizes.)
+struct mb_mask_first {
+    uint64_t near;   // the first blocks that are looked at
+    uint64_t window; // those of them that are handed out; all of the word in classes of which it is not longer
+};
+extern MB_HIDDEN const struct mb_mask_first mb_mask_firsts[MB_CLASSES];
+
+// The part of the slab's first word to hand out; 0: use the words in turn.
+MB_INLINE uint64_t mb_mask_of_first(const struct mb_slab *slab, size_t class_index) {
+    uint64_t bits = MB_PEEK(*slab->free_bits);
+    uint64_t live = ~bits & mb_mask_firsts[class_index].near;
+    live &= live - 1;
+    live &= live - 1;
+    return (live & (live - 1)) == 0 ? bits & mb_mask_firsts[class_index].window : 0;
+}
+
 // The first word of [from, to) with a free bit; `to` if none.
 MB_INLINE uint64_t *mb_mask_find(uint64_t *from, const uint64_t *to) {
     while (from < to && MB_PEEK(*from) == 0) from++;
@@ -44,34 +62,46 @@ MB_INLINE uint64_t *mb_mask_find_next(const struct mb_slab *slab, uint64_t *last
 
 // What malloc needs of a word, but for the mask. The class comes from the caller's register: a load of it would stand before the stores here,
 // and the loads of malloc behind them would be guessed to meet other memory.
-MB_INLINE uint64_t mb_mask_use(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, uint64_t *word) {
-    uint64_t mask = MB_PEEK(*word);
+MB_INLINE void mb_mask_use(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, uint64_t *word, uint64_t mask) {
     if (MB_UNLIKELY((mask & __atomic_load_n(word + slab->bit_words, __ATOMIC_RELAXED)) != 0)) mb_own_report_freed_twice(slab);
     uint64_t first_block = ((uintptr_t)word - (uintptr_t)slab->free_bits) * 8;
     heap->front.word[class_index] = word;
     heap->front.base[class_index] = mb_slab_start(mb_slab_unit(slab)) + first_block * slab->block_bytes;
     mb_mask_note_served(heap, mask);
+}
+
+// The next mask of the slab, and its word; 0: the slab has no free block of its owner's.
+MB_INLINE uint64_t mb_mask_next(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, uint64_t **word) {
+    uint64_t mask = mb_mask_of_first(slab, class_index);
+    *word = slab->free_bits;
+    if (mask == 0) {
+        *word = mb_mask_find_next(slab, heap->front.word[class_index]);
+        if (*word == NULL) return 0;
+        mask = MB_PEEK(**word);
+    }
+    mb_mask_use(heap, slab, class_index, *word, mask);
     return mask;
 }
 
-// Makes a word of the slab's free bits the mask of its class; false when it has none.
+// Makes a word of the slab's free bits, or a part of it, the mask of its class; false when it has none.
 MB_INLINE bool mb_mask_next_word(struct mb_heap *heap, struct mb_slab *slab, size_t class_index) {
-    uint64_t *word = mb_mask_find_next(slab, heap->front.word[class_index]);
-    if (word == NULL) return false;
+    uint64_t *word;
+    uint64_t mask = mb_mask_next(heap, slab, class_index, &word);
+    if (mask == 0) return false;
     heap->slabs[class_index].current = slab;
-    heap->front.mask[class_index] = mb_mask_use(heap, slab, class_index, word);
+    heap->front.mask[class_index] = mask;
     return true;
 }
 
 // The same with the current slab, and takes the first block of it; NULL when it has none.
 MB_INLINE void *mb_mask_take_next(struct mb_heap *heap, struct mb_slab *slab, size_t class_index) {
     struct mb_front *front = &heap->front;
-    uint64_t *word = mb_mask_find_next(slab, front->word[class_index]);
-    if (word == NULL) return NULL;
-    uint64_t mask = mb_mask_use(heap, slab, class_index, word);
+    uint64_t *word;
+    uint64_t mask = mb_mask_next(heap, slab, class_index, &word);
+    if (mask == 0) return NULL;
     uint64_t rest = mask & (mask - 1);
     front->mask[class_index] = rest;
-    MB_POKE(*word, rest);
+    MB_POKE(*word, MB_PEEK(*word) ^ (mask ^ rest));
     return (void *)(front->base[class_index] + (uint32_t)mb_lowest_bit(mask) * front->bytes[class_index]);
 }
 
