@@ -29,6 +29,25 @@ extern char __libc_single_threaded __attribute__((weak));
 // Builds as above: never.
 MB_INLINE bool mb_thread_is_only(void) { return !MB_TSAN && &__libc_single_threaded != NULL && __libc_single_threaded != 0; }
 
+// Where glibc keeps what the kernel tells about the thread (restartable sequences, glibc 2.35 on; elsewhere absent).
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned __rseq_size __attribute__((weak));
+
+enum { MB_CPU_UNKNOWN = 0x10000 };
+
+// The processor that the thread runs on, without a system call; the next moment it may be another. MB_CPU_UNKNOWN: the C library does not know.
+MB_INLINE unsigned mb_cpu_now(void) {
+    if (&__rseq_offset == NULL || &__rseq_size == NULL || __rseq_size == 0) return MB_CPU_UNKNOWN;
+#if defined(__x86_64__)
+    const char *pointer;
+    __asm__("movq %%fs:0, %0" : "=r"(pointer));
+#else
+    const char *pointer = __builtin_thread_pointer();
+#endif
+    unsigned cpu = __atomic_load_n((const unsigned *)(pointer + __rseq_offset + sizeof(unsigned)), __ATOMIC_RELAXED);
+    return cpu < MB_CPU_UNKNOWN ? cpu : MB_CPU_UNKNOWN;
+}
+
 // In a loop that waits for another processor.
 MB_INLINE void mb_cpu_pause(void) {
 #if defined(__x86_64__)

@@ -19,6 +19,7 @@
 #include "core/small/mask.h"
 #include "core/small/own.h"
 #include "core/small/queue.h"
+#include "core/small/share.h"
 #include "core/small/sweep.h"
 
 MB_COLD void *mb_no_memory(void) {
@@ -110,6 +111,7 @@ static bool from_arena(struct mb_heap *heap, unsigned class_index) {
         return false;
     }
     slab->warm = !span.zero;
+    if (slab->warm) mb_share_unit_taken(slab, slab->block_bytes);
     heap->slabs[class_index].fresh = slab;
     return mb_own_use_carved(heap, slab);
 }
@@ -135,21 +137,24 @@ static bool refill(struct mb_heap *heap, unsigned class_index, bool searched) {
            from_arena(heap, class_index) || from_last_resort(heap, class_index);
 }
 
+enum { REVIEW_CALLS = 256 };
+
 // --- malloc -----------------------------------------------------------------------------------------------------------
 
 static void *from_commons(struct mb_heap *heap, unsigned class_index) {
-    struct mb_heap *commons = mb_commons_enter(heap, class_index);
+    struct mb_heap *commons = mb_share_is_common(heap, class_index) ? mb_commons_enter(heap) : NULL;
     if (commons == NULL) return NULL;
     void *p = mb_heap_take_block(commons, mb_commons_class_of(class_index));
-    mb_commons_leave();
+    mb_commons_leave(commons);
     return p;
 }
 
 static void *take_block(struct mb_heap *heap, unsigned class_index, bool searched) {
     if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);
     if ((++heap->slow_calls & 3) == 0) mb_background_tick();
+    if (heap->slow_calls % REVIEW_CALLS == 0) mb_share_review(heap);
     const struct mb_class_slabs *slabs = &heap->slabs[class_index];
-    if (slabs->current == NULL && slabs->fresh == NULL) {
+    if (slabs->current == NULL && slabs->fresh == NULL && !mb_commons_is(heap)) {
         void *p = from_commons(heap, class_index);
         if (p != NULL) return p;
     }

@@ -67,6 +67,7 @@ static struct mb_heap *acquire(void) {
     heap->exit_rounds = 0;
     heap->token = mb_thread_token(heap);
     memset(heap->borrowed, 0, sizeof heap->borrowed);
+    heap->own_bytes = 0;
     return heap;
 }
 

@@ -2,6 +2,7 @@
 #include "core/small/commons.h"
 
 #include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "core/small/own.h"
@@ -9,74 +10,119 @@
 #include "platform/os.h"
 #include "platform/thread.h"
 
-enum { SHARE_BLOCKS = 8, MOMENT = 32, PATIENCE_NS = 5000000 };
+enum { MOMENT = 32, PATIENCE = 100, PATIENCE_NS = 5000000 };
 
 enum { FREE = 0, TAKEN = 1, WAITED_FOR = 2 };
 
-static struct {
+// One for each processor, so that threads that run at the same time seldom meet in one.
+enum { SHARDS = 16, SHARDS_UNKNOWN = 4 };
+
+struct gate_shared {
     _Atomic uint32_t state; // changed by any thread: taking acquires, leaving releases
-    struct mb_heap heap;    // of who has taken it
-} commons_shared;
+    _Atomic bool used;      // set by the first who has taken it, relaxed
+} MB_PAIR_ALIGNED;
 
-static bool enter(void) {
-    uint32_t seen = atomic_load_explicit(&commons_shared.state, memory_order_relaxed);
-    return seen == FREE &&
-           atomic_compare_exchange_strong_explicit(&commons_shared.state, &seen, TAKEN, memory_order_acquire, memory_order_relaxed);
+static struct gate_shared gates_shared[SHARDS];
+static struct mb_heap heaps[SHARDS]; // each of who has taken its gate
+
+static bool enter(struct gate_shared *gate) {
+    uint32_t seen = atomic_load_explicit(&gate->state, memory_order_relaxed);
+    return seen == FREE && atomic_compare_exchange_strong_explicit(&gate->state, &seen, TAKEN, memory_order_acquire, memory_order_relaxed);
 }
 
-static bool enter_to_be_waited_for(void) {
-    return atomic_exchange_explicit(&commons_shared.state, WAITED_FOR, memory_order_acquire) == FREE;
+static bool enter_to_be_waited_for(struct gate_shared *gate) {
+    return atomic_exchange_explicit(&gate->state, WAITED_FOR, memory_order_acquire) == FREE;
 }
 
-// Who runs is through in a moment. Who has been stopped by the scheduler goes on sooner when the others sleep.
-static bool enter_patiently(void) {
+// Who runs is through in a moment. Who has been stopped by the scheduler goes on sooner when the others sleep. The end of all patience is for
+// a signal handler that has interrupted its own thread in here.
+static bool enter_patiently(struct gate_shared *gate) {
     for (unsigned i = 0; i < MOMENT; i++) {
-        if (enter()) return true;
+        if (enter(gate)) return true;
         mb_cpu_pause();
     }
-    if (enter_to_be_waited_for()) return true;
-    mb_os_wait(&commons_shared.state, WAITED_FOR, PATIENCE_NS);
-    return enter_to_be_waited_for();
+    for (unsigned i = 0; i < PATIENCE; i++) {
+        if (enter_to_be_waited_for(gate)) return true;
+        mb_os_wait(&gate->state, WAITED_FOR, PATIENCE_NS);
+    }
+    return enter_to_be_waited_for(gate);
 }
 
-static void leave(void) {
-    if (atomic_exchange_explicit(&commons_shared.state, FREE, memory_order_release) == WAITED_FOR) mb_os_wake(&commons_shared.state, 1);
+static void leave(struct gate_shared *gate) {
+    if (atomic_exchange_explicit(&gate->state, FREE, memory_order_release) == WAITED_FOR) mb_os_wake(&gate->state, 1);
 }
 
-// Blocks of two threads must not share a pair of cache lines, so a block of the commons has whole pairs: the multiples of a pair are classes.
-unsigned mb_commons_class_of(unsigned class_index) {
-    return mb_class_of(mb_align_up(mb_class_bytes(class_index), MB_LINE_PAIR));
+static bool was_used(const struct gate_shared *gate) { return atomic_load_explicit(&gate->used, memory_order_relaxed); }
+
+// Few threads share one: what lies in several is less densely packed.
+static unsigned shard_here(const struct mb_heap *heap) {
+    if (mb_heaps_in_use() < MB_COMMONS_APART) return 0;
+    unsigned cpu = mb_cpu_now();
+    return cpu < MB_CPU_UNKNOWN ? cpu % SHARDS : (unsigned)((uintptr_t)heap / sizeof *heap) % SHARDS_UNKNOWN;
 }
 
-struct mb_heap *mb_commons_enter(struct mb_heap *heap, unsigned class_index) {
-    struct mb_heap *commons = &commons_shared.heap;
-    if (heap->borrowed[class_index] >= SHARE_BLOCKS || mb_heaps_in_use() < 2 || !enter_patiently()) return NULL;
-    if (commons->token == NULL) {
+// Where the nearest one is taken, another that has been used before.
+static struct gate_shared *enter_any(const struct mb_heap *heap) {
+    struct gate_shared *nearest = &gates_shared[shard_here(heap)];
+    if (enter(nearest)) return nearest;
+    for (unsigned i = 0; i < SHARDS; i++) {
+        struct gate_shared *other = &gates_shared[i];
+        if (other != nearest && was_used(other) && enter(other)) return other;
+    }
+    return enter_patiently(nearest) ? nearest : NULL;
+}
+
+struct mb_heap *mb_commons_enter(const struct mb_heap *heap) {
+    struct gate_shared *gate = enter_any(heap);
+    if (gate == NULL) return NULL;
+    struct mb_heap *commons = &heaps[gate - gates_shared];
+    if (!was_used(gate)) {
         mb_heap_set_up(commons);
         commons->token = commons; // no thread's: all frees are remote
-        memset(commons->borrowed, SHARE_BLOCKS, sizeof commons->borrowed);
+        atomic_store_explicit(&gate->used, true, memory_order_relaxed);
     }
-    heap->borrowed[class_index]++;
     return commons;
 }
 
-void mb_commons_leave(void) { leave(); }
+void mb_commons_leave(const struct mb_heap *commons) { leave(&gates_shared[commons - heaps]); }
+
+bool mb_commons_is(const struct mb_heap *heap) { return (uintptr_t)heap - (uintptr_t)heaps < sizeof heaps; }
+
+// Blocks of two threads must not share a pair of cache lines, so a block of the commons has whole pairs: the multiples of a pair are classes.
+unsigned mb_commons_class_of(unsigned class_index) { return mb_class_of(mb_align_up(mb_class_bytes(class_index), MB_LINE_PAIR)); }
 
 void mb_commons_release(void) {
-    if (!enter()) return;
-    if (commons_shared.heap.token != NULL) mb_own_release_all(&commons_shared.heap);
-    leave();
+    for (unsigned i = 0; i < SHARDS; i++) {
+        if (!was_used(&gates_shared[i]) || !enter(&gates_shared[i])) continue;
+        mb_own_release_all(&heaps[i]);
+        leave(&gates_shared[i]);
+    }
+}
+
+static uint64_t served_by(const struct mb_heap *commons) {
+    return atomic_load_explicit(&commons->shared.blocks_served, memory_order_relaxed);
 }
 
 const struct mb_heap *mb_commons_heap(void) { return &commons_shared.heap; }
 
 uint64_t mb_commons_served(void) {
-    return atomic_load_explicit(&commons_shared.heap.shared.blocks_served, memory_order_relaxed);
+    uint64_t served = 0;
+    for (unsigned i = 0; i < SHARDS; i++) served += was_used(&gates_shared[i]) ? served_by(&heaps[i]) : 0;
+    return served;
+}
+
+// As if the first one had just come.
+static void renew(struct mb_heap *commons) {
+    uint64_t served = served_by(commons);
+    memset(commons, 0, sizeof *commons);
+    mb_heap_set_up(commons);
+    commons->token = commons;
+    atomic_store_explicit(&commons->shared.blocks_served, served, memory_order_relaxed);
 }
 
 void mb_commons_recover(void) {
-    uint64_t served = mb_commons_served();
-    memset(&commons_shared.heap, 0, sizeof commons_shared.heap);
-    atomic_store_explicit(&commons_shared.heap.shared.blocks_served, served, memory_order_relaxed);
-    atomic_store_explicit(&commons_shared.state, FREE, memory_order_relaxed);
+    for (unsigned i = 0; i < SHARDS; i++) {
+        if (was_used(&gates_shared[i])) renew(&heaps[i]);
+        atomic_store_explicit(&gates_shared[i].state, FREE, memory_order_relaxed);
+    }
 }

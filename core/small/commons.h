@@ -11,14 +11,22 @@
 #ifndef MB_CORE_SMALL_COMMONS_H
 #define MB_CORE_SMALL_COMMONS_H
 
+#include <stdbool.h>
+
 #include "core/heap/self.h"
 
-// The commons for one block of the class, to be taken by the owner of `heap` before he leaves; NULL when he has had his share, or somebody else
-// is at it.
-struct mb_heap *mb_commons_enter(struct mb_heap *heap, unsigned class_index);
-// What to take for a block of the class.
+// From so many heaps on there is one commons for each processor.
+enum { MB_COMMONS_APART = 16 };
+
+// A commons for the owner of `heap` alone, until he leaves it; NULL when somebody else is at it.
+struct mb_heap *mb_commons_enter(const struct mb_heap *heap);
+void mb_commons_leave(const struct mb_heap *commons);
+
+// Whether a heap is a commons.
+bool mb_commons_is(const struct mb_heap *heap);
+
+// What to take there for a block of the class.
 unsigned mb_commons_class_of(unsigned class_index);
-void mb_commons_leave(void);
 
 // Lets its slabs go, if nobody is at it.
 void mb_commons_release(void);

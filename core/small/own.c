@@ -202,7 +202,7 @@ static void release_queue(struct mb_heap *heap, struct mb_queue *queue) {
     }
 }
 
-static void release_class(struct mb_heap *heap, unsigned class_index) {
+void mb_own_release_class(struct mb_heap *heap, unsigned class_index) {
     struct mb_class_slabs *slabs = &heap->slabs[class_index];
     heap->front.mask[class_index] = 0; // what was not handed out has its bits in the slab
     if (slabs->current != NULL) mb_own_release(heap, slabs->current);
@@ -213,7 +213,7 @@ static void release_class(struct mb_heap *heap, unsigned class_index) {
 }
 
 void mb_own_release_all(struct mb_heap *heap) {
-    for (unsigned c = 0; c < MB_CLASSES; c++) release_class(heap, c);
+    for (unsigned c = 0; c < MB_CLASSES; c++) mb_own_release_class(heap, c);
 }
 
 // --- after fork -----------------------------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab);
 // Lets a slab go that may have free blocks, for others to adopt; empty ones go back to the arena.
 void mb_own_release(struct mb_heap *heap, struct mb_slab *slab);
 
-// All of the heap's slabs go: to the pool or the arena.
+// All of the heap's slabs go, or those of a class: to the pool or the arena.
+void mb_own_release_class(struct mb_heap *heap, unsigned class_index);
 void mb_own_release_all(struct mb_heap *heap);
 
 // Takes a slab whose blocks are all free for the arena, if it is one. Any thread.
