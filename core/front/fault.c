@@ -9,6 +9,7 @@
 #include "core/heap/heaps.h"
 #include "core/layout/slab.h"
 #include "core/small/commons.h"
+#include "core/small/mask.h"
 #include "platform/os.h"
 
 static bool allocates_from(const struct mb_heap *heap, const struct mb_unit *unit) {
@@ -17,7 +18,9 @@ static bool allocates_from(const struct mb_heap *heap, const struct mb_unit *uni
 
 // NULL: nobody.
 static const struct mb_heap *who_allocates_from(const struct mb_unit *unit) {
-    if (allocates_from(mb_commons_heap(), unit)) return mb_commons_heap();
+    for (unsigned i = 0; i < MB_COMMONS; i++) {
+        if (allocates_from(mb_commons_at(i), unit)) return mb_commons_at(i);
+    }
     const struct mb_heap *heap = mb_heaps_first();
     while (heap != NULL && !allocates_from(heap, unit)) heap = mb_heaps_next(heap);
     return heap;
@@ -33,8 +36,11 @@ static bool is_written(const struct mb_unit *unit, uint32_t index) {
     return false;
 }
 
-static bool is_in_mask(const struct mb_front *front, unsigned class_index, uint32_t index) {
-    return (front->mask[class_index] >> (index % 64) & 1) != 0;
+// Whether the block was in the mask and is not any more. What lies behind the part of a first word that is handed out first may never have
+// been in it.
+static bool was_taken_from_mask(const struct mb_front *front, unsigned class_index, uint32_t index) {
+    bool whole = index >= 64 || (mb_mask_firsts[class_index].window >> index & 1) != 0;
+    return whole && (front->mask[class_index] >> (index % 64) & 1) == 0;
 }
 
 enum mb_fault mb_fault_of_free_block(const struct mb_unit *unit, uint32_t index) {
@@ -45,7 +51,7 @@ enum mb_fault mb_fault_of_free_block(const struct mb_unit *unit, uint32_t index)
     const struct mb_heap *heap = who_allocates_from(unit);
     if (heap != NULL) {
         bool this_word = heap->front.word[class_index] == &bits.free[index / 64];
-        if (this_word && !is_in_mask(&heap->front, class_index, index)) return MB_FAULT_FREED;
+        if (this_word && was_taken_from_mask(&heap->front, class_index, index)) return MB_FAULT_FREED;
         uint64_t served = atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
         bool first_mask = served == unit->shared.served; // none has been filled since
         if (first_mask && unit->shared.reused == 0) return MB_FAULT_UNUSED;

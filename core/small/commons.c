@@ -15,7 +15,7 @@ enum { MOMENT = 32, PATIENCE = 100, PATIENCE_NS = 5000000 };
 enum { FREE = 0, TAKEN = 1, WAITED_FOR = 2 };
 
 // One for each processor, so that threads that run at the same time seldom meet in one.
-enum { SHARDS = 16, SHARDS_UNKNOWN = 4 };
+enum { SHARDS = MB_COMMONS, SHARDS_UNKNOWN = 4 };
 
 struct gate_shared {
     _Atomic uint32_t state; // changed by any thread: taking acquires, leaving releases
@@ -103,7 +103,7 @@ static uint64_t served_by(const struct mb_heap *commons) {
     return atomic_load_explicit(&commons->shared.blocks_served, memory_order_relaxed);
 }
 
-const struct mb_heap *mb_commons_heap(void) { return &commons_shared.heap; }
+const struct mb_heap *mb_commons_at(unsigned i) { return &heaps[i]; }
 
 uint64_t mb_commons_served(void) {
     uint64_t served = 0;

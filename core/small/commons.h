@@ -32,7 +32,8 @@ unsigned mb_commons_class_of(unsigned class_index);
 void mb_commons_release(void);
 
 // The heap itself, for a report that only looks.
-const struct mb_heap *mb_commons_heap(void);
+enum { MB_COMMONS = 16 };
+const struct mb_heap *mb_commons_at(unsigned i);
 
 // Blocks that it has handed out.
 uint64_t mb_commons_served(void);
