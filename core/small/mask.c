@@ -9,14 +9,12 @@ enum { WINDOW_BYTES = 16 << 10, WINDOW_BLOCKS_MIN = 2, NEAR_BLOCKS_MIN = 8 };
 #define AT_LEAST(least, n) ((n) < (least) ? (least) : (n))
 
 // Of a class of so many granules a block.
-#define BLOCKS(granules) (WINDOW_BYTES / ((granules) * MB_GRANULE))
-#define FIRST(granules)                                                                                           \
-    {                                                                                                             \
-        .near = LOW(AT_LEAST(NEAR_BLOCKS_MIN, BLOCKS(granules))), .window = LOW(AT_LEAST(WINDOW_BLOCKS_MIN, BLOCKS(granules))) \
-    }
-#define DOUBLING(shift)                                                                                        \
-    FIRST(9 << (shift)), FIRST(10 << (shift)), FIRST(11 << (shift)), FIRST(12 << (shift)), FIRST(13 << (shift)), \
-        FIRST(14 << (shift)), FIRST(15 << (shift)), FIRST(16 << (shift))
+#define BLOCKS(granules) (WINDOW_BYTES / ((granules)*MB_GRANULE))
+#define FIRST(granules)                                                                                                                    \
+    { .near = LOW(AT_LEAST(NEAR_BLOCKS_MIN, BLOCKS(granules))), .window = LOW(AT_LEAST(WINDOW_BLOCKS_MIN, BLOCKS(granules))) }
+#define DOUBLING(shift)                                                                                                                    \
+    FIRST(9 << (shift)), FIRST(10 << (shift)), FIRST(11 << (shift)), FIRST(12 << (shift)), FIRST(13 << (shift)), FIRST(14 << (shift)),     \
+        FIRST(15 << (shift)), FIRST(16 << (shift))
 
 const struct mb_mask_first mb_mask_firsts[MB_CLASSES] = {
     FIRST(1),    FIRST(2),    FIRST(3),    FIRST(4),    FIRST(5),    FIRST(6),    FIRST(7),    FIRST(8),
