@@ -15,6 +15,9 @@ enum {
     MB_UNIT_SHIFT = 16, // the arena's unit: 64 KiB
     MB_UNIT_BYTES = 1 << MB_UNIT_SHIFT,
     MB_UNIT_MASK = MB_UNIT_BYTES - 1,
+    MB_PIECE_SHIFT = 12, // what a unit may be divided into: 4 KiB
+    MB_UNIT_PIECES = 1 << (MB_UNIT_SHIFT - MB_PIECE_SHIFT),
+    MB_PIECED_MAX = 512 << 10, // longer blocks get whole units
 
     MB_GRANULE = 16,         // every block starts and ends at a multiple of this
     MB_SMALL_MAX = 8192,     // looked up in the fast path's table

@@ -133,19 +133,25 @@ MB_NOINLINE void mb_free_outside_slow(uintptr_t from_base) {
     if (p != NULL) free_any(p);
 }
 
+// Whether it is a large block of our own, and stays with us.
+MB_INLINE bool keep_large(struct mb_unit *unit, uint32_t offset) {
+    struct mb_slab *large = mb_changed_any() ? NULL : mb_large_at(unit, offset);
+    return large != NULL && mb_large_keep_own(mb_heap_self, large);
+}
+
 // Most calls come for this: a block of a slab that is another's, or nobody's.
 MB_NOINLINE void mb_free_unowned_slow(struct mb_unit *unit, uint32_t offset) {
     struct mb_halves product = mb_slab_product(&unit->slab, offset);
     if (MB_LIKELY(product.low < MB_PEEK(unit->slab.bound))) return free_in_slab(unit, (uint32_t)product.high);
-    free_any(address_in(unit, offset));
+    if (!keep_large(unit, offset)) free_any(address_in(unit, offset));
 }
 
-// And for this: a large block of our own, which begins where its unit does.
+// And for this: a large block of our own, in whose unit a block of our own begins.
 MB_NOINLINE void mb_free_inside_slow(struct mb_slab *slab, struct mb_halves product) {
     struct mb_unit *unit = mb_slab_unit(slab);
     uint64_t whole = product.high << 32 | product.low;
     uint32_t offset = whole == 0 ? 0 : (uint32_t)(whole / slab->multiplier);
-    if (offset != 0 || mb_changed_any() || !mb_large_keep_own(mb_heap_self, unit)) free_any(address_in(unit, offset));
+    if (!keep_large(unit, offset)) free_any(address_in(unit, offset));
 }
 
 MB_NOINLINE void mb_free_again_slow(struct mb_slab *slab, uint64_t index) {

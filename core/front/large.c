@@ -12,6 +12,7 @@
 #include "core/process/fork.h"
 #include "core/region/arena.h"
 #include "core/region/margin.h"
+#include "core/region/pieces.h"
 #include "core/small/commons.h"
 #include "core/small/own.h"
 #include "platform/bits.h"
@@ -22,58 +23,60 @@ static const size_t MOVE_PAGES_MIN = (size_t)1 << 20;
 static const size_t MOVE_PART_MIN = (size_t)256 << 10;
 static const size_t SLACK_MAX = (size_t)1 << 30;
 
-static struct mb_slab *descriptor(const void *p) { return &mb_unit_of(p)->slab; }
+static struct mb_slab *record_of(const void *p) { return mb_large_of_piece(mb_piece_of(p)); }
 
 // --- freeing --------------------------------------------------------------------------------------------------------
 
 void mb_large_free(void *p) {
-    struct mb_unit *unit = mb_unit_of(p);
-    if ((uintptr_t)p % MB_UNIT_BYTES != 0) mb_report_inside(MB_OP_FREE, p);
-    if (mb_large_is_kept(unit)) mb_report_freed(MB_OP_FREE, p);
-    if (mb_changed_any() && mb_large_change(&unit->slab) != MB_CHANGE_STATE && mb_large_keep_own(mb_heap_self, unit)) return;
-    mb_large_claim(unit, p);
-    size_t units = unit->slab.large_units;
+    struct mb_slab *large = mb_large_at(mb_unit_of(p), mb_unit_offset(p));
+    if (large == NULL) mb_report_inside(MB_OP_FREE, p);
+    if (mb_large_is_kept(large)) mb_report_freed(MB_OP_FREE, p);
+    if (mb_changed_any() && mb_large_change(large) != MB_CHANGE_STATE && mb_large_keep_own(mb_heap_self, large)) return;
+    mb_large_claim(large, p);
+    size_t units = mb_units_for(large->large_pieces);
     mb_margin_freed(units);
     size_t margin = mb_background_margin(), warm = mb_min(mb_arena_warm_free_units(), mb_margin_of_warm(margin));
     size_t most = mb_min(margin - warm, MB_MARGIN_KEPT_UNITS);
-    if (mb_large_stays_warm(&unit->slab) && mb_large_put_everybodys(unit, units, most)) return;
-    mb_large_give(&unit->slab, p);
+    if (mb_large_stays_warm(large) && mb_large_put_everybodys(large, most)) return;
+    mb_large_give(large);
     mb_background_span_freed(units);
 }
 
 // --- making ---------------------------------------------------------------------------------------------------------
 
-static void *hand_out(struct mb_heap *heap, struct mb_unit *unit) {
-    MB_POKE(unit->slab.owner, heap->token);
-    mb_unit_set_kind(unit, MB_UNIT_LARGE);
+static void *hand_out(struct mb_heap *heap, struct mb_slab *large) {
+    MB_POKE(large->owner, heap->token);
+    mb_large_set_kind(large, MB_UNIT_LARGE);
     mb_large_note_served(heap);
-    return (void *)mb_unit_address(mb_unit_index(unit));
+    return mb_large_start(large);
 }
 
-static void *set_up(struct mb_heap *heap, const struct mb_span *span, size_t bytes) {
-    struct mb_unit *unit = mb_unit_at(span->first);
-    MB_POKE(unit->slab.large_flags, 0);
-    MB_POKE(unit->slab.block_bytes, 0);
-    MB_POKE(unit->slab.multiplier, 1);
-    MB_POKE(unit->slab.large_bytes, bytes);
-    MB_POKE(unit->slab.large_units, (uint32_t)span->units);
-    mb_large_put_guard(&unit->slab, (void *)mb_unit_address(span->first));
-    return hand_out(heap, unit);
+static void *set_up(struct mb_heap *heap, const struct mb_run *run, size_t bytes) {
+    struct mb_slab *large = mb_large_of_piece(run->first);
+    MB_POKE(large->large_flags, 0);
+    MB_POKE(mb_unit_at(run->first / MB_UNIT_PIECES)->slab.block_bytes, 0); // it is no slab any more
+    MB_POKE(large->bound, 0);
+    MB_POKE(large->multiplier, 1);
+    MB_POKE(large->large_first, (uint32_t)run->first);
+    MB_POKE(large->large_bytes, bytes);
+    MB_POKE(large->large_pieces, (uint32_t)run->pieces);
+    mb_large_put_guard(large, mb_piece_address(run->first));
+    return hand_out(heap, large);
 }
 
-// Nobody else knows the unit.
-static void *hand_out_kept(struct mb_heap *heap, struct mb_unit *unit, size_t bytes) {
-    void *p = (void *)mb_unit_address(mb_unit_index(unit));
-    mb_large_unmark(&unit->slab, MB_LARGE_STEPS);
-    if (MB_LIKELY(mb_large_set_bytes(&unit->slab, p, bytes))) return hand_out(heap, unit);
-    if (mb_unit_kind(unit) == MB_UNIT_LARGE) mb_large_claim(unit, p);
-    mb_large_give(&unit->slab, p);
+// Nobody else knows the block.
+static void *hand_out_kept(struct mb_heap *heap, struct mb_slab *large, size_t bytes) {
+    void *p = mb_large_start(large);
+    mb_large_unmark(large, MB_LARGE_STEPS);
+    if (MB_LIKELY(mb_large_set_bytes(large, p, bytes))) return hand_out(heap, large);
+    if (mb_large_is_record(large)) mb_large_claim(large, p);
+    mb_large_give(large);
     return NULL;
 }
 
 static void *take_own(struct mb_heap *heap, struct mb_large_extent extent) {
-    struct mb_unit *unit = mb_large_take_own(heap, extent.units);
-    return unit != NULL ? hand_out_kept(heap, unit, extent.bytes) : NULL;
+    struct mb_slab *large = mb_large_take_own(heap, extent.bytes);
+    return large != NULL ? hand_out_kept(heap, large, extent.bytes) : NULL;
 }
 
 void *mb_large_alloc_kept(struct mb_heap *heap, size_t bytes) {
@@ -88,8 +91,8 @@ void *mb_large_alloc_kept(struct mb_heap *heap, size_t bytes) {
 static void *take_kept(struct mb_heap *heap, struct mb_large_extent extent) {
     void *p = take_own(heap, extent);
     if (p != NULL) return p;
-    struct mb_unit *unit = mb_large_take_everybodys(extent.units);
-    return unit != NULL ? hand_out_kept(heap, unit, extent.bytes) : NULL;
+    struct mb_slab *large = mb_large_take_everybodys(extent.bytes);
+    return large != NULL ? hand_out_kept(heap, large, extent.bytes) : NULL;
 }
 
 // A long block that takes more fresh pages than are free and warm altogether: who asks for longer and longer blocks would hold the earlier ones' pages
@@ -105,52 +108,69 @@ static void pay(size_t units) {
     mb_arena_purge_any(warm - kept);
 }
 
-static bool take_and_pay(size_t units, size_t align_units, struct mb_span *span) {
-    size_t warm = mb_arena_warm_free_units();
-    if (!mb_arena_take(units, align_units, span)) return false;
+static bool take_units(size_t pieces, size_t align, struct mb_run *out) {
+    size_t units = mb_units_for(pieces);
+    struct mb_span span;
+    if (!mb_arena_take(units, mb_max(align >> MB_UNIT_SHIFT, 1), &span)) return false;
+    *out = (struct mb_run){mb_pieces_in(span.first), mb_pieces_in(units), span.zero};
+    return true;
+}
+
+// What needs no whole units shares them with others.
+static bool is_pieced(size_t pieces, size_t align) { return pieces <= MB_PIECED_MAX >> MB_PIECE_SHIFT && align <= MB_UNIT_BYTES; }
+
+static bool take_fresh(size_t pieces, size_t align, struct mb_run *out) {
+    if (is_pieced(pieces, align)) return mb_pieces_take(pieces, mb_max(align >> MB_PIECE_SHIFT, 1), out);
+    return take_units(pieces, align, out);
+}
+
+static bool take_and_pay(size_t pieces, size_t align, struct mb_run *out) {
+    size_t warm = mb_arena_warm_free_units(), units = mb_units_for(pieces);
+    if (!take_fresh(pieces, align, out)) return false;
     size_t used = warm - mb_min(warm, mb_arena_warm_free_units());
     pay(units - mb_min(units, used));
     return true;
 }
 
 // When memory is short, slabs that hold nothing may help, this heap's own and sleeping ones', and the commit charge of free spans.
-static bool take(struct mb_heap *heap, size_t units, size_t align, struct mb_span *span) {
-    size_t align_units = mb_max(align >> MB_UNIT_SHIFT, 1);
-    mb_large_flush_to_grow(heap, units);
-    if (take_and_pay(units, align_units, span)) return true;
+static bool take(struct mb_heap *heap, size_t pieces, size_t align, struct mb_run *out) {
+    if (is_pieced(pieces, align) && mb_pieces_take_held(pieces, mb_max(align >> MB_PIECE_SHIFT, 1), out)) return true;
+    mb_large_flush_to_grow(heap, mb_units_for(pieces));
+    if (take_and_pay(pieces, align, out)) return true;
     mb_large_flush();
     mb_own_release_all(heap);
     mb_commons_release();
     mb_background_claim_all();
     mb_arena_shortage_enter();
+    mb_pieces_settle();
     mb_arena_decommit_all();
-    bool taken = mb_arena_take(units, align_units, span);
+    bool taken = take_fresh(pieces, align, out);
     mb_arena_shortage_leave();
     return taken;
 }
 
 void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes) {
     struct mb_large_extent extent;
-    struct mb_span span;
+    struct mb_run run;
     if ((++heap->slow_calls & 15) == 0) mb_background_tick();
     if (!mb_large_extent_of(bytes, &extent)) return mb_outside_alloc(align, bytes);
-    void *p = align <= MB_UNIT_BYTES ? take_kept(heap, extent) : NULL;
+    void *p = align <= mb_os_page_size() ? take_kept(heap, extent) : NULL;
     if (p != NULL) return p;
-    return take(heap, extent.units, align, &span) ? set_up(heap, &span, extent.bytes) : mb_outside_alloc(align, bytes);
+    return take(heap, extent.pieces, align, &run) ? set_up(heap, &run, extent.bytes) : mb_outside_alloc(align, bytes);
 }
 
 void *mb_large_alloc(struct mb_heap *heap, size_t bytes) { return mb_large_alloc_aligned(heap, 1, bytes); }
 
 void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
     struct mb_large_extent extent;
-    struct mb_span span;
+    struct mb_run run;
     if (!mb_large_extent_of(bytes, &extent)) return mb_outside_alloc(1, bytes); // fresh: zero
     void *p = take_kept(heap, extent);
     bool zero = false;
     if (p == NULL) {
-        if (!take(heap, extent.units, 1, &span)) return mb_outside_alloc(1, bytes);
-        p = set_up(heap, &span, extent.bytes);
-        zero = span.zero;
+        if (!take(heap, extent.pieces, 1, &run)) return mb_outside_alloc(1, bytes);
+        p = set_up(heap, &run, extent.bytes);
+        zero = run.zero;
     }
     mb_large_make_zero(heap, p, bytes, zero);
     return p;
@@ -158,10 +178,15 @@ void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
 
 // --- moving ---------------------------------------------------------------------------------------------------------
 
-// A block that has grown once will grow again: it gets free address space behind it.
-static bool take_with_slack(struct mb_heap *heap, struct mb_large_extent extent, struct mb_span *span) {
-    size_t slack = mb_min(extent.units, SLACK_MAX >> MB_UNIT_SHIFT);
-    return mb_arena_take(extent.units + slack, 1, span) || take(heap, extent.units, 1, span);
+// A block that has grown once will grow again: it gets free address space behind it, a shorter one half as much.
+static bool take_with_slack(struct mb_heap *heap, struct mb_large_extent extent, struct mb_run *run) {
+    size_t half = extent.pieces + mb_align_up(extent.pieces / 2, mb_os_page_size() >> MB_PIECE_SHIFT);
+    if (is_pieced(half, 1)) return take(heap, half, 1, run) || take(heap, extent.pieces, 1, run);
+    size_t units = mb_units_for(extent.pieces), slack = mb_min(units, SLACK_MAX >> MB_UNIT_SHIFT);
+    struct mb_span span;
+    if (!mb_arena_take(units + slack, 1, &span)) return take(heap, extent.pieces, 1, run);
+    *run = (struct mb_run){mb_pieces_in(span.first), mb_pieces_in(span.units), span.zero};
+    return true;
 }
 
 enum moved {
@@ -201,32 +226,34 @@ static enum moved move_or_copy(void *from, void *to, size_t bytes) {
     return bytes >= MOVE_PAGES_MIN ? move_pages(from, to, bytes) : copy(from, to, bytes);
 }
 
-MB_COLD static void give_lost(const struct mb_span *span, enum moved moved) {
+// Pages are moved to whole units alone.
+MB_COLD static void give_lost(const struct mb_run *run, enum moved moved) {
+    size_t first = run->first / MB_UNIT_PIECES, units = run->pieces / MB_UNIT_PIECES;
     if (moved == NOT_OURS) {
-        mb_arena_abandon(span->first, span->units);
-    } else if (mb_os_decommit((void *)mb_unit_address(span->first), span->units << MB_UNIT_SHIFT) == 0) {
-        mb_arena_give_bare(span->first, span->units);
+        mb_arena_abandon(first, units);
+    } else if (mb_os_decommit((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) == 0) {
+        mb_arena_give_bare(first, units);
     }
 }
 
 void *mb_large_move(struct mb_heap *heap, void *p, size_t bytes) {
-    struct mb_slab *old = descriptor(p);
+    struct mb_slab *old = record_of(p);
     struct mb_large_extent extent;
-    struct mb_span span;
-    if (!mb_large_extent_of(bytes, &extent) || !take_with_slack(heap, extent, &span)) return NULL;
-    char *fresh = (char *)mb_unit_address(span.first);
+    struct mb_run run;
+    if (!mb_large_extent_of(bytes, &extent) || !take_with_slack(heap, extent, &run)) return NULL;
+    char *fresh = mb_piece_address(run.first);
     // Warm pages behind the block would stay resident unseen.
-    size_t slack_bytes = (span.units << MB_UNIT_SHIFT) - extent.bytes;
-    if (!span.zero && slack_bytes > MB_UNIT_BYTES) mb_os_purge(fresh + extent.bytes, slack_bytes);
+    size_t slack_bytes = (run.pieces << MB_PIECE_SHIFT) - extent.bytes;
+    if (!run.zero && slack_bytes > MB_UNIT_BYTES) mb_os_purge(fresh + extent.bytes, slack_bytes);
     enum moved moved = move_or_copy(p, fresh, mb_min(old->large_bytes, extent.bytes));
     if (moved != COPIED) mb_large_set_flags(old, old->large_flags | MB_LARGE_MOVED);
     if (is_lost(moved)) {
-        give_lost(&span, moved);
+        give_lost(&run, moved);
         return NULL;
     }
-    set_up(heap, &span, extent.bytes);
+    set_up(heap, &run, extent.bytes);
     if (moved == MOVED) mb_changed_note(fresh, extent.bytes, mb_large_change(old)); // it comes with the pages
-    if (moved == MOVED) mb_large_set_flags(descriptor(fresh), descriptor(fresh)->large_flags | MB_LARGE_MOVED);
+    if (moved == MOVED) mb_large_set_flags(record_of(fresh), record_of(fresh)->large_flags | MB_LARGE_MOVED);
     mb_large_free(p);
     return fresh;
 }

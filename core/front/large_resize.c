@@ -5,28 +5,29 @@
 #include "core/large/large_span.h"
 #include "core/process/background.h"
 #include "core/process/fork.h"
-#include "core/region/arena.h"
+#include "core/region/pieces.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
 // --- shrinking ------------------------------------------------------------------------------------------------------
 
-// Units beyond an eighth more than needed go back when a block shrinks, or beyond 1 MiB more if it was never moved: those of a moved one go
+// Pieces beyond an eighth more than needed go back when a block shrinks, or beyond 1 MiB more if it was never moved: those of a moved one go
 // without their pages, and it is likely to grow again. A guard page that stays up among them would be lost with its unit.
-enum { SHRUNK_UNITS_MAX = 1 << 20 >> MB_UNIT_SHIFT, KEPT_SHARE = 8 };
+enum { SHRUNK_PIECES_MAX = 1 << 20 >> MB_PIECE_SHIFT, KEPT_SHARE = 8 };
 
-static void shrink_units(struct mb_slab *large, void *p, size_t units) {
+static void shrink_span(struct mb_slab *large, char *p, size_t pieces) {
     bool moved = (large->large_flags & MB_LARGE_MOVED) != 0;
-    size_t most = moved ? units / KEPT_SHARE : mb_min(units / KEPT_SHARE, SHRUNK_UNITS_MAX);
-    if (large->large_units - units <= most) return;
+    size_t most = moved ? pieces / KEPT_SHARE : mb_min(pieces / KEPT_SHARE, SHRUNK_PIECES_MAX);
+    if (large->large_pieces <= pieces + most) return;
     if ((large->large_flags & MB_LARGE_GUARD_FAR) != 0) {
         if (!mb_large_remove_guard(large, p)) return;
         mb_large_put_guard(large, p);
     }
-    size_t rest = large->large_units - units;
-    MB_POKE(large->large_units, (uint32_t)units);
-    mb_large_give_part((char *)p + (units << MB_UNIT_SHIFT), rest, moved);
-    mb_background_span_freed(rest);
+    size_t rest = large->large_pieces - pieces;
+    MB_POKE(large->large_pieces, (uint32_t)pieces);
+    mb_large_give_part(p + (pieces << MB_PIECE_SHIFT), rest, moved);
+    mb_pieces_settle_excess();
+    mb_background_span_freed(mb_units_for(rest));
 }
 
 // The pages that a shrunk block still has behind it. Those that come with a small step stay.
@@ -35,7 +36,7 @@ enum { SMALL_STEP_SHARE = 16 };
 static void give_tail_pages(const struct mb_slab *large, char *p, size_t old_bytes) {
     bool guard_behind = (large->large_flags & (MB_LARGE_GUARDED | MB_LARGE_GUARD_FAR)) == MB_LARGE_GUARDED;
     size_t from = large->large_bytes + (guard_behind ? mb_os_page_size() : 0);
-    size_t to = mb_min(old_bytes, (size_t)large->large_units << MB_UNIT_SHIFT);
+    size_t to = mb_min(old_bytes, (size_t)large->large_pieces << MB_PIECE_SHIFT);
     if (from >= to || to - from <= large->large_bytes / SMALL_STEP_SHARE) return;
     mb_fork_before_giving();
     mb_os_purge(p + from, to - from);
@@ -47,31 +48,31 @@ static bool swings(const struct mb_slab *large, size_t old_bytes) {
     return (large->large_flags & MB_LARGE_SWINGS) != 0 && old_bytes - large->large_bytes <= large->large_bytes / 4;
 }
 
-static void give_tail(struct mb_slab *large, void *p, size_t old_bytes, size_t units) {
+static void give_tail(struct mb_slab *large, void *p, size_t old_bytes, size_t pieces) {
     if (swings(large, old_bytes)) return;
     mb_large_set_flags(large, large->large_flags | MB_LARGE_SHRANK);
-    shrink_units(large, p, units);
+    shrink_span(large, p, pieces);
     give_tail_pages(large, p, old_bytes);
 }
 
 // --- growing --------------------------------------------------------------------------------------------------------
 
 // A far guard page would come to lie inside the block.
-static bool take_behind(struct mb_slab *large, const void *p, size_t units) {
+static bool take_behind(struct mb_slab *large, const void *p, size_t pieces) {
     bool zero;
-    size_t end = mb_unit_index(mb_unit_of(p)) + large->large_units;
-    if (!mb_arena_take_at(end, units - large->large_units, &zero)) return false;
+    size_t end = mb_large_first(large) + large->large_pieces, more = pieces - large->large_pieces;
+    if (!mb_pieces_take_at(end, more, &zero)) return false;
     if ((large->large_flags & MB_LARGE_GUARD_FAR) != 0 && !mb_large_remove_guard(large, p)) {
-        mb_arena_give(end, units - large->large_units);
+        mb_pieces_give(end, more);
         return false;
     }
-    MB_POKE(large->large_units, (uint32_t)units);
+    MB_POKE(large->large_pieces, (uint32_t)pieces);
     return true;
 }
 
-// Units that a long block gets beyond what it needs, at most, when it has grown in place a few times: so its guard page need not move at every
+// What a long block gets beyond what it needs, at most, when it has grown in place a few times: so its guard page need not move at every
 // step. What is written behind the block then meets nobody's memory, and the guard page later.
-enum { RESERVE_UNITS = 1 << 20 >> MB_UNIT_SHIFT };
+enum { RESERVE_PIECES = 1 << 20 >> MB_PIECE_SHIFT };
 
 static bool has_grown_often(struct mb_slab *large) {
     if ((large->large_flags & MB_LARGE_GROWN_MASK) == MB_LARGE_GROWN_OFTEN) return true;
@@ -79,34 +80,36 @@ static bool has_grown_often(struct mb_slab *large) {
     return false;
 }
 
-static size_t with_reserve(struct mb_large_extent extent) { return extent.units + mb_min(extent.units / 8, RESERVE_UNITS); }
+static size_t with_reserve(struct mb_large_extent extent) {
+    return mb_align_up(extent.pieces + mb_min(extent.pieces / 8, RESERVE_PIECES), MB_UNIT_PIECES);
+}
 
-static bool grow_units(struct mb_slab *large, const void *p, struct mb_large_extent extent, bool often) {
-    if (extent.units <= large->large_units) return true;
-    if ((often && take_behind(large, p, with_reserve(extent))) || take_behind(large, p, extent.units)) return true;
+static bool grow_span(struct mb_slab *large, const void *p, struct mb_large_extent extent, bool often) {
+    if (extent.pieces <= large->large_pieces) return true;
+    if ((often && take_behind(large, p, with_reserve(extent))) || take_behind(large, p, extent.pieces)) return true;
     mb_large_flush();
-    return take_behind(large, p, extent.units);
+    return take_behind(large, p, extent.pieces);
 }
 
 // For a block that is about to grow that far.
 static void put_guard_ahead(struct mb_slab *large, const void *p, struct mb_large_extent extent) {
     if (mb_large_far_guard_stays(large, extent.bytes)) return;
-    if (mb_large_remove_guard(large, p)) mb_large_put_far_guard(large, p, mb_min(with_reserve(extent), large->large_units));
+    if (mb_large_remove_guard(large, p)) mb_large_put_far_guard(large, p, mb_min(with_reserve(extent), large->large_pieces));
 }
 
 // --- both -----------------------------------------------------------------------------------------------------------
 
 bool mb_large_resize(void *p, size_t bytes) {
-    struct mb_slab *large = &mb_unit_of(p)->slab;
+    struct mb_slab *large = mb_large_of_piece(mb_piece_of(p));
     struct mb_large_extent extent;
     if (!mb_large_extent_of(bytes, &extent)) return false;
     size_t old_bytes = large->large_bytes;
     bool often = extent.bytes > mb_max(large->large_bytes, MB_GUARDED_LARGE_MIN) && has_grown_often(large);
-    if (!grow_units(large, p, extent, often)) return false;
+    if (!grow_span(large, p, extent, often)) return false;
     if (often) put_guard_ahead(large, p, extent);
     if (!mb_large_set_bytes(large, p, extent.bytes)) return false;
     if (extent.bytes < old_bytes)
-        give_tail(large, p, old_bytes, extent.units);
+        give_tail(large, p, old_bytes, extent.pieces);
     else if (extent.bytes > old_bytes && (large->large_flags & MB_LARGE_SHRANK) != 0)
         mb_large_set_flags(large, large->large_flags | MB_LARGE_SWINGS);
     return true;

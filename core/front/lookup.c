@@ -2,6 +2,7 @@
 
 #include "core/front/fault.h"
 #include "core/front/malloc.h"
+#include "core/large/large_keep.h"
 #include "core/large/outside.h"
 #include "core/process/foreign.h"
 
@@ -17,13 +18,10 @@ static bool outside(const void *p, struct mb_block *out) {
 
 static bool in_arena(const void *p, struct mb_block *out) {
     struct mb_unit *unit = mb_unit_of(p);
-    switch (mb_unit_kind(unit)) {
-    case MB_UNIT_SLAB: return mb_slab_is_block(unit, p) && describe(out, MB_BLOCK_SLAB, unit, unit->slab.block_bytes);
-    case MB_UNIT_LARGE: return mb_unit_offset(p) == 0 && describe(out, MB_BLOCK_LARGE, unit, unit->slab.large_bytes);
-    case MB_UNIT_HOLE: // the window has a foreign mapping in it
-    case MB_UNIT_NONE: break;
-    }
-    return outside(p, out);
+    if (mb_unit_kind(unit) == MB_UNIT_SLAB) return mb_slab_is_block(unit, p) && describe(out, MB_BLOCK_SLAB, unit, unit->slab.block_bytes);
+    const struct mb_slab *large = mb_large_at(unit, mb_unit_offset(p));
+    if (large != NULL) return describe(out, MB_BLOCK_LARGE, unit, MB_PEEK(large->large_bytes));
+    return outside(p, out); // the window may have a foreign mapping in it
 }
 
 bool mb_lookup_any(const void *p, struct mb_block *out) {
@@ -46,7 +44,7 @@ struct mb_block mb_lookup(enum mb_operation operation, const void *p) {
 bool mb_block_is_freed(const struct mb_block *block, const void *p) {
     switch (block->kind) {
     case MB_BLOCK_SLAB: return mb_slab_is_free(block->unit, mb_slab_index(block->unit, p));
-    case MB_BLOCK_LARGE: return (MB_PEEK(block->unit->slab.large_flags) & MB_LARGE_KEPT) != 0;
+    case MB_BLOCK_LARGE: return mb_large_is_kept(mb_large_of_piece(mb_piece_of(p)));
     case MB_BLOCK_OUTSIDE:
     case MB_BLOCK_LIBC: break;
     }
@@ -69,9 +67,7 @@ bool mb_owns(const void *p) { return mb_space_contains(p) || mb_outside_contains
 bool mb_is_block(const void *p) {
     if (!mb_space_contains(p)) return mb_outside_bytes(p) != 0;
     struct mb_unit *unit = mb_unit_of(p);
-    enum mb_unit_kind kind = mb_unit_kind(unit);
-    if (kind == MB_UNIT_LARGE) {
-        return (uintptr_t)p % MB_UNIT_BYTES == 0 && (MB_PEEK(unit->slab.large_flags) & MB_LARGE_KEPT) == 0;
-    }
-    return kind == MB_UNIT_SLAB && mb_slab_is_block(unit, p) && !mb_slab_is_free(unit, mb_slab_index(unit, p));
+    const struct mb_slab *large = mb_large_at(unit, mb_unit_offset(p));
+    if (large != NULL) return !mb_large_is_kept(large);
+    return mb_unit_kind(unit) == MB_UNIT_SLAB && mb_slab_is_block(unit, p) && !mb_slab_is_free(unit, mb_slab_index(unit, p));
 }

@@ -1,14 +1,14 @@
 #include "core/heap/large_cache.h"
 
-size_t mb_large_cache_units(const struct mb_large_cache_shared *cache) {
-    size_t units = 0;
-    for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) units += mb_large_entry_units(mb_large_cache_look(cache, i));
-    return units;
+size_t mb_large_cache_pieces(const struct mb_large_cache_shared *cache) {
+    size_t pieces = 0;
+    for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) pieces += mb_large_entry_pieces(mb_large_cache_look(cache, i));
+    return pieces;
 }
 
-bool mb_large_cache_put(struct mb_large_cache_shared *cache, size_t first, size_t units, size_t units_max) {
-    if (mb_large_cache_units(cache) + units > units_max) return false;
-    uint64_t entry = mb_large_entry(first, units);
+bool mb_large_cache_put(struct mb_large_cache_shared *cache, size_t first, size_t pieces, size_t pieces_max) {
+    if (mb_large_cache_pieces(cache) + pieces > pieces_max) return false;
+    uint64_t entry = mb_large_entry(first, pieces);
     for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
         uint64_t empty = 0;
         if (mb_large_cache_look(cache, i) == 0 && atomic_compare_exchange_strong_explicit(&cache->slot[i], &empty, entry,

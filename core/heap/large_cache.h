@@ -1,4 +1,4 @@
-// Large blocks that were freed a moment ago, kept whole for the next request of the same number of units.
+// Large blocks that were freed a moment ago, kept whole for the next request of the same number of pages.
 //
 // What: a few slots, so that a program that takes and gives back the same buffers again and again neither searches the arena nor
 // moves their guard pages. Every heap has a cache of its own for the blocks that its thread has made (core/front/large.c); one more is
@@ -21,13 +21,13 @@ struct mb_large_cache_shared {
     _Atomic uint64_t slot[MB_LARGE_SLOTS]; // entries; 0 is empty. Filling releases the descriptor, taking acquires it
 };
 
-// An entry: first unit + 1 in the low half, number of units above, the highest bit when a tick has passed.
-enum { MB_LARGE_UNITS_SHIFT = 32 };
+// An entry: first piece + 1 in the low half, the block's length in pieces above, the highest bit when a tick has passed.
+enum { MB_LARGE_LENGTH_SHIFT = 32 };
 #define MB_LARGE_OLD (UINT64_C(1) << 63)
 
-MB_INLINE uint64_t mb_large_entry(size_t first, size_t units) { return (uint64_t)units << MB_LARGE_UNITS_SHIFT | (first + 1); }
+MB_INLINE uint64_t mb_large_entry(size_t first, size_t pieces) { return (uint64_t)pieces << MB_LARGE_LENGTH_SHIFT | (first + 1); }
 MB_INLINE size_t mb_large_entry_first(uint64_t entry) { return (size_t)(uint32_t)entry - 1; }
-MB_INLINE size_t mb_large_entry_units(uint64_t entry) { return (size_t)((entry & ~MB_LARGE_OLD) >> MB_LARGE_UNITS_SHIFT); }
+MB_INLINE size_t mb_large_entry_pieces(uint64_t entry) { return (size_t)((entry & ~MB_LARGE_OLD) >> MB_LARGE_LENGTH_SHIFT); }
 
 MB_INLINE uint64_t mb_large_cache_look(const struct mb_large_cache_shared *cache, unsigned i) {
     return atomic_load_explicit(&cache->slot[i], memory_order_relaxed);
@@ -42,32 +42,32 @@ MB_INLINE bool mb_large_cache_empty(struct mb_large_cache_shared *cache, unsigne
     return atomic_compare_exchange_strong_explicit(&cache->slot[i], &seen, 0, memory_order_acquire, memory_order_relaxed);
 }
 
-// Keeps a span, or says no: no slot, or more than `units_max` would be kept. Any thread.
-bool mb_large_cache_put(struct mb_large_cache_shared *cache, size_t first, size_t units, size_t units_max);
+// Keeps a span, or says no: no slot, or more than `pieces_max` would be kept. Any thread.
+bool mb_large_cache_put(struct mb_large_cache_shared *cache, size_t first, size_t pieces, size_t pieces_max);
 
 // The same for the one thread that may put, without a limit but the slots.
-MB_INLINE bool mb_large_cache_put_own(struct mb_large_cache_shared *cache, size_t first, size_t units) {
+MB_INLINE bool mb_large_cache_put_own(struct mb_large_cache_shared *cache, size_t first, size_t pieces) {
     for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
         if (mb_large_cache_look(cache, i) != 0) continue; // nobody else fills a slot, so one that is seen empty stays so
-        atomic_store_explicit(&cache->slot[i], mb_large_entry(first, units), memory_order_release);
+        atomic_store_explicit(&cache->slot[i], mb_large_entry(first, pieces), memory_order_release);
         return true;
     }
     return false;
 }
 
-// A span of exactly so many units.
-MB_INLINE bool mb_large_cache_take(struct mb_large_cache_shared *cache, size_t units, size_t *first) {
+// A block of so many pieces, or up to an eighth more.
+MB_INLINE bool mb_large_cache_take(struct mb_large_cache_shared *cache, size_t pieces, size_t *first) {
     for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
         uint64_t seen = mb_large_cache_look(cache, i);
-        if (mb_large_entry_units(seen) != units || !mb_large_cache_empty(cache, i, seen)) continue;
+        if (mb_large_entry_pieces(seen) - pieces > pieces / 8 || !mb_large_cache_empty(cache, i, seen)) continue;
         *first = mb_large_entry_first(seen);
         return true;
     }
     return false;
 }
 
-// Units kept now.
-size_t mb_large_cache_units(const struct mb_large_cache_shared *cache);
+// Pieces kept now.
+size_t mb_large_cache_pieces(const struct mb_large_cache_shared *cache);
 
 // Takes every span out and gives it to `give` / those that have been kept for a whole tick. Any thread.
 void mb_large_cache_flush(struct mb_large_cache_shared *cache, void (*give)(size_t first));

@@ -12,6 +12,7 @@
 #include "core/process/init.h"
 #include "core/process/thread.h"
 #include "core/region/arena.h"
+#include "core/region/pieces.h"
 #include "core/small/commons.h"
 #include "core/small/idle.h"
 #include "core/small/own.h"
@@ -31,21 +32,22 @@ static void count_slab(const struct mb_unit *unit, struct mb_stats *out) {
     out->live_bytes += (size_t)(carved - free) * MB_PEEK(unit->slab.block_bytes);
 }
 
-static void count_large(const struct mb_unit *unit, struct mb_stats *out) {
-    if ((MB_PEEK(unit->slab.large_flags) & MB_LARGE_KEPT) != 0) return;
+static void count_large(struct mb_unit *unit, uint32_t offset, struct mb_stats *out) {
+    const struct mb_slab *large = mb_large_in_half(unit, offset);
+    if (large == NULL || mb_large_is_kept(large)) return;
     out->live_blocks++;
     out->large_blocks++;
-    out->live_bytes += MB_PEEK(unit->slab.large_bytes);
-    out->large_bytes += MB_PEEK(unit->slab.large_bytes);
+    out->live_bytes += MB_PEEK(large->large_bytes);
+    out->large_bytes += MB_PEEK(large->large_bytes);
 }
 
 static void count_units(struct mb_stats *out) {
     size_t end = mb_arena_units();
     for (size_t i = 0; i < end; i++) {
-        const struct mb_unit *unit = mb_unit_at(i);
-        enum mb_unit_kind kind = mb_unit_kind(unit);
-        if (kind == MB_UNIT_SLAB) count_slab(unit, out);
-        if (kind == MB_UNIT_LARGE) count_large(unit, out);
+        struct mb_unit *unit = mb_unit_at(i);
+        if (mb_unit_kind(unit) == MB_UNIT_SLAB) count_slab(unit, out);
+        count_large(unit, 0, out);
+        count_large(unit, MB_UNIT_BYTES / 2, out);
     }
 }
 
@@ -65,7 +67,7 @@ static void count_arena(struct mb_stats *out) {
     struct mb_outside_totals outside = mb_outside_totals();
     out->committed_bytes = (mb_arena_units() << MB_UNIT_SHIFT) + outside.bytes;
     out->reserved_bytes = mb_arena_reserved_bytes() + outside.bytes;
-    out->warm_free_bytes = (mb_arena_warm_free_units() + mb_large_kept_units()) << MB_UNIT_SHIFT;
+    out->warm_free_bytes = (mb_background_warm_units() + mb_large_kept_units()) << MB_UNIT_SHIFT;
     out->metadata_bytes = mb_arena_metadata_bytes();
     out->spans_taken = mb_arena_spans_taken();
     out->purged_bytes = mb_arena_purged_bytes();
@@ -100,9 +102,11 @@ bool mb_trim(size_t keep_bytes) {
     mb_commons_release();
     mb_background_claim_all();
     mb_large_flush();
-    size_t warm = mb_arena_warm_free_units();
+    size_t warm = mb_background_warm_units();
     size_t keep = keep_bytes >> MB_UNIT_SHIFT;
     bool given = mb_idle_purge_all() > 0;
+    if (warm > keep && mb_pieces_purge() > 0) given = true;
+    warm = mb_arena_warm_free_units();
     if (keep == 0) return (mb_arena_decommit_long() > 0 && warm > 0) || given;
     return (warm > keep && mb_arena_purge_any(warm - keep) > 0) || given;
 }

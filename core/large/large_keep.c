@@ -18,42 +18,43 @@ static struct mb_large_cache_shared everybodys_shared;
 
 // --- the owner's ----------------------------------------------------------------------------------------------------
 
-struct mb_unit *mb_large_take_own(struct mb_heap *heap, size_t units) {
+struct mb_slab *mb_large_take_own(struct mb_heap *heap, size_t bytes) {
     size_t first;
-    if (!mb_large_cache_take(&heap->shared.kept, units, &first)) return NULL;
-    struct mb_unit *unit = mb_unit_at(first);
-    mb_large_unkeep_own(heap, unit, (void *)mb_unit_address(first), MB_LARGE_KEPT);
-    return unit;
+    if (!mb_large_cache_take(&heap->shared.kept, bytes >> MB_PIECE_SHIFT, &first)) return NULL;
+    struct mb_slab *large = mb_large_of_piece(first);
+    mb_large_unkeep_own(heap, large, mb_piece_address(first), MB_LARGE_KEPT);
+    return large;
 }
 
-static void let_heaps_keep(size_t units_max) {
-    if (atomic_load_explicit(&mb_large_keep_shared.own_units_max, memory_order_relaxed) == units_max) return;
-    atomic_store_explicit(&mb_large_keep_shared.own_units_max, units_max, memory_order_relaxed);
+static void let_heaps_keep(size_t pieces_max) {
+    if (atomic_load_explicit(&mb_large_keep_shared.own_pieces_max, memory_order_relaxed) == pieces_max) return;
+    atomic_store_explicit(&mb_large_keep_shared.own_pieces_max, pieces_max, memory_order_relaxed);
 }
 
 // --- everybody's ----------------------------------------------------------------------------------------------------
 
-struct mb_unit *mb_large_take_everybodys(size_t units) {
+struct mb_slab *mb_large_take_everybodys(size_t bytes) {
     size_t first;
-    if (!mb_large_cache_take(&everybodys_shared, units, &first)) return NULL;
-    let_heaps_keep(MB_OWN_KEPT_UNITS); // what is kept is used again
-    return mb_unit_at(first);
+    if (!mb_large_cache_take(&everybodys_shared, bytes >> MB_PIECE_SHIFT, &first)) return NULL;
+    let_heaps_keep(MB_OWN_KEPT_PIECES); // what is kept is used again
+    return mb_large_of_piece(first);
 }
 
-bool mb_large_put_everybodys(struct mb_unit *unit, size_t units, size_t units_max) {
-    return mb_large_cache_put(&everybodys_shared, mb_unit_index(unit), units, units_max);
+bool mb_large_put_everybodys(const struct mb_slab *large, size_t units_max) {
+    size_t length = large->large_bytes >> MB_PIECE_SHIFT;
+    return mb_large_cache_put(&everybodys_shared, mb_large_first(large), length, mb_pieces_in(units_max));
 }
 
 // --- giving back ----------------------------------------------------------------------------------------------------
 
-static void give_first(size_t first) { mb_large_give(&mb_unit_at(first)->slab, (char *)mb_unit_address(first)); }
+static void give_first(size_t first) { mb_large_give(mb_large_of_piece(first)); }
 
 static void give_kept_by_owner(size_t first) {
-    struct mb_unit *unit = mb_unit_at(first);
-    void *p = (void *)mb_unit_address(first);
-    if (!mb_large_is_kept(unit)) mb_report_freed(MB_OP_FREE, p);
-    mb_large_claim(unit, p);
-    mb_large_unmark(&unit->slab, MB_LARGE_KEPT);
+    struct mb_slab *large = mb_large_of_piece(first);
+    void *p = mb_piece_address(first);
+    if (!mb_large_is_kept(large)) mb_report_freed(MB_OP_FREE, p);
+    mb_large_claim(large, p);
+    mb_large_unmark(large, MB_LARGE_KEPT);
     give_first(first);
 }
 
@@ -67,6 +68,7 @@ static void flush_heaps(void) {
 void mb_large_flush(void) {
     mb_large_cache_flush(&everybodys_shared, give_first);
     flush_heaps();
+    mb_pieces_settle();
 }
 
 void mb_large_age(void) {
@@ -74,6 +76,7 @@ void mb_large_age(void) {
     for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) {
         mb_large_cache_age(&heap->shared.kept, give_kept_by_owner);
     }
+    mb_pieces_age();
 }
 
 static void flush_some_heaps(void) {
@@ -95,12 +98,14 @@ static void flush_heaps_in_turn(void) {
 void mb_large_flush_to_grow(struct mb_heap *heap, size_t units) {
     mb_large_cache_flush(&everybodys_shared, give_first);
     mb_large_flush_heap(heap);
-    if (mb_arena_warm_free_units() < units) flush_heaps_in_turn();
+    if (mb_arena_warm_free_units() >= units) return;
+    flush_heaps_in_turn();
+    if (mb_pieces_warm_units() >= units) mb_pieces_settle();
 }
 
 size_t mb_large_kept_at_hand(void) {
     bool some = atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed) && mb_heaps_ever() <= FLUSHED_HEAPS;
-    return some ? mb_large_kept_units() : mb_large_cache_units(&everybodys_shared);
+    return some ? mb_large_kept_units() : mb_units_for(mb_large_cache_pieces(&everybodys_shared));
 }
 
 void mb_large_flush_at_hand(void) {
@@ -110,19 +115,24 @@ void mb_large_flush_at_hand(void) {
 }
 
 size_t mb_large_kept_units(void) {
-    size_t units = mb_large_cache_units(&everybodys_shared);
+    size_t pieces = mb_large_cache_pieces(&everybodys_shared);
     for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) {
-        units += mb_large_cache_units(&heap->shared.kept);
+        pieces += mb_large_cache_pieces(&heap->shared.kept);
     }
-    return units;
+    return mb_units_for(pieces);
 }
 
-// Spans that an absent thread was about to put into its cache, or had just taken out.
+static void recover_half(struct mb_unit *unit, uint32_t offset) {
+    struct mb_slab *large = mb_large_in_half(unit, offset);
+    if (large != NULL && mb_large_is_kept(large) && MB_PEEK(large->owner) != mb_owner_token()) give_kept_by_owner(mb_large_first(large));
+}
+
+// Blocks that an absent thread was about to put into its cache, or had just taken out.
 void mb_large_recover(void) {
     mb_large_flush();
     size_t end = mb_arena_units();
     for (size_t i = 0; i < end; i++) {
-        struct mb_unit *unit = mb_unit_at(i);
-        if (mb_large_is_kept(unit) && mb_slab_if_owned(unit, mb_owner_token()) == NULL) give_kept_by_owner(i);
+        recover_half(mb_unit_at(i), 0);
+        recover_half(mb_unit_at(i), MB_UNIT_BYTES / 2);
     }
 }

@@ -4,6 +4,7 @@
 
 #include "core/region/arena.h"
 #include "core/region/changed.h"
+#include "core/region/pieces.h"
 #include "core/region/purge.h"
 #include "core/told/report.h"
 #include "platform/bits.h"
@@ -19,7 +20,8 @@ bool mb_large_extent_of(size_t bytes, struct mb_large_extent *out) {
     size_t page = mb_os_page_size();
     out->bytes = mb_align_up(mb_max(bytes, 1), page);
     size_t guard = out->bytes >= MB_GUARDED_LARGE_MIN ? page : 0;
-    out->units = (out->bytes + guard + MB_UNIT_MASK) >> MB_UNIT_SHIFT;
+    size_t span = out->bytes > MB_PIECED_MAX ? mb_align_up(out->bytes + guard, MB_UNIT_BYTES) : mb_max(out->bytes, MB_UNIT_BYTES / 2);
+    out->pieces = mb_align_up(span, page) >> MB_PIECE_SHIFT;
     return true;
 }
 
@@ -27,7 +29,7 @@ bool mb_large_extent_of(size_t bytes, struct mb_large_extent *out) {
 
 static size_t guard_offset(const struct mb_slab *large) {
     bool far = (large->large_flags & MB_LARGE_GUARD_FAR) != 0;
-    return far ? ((size_t)large->guard_units << MB_UNIT_SHIFT) - mb_os_page_size() : large->large_bytes;
+    return far ? ((size_t)large->guard_pieces << MB_PIECE_SHIFT) - mb_os_page_size() : large->large_bytes;
 }
 
 static char *guard_of(const struct mb_slab *large, const void *p) { return (char *)(uintptr_t)p + guard_offset(large); }
@@ -37,9 +39,9 @@ void mb_large_put_guard(struct mb_slab *large, const void *p) {
     if (mb_os_guard(guard_of(large, p), mb_os_page_size()) == 0) mb_large_set_flags(large, large->large_flags | MB_LARGE_GUARDED);
 }
 
-void mb_large_put_far_guard(struct mb_slab *large, const void *p, size_t units) {
+void mb_large_put_far_guard(struct mb_slab *large, const void *p, size_t pieces) {
     uint32_t near = large->large_flags, far = near | MB_LARGE_GUARD_FAR;
-    MB_POKE(large->guard_units, (uint32_t)units);
+    MB_POKE(large->guard_pieces, (uint32_t)pieces);
     mb_large_set_flags(large, far);
     mb_large_set_flags(large, mb_os_guard(guard_of(large, p), mb_os_page_size()) == 0 ? far | MB_LARGE_GUARDED : near);
 }
@@ -69,41 +71,53 @@ MB_NOINLINE bool mb_large_move_guard(struct mb_slab *large, void *p, size_t byte
 
 // --- giving up ------------------------------------------------------------------------------------------------------
 
-void mb_large_give_part(void *p, size_t units, bool moved) {
-    if (units == 0) return;
-    size_t first = mb_unit_index(mb_unit_of(p));
-    size_t bytes = units << MB_UNIT_SHIFT;
-    if ((moved || mb_changed(first, units) != MB_CHANGE_NONE) && mb_arena_give_renewed(first, units)) return;
-    if (bytes > KEEP_WARM_MAX && mb_purge_to_zero(p, bytes)) mb_arena_give_cold(first, units);
-    else mb_arena_give(first, units);
+// Short runs stay warm; a long one's whole units, which the arena gets, give their pages back here.
+static void give_as_they_are(size_t first, size_t pieces) {
+    struct mb_run whole = mb_pieces_whole_units(first, pieces);
+    size_t bytes = whole.pieces << MB_PIECE_SHIFT, behind = whole.first + whole.pieces;
+    if (bytes <= KEEP_WARM_MAX || !mb_purge_to_zero(mb_piece_address(whole.first), bytes)) {
+        mb_pieces_give(first, pieces);
+        return;
+    }
+    mb_pieces_give(first, whole.first - first);
+    mb_pieces_give_cold(whole.first, whole.pieces);
+    mb_pieces_give(behind, first + pieces - behind);
+}
+
+void mb_large_give_part(void *p, size_t pieces, bool moved) {
+    if (pieces == 0) return;
+    size_t first = mb_piece_of(p), unit = first / MB_UNIT_PIECES, units = mb_units_for(first + pieces) - unit;
+    bool afresh = moved || mb_changed(unit, units) != MB_CHANGE_NONE;
+    if (!afresh || !mb_pieces_give_renewed(first, pieces)) give_as_they_are(first, pieces);
 }
 
 bool mb_large_stays_warm(const struct mb_slab *large) {
     bool as_it_was = (large->large_flags & (MB_LARGE_MOVED | MB_LARGE_GUARD_FAR)) == 0;
-    return as_it_was && mb_large_change(large) != MB_CHANGE_STATE && (size_t)large->large_units << MB_UNIT_SHIFT <= KEEP_WARM_MAX;
+    bool is_short = (size_t)large->large_pieces << MB_PIECE_SHIFT <= KEEP_WARM_MAX;
+    return as_it_was && is_short && mb_large_change(large) != MB_CHANGE_STATE;
 }
 
-void mb_large_claim(struct mb_unit *unit, const void *p) {
+void mb_large_claim(struct mb_slab *record, const void *p) {
     uint8_t large = MB_UNIT_LARGE;
-    bool mine = __atomic_compare_exchange_n(&unit->slab.kind, &large, (uint8_t)MB_UNIT_NONE, false, __ATOMIC_ACQ_REL,
-                                            __ATOMIC_RELAXED);
+    bool mine = __atomic_compare_exchange_n(&record->kind, &large, (uint8_t)MB_UNIT_NONE, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
     if (!mine) mb_report_freed(MB_OP_FREE, p);
-    MB_POKE(unit->slab.owner, NULL);
+    MB_POKE(record->owner, NULL);
 }
 
-// The unit of a guard that cannot be removed is lost; what lies before and behind it is not.
+// A guard page that cannot be removed is lost; what lies before and behind it is not.
 MB_COLD static void give_around_guard(const struct mb_slab *large, char *p, bool moved) {
-    size_t lost = guard_offset(large) >> MB_UNIT_SHIFT;
-    mb_os_purge(p + (lost << MB_UNIT_SHIFT), MB_UNIT_BYTES);
-    mb_large_give_part(p, lost, moved);
-    mb_large_give_part(p + ((lost + 1) << MB_UNIT_SHIFT), large->large_units - lost - 1, moved);
+    size_t before = guard_offset(large) >> MB_PIECE_SHIFT, behind = before + (mb_os_page_size() >> MB_PIECE_SHIFT);
+    mb_large_give_part(p, before, moved);
+    mb_large_give_part(p + (behind << MB_PIECE_SHIFT), large->large_pieces - behind, moved);
 }
 
-void mb_large_give(struct mb_slab *large, char *p) {
+void mb_large_give(struct mb_slab *large) {
+    char *p = mb_large_start(large);
     bool moved = (large->large_flags & MB_LARGE_MOVED) != 0;
     if (MB_LIKELY(mb_large_remove_guard(large, p))) {
-        mb_large_give_part(p, large->large_units, moved);
+        mb_large_give_part(p, large->large_pieces, moved);
     } else {
         give_around_guard(large, p, moved);
     }
+    mb_pieces_settle_excess();
 }

@@ -59,7 +59,7 @@ static bool wants_look(struct mb_heap *heap, size_t bytes) {
 }
 
 void mb_large_make_zero(struct mb_heap *heap, void *p, size_t bytes, bool fresh) {
-    struct mb_slab *large = &mb_unit_of(p)->slab;
+    struct mb_slab *large = mb_large_of_piece(mb_piece_of(p));
     size_t pages = mb_align_up(bytes, mb_os_page_size());
     if (fresh) {
         mb_large_set_flags(large, large->large_flags | MB_LARGE_UNTOUCHED);

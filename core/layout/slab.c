@@ -152,6 +152,7 @@ struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, const voi
 }
 
 void mb_slab_takedown(struct mb_unit *unit) {
+    MB_POKE(unit->upper.kind, (uint8_t)MB_UNIT_NONE); // where the bits were no large block begins
     mb_unit_set_kind(unit, MB_UNIT_NONE);
     MB_POKE(unit->slab.owner, NULL);
     MB_POKE(unit->slab.bound, 0);

@@ -80,7 +80,7 @@ void mb_slab_takedown(struct mb_unit *unit);
 
 // Whether blocks have begun in the unit before it became what it is now. A slab leaves the size of its blocks behind, a large block its length.
 MB_INLINE bool mb_unit_has_traces(const struct mb_unit *unit) {
-    return MB_PEEK(unit->slab.block_bytes) != 0 || MB_PEEK(unit->slab.large_bytes) != 0;
+    return MB_PEEK(unit->slab.block_bytes) != 0 || MB_PEEK(unit->slab.large_bytes) != 0 || MB_PEEK(unit->upper.large_bytes) != 0;
 }
 
 // Whether the block has been handed out at least once, in a slab (or what was one) of which so many are carved: carving waits until all blocks are in

@@ -12,6 +12,7 @@
 #include "core/process/thread.h"
 #include "core/region/arena.h"
 #include "core/region/margin.h"
+#include "core/region/pieces.h"
 #include "core/small/commons.h"
 #include "core/small/idle.h"
 #include "core/small/own.h"
@@ -78,6 +79,8 @@ void mb_background_tick(void) {
         atomic_fetch_sub_explicit(&background_shared.next_tick, tick_ns() * 3 / 4, memory_order_relaxed);
     }
 }
+
+size_t mb_background_warm_units(void) { return mb_arena_warm_free_units() + mb_pieces_warm_units(); }
 
 size_t mb_background_margin(void) { return helper_present() ? SIZE_MAX : mb_margin_units(); }
 

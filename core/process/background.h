@@ -14,6 +14,9 @@ void mb_background_heaps_changed(void);
 // been free for the purge delay. Any thread.
 void mb_background_span_freed(size_t units);
 
+// Free memory that holds pages: units, and pieces of divided ones. In units.
+size_t mb_background_warm_units(void);
+
 // How much free memory may wait for its reuse, in units; SIZE_MAX while there is a helper. Any thread.
 size_t mb_background_margin(void);
 

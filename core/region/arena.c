@@ -9,6 +9,7 @@
 #include "core/region/arena_map.h"
 #include "core/region/lazy.h"
 #include "core/region/margin.h"
+#include "core/region/pieces.h"
 #include "core/region/purge.h"
 #include "core/region/recover.h"
 #include "core/region/unit.h"
@@ -120,7 +121,7 @@ static bool commit_bits(size_t units) {
 
 // Descriptors and map for so many units of the front.
 static bool describe_to(size_t units) {
-    return mb_lazy_commit(&arena_shared.table, units * sizeof(struct mb_unit)) == 0 && mb_arena_map_extend(units) && commit_bits(units);
+    return mb_lazy_commit(&arena_shared.table, units * sizeof(struct mb_unit)) == 0 && mb_arena_map_extend(units) && mb_pieces_extend(units) && commit_bits(units);
 }
 
 // Descriptors and map must reach a unit before it is published.
@@ -135,7 +136,7 @@ static bool publish_to(size_t units) {
 
 void mb_arena_abandon(size_t first, size_t units) {
     struct mb_unit *hole = mb_unit_at(first);
-    hole->slab.large_units = (uint32_t)units;
+    hole->slab.large_pieces = (uint32_t)mb_pieces_in(units);
     mb_unit_set_kind(hole, MB_UNIT_HOLE);
 }
 

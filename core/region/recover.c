@@ -3,23 +3,17 @@
 #include "core/region/arena.h"
 #include "core/region/arena_map.h"
 #include "core/region/changed.h"
+#include "core/region/large_record.h"
+#include "core/region/pieces.h"
 #include "core/region/purge.h"
 #include "core/region/unit.h"
+#include "platform/bits.h"
 #include "platform/os.h"
-
-static size_t span_units(const struct mb_unit *unit) {
-    switch (mb_unit_kind(unit)) {
-    case MB_UNIT_SLAB: return 1;
-    case MB_UNIT_LARGE:
-    case MB_UNIT_HOLE: return unit->slab.large_units;
-    case MB_UNIT_NONE: break;
-    }
-    return 0;
-}
 
 // A unit that was in the hands of an absent thread: half a span, which may have a guard page in it.
 static void recover_unit(size_t unit) {
     mb_unit_at(unit)->slab = (struct mb_slab){0};
+    mb_unit_at(unit)->upper = (struct mb_slab){0};
     if (mb_os_renew((void *)mb_unit_address(unit), MB_UNIT_BYTES) != 0) return;
     mb_changed_forget(unit, 1);
     mb_map_set_committed(&mb_arena_map, unit, 1);
@@ -27,17 +21,41 @@ static void recover_unit(size_t unit) {
     mb_map_release(&mb_arena_map, unit, 1);
 }
 
-void mb_arena_recover_units(void) {
-    size_t end = mb_arena_units();
-    size_t warm_units = 0;
-    for (size_t unit = 0; unit < end;) {
-        size_t units = span_units(mb_unit_at(unit));
-        if (units == 0) {
-            if (!mb_map_is_free(&mb_arena_map, unit)) recover_unit(unit);
-            warm_units += mb_map_count_warm(&mb_arena_map, unit, 1);
-            units = 1;
-        }
-        unit += units;
+// The pieces of a unit that blocks cover: at its start one that has begun before and reaches to `covered`, and what begins in it.
+static uint32_t covered_pieces(struct mb_unit *unit, size_t first, size_t *covered) {
+    uint32_t mask = *covered <= first ? 0 : (uint32_t)mb_bit_range(0, (unsigned)mb_min(*covered - first, MB_UNIT_PIECES));
+    for (uint32_t half = 0; half < 2; half++) {
+        const struct mb_slab *large = mb_large_in_half(unit, half * MB_UNIT_BYTES / 2);
+        if (large == NULL) continue;
+        size_t begin = mb_large_first(large) - first, length = mb_min(large->large_pieces, MB_UNIT_PIECES - begin);
+        mask |= (uint32_t)mb_bit_range((unsigned)begin, (unsigned)length);
+        *covered = mb_large_first(large) + large->large_pieces;
     }
+    return mask;
+}
+
+// What is neither covered nor free was in somebody's hands: pieces of a unit that is divided, or a whole unit.
+static void recover_uncovered(size_t index, uint32_t covered) {
+    enum { WHOLE = (1 << MB_UNIT_PIECES) - 1 };
+    uint32_t free = mb_pieces_free_in(index);
+    if (covered == WHOLE) return;
+    if ((covered | free) != 0) mb_pieces_recover_lost(index, WHOLE & ~(covered | free));
+    else if (!mb_map_is_free(&mb_arena_map, index)) recover_unit(index);
+}
+
+void mb_arena_recover_units(void) {
+    size_t end = mb_arena_units(), warm_units = 0, covered = 0;
+    for (size_t index = 0; index < end;) {
+        struct mb_unit *unit = mb_unit_at(index);
+        enum mb_unit_kind kind = mb_unit_kind(unit);
+        if (kind == MB_UNIT_HOLE) {
+            index += unit->slab.large_pieces / MB_UNIT_PIECES;
+            continue;
+        }
+        if (kind != MB_UNIT_SLAB) recover_uncovered(index, covered_pieces(unit, mb_pieces_in(index), &covered));
+        if (mb_map_is_free(&mb_arena_map, index)) warm_units += mb_map_count_warm(&mb_arena_map, index, 1);
+        index++;
+    }
+    mb_pieces_recover();
     atomic_store_explicit(&mb_purge_shared.warm_free_units, warm_units, memory_order_relaxed);
 }

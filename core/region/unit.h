@@ -31,7 +31,7 @@ struct mb_heap;
 enum mb_unit_kind {
     MB_UNIT_NONE = 0, // free, inside a large block, or never used
     MB_UNIT_SLAB,     // a slab
-    MB_UNIT_LARGE,    // first unit of a large block
+    MB_UNIT_LARGE,    // a large block begins in it: core/region/large_record.h
     MB_UNIT_HOLE,     // first unit of a foreign mapping inside the window
 };
 
@@ -40,7 +40,7 @@ enum mb_large_flags {
     MB_LARGE_GUARDED = 2, // the page behind the block is inaccessible
     MB_LARGE_KEPT = 4,    // freed by the thread that made it, and kept for it
     MB_LARGE_UNTOUCHED = 8, // no page was resident when calloc handed it out last
-    MB_LARGE_GUARD_FAR = 16, // the guard page is the last of guard_units, not the one right behind the block
+    MB_LARGE_GUARD_FAR = 16, // the guard page is the last of guard_pieces, not the one right behind the block
     MB_LARGE_GROWN = 32,     // counts from here on up: how often it has taken units behind it, up to
     MB_LARGE_GROWN_OFTEN = 4 * MB_LARGE_GROWN,
     MB_LARGE_GROWN_MASK = 7 * MB_LARGE_GROWN,
@@ -57,10 +57,13 @@ struct mb_slab {
     uint32_t bound;          // carved * e: what the low half of the multiplied offset of a carved block's start stays below
     uint32_t multiplier;     // floor(2^32 / block_bytes) + 1; the high half of offset * multiplier is the block's index. A large
                              //   block's: 1
-    uint32_t carved;         // blocks made so far; the rest was never touched
+    union {
+        uint32_t carved;      // blocks made so far; the rest was never touched
+        uint32_t large_first; // MB_UNIT_LARGE: the piece that the block begins with
+    };
     union {
         uint32_t capacity;    // blocks
-        uint32_t guard_units; // MB_UNIT_LARGE: units up to a far guard page's end
+        uint32_t guard_pieces; // MB_UNIT_LARGE: pieces up to a far guard page's end
     };
     uint32_t block_bytes;
     uint8_t kind;            // enum mb_unit_kind; written last when a span is set up, first when it is taken down
@@ -69,7 +72,7 @@ struct mb_slab {
     bool warm;               // of a slab: its pages have been used before
     uint32_t large_flags;
     uint64_t large_bytes;    // MB_UNIT_LARGE: usable bytes
-    uint32_t large_units;    // MB_UNIT_LARGE and MB_UNIT_HOLE: units of the span
+    uint32_t large_pieces;   // MB_UNIT_LARGE and MB_UNIT_HOLE: pieces of the span
     uint32_t more_words;     // length of `more`
 };
 
@@ -94,7 +97,10 @@ struct mb_unit_shared {
 struct mb_unit {
     struct mb_slab slab;
     struct mb_unit_shared shared;
-    uint64_t bits[2 * MB_INLINE_WORDS]; // free bits, then remote bits
+    union {
+        uint64_t bits[2 * MB_INLINE_WORDS]; // free bits, then remote bits
+        struct mb_slab upper;               // of a unit that is no slab: a large block that begins in the upper half, if its kind says so
+    };
 };
 
 _Static_assert(sizeof(struct mb_slab) == 64, "the owner's part is one cache line");

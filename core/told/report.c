@@ -6,6 +6,7 @@
 #include "core/base/mistake.h"
 #include "core/layout/slab.h"
 #include "core/region/arena.h"
+#include "core/region/large_record.h"
 #include "core/told/options.h"
 
 // --- words ------------------------------------------------------------------------------------------------------------
@@ -56,47 +57,33 @@ static struct place in_slab(const struct mb_unit *unit, const void *p) {
     return (struct place){MB_FAULT_INTERIOR, mb_slab_block(unit, index), block_bytes};
 }
 
-// A large block ends before its last unit does.
-static struct place in_large(size_t first, const void *p) {
-    uintptr_t start = mb_unit_address(first);
-    size_t bytes = MB_PEEK(mb_unit_at(first)->slab.large_bytes);
-    bool inside = (uintptr_t)p - start < bytes;
-    return (struct place){inside ? MB_FAULT_INTERIOR : unused_unless(mb_unit_has_traces(mb_unit_of(p))), (const void *)start, bytes};
+// A large block may end before what it has does.
+static struct place in_large(const struct mb_slab *large, const void *p) {
+    const char *start = mb_large_start(large);
+    size_t bytes = MB_PEEK(large->large_bytes);
+    bool inside = (size_t)((const char *)p - start) < bytes;
+    return (struct place){inside ? MB_FAULT_INTERIOR : unused_unless(mb_unit_has_traces(mb_unit_of(p))), start, bytes};
 }
 
-// What a free unit was last: a slab leaves the size of its blocks and their number (mb_slab_takedown), a large block its length.
-static struct place in_free_unit(const struct mb_unit *unit, const void *p) {
+// What a free unit was last: a slab leaves the size of its blocks and their number (mb_slab_takedown), a large block its record.
+static struct place in_free_unit(struct mb_unit *unit, const void *p) {
     uint32_t block_bytes = MB_PEEK(unit->slab.block_bytes), offset = mb_unit_offset(p);
-    size_t large_bytes = MB_PEEK(unit->slab.large_bytes);
     if (block_bytes != 0) {
         bool was_block = offset % block_bytes == 0 && mb_slab_surely_used(unit, MB_PEEK(unit->slab.capacity), offset / block_bytes);
         return (struct place){was_block ? MB_FAULT_FREED : MB_FAULT_UNCLEAR, was_block ? p : NULL, block_bytes};
     }
-    if (large_bytes != 0 && offset == 0) return (struct place){MB_FAULT_FREED, p, large_bytes};
-    return (struct place){unused_unless(large_bytes != 0), NULL, 0};
-}
-
-// A unit without a descriptor of its own: the large block that covers it begins before it, if there is one.
-static struct place in_bare_unit(const void *p) {
-    size_t unit = mb_unit_index(mb_unit_of(p));
-    for (size_t first = unit + 1; first > 0; first--) {
-        const struct mb_unit *candidate = mb_unit_at(first - 1);
-        enum mb_unit_kind kind = mb_unit_kind(candidate);
-        if (kind == MB_UNIT_LARGE && unit - (first - 1) < candidate->slab.large_units) return in_large(first - 1, p);
-        if (kind != MB_UNIT_NONE || mb_arena_is_free(first - 1)) break;
-    }
-    return in_free_unit(mb_unit_at(unit), p);
+    const struct mb_slab *large = mb_large_slot(unit, offset);
+    size_t large_bytes = MB_PEEK(large->large_bytes);
+    if (large_bytes != 0 && mb_large_begins_at(large, offset)) return (struct place){MB_FAULT_FREED, p, large_bytes};
+    return (struct place){unused_unless(mb_unit_has_traces(unit)), NULL, 0};
 }
 
 static struct place place_of(const void *p) {
-    const struct mb_unit *unit = mb_unit_of(p);
-    switch (mb_unit_kind(unit)) {
-    case MB_UNIT_SLAB: return in_slab(unit, p);
-    case MB_UNIT_LARGE: return in_large(mb_unit_index(unit), p);
-    case MB_UNIT_HOLE: return (struct place){MB_FAULT_FOREIGN, NULL, 0};
-    case MB_UNIT_NONE: break;
-    }
-    return in_bare_unit(p);
+    struct mb_unit *unit = mb_unit_of(p);
+    if (mb_unit_kind(unit) == MB_UNIT_SLAB) return in_slab(unit, p);
+    if (mb_unit_kind(unit) == MB_UNIT_HOLE) return (struct place){MB_FAULT_FOREIGN, NULL, 0};
+    const struct mb_slab *large = mb_large_around(p);
+    return large != NULL ? in_large(large, p) : in_free_unit(unit, p);
 }
 
 static bool is_crooked(const void *p) { return (uintptr_t)p % MB_GRANULE != 0; }

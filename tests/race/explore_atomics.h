@@ -91,6 +91,8 @@ void explore_after(const volatile void *address, enum explore_kind kind, int ord
 #define MB_UNIT_SHIFT MB_REAL_UNIT_SHIFT
 #define MB_UNIT_BYTES MB_REAL_UNIT_BYTES
 #define MB_UNIT_MASK MB_REAL_UNIT_MASK
+#define MB_PIECE_SHIFT MB_REAL_PIECE_SHIFT
+#define MB_UNIT_PIECES MB_REAL_UNIT_PIECES
 #define MB_POOL_SLOTS MB_REAL_POOL_SLOTS
 #define MB_SWEEP_UNITS MB_REAL_SWEEP_UNITS
 #define MB_REUSE_FRACTION MB_REAL_REUSE_FRACTION
@@ -98,6 +100,8 @@ void explore_after(const volatile void *address, enum explore_kind kind, int ord
 #undef MB_UNIT_SHIFT
 #undef MB_UNIT_BYTES
 #undef MB_UNIT_MASK
+#undef MB_PIECE_SHIFT
+#undef MB_UNIT_PIECES
 #undef MB_POOL_SLOTS
 #undef MB_SWEEP_UNITS
 #undef MB_REUSE_FRACTION
@@ -105,6 +109,8 @@ enum {
     MB_UNIT_SHIFT = 6, // four blocks of 16 bytes, two of 32
     MB_UNIT_BYTES = 1 << MB_UNIT_SHIFT,
     MB_UNIT_MASK = MB_UNIT_BYTES - 1,
+    MB_PIECE_SHIFT = MB_UNIT_SHIFT - 4,
+    MB_UNIT_PIECES = 16,
     MB_POOL_SLOTS = 2,
     MB_SWEEP_UNITS = 2,
     MB_REUSE_FRACTION = 2, // so that one of four free blocks is too few
