@@ -39,8 +39,10 @@ static void recover_uncovered(size_t index, uint32_t covered) {
     enum { WHOLE = (1 << MB_UNIT_PIECES) - 1 };
     uint32_t free = mb_pieces_free_in(index);
     if (covered == WHOLE) return;
-    if ((covered | free) != 0) mb_pieces_recover_lost(index, WHOLE & ~(covered | free));
-    else if (!mb_map_is_free(&mb_arena_map, index)) recover_unit(index);
+    if ((covered | free) != 0)
+        mb_pieces_recover_lost(index, WHOLE & ~(covered | free));
+    else if (!mb_map_is_free(&mb_arena_map, index))
+        recover_unit(index);
 }
 
 void mb_arena_recover_units(void) {
