@@ -120,9 +120,9 @@ def folder_of(options, header):
 
 def write_report(folder, header, runs, notes, counts):
     figures = Figures(runs, header["tests"], list(header["allocators"]))
-    notes = notes + plots.draw(figures, folder)
+    drawn = plots.draw(figures, folder)
     with open(os.path.join(folder, "report.md"), "w", encoding="utf-8") as file:
-        file.write(report.text(figures, header, notes, counts))
+        file.write(report.text(figures, header, notes, counts, drawn))
     print(report.summary(figures))
     print(report.goals(figures))
     print(report.worst(figures))

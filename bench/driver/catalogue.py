@@ -25,7 +25,7 @@ class Test:
     @property
     def part(self):
         """What kind of load it is: figures are told for each part separately."""
-        return next(part for part, names in PARTS if names.search(self.name))
+        return part_of(self.name)
 
 
 # The first that matches.
@@ -33,6 +33,11 @@ PARTS = [("programs", re.compile("^program/")),
          ("threads", re.compile("^(micro/(cross|thread|live_threads|exchange)/|macro/(server|requests|asymmetric|phases|maps|leak_idle|idle_threads)|scaling/)")),
          ("large", re.compile("^(micro/(large/|growth/(medium|1M|25M)|written/(256K|2M)|realloc/(large|doubling)|calloc/(128K|1M|64M))|latency/large)")),
          ("small", re.compile(""))]
+
+
+def part_of(name):
+    return next(part for part, names in PARTS if names.search(name))
+
 
 QUICK = re.compile(r"^(micro/(pair/64|batch/random/64x10000|live/1e5|calloc/256|realloc/in_turn|aligned/64|large/jittered/1M|cross/ring/64"
                    r"|cross/free_only/mixed|thread/one_block)|latency/small|macro/(server|phases|maps|symbolic|leak_idle|idle_threads)"

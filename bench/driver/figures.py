@@ -7,11 +7,13 @@ import math
 import statistics
 
 from allocators import OWN, is_rival
+from catalogue import part_of
 
 
 def quartiles(values):
-    if len(values) < 2:
-        return (values[0], values[0]) if values else (math.nan, math.nan)
+    """Of fewer than four values they would say nothing: then none."""
+    if len(values) < 4:
+        return math.nan, math.nan
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")
     return low, high
 
@@ -45,6 +47,11 @@ METRICS = {
 class Ratio:
     def __init__(self, value, low, high, rival, difference):
         self.value, self.low, self.high, self.rival, self.difference = value, low, high, rival, difference
+
+    @property
+    def has_spread(self):
+        """Whether the quartiles of the single rounds hold the ratio, which is one of medians; else they are not told."""
+        return self.low <= self.value <= self.high
 
 
 class Figures:
@@ -102,8 +109,8 @@ class Figures:
         return [part for part in ("small", "large", "threads", "programs") if self.of_part(part)]
 
     def of_part(self, part):
-        """The counted tests of a part; None: of all. A report of old raw data knows no parts."""
-        return [test["name"] for test in self.tests if test["counted"] and (part is None or test.get("part") == part)]
+        """The counted tests of a part; None: of all. Old raw data does not name the parts."""
+        return [test["name"] for test in self.tests if test["counted"] and part in (None, test.get("part") or part_of(test["name"]))]
 
     def chooser_of_part(self, metric, part, allocator=OWN, mean=geomean):
         """One mean of the ratios: geomean, trimmed_geomean, or median."""

@@ -13,10 +13,15 @@ def number(value, digits=2):
 
 
 def short(value):
-    """Three digits."""
+    """Four digits, from which a ratio can be computed again."""
     if value is None:
         return "-"
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    digits = 3 if value <= 0 else max(0, 3 - math.floor(math.log10(value)))
+    return f"{value:.{min(digits, 6)}f}"
+
+
+def spread(ratio):
+    return f" ({number(ratio.low)} to {number(ratio.high)})" if ratio.has_spread else ""
 
 
 def table(head, rows):
@@ -26,9 +31,10 @@ def table(head, rows):
 
 def conditions(header):
     machine = header["machine"]
-    about = [f"{machine['processor']}, {machine['cpus']} CPUs, {machine['memory_gib']} GiB, kernel {machine['kernel']}, {machine['libc']}, "
+    about = [f"Processor {machine['processor']}, {machine['cpus']} CPUs, {machine['memory_gib']} GiB, kernel {machine['kernel']}, {machine['libc']}, "
              f"huge pages {machine['huge_pages']}, commit {header['commit']}",
-             "; ".join(f"{name} {about['version']}".strip() for name, about in header["allocators"].items()),
+             "; ".join(f"{name} {about['version']}".strip() for name, about in header["allocators"].items())
+             + ". The rivals are those of the distribution: newer releases of most exist, and another one is measured as `NAME=PATH.so`",
              f"{header['rounds']} interleaved rounds, scale {header['scale']}, {header['idle_ms']} ms idle phase. Command: `{header['command']}`"]
     return "\n".join(f"- {line}" for line in about) + "\n"
 
@@ -67,7 +73,7 @@ def over_limit(figures, metric, limit):
         ratio = figures.ratio(metric, test)
         if ratio is None or ratio.value <= limit:
             continue
-        if (metric == "cpu" and ratio.low > limit) or (metric == "peak" and ratio.difference > 1024):
+        if (metric == "cpu" and not ratio.low <= limit) or (metric == "peak" and ratio.difference > 1024):
             found.append(f"{test} {ratio.value:.2f}")
     return found
 
@@ -88,22 +94,26 @@ def worst(figures):
     rows = []
     for what, metric in (("CPU", "cpu"), ("peak RSS", "peak")):
         for test, ratio in figures.worst(metric, 5):
-            rows.append([f"{what}: {test}", f"{ratio.value:.2f}", f"{ratio.low:.2f} to {ratio.high:.2f}", ratio.rival])
-    return table(["worst for us", "ratio", "quartiles", "best rival"], rows)
+            rows.append([f"{what}: {test}", f"{ratio.value:.2f}{spread(ratio)}", ratio.rival])
+    return table(["where mbmalloc is furthest behind", "chooser ratio (quartiles)", "best rival"], rows)
 
 
 def per_test(figures, metric, factor, tests):
+    """`over the best` is the quotient of two figures of the row; the chooser's ratio is of the even rounds alone."""
     rows = []
     for test in tests:
         row = [test]
         for name in figures.allocators:
             value = figures.median(metric, test, name)
             low, high = figures.quartiles(metric, test, name) if value else (0, 0)
-            spread = f" ±{(high - low) / 2 / value * 100:.0f}%" if value and high > low else ""
-            row.append(short(value * factor(test)) + spread if value is not None else "-")
+            half = f" ±{(high - low) / 2 / value * 100:.0f}%" if value and high > low else ""
+            row.append(short(value * factor(test)) + half if value is not None else "-")
+        best = figures.best_rival(metric, test)
+        ours, theirs = figures.median(metric, test, OWN), figures.median(metric, test, best) if best else None
+        row += [f"{ours / theirs:.2f}" if ours and theirs else "-", best or "-"]
         ratio = figures.ratio(metric, test) if any(is_rival(name) for name in figures.allocators) else None
-        rows.append(row + ([f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})", ratio.rival] if ratio else ["-", "-"]))
-    return table(["test", *figures.allocators, "ratio (quartiles)", "best rival"], rows)
+        rows.append(row + [f"{ratio.value:.2f}{spread(ratio)}" if ratio else "-"])
+    return table(["test", *figures.allocators, "over the best", "best", "chooser ratio (quartiles)"], rows)
 
 
 def plain(figures, keys, tests, unit=1.0):
@@ -128,20 +138,21 @@ def instructions(counts):
     return table(["instructions of malloc + free of 64 bytes, loop and PLT included", "in turn", "batches of 100"], rows)
 
 
-def text(figures, header, notes, counts):
+def text(figures, header, notes, counts, drawn):
     names = [test["name"] for test in figures.tests]
     of = lambda *groups: [name for name in names if name.split("/")[0] in groups]
     quantiles = [(f"{call} {q}", f"{call}_{q}_ns") for call in ("malloc", "free") for q in ("p50", "p99", "p999", "max")]
     notes = notes + [f"{test} under {name} failed {times} times (status {status})" for (test, name, status), times in sorted(figures.failures.items(), key=str)]
+    pictures = lambda start: "".join(f"![{what}]({name})\n" for name, what in drawn if name.startswith(start))
     parts = ["# Measurements\n", conditions(header),
              "## Together\n\nOver a chooser that takes the best rival on each test (chosen on odd rounds, ratio of even rounds), geometric means; "
              "below 1 is better than every rival at once. Faults and wall time: over mbmalloc's.\n", summary(figures),
              "## By kind of load (tests)\n\nCPU time over the chooser; geometric means but where said. The trimmed mean leaves out the tenth at either end.\n",
              by_part(figures, "cpu"), "Peak memory:\n", by_part(figures, "peak"),
-             "![time against memory](tradeoff.svg)\n", "## Goals\n", goals(figures), worst(figures),
-             "## CPU time\n\nMedian and half the interquartile range. micro: nanoseconds per operation of the whole process; others: seconds.\n",
-             per_test(figures, "cpu", lambda test: 1.0, of(*ALL)), "![CPU time](cpu.svg)\n",
-             "## Peak memory (MiB)\n", per_test(figures, "peak", lambda test: 1 / 1024, of(*ALL)), "![peak memory](memory.svg)\n",
+             pictures("tradeoff"), worst(figures),
+             "## CPU time\n\nMedian, and half the interquartile range where there are four rounds or more. micro: nanoseconds per operation of the whole process; others: seconds.\n",
+             per_test(figures, "cpu", lambda test: 1.0, of(*ALL)), pictures("cpu-"),
+             "## Peak memory (MiB)\n", per_test(figures, "peak", lambda test: 1 / 1024, of(*ALL)), pictures("peak-"),
              "## Page faults (thousands)\n", per_test(figures, "faults", lambda test: 1e-3, of(*ALL)),
              "## Resident after the idle phase, and after malloc_trim (MiB)\n", plain(figures, [("idle", "final_kib"), ("trimmed", "trimmed_kib")], of("macro"), 1 / 1024),
              "A thousand idle threads (KiB per thread):\n", plain(figures, [("held", "held_kib_per_thread"), ("freed", "freed_kib_per_thread")], of("macro")),
