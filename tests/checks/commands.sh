@@ -35,6 +35,21 @@ for command in run test bench; do
     grep -q "^  scripts/$command " "$work/out" || fail "scripts/$command --help does not show how it is called"
 done
 
+# --- packages: where one is installed, what shows that it is there is there -----------------------------------------------
+if command -v dpkg-query >/dev/null; then
+    for list in scripts/packages bench/packages; do
+        while read -r package _ probe why; do
+            [[ -n $package && $package != \#* ]] || continue
+            [[ -n $why ]] || fail "$list: $package has no reason"
+            [[ $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) == 'install ok installed' ]] || continue
+            case $probe in
+            /*) compgen -G "$probe" >/dev/null || fail "$list: $package is installed, but there is no $probe" ;;
+            *) command -v "$probe" >/dev/null || fail "$list: $package is installed, but there is no $probe" ;;
+            esac
+        done <$list
+    done
+fi
+
 # --- scripts/run ------------------------------------------------------------------------------------------------------
 cp "$MBMALLOC_SO" build/release/libmbmalloc.so
 echo "CMAKE_HOME_DIRECTORY:INTERNAL=$tree" >build/release/CMakeCache.txt # else the folder is made anew
