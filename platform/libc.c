@@ -26,7 +26,7 @@ bool mb_libc_is_named(const char *file) {
 }
 
 bool mb_libc_at_fork(void (*child)(void)) {
-    if (__register_atfork != NULL) return __register_atfork(NULL, NULL, child, NULL) == 0;
+    if (__register_atfork != NULL && __register_atfork(NULL, NULL, child, NULL) == 0) return true;
     return pthread_atfork != NULL && pthread_atfork(NULL, NULL, child) == 0;
 }
 
@@ -49,17 +49,18 @@ static bool create_masked(mb_libc_create *create, pthread_t *out, pthread_attr_t
     return created;
 }
 
-static bool create_with_mask(mb_libc_create *create, pthread_t *out, pthread_attr_t *attributes, void *(*body)(void *)) {
+// A library that cannot name them may have the function all the same, which then fails.
+static bool set_no_signals(pthread_attr_t *attributes) {
     sigset_t all;
-    sigfillset(&all);
-    return pthread_attr_setsigmask_np(attributes, &all) == 0 && create(out, attributes, body, NULL) == 0;
+    memset(&all, 0xff, sizeof all); // it leaves out its own
+    return pthread_attr_setsigmask_np != NULL && pthread_attr_setsigmask_np(attributes, &all) == 0;
 }
 
 bool mb_libc_create_quiet(mb_libc_create *create, pthread_t *out, size_t stack_bytes, void *(*body)(void *)) {
     pthread_attr_t attributes;
     if (create == NULL || pthread_attr_setstacksize == NULL || pthread_attr_init(&attributes) != 0) return false;
     bool created = pthread_attr_setstacksize(&attributes, stack_bytes) == 0 &&
-                   (pthread_attr_setsigmask_np != NULL ? create_with_mask : create_masked)(create, out, &attributes, body);
+                   (set_no_signals(&attributes) ? create(out, &attributes, body, NULL) == 0 : create_masked(create, out, &attributes, body));
     pthread_attr_destroy(&attributes);
     return created;
 }

@@ -138,13 +138,13 @@ static void *helper_main(void *unused) {
 
 // The libc's own functions: somebody else's pthread_create (a leak checker's, a profiler's) may hold a lock of his while he allocates, which is
 // where we are called from. But sanitizers that we are built with must know each thread.
-static struct mb_foreign_threads thread_calls(void) {
-    const struct mb_foreign_threads *libc = MB_TSAN || MB_ASAN ? NULL : mb_foreign_threads();
-    return libc != NULL ? *libc : (struct mb_foreign_threads){pthread_create, pthread_join};
+static void *thread_call(enum mb_own own, void *visible) {
+    void *libcs = MB_TSAN || MB_ASAN ? NULL : mb_foreign_own(own);
+    return libcs != NULL ? libcs : visible;
 }
 
 static bool create_helper(void) {
-    return mb_libc_create_quiet(thread_calls().create, &background_shared.thread, HELPER_STACK_BYTES, helper_main);
+    return mb_libc_create_quiet((mb_libc_create *)thread_call(MB_OWN_pthread_create, (void *)pthread_create), &background_shared.thread, HELPER_STACK_BYTES, helper_main);
 }
 
 static void give_up(void) { atomic_store_explicit(&background_shared.given_up, true, memory_order_relaxed); }
@@ -192,7 +192,7 @@ static void stop_helper(void) {
     atomic_store_explicit(&background_shared.present, 0, memory_order_relaxed);
     atomic_store_explicit(&background_shared.stop, 1, memory_order_release);
     mb_os_wake(&background_shared.stop, 1);
-    thread_calls().join(background_shared.thread, NULL);
+    ((mb_libc_join *)thread_call(MB_OWN_pthread_join, (void *)pthread_join))(background_shared.thread, NULL);
     background_shared.running = false;
     settle();
     give_up(); // a second start might meet a sandbox that was set up since; and threads that come and go would pay for it

@@ -4,7 +4,6 @@
 #include <link.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "platform/bits.h"
 #include "platform/compiler.h"
@@ -13,27 +12,12 @@
 
 // --- the libc's functions -----------------------------------------------------------------------------------------------
 
-struct libc_calls {
-    void (*free)(void *);
-    size_t (*usable_size)(void *);
-    struct mallinfo2 (*info)(void); // NULL before glibc 2.33
-    struct mb_foreign_threads threads;
-    uintptr_t program_end; // the brk heap starts behind the program
-};
-
 static struct {
-    _Atomic bool used; // set once by any thread, relaxed
+    _Atomic bool noting;  // who sets it notes; relaxed
+    _Atomic bool used;    // set once by any thread, relaxed
 } libc_shared;
 
-// Written by the constructor, then read-only where pages are not larger: a stray write must not redirect free.
-enum { SEALED_BYTES = 4096 };
-static union {
-    struct libc_calls calls;
-    char page[SEALED_BYTES];
-} sealed __attribute__((aligned(SEALED_BYTES)));
-
-// Absent in static programs that do not use it; these have one malloc.
-__attribute__((weak)) int dl_iterate_phdr(int (*)(struct dl_phdr_info *, size_t, void *), void *);
+union mb_foreign_page mb_foreign_page __attribute__((aligned(MB_SEALED_BYTES)));
 
 // The first object reported is the program itself.
 static int note_program_end(struct dl_phdr_info *info, size_t bytes, void *out) {
@@ -47,36 +31,19 @@ static int note_program_end(struct dl_phdr_info *info, size_t bytes, void *out) 
     return 1;
 }
 
-// From the libc itself: the next definition after ours may be another allocator's.
-static void find_libc(struct libc_calls *calls) {
-    if (dl_iterate_phdr == NULL) return;
-    calls->free = (void (*)(void *))mb_foreign_symbol(mb_libc_files, "free", NULL);
-    calls->usable_size = (size_t (*)(void *))mb_foreign_symbol(mb_libc_files, "malloc_usable_size", NULL);
-    calls->info = (struct mallinfo2 (*)(void))mb_foreign_symbol(mb_libc_files, "mallinfo2", NULL);
-    calls->threads.create = (mb_libc_create *)mb_foreign_symbol(mb_libc_files, "pthread_create", NULL);
-    calls->threads.join = (mb_libc_join *)mb_foreign_symbol(mb_libc_files, "pthread_join", NULL);
-    dl_iterate_phdr(note_program_end, &calls->program_end);
+static uintptr_t program_end(void) {
+    if (mb_foreign_page.sealed.program_end != 0) return mb_foreign_page.sealed.program_end;
+    uintptr_t end = 0;
+    mb_foreign_visit(note_program_end, &end);
+    return end;
 }
 
 __attribute__((constructor)) void mb_foreign_note_libc(void) {
-    if (sealed.calls.free != NULL) return;
-    int saved = errno;
-    find_libc(&sealed.calls);
-    if (mb_os_page_size() <= SEALED_BYTES) mb_os_protect(&sealed, SEALED_BYTES, MB_OS_READ);
-    errno = saved;
-}
-
-// Before our constructor has run, each caller looks for itself: nothing is written that another thread may read.
-static struct libc_calls libc_calls_now(void) {
-    if (MB_LIKELY(sealed.calls.free != NULL)) return sealed.calls;
-    struct libc_calls calls = {0};
-    find_libc(&calls);
-    return calls;
-}
-
-const struct mb_foreign_threads *mb_foreign_threads(void) {
-    const struct mb_foreign_threads *threads = &sealed.calls.threads;
-    return threads->create != NULL && threads->join != NULL ? threads : NULL;
+    if (atomic_exchange_explicit(&libc_shared.noting, true, memory_order_relaxed)) return;
+    struct mb_foreign_sealed *sealed = &mb_foreign_page.sealed;
+    for (unsigned i = 0; i < MB_OWN_COUNT; i++) __atomic_store_n(&sealed->own[i], mb_foreign_own((enum mb_own)i), __ATOMIC_RELAXED);
+    sealed->program_end = program_end();
+    if (mb_os_page_size() <= MB_SEALED_BYTES) mb_os_protect(&mb_foreign_page, MB_SEALED_BYTES, MB_OS_READ);
 }
 
 // --- glibc's chunks -----------------------------------------------------------------------------------------------------
@@ -114,10 +81,10 @@ static bool is_in_use_before(uintptr_t at, uintptr_t limit) {
 
 // The main arena's chunks lie in the brk heap, behind the program. Where the loader was started as a program of its own,
 // the brk heap is behind the loader instead and the program is far above.
-static bool is_main_chunk(uintptr_t at, const struct libc_calls *calls) {
+static bool is_main_chunk(uintptr_t at) {
     uintptr_t end = (uintptr_t)mb_os_brk();
     if (at >= end) return false;
-    if (calls->program_end <= end && at < calls->program_end) return false;
+    if (program_end() <= end && at < program_end()) return false;
     return is_in_use_before(at, end);
 }
 
@@ -150,20 +117,21 @@ static bool is_mapped_chunk(uintptr_t at) {
 }
 
 // Whether the libc's malloc has ever had memory. In most processes it has not: then no pointer is its block, whatever is written before it.
-static bool is_in_use(const struct libc_calls *calls) {
-    if (calls->info == NULL || atomic_load_explicit(&libc_shared.used, memory_order_relaxed)) return true;
-    struct mallinfo2 info = calls->info();
+static bool is_in_use(void) {
+    struct mallinfo2 (*info_function)(void) = (struct mallinfo2 (*)(void))mb_foreign_own(MB_OWN_mallinfo2);
+    if (info_function == NULL || atomic_load_explicit(&libc_shared.used, memory_order_relaxed)) return true;
+    struct mallinfo2 info = info_function();
     bool used = info.arena != 0 || info.hblks != 0;
     if (used) atomic_store_explicit(&libc_shared.used, true, memory_order_relaxed);
     return used;
 }
 
-static bool is_chunk(uintptr_t at, const struct libc_calls *calls) {
+static bool is_chunk(uintptr_t at) {
     if (!readable_chunk(at)) return false;
     const struct chunk *c = (const struct chunk *)at;
     if (chunk_bytes(c) < CHUNK_MIN || !mb_is_aligned(chunk_bytes(c), CHUNK_ALIGN)) return false;
     switch (c->size_word & (IS_MAPPED | NON_MAIN)) {
-    case 0: return is_main_chunk(at, calls);
+    case 0: return is_main_chunk(at);
     case NON_MAIN: return is_arena_chunk(at);
     case IS_MAPPED: return is_mapped_chunk(at);
     default: return false;
@@ -175,8 +143,8 @@ bool mb_foreign_is_libc_block(const void *p) {
     uintptr_t at = (uintptr_t)p - sizeof(struct chunk);
     bool found = false;
     if (mb_is_aligned((uintptr_t)p, CHUNK_ALIGN) && (uintptr_t)p > sizeof(struct chunk)) {
-        struct libc_calls calls = libc_calls_now();
-        found = mb_libc_is_glibc() && calls.free != NULL && calls.usable_size != NULL && is_chunk(at, &calls) && is_in_use(&calls);
+        bool callable = mb_foreign_own(MB_OWN_free) != NULL && mb_foreign_own(MB_OWN_malloc_usable_size) != NULL;
+        found = mb_libc_is_glibc() && callable && is_chunk(at) && is_in_use();
     }
     errno = saved;
     return found;
@@ -186,10 +154,10 @@ bool mb_foreign_is_libc_block(const void *p) {
 
 void mb_foreign_free(void *p) {
     int saved = errno;
-    libc_calls_now().free(p); // NOLINT(clang-analyzer-core.CallAndMessage): p was judged to be of a libc that has it
+    ((void (*)(void *))mb_foreign_own(MB_OWN_free))(p);
     errno = saved;
 }
 
 size_t mb_foreign_usable_size(const void *p) {
-    return libc_calls_now().usable_size((void *)(uintptr_t)p); // NOLINT(clang-analyzer-core.CallAndMessage): as above
+    return ((size_t (*)(void *))mb_foreign_own(MB_OWN_malloc_usable_size))((void *)(uintptr_t)p);
 }

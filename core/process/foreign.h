@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "platform/compiler.h"
 #include "platform/libc.h"
@@ -21,6 +22,10 @@ bool mb_foreign_is_libc_block(const void *p);
 // Only for a p that mb_foreign_is_libc_block has accepted.
 void mb_foreign_free(void *p);
 size_t mb_foreign_usable_size(const void *p);
+
+// Calls the visitor for each loaded object, as dl_iterate_phdr does. False: the libc cannot.
+struct dl_phdr_info;
+bool mb_foreign_visit(int (*visitor)(struct dl_phdr_info *, size_t, void *), void *argument);
 
 // The first definition of a name among the objects that the loader has mapped, in its order, up to the object that `end` points
 // into (NULL: all). `files` (ends with NULL) are what their file names start with; NULL: any. NULL where there is none.
@@ -43,16 +48,41 @@ const char *mb_foreign_file_of(const void *inside);
 // The libc's own malloc, in the form of another copy of this library; NULL where it cannot be found. For the thread that runs the start.
 const struct mb_calls *mb_foreign_libc_serves(void);
 
-// Notes where the libc's own functions are, if it was not done: before its names are redirected.
+// The names that we call of the libc, whoever has wrapped them. mb_foreign_own never takes the loader's lock, which a forked child may find taken for ever.
+#define MB_OWN_TABLE(NAME) \
+    NAME(memcpy) NAME(memset) NAME(__errno_location) NAME(getauxval) NAME(dl_iterate_phdr) \
+    NAME(pthread_create) NAME(pthread_join) NAME(pthread_key_create) NAME(pthread_setspecific) NAME(pthread_setcancelstate) \
+    NAME(pthread_attr_init) NAME(pthread_attr_destroy) NAME(pthread_attr_setstacksize) NAME(pthread_attr_setsigmask_np) \
+    NAME(__register_atfork) NAME(pthread_atfork) \
+    NAME(malloc) NAME(calloc) NAME(realloc) NAME(memalign) NAME(free) NAME(malloc_usable_size) NAME(malloc_trim) NAME(mallinfo2)
+
+enum mb_own {
+#define MB_OWN_INDEX(name) MB_OWN_##name,
+    MB_OWN_TABLE(MB_OWN_INDEX)
+#undef MB_OWN_INDEX
+    MB_OWN_COUNT
+};
+enum { MB_OWN_NAME_BYTES = 28 };
+
+// The libc's own definition; NULL: it has none, or this is a static program. Any thread, before the first constructor too.
+void *mb_foreign_own(enum mb_own own);
+
+// Notes where they are, if it was not done: once, by the thread that runs the start or by the constructor, and before names of the libc are
+// redirected. What is noted is read-only from then on: a stray write must not redirect a call.
 void mb_foreign_note_libc(void);
 
-// The libc's own functions, whoever has wrapped them. NULL before the constructor has noted them, and in static programs. Nothing is looked up: that
-// takes the loader's lock, which a forked child may find taken for ever.
-struct mb_foreign_threads {
-    mb_libc_create *create;
-    mb_libc_join *join;
+struct mb_foreign_sealed {
+    void *own[MB_OWN_COUNT];
+    uintptr_t program_end; // the brk heap starts behind the program
 };
-const struct mb_foreign_threads *mb_foreign_threads(void);
+enum { MB_SEALED_BYTES = 4096 };
+extern MB_HIDDEN union mb_foreign_page {
+    struct mb_foreign_sealed sealed;
+    char page[MB_SEALED_BYTES];
+} mb_foreign_page;
+
+// What has been noted; NULL: nothing (yet).
+MB_INLINE void *mb_foreign_noted(enum mb_own own) { return __atomic_load_n(&mb_foreign_page.sealed.own[own], __ATOMIC_RELAXED); }
 
 // One copy's functions, under the contracts of core/front/malloc.h: what a second copy calls instead of serving memory itself.
 // The layout is part of the question by which copies find each other (preload/calls.h): a new layout needs a new question.

@@ -70,17 +70,15 @@ static const struct mb_calls calls = {
     .stats_get = libc_stats_get,
 };
 
-static void *find(const char *name) { return mb_foreign_symbol(mb_libc_files, name, NULL); }
-
 const struct mb_calls *mb_foreign_libc_serves(void) {
-    libc.malloc = (void *(*)(size_t))find("malloc");
-    libc.calloc = (void *(*)(size_t, size_t))find("calloc");
-    libc.realloc = (void *(*)(void *, size_t))find("realloc");
-    libc.memalign = (void *(*)(size_t, size_t))find("memalign");
-    libc.free = (void (*)(void *))find("free");
-    libc.usable_size = (size_t(*)(void *))find("malloc_usable_size");
-    libc.trim = (int (*)(size_t))find("malloc_trim");
-    libc.info = (struct mallinfo2(*)(void))find("mallinfo2");
+    libc.malloc = (void *(*)(size_t))mb_foreign_own(MB_OWN_malloc);
+    libc.calloc = (void *(*)(size_t, size_t))mb_foreign_own(MB_OWN_calloc);
+    libc.realloc = (void *(*)(void *, size_t))mb_foreign_own(MB_OWN_realloc);
+    libc.memalign = (void *(*)(size_t, size_t))mb_foreign_own(MB_OWN_memalign);
+    libc.free = (void (*)(void *))mb_foreign_own(MB_OWN_free);
+    libc.usable_size = (size_t(*)(void *))mb_foreign_own(MB_OWN_malloc_usable_size);
+    libc.trim = (int (*)(size_t))mb_foreign_own(MB_OWN_malloc_trim);
+    libc.info = (struct mallinfo2(*)(void))mb_foreign_own(MB_OWN_mallinfo2);
     bool all = libc.malloc != NULL && libc.calloc != NULL && libc.realloc != NULL && libc.memalign != NULL && libc.free != NULL &&
                libc.usable_size != NULL;
     return all ? &calls : NULL;

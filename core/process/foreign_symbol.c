@@ -1,22 +1,26 @@
 // Symbols of loaded objects, read from their tables.
 //
 // What: what dlopen(RTLD_NOLOAD) and dlsym would answer, but without allocating, which they do: this is asked when memory is
-// gone, and from inside free. Only objects with a GNU hash table are searched.
-//
-//   header  bucket_count  first_hashed  bloom_words  bloom_shift  | bloom filter | buckets | chain of hashes
-//           a bucket holds the index of its first symbol; the chain's hash words go with the symbols and end in an odd one
-//
+// gone, and from inside free. The loader's list is walked by the libc's own dl_iterate_phdr.
 // Who: any thread; the loader's list is locked while it is walked.
 #include <link.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "core/process/foreign.h"
+#include "core/process/foreign_tables.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
 // Absent in static programs that do not use it.
 __attribute__((weak)) int dl_iterate_phdr(int (*)(struct dl_phdr_info *, size_t, void *), void *);
+
+typedef int visit(struct dl_phdr_info *, size_t, void *);
+
+bool mb_foreign_visit(visit *visitor, void *argument) {
+    int (*iterate)(visit *, void *) = (int (*)(visit *, void *))mb_foreign_own(MB_OWN_dl_iterate_phdr);
+    if (iterate == NULL) iterate = dl_iterate_phdr;
+    return iterate != NULL && (iterate(visitor, argument), true);
+}
 
 struct search {
     const char *const *files;
@@ -27,60 +31,12 @@ struct search {
     void *found;
 };
 
-struct tables {
-    const ElfW(Sym) *symbols;
-    const char *strings;
-    const uint32_t *hash;
-};
-
-static uint32_t hash_of(const char *name) {
-    uint32_t hash = 5381;
-    for (; *name != '\0'; name++) hash = hash * 33 + (unsigned char)*name;
-    return hash;
-}
-
-static bool is_wanted(const char *path, const char *const *files) {
-    if (files == NULL) return true;
-    if (path == NULL) return false;
-    const char *slash = strrchr(path, '/'), *file = slash != NULL ? slash + 1 : path;
-    for (; *files != NULL; files++) {
-        if (strncmp(file, *files, strlen(*files)) == 0) return true;
-    }
-    return false;
-}
-
-// The loader has made these addresses absolute, except in objects that it did not load itself (the kernel's).
-static const void *address_in(const struct dl_phdr_info *object, const ElfW(Dyn) *entry) {
-    uintptr_t value = entry->d_un.d_ptr;
-    return (const void *)(value < object->dlpi_addr ? value + object->dlpi_addr : value);
-}
-
-static bool tables_of(const struct dl_phdr_info *object, struct tables *out) {
-    const ElfW(Dyn) *entry = NULL;
+static bool tables_of(const struct dl_phdr_info *object, struct mb_tables *out) {
+    const ElfW(Dyn) *dynamic = NULL;
     for (unsigned i = 0; i < object->dlpi_phnum; i++) {
-        if (object->dlpi_phdr[i].p_type == PT_DYNAMIC) entry = (const void *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
+        if (object->dlpi_phdr[i].p_type == PT_DYNAMIC) dynamic = (const void *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
     }
-    *out = (struct tables){NULL, NULL, NULL};
-    for (; entry != NULL && entry->d_tag != DT_NULL; entry++) {
-        if (entry->d_tag == DT_SYMTAB) out->symbols = address_in(object, entry);
-        if (entry->d_tag == DT_STRTAB) out->strings = address_in(object, entry);
-        if (entry->d_tag == DT_GNU_HASH) out->hash = address_in(object, entry);
-    }
-    return out->symbols != NULL && out->strings != NULL && out->hash != NULL;
-}
-
-static const ElfW(Sym) *symbol_in(const struct tables *t, const char *name, uint32_t hash) {
-    uint32_t bucket_count = t->hash[0], first_hashed = t->hash[1], bloom_words = t->hash[2];
-    const uint32_t *buckets = t->hash + 4 + bloom_words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
-    const uint32_t *chain = buckets + bucket_count;
-    uint32_t i = bucket_count != 0 ? buckets[hash % bucket_count] : 0;
-    if (i < first_hashed) return NULL;
-    for (;; i++) {
-        const ElfW(Sym) *symbol = &t->symbols[i];
-        uint32_t theirs = chain[i - first_hashed];
-        if ((theirs | 1) == (hash | 1) && strcmp(t->strings + symbol->st_name, name) == 0) return symbol;
-        if ((theirs & 1) != 0) return NULL;
-    }
+    return mb_tables_read(dynamic, object->dlpi_addr, out);
 }
 
 static bool contains(const struct dl_phdr_info *object, const void *p) {
@@ -93,10 +49,9 @@ static bool contains(const struct dl_phdr_info *object, const void *p) {
 
 // The definition in an object, if that is one to be searched.
 static const ElfW(Sym) *definition_in(const struct dl_phdr_info *object, const struct search *search) {
-    struct tables tables;
-    if (!is_wanted(object->dlpi_name, search->files) || !tables_of(object, &tables)) return NULL;
-    const ElfW(Sym) *symbol = symbol_in(&tables, search->name, search->hash);
-    return symbol != NULL && symbol->st_shndx != SHN_UNDEF ? symbol : NULL;
+    struct mb_tables tables;
+    if (!mb_tables_is_wanted(object->dlpi_name, search->files) || !tables_of(object, &tables)) return NULL;
+    return mb_tables_find(&tables, search->name, search->hash);
 }
 
 static int look_into(struct dl_phdr_info *object, size_t bytes, void *argument) {
@@ -110,9 +65,8 @@ static int look_into(struct dl_phdr_info *object, size_t bytes, void *argument) 
 }
 
 void *mb_foreign_symbol(const char *const *files, const char *name, const void *end) {
-    if (dl_iterate_phdr == NULL) return NULL;
-    struct search search = {.files = files, .name = name, .end = end, .hash = hash_of(name)};
-    dl_iterate_phdr(look_into, &search);
+    struct search search = {.files = files, .name = name, .end = end, .hash = mb_tables_hash(name)};
+    mb_foreign_visit(look_into, &search);
     return search.found;
 }
 
@@ -127,7 +81,7 @@ struct many {
 static int look_for_all(struct dl_phdr_info *object, size_t bytes, void *argument) {
     (void)bytes;
     struct many *many = argument;
-    struct tables tables;
+    struct mb_tables tables;
     size_t missing = 0;
     if (!many->passed) {
         many->passed = contains(object, many->after);
@@ -136,8 +90,8 @@ static int look_for_all(struct dl_phdr_info *object, size_t bytes, void *argumen
     if (!tables_of(object, &tables)) return 0;
     for (size_t i = 0; i < many->count; i++) {
         if (many->found[i] != NULL) continue;
-        const ElfW(Sym) *symbol = symbol_in(&tables, many->names[i], hash_of(many->names[i]));
-        if (symbol != NULL && symbol->st_shndx != SHN_UNDEF) many->found[i] = (void *)(object->dlpi_addr + symbol->st_value);
+        const ElfW(Sym) *symbol = mb_tables_find(&tables, many->names[i], mb_tables_hash(many->names[i]));
+        if (symbol != NULL) many->found[i] = (void *)(object->dlpi_addr + symbol->st_value);
         else missing++;
     }
     return missing == 0;
@@ -146,7 +100,7 @@ static int look_for_all(struct dl_phdr_info *object, size_t bytes, void *argumen
 void mb_foreign_next_symbols(const char *const *names, size_t count, const void *after, void **found) {
     struct many many = {.names = names, .found = found, .count = count, .after = after};
     for (size_t i = 0; i < count; i++) found[i] = NULL;
-    if (dl_iterate_phdr != NULL) dl_iterate_phdr(look_for_all, &many);
+    mb_foreign_visit(look_for_all, &many);
 }
 
 void *mb_foreign_next_symbol(const char *name, const void *after) {
@@ -172,7 +126,7 @@ static int note_file(struct dl_phdr_info *object, size_t bytes, void *argument) 
 
 const char *mb_foreign_file_of(const void *inside) {
     struct place place = {inside, NULL};
-    if (dl_iterate_phdr != NULL) dl_iterate_phdr(note_file, &place);
+    mb_foreign_visit(note_file, &place);
     return place.file;
 }
 
@@ -211,8 +165,7 @@ static int redirect_in(struct dl_phdr_info *object, size_t bytes, void *argument
 }
 
 bool mb_foreign_redirect(const char *const *files, const char *name, const void *to) {
-    if (dl_iterate_phdr == NULL) return false;
-    struct search search = {.files = files, .name = name, .redirect_to = to, .hash = hash_of(name)};
-    dl_iterate_phdr(redirect_in, &search);
+    struct search search = {.files = files, .name = name, .redirect_to = to, .hash = mb_tables_hash(name)};
+    mb_foreign_visit(redirect_in, &search);
     return search.found != NULL;
 }

@@ -11,7 +11,7 @@
 struct mb_init_shared mb_init_shared;
 
 static struct {
-    _Atomic bool done; // the key is made, the handler registered, or will be in a moment; relaxed
+    _Atomic bool key, fork; // made and registered, or will be in a moment; relaxed
 } registered_shared;
 
 enum { RANDOM_WORDS = 2 };
@@ -31,10 +31,13 @@ static void draw(uint64_t out[RANDOM_WORDS]) {
     }
 }
 
+static void make_key(void) {
+    if (!atomic_exchange_explicit(&registered_shared.key, true, memory_order_relaxed)) mb_thread_init();
+}
+
 void mb_init_register(void) {
-    if (atomic_exchange_explicit(&registered_shared.done, true, memory_order_relaxed)) return;
-    mb_thread_init();
-    mb_fork_init();
+    make_key();
+    if (!atomic_exchange_explicit(&registered_shared.fork, true, memory_order_relaxed)) mb_fork_init();
 }
 
 // NULL: we do.
@@ -52,6 +55,7 @@ static void say_active(void) {
 }
 
 static bool start(void) {
+    mb_foreign_note_libc();
     const struct mb_calls *other = who_serves_instead();
     atomic_store_explicit(&mb_init_shared.other_copy, other, memory_order_relaxed);
     if (other != NULL) return false;
@@ -61,7 +65,7 @@ static bool start(void) {
     mb_huge_init(mb_option.huge_pages != 0);
     atomic_store_explicit(&mb_init_shared.had_threads, !mb_thread_is_only(), memory_order_relaxed);
     if (!mb_arena_init(random)) return false;
-    mb_init_register();
+    if (mb_foreign_own(MB_OWN_pthread_key_create) != NULL) make_key(); // which allocates nothing
     return true;
 }
 
@@ -73,6 +77,7 @@ MB_COLD static bool start_once(void) {
         uint32_t stage = ready ? MB_INIT_READY : (retry ? MB_INIT_UNTOUCHED : MB_INIT_FORWARDED);
         atomic_store_explicit(&mb_init_shared.stage, stage, memory_order_release);
         mb_os_wake(&mb_init_shared.stage, INT32_MAX);
+        if (ready) mb_init_register(); // which may allocate, as a wrapper of what it calls may
         return ready;
     }
     if (seen == MB_INIT_FORWARDED) return false;

@@ -7,6 +7,7 @@
 #include "core/heap/heaps.h"
 #include "core/large/large_keep.h"
 #include "core/process/background.h"
+#include "core/process/foreign.h"
 #include "core/process/fork.h"
 #include "core/process/init.h"
 #include "core/region/arena.h"
@@ -99,7 +100,15 @@ void mb_thread_depart(void) {
     mb_heaps_left();
 }
 
-void mb_thread_init(void) { exit_key.made = pthread_key_create != NULL && pthread_key_create(&exit_key.key, thread_exits) == 0; }
+typedef int key_create(pthread_key_t *, void (*)(void *));
+
+// The libc's own where it can be had: a wrapper may allocate. Then the heap that this thread has got meanwhile learns of the key late.
+void mb_thread_init(void) {
+    key_create *create = (key_create *)mb_foreign_own(MB_OWN_pthread_key_create);
+    if (create == NULL) create = pthread_key_create;
+    exit_key.made = create != NULL && create(&exit_key.key, thread_exits) == 0;
+    if (exit_key.made && mb_heap_is_real(mb_heap_self)) pthread_setspecific(exit_key.key, mb_heap_self);
+}
 
 // The heap is in place before pthread_setspecific, which may allocate.
 static void settle_in(struct mb_heap *heap) {

@@ -1,0 +1,151 @@
+// The libc's functions that we call, under their own names: hidden, so that every call in the library comes here, and goes on to the libc's own
+// definition, whoever else in the process defines the name (core/process/foreign.h).
+//
+// What: a preloaded tracer, profiler or sandbox wraps such functions. Its wrapper may allocate or free, so it must not be called while the allocator
+// is in the middle of something; or hold a lock of its own while it calls malloc, so it must not be called from malloc at all. Before the
+// libc is found (it never is in a program of some other loader) functions on bytes and strings are those below, others fail with ENOSYS.
+// Not in libmbmalloc.a: a static program's functions are what the linker was told.
+// Who: any thread. This file is compiled so that its loops do not become calls of the functions that they define.
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "core/process/foreign.h"
+#include "platform/compiler.h"
+
+// --- bytes and strings --------------------------------------------------------------------------------------------------
+
+static void *copy_slow(void *to, const void *from, size_t bytes) {
+    char *target = to;
+    const char *source = from;
+    for (size_t i = 0; i < bytes; i++) target[i] = source[i];
+    return to;
+}
+
+static void *set_slow(void *p, int value, size_t bytes) {
+    char *target = p;
+    for (size_t i = 0; i < bytes; i++) target[i] = (char)value;
+    return p;
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t bytes) {
+    void *own = mb_foreign_noted(MB_OWN_memcpy);
+    if (MB_UNLIKELY(own == NULL)) return copy_slow(to, from, bytes);
+    return ((void *(*)(void *, const void *, size_t))own)(to, from, bytes);
+}
+
+void *memset(void *p, int value, size_t bytes) {
+    void *own = mb_foreign_noted(MB_OWN_memset);
+    if (MB_UNLIKELY(own == NULL)) return set_slow(p, value, bytes);
+    return ((void *(*)(void *, int, size_t))own)(p, value, bytes);
+}
+
+int memcmp(const void *a, const void *b, size_t bytes) {
+    const unsigned char *x = a, *y = b;
+    size_t i = 0;
+    while (i < bytes && x[i] == y[i]) i++;
+    return i < bytes ? x[i] - y[i] : 0;
+}
+
+void *memchr(const void *p, int value, size_t bytes) {
+    const unsigned char *at = p;
+    for (size_t i = 0; i < bytes; i++) {
+        if (at[i] == (unsigned char)value) return (void *)(uintptr_t)(at + i);
+    }
+    return NULL;
+}
+
+size_t strnlen(const char *text, size_t max) {
+    size_t length = 0;
+    while (length < max && text[length] != '\0') length++;
+    return length;
+}
+
+size_t strlen(const char *text) { return strnlen(text, SIZE_MAX); }
+
+int strncmp(const char *a, const char *b, size_t max) {
+    size_t i = 0;
+    while (i < max && a[i] == b[i] && a[i] != '\0') i++;
+    return i < max ? (unsigned char)a[i] - (unsigned char)b[i] : 0;
+}
+
+int strcmp(const char *a, const char *b) { return strncmp(a, b, SIZE_MAX); }
+
+char *strrchr(const char *text, int wanted) {
+    const char *found = NULL;
+    for (;; text++) {
+        if (*text == (char)wanted) found = text;
+        if (*text == '\0') return (char *)(uintptr_t)found;
+    }
+}
+
+size_t strspn(const char *text, const char *accepted) {
+    size_t length = 0;
+    while (text[length] != '\0' && memchr(accepted, text[length], strlen(accepted)) != NULL) length++;
+    return length;
+}
+
+char *strstr(const char *text, const char *wanted) {
+    size_t length = strlen(wanted);
+    for (; strncmp(text, wanted, length) != 0; text++) {
+        if (*text == '\0') return NULL;
+    }
+    return (char *)(uintptr_t)text;
+}
+
+// --- the process --------------------------------------------------------------------------------------------------------
+
+// Only where the libc is not found: the value is lost.
+static int nobodys_errno;
+
+int *__errno_location(void) {
+    void *own = mb_foreign_own(MB_OWN___errno_location);
+    return own != NULL ? ((int *(*)(void))own)() : &nobodys_errno;
+}
+
+unsigned long getauxval(unsigned long type) {
+    void *own = mb_foreign_own(MB_OWN_getauxval);
+    return own != NULL ? ((unsigned long (*)(unsigned long))own)(type) : 0;
+}
+
+// --- threads and fork ---------------------------------------------------------------------------------------------------
+
+// A function of the same type as `like`; where the libc has none, one that fails.
+static int fail(void) { return ENOSYS; }
+
+static void *own_or_fail(enum mb_own name) {
+    void *own = mb_foreign_own(name);
+    return own != NULL ? own : (void *)fail;
+}
+#define MB_OWN(name) ((__typeof__(&name))own_or_fail(MB_OWN_##name))
+
+int pthread_create(pthread_t *restrict out, const pthread_attr_t *restrict attributes, void *(*body)(void *), void *restrict argument) {
+    return MB_OWN(pthread_create)(out, attributes, body, argument);
+}
+int pthread_join(pthread_t thread, void **result) { return MB_OWN(pthread_join)(thread, result); }
+int pthread_key_create(pthread_key_t *key, void (*destroy)(void *)) { return MB_OWN(pthread_key_create)(key, destroy); }
+int pthread_setspecific(pthread_key_t key, const void *value) { return MB_OWN(pthread_setspecific)(key, value); }
+int pthread_setcancelstate(int state, int *old) { return MB_OWN(pthread_setcancelstate)(state, old); }
+int pthread_attr_init(pthread_attr_t *attributes) { return MB_OWN(pthread_attr_init)(attributes); }
+int pthread_attr_destroy(pthread_attr_t *attributes) { return MB_OWN(pthread_attr_destroy)(attributes); }
+int pthread_attr_setstacksize(pthread_attr_t *attributes, size_t bytes) { return MB_OWN(pthread_attr_setstacksize)(attributes, bytes); }
+
+// glibc's since 2.32.
+int pthread_attr_setsigmask_np(pthread_attr_t *attributes, const sigset_t *mask);
+int pthread_attr_setsigmask_np(pthread_attr_t *attributes, const sigset_t *mask) {
+    return MB_OWN(pthread_attr_setsigmask_np)(attributes, mask);
+}
+
+// glibc's; musl has pthread_atfork alone.
+int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *object);
+int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *object) {
+    return MB_OWN(__register_atfork)(prepare, parent, child, object);
+}
+int pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
+    return MB_OWN(pthread_atfork)(prepare, parent, child);
+}
