@@ -1,7 +1,7 @@
 // The names that ask the allocator about itself or tune it, and the names of our own header.
 //
 // What: the statistics in glibc's formats, malloc_trim, mallopt. Numbers are those of mb_stats_get: all of
-// the process, blocks in flight aside. Here "arena" counts all memory from the system, large blocks included.
+// the process, blocks in flight aside.
 // Who: any thread.
 #include <errno.h>
 #include <limits.h>
@@ -9,6 +9,7 @@
 
 #include "core/base/print.h"
 #include "core/front/malloc.h"
+#include "core/process/tunables.h"
 #include "platform/bits.h"
 #include "platform/compiler.h"
 #include "platform/malloc_names.h"
@@ -21,18 +22,27 @@ MB_EXPORT int malloc_trim(size_t keep_bytes) { return mb_trim(keep_bytes) ? 1 : 
 
 // --- statistics ---------------------------------------------------------------------------------------------------------
 
-// What every format below is made of. system = live + unused.
+// What every format below is made of, in glibc's words: large blocks are the mapped ones, and count nowhere else; all else is one arena, and
+// system = live + unused. Of the unused, `fast` is what is free in slabs, the rest lies in spans that still have pages; what has been given back to the
+// system is no part of it.
 struct totals {
-    size_t system, live, unused;
+    size_t system, live, unused, fast, mapped;
+    size_t most; // that system may have been
     struct mb_stats stats;
 };
 
 static void totals_get(struct totals *t) {
     mb_stats_get(&t->stats);
-    t->live = t->stats.live_bytes;
-    t->system = mb_max(t->stats.committed_bytes, t->live);
+    t->mapped = t->stats.large_bytes;
+    t->live = t->stats.live_bytes - mb_min(t->mapped, t->stats.live_bytes);
+    t->system = mb_max(t->stats.slab_bytes + t->stats.warm_free_bytes, t->live);
+    t->most = mb_max(t->stats.committed_bytes, t->mapped + t->system) - t->mapped;
     t->unused = t->system - t->live;
+    t->fast = mb_min(t->stats.free_block_bytes, t->unused);
 }
+
+// Pieces of free memory: blocks of slabs, and all that lies in free spans as one.
+static size_t free_pieces(const struct totals *t) { return t->stats.free_blocks + (t->unused != t->fast); }
 
 // keepcost: what malloc_trim(0) could give back at once.
 MB_EXPORT struct mallinfo2 mallinfo2(void) {
@@ -40,12 +50,14 @@ MB_EXPORT struct mallinfo2 mallinfo2(void) {
     totals_get(&t);
     return (struct mallinfo2){
         .arena = t.system,
-        .ordblks = t.stats.slabs,
+        .ordblks = free_pieces(&t),
+        .smblks = t.stats.free_blocks,
         .hblks = t.stats.large_blocks,
-        .hblkhd = t.stats.large_bytes,
+        .hblkhd = t.mapped,
+        .fsmblks = t.fast,
         .uordblks = t.live,
         .fordblks = t.unused,
-        .keepcost = t.stats.warm_free_bytes,
+        .keepcost = mb_min(t.stats.warm_free_bytes, t.unused),
     };
 }
 
@@ -57,8 +69,10 @@ MB_EXPORT struct mallinfo __libc_mallinfo(void) {
     return (struct mallinfo){
         .arena = to_int(wide.arena),
         .ordblks = to_int(wide.ordblks),
+        .smblks = to_int(wide.smblks),
         .hblks = to_int(wide.hblks),
         .hblkhd = to_int(wide.hblkhd),
+        .fsmblks = to_int(wide.fsmblks),
         .uordblks = to_int(wide.uordblks),
         .fordblks = to_int(wide.fordblks),
         .keepcost = to_int(wide.keepcost),
@@ -68,19 +82,19 @@ MB_EXPORT struct mallinfo __libc_mallinfo(void) {
 MB_EXPORT struct mallinfo mallinfo(void) { return __libc_mallinfo(); }
 
 static void write_free(FILE *out, const struct totals *t) {
-    size_t spans = mb_min(t->stats.warm_free_bytes, t->unused);
-    fprintf(out, "<total type=\"fast\" count=\"%zu\" size=\"%zu\"/>\n", t->stats.slabs, t->unused - spans);
-    fprintf(out, "<total type=\"rest\" count=\"%d\" size=\"%zu\"/>\n", spans != 0, spans);
+    size_t rest = t->unused - t->fast;
+    fprintf(out, "<total type=\"fast\" count=\"%zu\" size=\"%zu\"/>\n", t->stats.free_blocks, t->fast);
+    fprintf(out, "<total type=\"rest\" count=\"%d\" size=\"%zu\"/>\n", rest != 0, rest);
 }
 
 static void write_system(FILE *out, const struct totals *t) {
-    fprintf(out, "<system type=\"current\" size=\"%zu\"/>\n<system type=\"max\" size=\"%zu\"/>\n", t->system, t->system);
-    fprintf(out, "<aspace type=\"total\" size=\"%zu\"/>\n", t->stats.reserved_bytes);
-    fprintf(out, "<aspace type=\"mprotect\" size=\"%zu\"/>\n", t->system);
+    fprintf(out, "<system type=\"current\" size=\"%zu\"/>\n<system type=\"max\" size=\"%zu\"/>\n", t->system, t->most);
+    fprintf(out, "<aspace type=\"total\" size=\"%zu\"/>\n", mb_max(t->stats.reserved_bytes, t->mapped + t->most) - t->mapped);
+    fprintf(out, "<aspace type=\"mprotect\" size=\"%zu\"/>\n", t->most);
 }
 
-// glibc's elements, for one heap that is the whole process. Its `fast` and `rest` are free chunks in bins and elsewhere: here
-// what is free inside slabs (count: the slabs) and free spans with pages. What is committed stays so: current is also maximum.
+// glibc's elements, for one heap that is the whole process. Its `fast` and `rest` are free chunks in bins and elsewhere: here what is free inside slabs
+// and in spans. As there, the sizes of system and aspace leave out what is mapped. The maximum is what has been committed.
 MB_EXPORT int malloc_info(int options, FILE *out) {
     if (options != 0) return EINVAL;
     struct totals t;
@@ -90,7 +104,7 @@ MB_EXPORT int malloc_info(int options, FILE *out) {
     write_system(out, &t);
     fprintf(out, "</heap>\n");
     write_free(out, &t);
-    fprintf(out, "<total type=\"mmap\" count=\"%zu\" size=\"%zu\"/>\n", t.stats.large_blocks, t.stats.large_bytes);
+    fprintf(out, "<total type=\"mmap\" count=\"%zu\" size=\"%zu\"/>\n", t.stats.large_blocks, t.mapped);
     write_system(out, &t);
     fprintf(out, "</malloc>\n");
     return 0;
@@ -117,37 +131,19 @@ MB_EXPORT void malloc_stats(void) {
     struct totals t;
     totals_get(&t);
     put_title("Arena 0:");
-    put_number("system bytes    ", t.system - mb_min(t.stats.large_bytes, t.system));
-    put_number("in use bytes    ", t.live - t.stats.large_bytes);
-    put_title("Total (incl. mmap):");
     put_number("system bytes    ", t.system);
     put_number("in use bytes    ", t.live);
-    put_number("large blocks    ", t.stats.large_blocks);
-    put_number("large bytes     ", t.stats.large_bytes);
+    put_title("Total (incl. mmap):");
+    put_number("system bytes    ", t.system + t.mapped);
+    put_number("in use bytes    ", t.live + t.mapped);
+    put_number("max mmap regions", mb_max(t.stats.large_blocks_max, t.stats.large_blocks));
+    put_number("max mmap bytes  ", mb_max(t.stats.large_bytes_max, t.mapped));
     errno = saved;
 }
 
 // --- tuning -------------------------------------------------------------------------------------------------------------
 
-// 1: accepted. glibc's limits for its own lists and maps say nothing about this allocator, so any value will do; a request to
-// fill blocks is refused unless it asks for none, and what glibc does not know either is refused.
-static int tune(int parameter, int value) {
-    switch (parameter) {
-    case M_MXFAST:
-    case M_NLBLKS:
-    case M_GRAIN:
-    case M_KEEP:
-    case M_TRIM_THRESHOLD:
-    case M_TOP_PAD:
-    case M_MMAP_THRESHOLD:
-    case M_MMAP_MAX:
-    case M_CHECK_ACTION:
-    case M_ARENA_TEST:
-    case M_ARENA_MAX: return 1;
-    case M_PERTURB: return value == 0 ? 1 : 0;
-    default: return 0;
-    }
-}
+static int tune(int parameter, int value) { return mb_tunables_set(parameter, value) ? 1 : 0; }
 
 MB_EXPORT int mallopt(int parameter, int value) { return tune(parameter, value); }
 

@@ -7,6 +7,7 @@
 #include "core/front/large.h"
 #include "core/front/malloc.h"
 #include "core/front/slow.h"
+#include "core/heap/perturb.h"
 #include "core/process/foreign.h"
 #include "core/process/init.h"
 #include "core/process/thread.h"
@@ -44,6 +45,7 @@ MB_NOINLINE void *mb_memalign_slow(size_t align, size_t bytes) {
     if (heap == NULL) return mb_no_memory();
     void *p = mb_large_alloc_aligned(heap, align, bytes);
     mb_thread_leave(heap);
+    if (MB_UNLIKELY(mb_perturb_byte() != 0) && p != NULL) mb_perturb_handed_out(p, bytes);
     return p != NULL ? p : mb_no_memory();
 }
 

@@ -9,6 +9,7 @@
 #include "core/front/lookup.h"
 #include "core/front/malloc.h"
 #include "core/front/realloc.h"
+#include "core/heap/perturb.h"
 #include "core/large/large_keep.h"
 #include "core/large/outside.h"
 #include "core/layout/pool.h"
@@ -26,7 +27,7 @@
 MB_NOINLINE void mb_slab_look_slow(struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
     uint64_t word = mb_remote_load(unit);
-    if (mb_slab_if_owned(unit, mb_owner_token()) == NULL) return;
+    if (mb_slab_if_owned(unit, mb_heap_self->token) == NULL) return;
     if (mb_own_claim_if_free(unit)) {
         mb_background_span_freed(1);
     } else if (mb_remote_state(word) == MB_SLAB_QUEUED) {
@@ -82,8 +83,13 @@ static bool is_home(const struct mb_unit *unit) {
     return mb_heap_is_real(heap) && atomic_load_explicit(&unit->shared.home, memory_order_relaxed) == heap;
 }
 
+MB_COLD static void fill_freed(const struct mb_unit *unit, uint32_t index) {
+    if (!mb_slab_is_free(unit, index)) mb_perturb_freed(mb_slab_block(unit, index), MB_PEEK(unit->slab.block_bytes));
+}
+
 MB_NOINLINE static void free_in_slab(struct mb_unit *unit, uint32_t index) {
     mb_fork_check();
+    if (MB_UNLIKELY(mb_perturb_byte() != 0)) fill_freed(unit, index);
     struct mb_slab *slab = mb_slab_if_owned(unit, mb_owner_token());
     if (slab == NULL && is_home(unit)) slab = mb_own_unowned_to_queued(mb_heap_self, unit);
     if (slab != NULL) {

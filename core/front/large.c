@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/large/large_count.h"
 #include "core/large/large_keep.h"
 #include "core/large/large_span.h"
 #include "core/large/large_zero.h"
@@ -60,6 +61,7 @@ static void *set_up(struct mb_heap *heap, const struct mb_run *run, size_t bytes
     MB_POKE(large->large_first, (uint32_t)run->first);
     MB_POKE(large->large_bytes, bytes);
     MB_POKE(large->large_pieces, (uint32_t)run->pieces);
+    mb_large_count_taken(bytes);
     mb_large_put_guard(large, mb_piece_address(run->first));
     return hand_out(heap, large);
 }

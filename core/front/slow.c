@@ -7,6 +7,7 @@
 #include "core/front/fast.h"
 #include "core/front/large.h"
 #include "core/front/malloc.h"
+#include "core/heap/perturb.h"
 #include "core/large/large_keep.h"
 #include "core/process/background.h"
 #include "core/process/foreign.h"
@@ -202,15 +203,21 @@ MB_NOINLINE static void *malloc_large(size_t bytes) {
 // Most calls come for this: the slab that the mask was of has other free blocks. Every call in here that comes back is a tail call.
 MB_NOINLINE void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t class_index) {
     struct mb_slab *slab = heap->slabs[class_index].current;
-    if (MB_UNLIKELY(slab == NULL)) return malloc_rare(bytes);
+    if (MB_UNLIKELY(slab == NULL || mb_perturb_byte() != 0)) return malloc_rare(bytes);
     void *p = mb_mask_take_next(heap, slab, class_index);
     if (MB_UNLIKELY(p == NULL)) return malloc_from_others(heap, class_index);
     return mb_owner_decrement(&heap->calls_to_tick) ? after_tick(heap, p) : p;
 }
 
 // The size is not in the fast path's table, or a block of that length was freed a moment ago.
+MB_COLD static void *malloc_large_filled(size_t bytes) {
+    void *p = malloc_large(bytes);
+    if (p != NULL) mb_perturb_handed_out(p, bytes);
+    return p;
+}
+
 MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
-    if (bytes > MB_MEDIUM_MAX) return malloc_large(bytes);
+    if (bytes > MB_MEDIUM_MAX) return MB_UNLIKELY(mb_perturb_byte() != 0) ? malloc_large_filled(bytes) : malloc_large(bytes);
     struct mb_heap *heap = mb_heap_self;
     size_t class_index = MB_LIKELY(bytes <= MB_SMALL_MAX) ? mb_small_class_of[bytes] : mb_class_of(bytes);
     if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);

@@ -4,6 +4,7 @@
 #include "core/base/print.h"
 #include "core/front/malloc.h"
 #include "core/heap/heaps.h"
+#include "core/large/large_count.h"
 #include "core/large/large_keep.h"
 #include "core/large/outside.h"
 #include "core/process/background.h"
@@ -27,6 +28,8 @@ static void count_slab(const struct mb_unit *unit, struct mb_stats *out) {
     uint32_t free = mb_slab_count_free(unit), carved = MB_PEEK(unit->slab.carved);
     out->slabs++;
     out->slab_bytes += MB_UNIT_BYTES;
+    out->free_blocks += free;
+    out->free_block_bytes += (size_t)free * MB_PEEK(unit->slab.block_bytes);
     if (carved <= free) return;
     out->live_blocks += carved - free;
     out->live_bytes += (size_t)(carved - free) * MB_PEEK(unit->slab.block_bytes);
@@ -72,6 +75,8 @@ static void count_arena(struct mb_stats *out) {
     out->spans_taken = mb_arena_spans_taken();
     out->purged_bytes = mb_arena_purged_bytes();
     out->outside_bytes = outside.bytes;
+    out->large_blocks_max = mb_large_most().blocks;
+    out->large_bytes_max = mb_large_most().bytes;
     out->live_blocks += outside.blocks;
     out->live_bytes += outside.bytes;
     out->large_blocks += outside.blocks;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "core/large/large_count.h"
 #include "core/region/arena.h"
 #include "core/region/changed.h"
 #include "core/region/pieces.h"
@@ -58,13 +59,18 @@ bool mb_large_far_guard_stays(const struct mb_slab *large, size_t bytes) {
     return (large->large_flags & MB_LARGE_GUARD_FAR) != 0 && bytes <= guard_offset(large);
 }
 
-MB_NOINLINE bool mb_large_move_guard(struct mb_slab *large, void *p, size_t bytes) {
+MB_NOINLINE static void set_bytes(struct mb_slab *large, size_t bytes) {
+    mb_large_count_resized(large->large_bytes, bytes);
+    MB_POKE(large->large_bytes, bytes);
+}
+
+bool mb_large_move_guard(struct mb_slab *large, void *p, size_t bytes) {
     if (mb_large_far_guard_stays(large, bytes)) {
-        MB_POKE(large->large_bytes, bytes);
+        set_bytes(large, bytes);
         return true;
     }
     if (!mb_large_remove_guard(large, p)) return false;
-    MB_POKE(large->large_bytes, bytes);
+    set_bytes(large, bytes);
     mb_large_put_guard(large, p);
     return true;
 }
@@ -114,6 +120,7 @@ MB_COLD static void give_around_guard(const struct mb_slab *large, char *p, bool
 void mb_large_give(struct mb_slab *large) {
     char *p = mb_large_start(large);
     bool moved = (large->large_flags & MB_LARGE_MOVED) != 0;
+    mb_large_count_given(large->large_bytes);
     if (MB_LIKELY(mb_large_remove_guard(large, p))) {
         mb_large_give_part(p, large->large_pieces, moved);
     } else {

@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 
+#include "core/large/large_count.h"
 #include "core/region/arena.h"
 #include "platform/bits.h"
 #include "platform/os.h"
@@ -69,6 +70,7 @@ void *mb_outside_alloc(size_t align, size_t bytes) {
     struct record_shared *record = claim_record();
     if (record == NULL) return NULL;
     void *block = map_aligned(align, bytes);
+    if (block != NULL) mb_large_count_taken(bytes);
     atomic_store_explicit(&record->bytes, bytes, memory_order_relaxed);
     atomic_store_explicit(&record->block, (uintptr_t)block, memory_order_release); // 0 frees the record
     return block;
@@ -105,6 +107,7 @@ bool mb_outside_free(void *p) {
     uintptr_t block = (uintptr_t)p;
     if (record == NULL || !atomic_compare_exchange_strong(&record->block, &block, BEING_SET_UP)) return false;
     size_t bytes = atomic_load_explicit(&record->bytes, memory_order_relaxed);
+    mb_large_count_given(bytes);
     if (mb_os_unmap(p, bytes) != 0) mb_os_purge(p, bytes); // the addresses are lost, the memory is not
     atomic_store_explicit(&record->block, 0, memory_order_release);
     return true;

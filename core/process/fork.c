@@ -64,7 +64,8 @@ static void note_orphan(struct mb_unit *unit) {
     if ((word & MB_REMOTE_BUSY) != 0) mb_remote_end_busy(unit, word & ~(uint64_t)MB_REMOTE_BUSY);
     enum mb_slab_state state = mb_remote_state(word & ~(uint64_t)MB_REMOTE_BUSY);
     if (state != MB_SLAB_CURRENT && state != MB_SLAB_QUEUED) return;
-    if (unit->slab.owner == mb_owner_token() || unit->slab.owner == mb_orphan_owner()) return;
+    bool mine = mb_heap_is_real(mb_heap_self) && unit->slab.owner == mb_heap_self->token;
+    if (mine || unit->slab.owner == mb_orphan_owner()) return;
     unit->slab.owner = mb_orphan_owner();
 }
 

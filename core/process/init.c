@@ -2,6 +2,7 @@
 
 #include "core/process/foreign.h"
 #include "core/process/fork.h"
+#include "core/process/tunables.h"
 #include "core/region/arena.h"
 #include "core/region/huge.h"
 #include "core/told/options.h"
@@ -64,6 +65,7 @@ static bool start(void) {
     draw(random);
     mb_huge_init(mb_option.huge_pages != 0);
     atomic_store_explicit(&mb_init_shared.had_threads, !mb_thread_is_only(), memory_order_relaxed);
+    mb_tunables_init();
     if (!mb_arena_init(random)) return false;
     if (mb_foreign_own(MB_OWN_pthread_key_create) != NULL) make_key(); // which allocates nothing
     return true;

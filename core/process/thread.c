@@ -5,6 +5,7 @@
 
 #include "core/base/check.h"
 #include "core/heap/heaps.h"
+#include "core/heap/perturb.h"
 #include "core/large/large_keep.h"
 #include "core/process/background.h"
 #include "core/process/foreign.h"
@@ -61,12 +62,22 @@ static void release_and_park(struct mb_heap *heap) {
     park(heap);
 }
 
+static const void *token_of(struct mb_heap *heap) { return mb_perturb_byte() != 0 ? heap : mb_thread_token(heap); }
+
+void mb_thread_change_token(void) {
+    struct mb_heap *heap = mb_heap_self;
+    if (!mb_heap_is_real(heap)) return;
+    mb_own_release_all(heap);
+    mb_large_flush_heap(heap);
+    heap->token = token_of(heap);
+}
+
 static struct mb_heap *acquire(void) {
     struct mb_heap *heap = unpark();
     if (heap == NULL) heap = mb_heap_new();
     if (heap == NULL) return NULL;
     heap->exit_rounds = 0;
-    heap->token = mb_thread_token(heap);
+    heap->token = token_of(heap);
     memset(heap->borrowed, 0, sizeof heap->borrowed);
     heap->own_bytes = 0;
     return heap;

@@ -15,6 +15,9 @@ void mb_thread_leave(struct mb_heap *heap);
 // The calling thread gives its heap up, if it has one, and has none of its own any more.
 void mb_thread_depart(void);
 
+// The calling thread's heap lets its slabs go and owns the next ones by the token that core/heap/perturb.h asks for.
+void mb_thread_change_token(void);
+
 // In a forked child, alone: every heap but the caller's becomes a parked, empty one.
 void mb_thread_recover(void);
 

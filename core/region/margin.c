@@ -35,7 +35,14 @@ static size_t span_freed_lately(void) {
 size_t mb_margin_units(void) {
     size_t share = mb_min(mb_arena_units() / HEAP_SHARE, MB_MARGIN_WARM_UNITS);
     size_t least = mb_max(mb_max(share, MB_MARGIN_MIN_UNITS), span_freed_lately());
-    return mb_min(least + atomic_load_explicit(&mb_margin_shared.more_units, memory_order_relaxed), MORE_UNITS_MAX);
+    size_t wanted = mb_min(least + atomic_load_explicit(&mb_margin_shared.more_units, memory_order_relaxed), MORE_UNITS_MAX);
+    size_t bound = atomic_load_explicit(&mb_margin_shared.bound_units, memory_order_relaxed);
+    return bound != 0 ? mb_min(wanted, bound - 1) : wanted;
+}
+
+void mb_margin_bound(size_t bytes) {
+    size_t units = bytes >> MB_UNIT_SHIFT;
+    atomic_store_explicit(&mb_margin_shared.bound_units, units < MORE_UNITS_MAX ? units + 1 : 0, memory_order_relaxed);
 }
 
 void mb_margin_owe(size_t units) {

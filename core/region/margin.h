@@ -25,12 +25,16 @@ struct mb_margin_shared {
     _Atomic size_t span_units;   // the longest span that came free lately
     _Atomic uint64_t span_at;    //   and when
     _Atomic uint64_t refused_at; // when the system last took nothing
+    _Atomic size_t bound_units;  // that the margin may have, and one more; 0: any number
 };
 extern MB_HIDDEN struct mb_margin_shared mb_margin_shared;
 
 // In units of 64 KiB, of free spans and of large blocks that are kept whole together / of that, how much in free spans.
 size_t mb_margin_units(void);
 MB_INLINE size_t mb_margin_of_warm(size_t margin) { return margin < MB_MARGIN_WARM_UNITS ? margin : MB_MARGIN_WARM_UNITS; }
+
+// No more than so many bytes (mallopt's M_TRIM_THRESHOLD); longer than what is kept at most: no bound.
+void mb_margin_bound(size_t bytes);
 
 // A span of so many units comes free: ask mb_margin_units after that.
 void mb_margin_freed(size_t units);

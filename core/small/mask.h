@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "core/heap/perturb.h"
 #include "core/heap/self.h"
 #include "platform/bits.h"
 
@@ -89,11 +90,12 @@ MB_INLINE bool mb_mask_next_word(struct mb_heap *heap, struct mb_slab *slab, siz
     uint64_t mask = mb_mask_next(heap, slab, class_index, &word);
     if (mask == 0) return false;
     heap->slabs[class_index].current = slab;
+    if (MB_UNLIKELY(mb_perturb_byte() != 0)) mb_perturb_mask(heap->front.base[class_index], slab->block_bytes, mask);
     heap->front.mask[class_index] = mask;
     return true;
 }
 
-// The same with the current slab, and takes the first block of it; NULL when it has none.
+// The same with the current slab, and takes the first block of it; NULL when it has none. Where blocks are filled nobody may come here.
 MB_INLINE void *mb_mask_take_next(struct mb_heap *heap, struct mb_slab *slab, size_t class_index) {
     struct mb_front *front = &heap->front;
     uint64_t *word;

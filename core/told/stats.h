@@ -24,6 +24,10 @@ struct mb_stats {
     uint64_t spans_taken;     // spans taken from the arena since the start
     uint64_t purged_bytes;    // given back to the system since the start
     uint64_t outside_bytes;   // live bytes in blocks outside the arena's window
+    size_t free_blocks;       // blocks of slabs that are free, or were never handed out
+    size_t free_block_bytes;  //   and their bytes
+    size_t large_blocks_max;  // the most large blocks that there have been at once, those kept for reuse included
+    size_t large_bytes_max;   //   the same of their bytes
 };
 
 #endif

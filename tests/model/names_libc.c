@@ -67,7 +67,10 @@ void names_free_aligned_sized(void *p, size_t align, size_t bytes) {
 size_t names_usable_size(void *p) { return malloc_usable_size(p); }
 void names_trim(size_t keep_bytes) { (void)malloc_trim(keep_bytes); }
 
-size_t names_live_bytes(void) { return mallinfo2().uordblks; }
+size_t names_live_bytes(void) {
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
 
 bool names_live_blocks(size_t *out) {
     (void)out;

@@ -6,6 +6,11 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
+static size_t live_bytes(void) {
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
 enum { THREADS = 32, BLOCKS = 4, BLOCK_BYTES = 3 << 20, ALL = THREADS * BLOCKS };
 static const long total = (long)ALL * BLOCK_BYTES;
 
@@ -43,7 +48,7 @@ static long rss_after_waiting(long bytes) {
 static void in_child(size_t live) {
     pid_t child = fork();
     if (child == 0) {
-        EXPECT(!under_mbmalloc() || mallinfo2().uordblks <= live + (1 << 20));
+        EXPECT(!under_mbmalloc() || live_bytes() <= live + (1 << 20));
         for (int i = 0; i < BLOCKS; i++) blocks[i] = block_new(BLOCK_BYTES);
         for (int i = 0; i < BLOCKS; i++) block_free(blocks[i]);
         malloc_trim(0);
@@ -59,11 +64,11 @@ int main(int argc, char **argv) {
     const char *how = argv[1];
     long start = rss_bytes();
     EXPECT(pthread_barrier_init(&freed, NULL, THREADS + 1) == 0);
-    size_t live = mallinfo2().uordblks;
+    size_t live = live_bytes();
     for (int i = 0; i < THREADS; i++) thread_start(work_and_sleep, NULL);
     pthread_barrier_wait(&freed);
     pthread_barrier_wait(&freed);
-    if (under_mbmalloc()) EXPECT(mallinfo2().uordblks <= live + (1 << 20));
+    if (under_mbmalloc()) EXPECT(live_bytes() <= live + (1 << 20));
     long before = rss_bytes();
     if (strcmp(how, "wait") == 0) rss_after_waiting(start + (20 << 20));
     else if (strcmp(how, "trim") == 0) malloc_trim(0);

@@ -1,0 +1,15 @@
+#include "core/heap/perturb.h"
+
+#include <string.h>
+
+#include "platform/bits.h"
+
+struct mb_perturb_shared mb_perturb_shared;
+
+MB_COLD void mb_perturb_handed_out(void *p, size_t bytes) { memset(p, (int)(mb_perturb_byte() ^ 0xff), bytes); }
+
+MB_COLD void mb_perturb_freed(void *p, size_t bytes) { memset(p, (int)mb_perturb_byte(), bytes); }
+
+MB_COLD void mb_perturb_mask(uintptr_t base, size_t block_bytes, uint64_t mask) {
+    for (; mask != 0; mask &= mask - 1) mb_perturb_handed_out((void *)(base + mb_ctz64(mask) * block_bytes), block_bytes);
+}
