@@ -59,8 +59,9 @@ static bool set_no_signals(pthread_attr_t *attributes) {
 bool mb_libc_create_quiet(mb_libc_create *create, pthread_t *out, size_t stack_bytes, void *(*body)(void *)) {
     pthread_attr_t attributes;
     if (create == NULL || pthread_attr_setstacksize == NULL || pthread_attr_init(&attributes) != 0) return false;
-    bool created = pthread_attr_setstacksize(&attributes, stack_bytes) == 0 &&
-                   (set_no_signals(&attributes) ? create(out, &attributes, body, NULL) == 0 : create_masked(create, out, &attributes, body));
+    bool created =
+        pthread_attr_setstacksize(&attributes, stack_bytes) == 0 &&
+        (set_no_signals(&attributes) ? create(out, &attributes, body, NULL) == 0 : create_masked(create, out, &attributes, body));
     pthread_attr_destroy(&attributes);
     return created;
 }

@@ -3,33 +3,30 @@
 // x86-64 and aarch64 with 47 or 48 bits: programs and their brk heap lie below 1 TiB or at 0x55.. (0xaa..), libraries and
 // stacks at 0x7f.. (0xff..), grown downwards; 1 to 4 TiB and 32 to 64 TiB are empty. With 39 to 42 bits (small aarch64)
 // programs lie at two thirds of 512 GiB and 64 to 320 GiB are empty.
-// ASan: the shadow ends at 0x10007fff8000 (x86-64) or 0x201000000000 (aarch64); TSan allows application memory only in
-// some ranges, on x86-64 0x7e80.. to the top and below 512 GiB.
+// On x86-64 the shadow of ASan ends at 0x10007fff8000, TSan ends a program that has mappings elsewhere than below 512 GiB, at 0x55.. and from 0x7e80.. on, and
+// MSan one outside of 0x0.., 0x51.. to 0x5f.. and 0x7...
 #include "platform/window.h"
 
 #include "platform/bits.h"
 #include "platform/compiler.h"
+#include "platform/sanitizer.h"
 
 #define GIB ((uintptr_t)1 << 30)
 #define TIB ((uintptr_t)1 << 40)
 
-#if MB_TSAN && defined(__x86_64__)
-static const struct mb_os_window wide[MB_OS_WINDOW_CANDIDATES] = {
-    {0x7e8000000000u, 0x7e9000000000u, 256 * GIB, 0},
-    {64 * GIB, 128 * GIB, 256 * GIB, 0},
-};
-#elif MB_TSAN
-static const struct mb_os_window wide[MB_OS_WINDOW_CANDIDATES] = {{0, 0, 0, 0}, {0, 0, 0, 0}};
-#elif MB_ASAN
-static const struct mb_os_window wide[MB_OS_WINDOW_CANDIDATES] = {
-    {33 * TIB, 63 * TIB, TIB, 0},
-    {33 * TIB, 63 * TIB, TIB, 0},
-};
-#else
 static const struct mb_os_window wide[MB_OS_WINDOW_CANDIDATES] = {
     {1 * TIB, 3 * TIB, TIB, 0},
     {32 * TIB, 63 * TIB, TIB, 0},
 };
+
+// Where no shadow of a sanitizer lies.
+#if defined(__x86_64__)
+static const struct mb_os_window watched[MB_OS_WINDOW_CANDIDATES] = {
+    {0x7e8000000000u, 0x7e9000000000u, 256 * GIB, 0},
+    {64 * GIB, 128 * GIB, 256 * GIB, 0},
+};
+#else
+static const struct mb_os_window watched[MB_OS_WINDOW_CANDIDATES] = {{0, 0, 0, 0}, {0, 0, 0, 0}};
 #endif
 
 static const struct mb_os_window narrow[MB_OS_WINDOW_CANDIDATES] = {
@@ -47,7 +44,7 @@ void mb_os_window_candidates(uint64_t random, struct mb_os_window out[MB_OS_WIND
     int on_stack;
     bool is_wide = (uintptr_t)&on_stack >= 64 * TIB; // stacks lie at the top
     for (int i = 0; i < MB_OS_WINDOW_CANDIDATES; i++) {
-        out[i] = is_wide ? wide[i] : narrow[i];
+        out[i] = !is_wide ? narrow[i] : mb_sanitizer_watches() ? watched[i] : wide[i];
         out[i].start = random_start(&out[i], random >> (i * 24));
     }
 }

@@ -5,12 +5,13 @@
 // is in the middle of something; or hold a lock of its own while it calls malloc, so it must not be called from malloc at all. Before the
 // libc is found (it never is in a program of some other loader) functions on bytes and strings are those below, others fail with ENOSYS.
 // Not in libmbmalloc.a: a static program's functions are what the linker was told.
-// Who: any thread. This file is compiled so that its loops do not become calls of the functions that they define.
+// Who: any thread.
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -20,16 +21,25 @@
 
 // --- bytes and strings --------------------------------------------------------------------------------------------------
 
+// The compiler must not make a call of the function that a loop defines from it.
+#define MB_KEEP_LOOP() __asm__ volatile("" : : : "memory")
+
 static void *copy_slow(void *to, const void *from, size_t bytes) {
     char *target = to;
     const char *source = from;
-    for (size_t i = 0; i < bytes; i++) target[i] = source[i];
+    for (size_t i = 0; i < bytes; i++) {
+        target[i] = source[i];
+        MB_KEEP_LOOP();
+    }
     return to;
 }
 
 static void *set_slow(void *p, int value, size_t bytes) {
     char *target = p;
-    for (size_t i = 0; i < bytes; i++) target[i] = (char)value;
+    for (size_t i = 0; i < bytes; i++) {
+        target[i] = (char)value;
+        MB_KEEP_LOOP();
+    }
     return p;
 }
 
@@ -62,7 +72,7 @@ void *memchr(const void *p, int value, size_t bytes) {
 
 size_t strnlen(const char *text, size_t max) {
     size_t length = 0;
-    while (length < max && text[length] != '\0') length++;
+    for (; length < max && text[length] != '\0'; length++) MB_KEEP_LOOP();
     return length;
 }
 
@@ -84,9 +94,14 @@ char *strrchr(const char *text, int wanted) {
     }
 }
 
+static bool has(const char *text, char wanted) {
+    while (*text != '\0' && *text != wanted) text++;
+    return *text != '\0';
+}
+
 size_t strspn(const char *text, const char *accepted) {
     size_t length = 0;
-    while (text[length] != '\0' && memchr(accepted, text[length], strlen(accepted)) != NULL) length++;
+    while (text[length] != '\0' && has(accepted, text[length])) length++;
     return length;
 }
 

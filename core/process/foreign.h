@@ -47,20 +47,24 @@ const char *mb_foreign_file_of(const void *inside);
 
 // The libc's own malloc, in the form of another copy of this library; NULL where it cannot be found. For the thread that runs the start.
 const struct mb_calls *mb_foreign_libc_serves(void);
+// The malloc of a sanitizer whose runtime is loaded behind us (gcc's are shared libraries), likewise; NULL where there is none.
+const struct mb_calls *mb_foreign_sanitizer_serves(void);
 
 // The names that we call of the libc, whoever has wrapped them. mb_foreign_own never takes the loader's lock, which a forked child may find taken for ever.
+// clang-format off
 #define MB_OWN_TABLE(NAME) \
     NAME(memcpy) NAME(memset) NAME(__errno_location) NAME(getauxval) NAME(dl_iterate_phdr) \
     NAME(pthread_create) NAME(pthread_join) NAME(pthread_key_create) NAME(pthread_setspecific) NAME(pthread_setcancelstate) \
     NAME(pthread_attr_init) NAME(pthread_attr_destroy) NAME(pthread_attr_setstacksize) NAME(pthread_attr_setsigmask_np) \
     NAME(__register_atfork) NAME(pthread_atfork) \
     NAME(malloc) NAME(calloc) NAME(realloc) NAME(memalign) NAME(free) NAME(malloc_usable_size) NAME(malloc_trim) NAME(mallinfo2)
+// clang-format on
 
 enum mb_own {
 #define MB_OWN_INDEX(name) MB_OWN_##name,
     MB_OWN_TABLE(MB_OWN_INDEX)
 #undef MB_OWN_INDEX
-    MB_OWN_COUNT
+        MB_OWN_COUNT
 };
 enum { MB_OWN_NAME_BYTES = 28 };
 

@@ -1,13 +1,15 @@
-// The libc's own malloc as the one that serves: in a program that `only` or `skip` leaves to it.
+// Somebody else's malloc as the one that serves: the libc's own in a program that `only` or `skip` leaves to it, a sanitizer's in a program that is
+// built with one: it would take blocks of ours that go from thread to thread for races, and would find no misuse of them.
 //
-// What: the libc's functions in the form of another copy's (mb_calls). The names are bound to us already, so each call comes here first.
-// Who: mb_foreign_libc_serves by the thread that runs the start; the rest any thread, after it.
+// What: their functions in the form of another copy's (mb_calls). The names are bound to us already, so each call comes here first.
+// Who: the functions that answer who serves by the thread that runs the start; the rest any thread, after it.
 #include <malloc.h>
 #include <stdint.h>
 
 #include "core/process/foreign.h"
 #include "core/told/stats.h"
 #include "platform/libc.h"
+#include "platform/sanitizer.h"
 
 static struct {
     void *(*malloc)(size_t);
@@ -70,6 +72,12 @@ static const struct mb_calls calls = {
     .stats_get = libc_stats_get,
 };
 
+static const struct mb_calls *all_found(void) {
+    bool all = libc.malloc != NULL && libc.calloc != NULL && libc.realloc != NULL && libc.memalign != NULL && libc.free != NULL &&
+               libc.usable_size != NULL;
+    return all ? &calls : NULL;
+}
+
 const struct mb_calls *mb_foreign_libc_serves(void) {
     libc.malloc = (void *(*)(size_t))mb_foreign_own(MB_OWN_malloc);
     libc.calloc = (void *(*)(size_t, size_t))mb_foreign_own(MB_OWN_calloc);
@@ -79,7 +87,19 @@ const struct mb_calls *mb_foreign_libc_serves(void) {
     libc.usable_size = (size_t(*)(void *))mb_foreign_own(MB_OWN_malloc_usable_size);
     libc.trim = (int (*)(size_t))mb_foreign_own(MB_OWN_malloc_trim);
     libc.info = (struct mallinfo2(*)(void))mb_foreign_own(MB_OWN_mallinfo2);
-    bool all = libc.malloc != NULL && libc.calloc != NULL && libc.realloc != NULL && libc.memalign != NULL && libc.free != NULL &&
-               libc.usable_size != NULL;
-    return all ? &calls : NULL;
+    return all_found();
+}
+
+static void *behind_us(const char *name) { return mb_foreign_next_symbol(name, &libc); }
+
+const struct mb_calls *mb_foreign_sanitizer_serves(void) {
+    if (!mb_sanitizer_watches()) return NULL;
+    libc.malloc = (void *(*)(size_t))behind_us("malloc");
+    if ((void *)libc.malloc == mb_foreign_own(MB_OWN_malloc)) return NULL; // its malloc is the program's already, or it has none
+    libc.calloc = (void *(*)(size_t, size_t))behind_us("calloc");
+    libc.realloc = (void *(*)(void *, size_t))behind_us("realloc");
+    libc.memalign = (void *(*)(size_t, size_t))behind_us("memalign");
+    libc.free = (void (*)(void *))behind_us("free");
+    libc.usable_size = (size_t(*)(void *))behind_us("malloc_usable_size");
+    return all_found();
 }

@@ -44,6 +44,7 @@ void mb_init_register(void) {
 // NULL: we do.
 static const struct mb_calls *who_serves_instead(void) {
     const struct mb_calls *other = mb_forward_get != NULL ? mb_forward_get() : NULL;
+    if (other == NULL) other = mb_foreign_sanitizer_serves();
     if (other != NULL || mb_options_init()) return other;
     other = mb_foreign_libc_serves();
     if (other == NULL) mb_options_say_unskipped();

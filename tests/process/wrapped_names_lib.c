@@ -11,23 +11,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+// clang-format off
 // What the allocator has called, calls, or might come to call.
-#define NAMES(NAME)                                                                                                                        \
-    NAME(memcpy)                                                                                                                           \
-    NAME(memmove) NAME(memset) NAME(memcmp) NAME(memchr) NAME(strlen) NAME(strnlen) NAME(strcmp) NAME(strncmp) NAME(strchr) NAME(strrchr)  \
-        NAME(strspn) NAME(strstr) NAME(__errno_location) NAME(getauxval) NAME(getenv) NAME(secure_getenv) NAME(sysconf) NAME(getpagesize)  \
-            NAME(getpid) NAME(abort) NAME(raise) NAME(kill) NAME(write) NAME(read) NAME(open) NAME(close) NAME(brk) NAME(sbrk)             \
-                NAME(getrandom) NAME(clock_gettime) NAME(gettimeofday) NAME(nanosleep) NAME(sched_yield) NAME(sched_getcpu)                \
-                    NAME(getrlimit) NAME(sigaction) NAME(sigfillset) NAME(sigemptyset) NAME(sigprocmask) NAME(pthread_sigmask)             \
-                        NAME(pthread_create) NAME(pthread_join) NAME(pthread_detach) NAME(pthread_self) NAME(pthread_key_create)           \
-                            NAME(pthread_key_delete) NAME(pthread_setspecific) NAME(pthread_getspecific) NAME(pthread_once)                \
-                                NAME(pthread_setcancelstate) NAME(pthread_attr_init) NAME(pthread_attr_destroy)                            \
-                                    NAME(pthread_attr_setstacksize) NAME(pthread_attr_setsigmask_np) NAME(pthread_mutex_lock)              \
-                                        NAME(pthread_mutex_unlock) NAME(__register_atfork) NAME(dl_iterate_phdr) NAME(__cxa_atexit)        \
-                                            NAME(dladdr) NAME(fork)
+#define NAMES(NAME) \
+    NAME(memcpy) NAME(memmove) NAME(memset) NAME(memcmp) NAME(memchr) NAME(strlen) NAME(strnlen) NAME(strcmp) NAME(strncmp) \
+    NAME(strchr) NAME(strrchr) NAME(strspn) NAME(strstr) NAME(__errno_location) NAME(getauxval) NAME(getenv) NAME(secure_getenv) \
+    NAME(sysconf) NAME(getpagesize) NAME(getpid) NAME(abort) NAME(raise) NAME(kill) NAME(write) NAME(read) NAME(open) NAME(close) \
+    NAME(brk) NAME(sbrk) NAME(getrandom) NAME(clock_gettime) NAME(gettimeofday) NAME(nanosleep) NAME(sched_yield) NAME(sched_getcpu) \
+    NAME(getrlimit) NAME(sigaction) NAME(sigfillset) NAME(sigemptyset) NAME(sigprocmask) NAME(pthread_sigmask) NAME(pthread_create) \
+    NAME(pthread_join) NAME(pthread_detach) NAME(pthread_self) NAME(pthread_key_create) NAME(pthread_key_delete) \
+    NAME(pthread_setspecific) NAME(pthread_getspecific) NAME(pthread_once) NAME(pthread_setcancelstate) NAME(pthread_attr_init) \
+    NAME(pthread_attr_destroy) NAME(pthread_attr_setstacksize) NAME(pthread_attr_setsigmask_np) NAME(pthread_mutex_lock) \
+    NAME(pthread_mutex_unlock) NAME(__register_atfork) NAME(dl_iterate_phdr) NAME(__cxa_atexit) NAME(dladdr) NAME(fork)
 
 // What it exports, too, and passes on when the program calls it (preload/page_state.c).
-#define PASSED_ON(NAME) NAME(mmap) NAME(munmap) NAME(mremap) NAME(mprotect) NAME(madvise) NAME(mlock) NAME(prctl)
+#define PASSED_ON(NAME) \
+    NAME(mmap) NAME(munmap) NAME(mremap) NAME(mprotect) NAME(madvise) NAME(mlock) NAME(prctl)
 
 enum name {
 #define INDEX(name) OF_##name,
@@ -36,7 +35,9 @@ enum name {
 };
 static const char *const names[] = {
 #define TEXT(name) #name,
-    NAMES(TEXT) "", PASSED_ON(TEXT)};
+    NAMES(TEXT) "", PASSED_ON(TEXT)
+};
+// clang-format on
 
 typedef long any_function(long, long, long, long, long, long);
 static any_function *_Atomic next[COUNT];

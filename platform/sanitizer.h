@@ -1,0 +1,20 @@
+// Whether a sanitizer watches the process: gcc's and clang's runtimes define these names. Any thread.
+#ifndef MB_PLATFORM_SANITIZER_H
+#define MB_PLATFORM_SANITIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "platform/compiler.h"
+
+extern char __tsan_init __attribute__((weak));
+extern char __asan_init __attribute__((weak));
+extern char __msan_init __attribute__((weak));
+extern char __lsan_init __attribute__((weak));
+
+MB_INLINE bool mb_sanitizer_watches(void) {
+    bool theirs = &__tsan_init != NULL || &__asan_init != NULL || &__msan_init != NULL || &__lsan_init != NULL;
+    return MB_TSAN || MB_ASAN || theirs;
+}
+
+#endif
