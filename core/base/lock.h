@@ -9,7 +9,17 @@
 #include <stdint.h>
 
 // Ranks: a thread may take a lock only while it holds none of the same or a higher rank (asserted in check builds).
-enum mb_lock_rank { MB_RANK_LAYER = 1, MB_RANK_MEMBER, MB_RANK_BACKGROUND, MB_RANK_SHORTAGE, MB_RANK_ARENA, MB_RANK_FRONT, MB_RANK_COUNT };
+enum mb_lock_rank {
+    MB_RANK_LAYER = 1,
+    MB_RANK_MEMBER,
+    MB_RANK_HARDENED,
+    MB_RANK_WAITING,
+    MB_RANK_BACKGROUND,
+    MB_RANK_SHORTAGE,
+    MB_RANK_ARENA,
+    MB_RANK_FRONT,
+    MB_RANK_COUNT
+};
 
 struct mb_lock_shared {
     _Atomic uint32_t word; // 0 free, 1 held, 2 held and waited for; written by any thread, pairs acquire with release

@@ -2,9 +2,11 @@
 
 #include "core/front/fault.h"
 #include "core/front/malloc.h"
+#include "core/hardened/hardened.h"
 #include "core/large/large_keep.h"
 #include "core/large/outside.h"
 #include "core/process/foreign.h"
+#include "core/process/init.h"
 
 static bool describe(struct mb_block *out, enum mb_block_kind kind, struct mb_unit *unit, size_t bytes) {
     *out = (struct mb_block){kind, unit, bytes};
@@ -65,6 +67,7 @@ struct mb_block mb_lookup_live(enum mb_operation operation, const void *p) {
 bool mb_owns(const void *p) { return mb_space_contains(p) || mb_outside_contains(p); }
 
 bool mb_is_block(const void *p) {
+    if (mb_is_hardened()) return mb_hard_calls.is_block(p);
     if (!mb_space_contains(p)) return mb_outside_bytes(p) != 0;
     struct mb_unit *unit = mb_unit_of(p);
     const struct mb_slab *large = mb_large_at(unit, mb_unit_offset(p));

@@ -26,11 +26,12 @@ static void recover(void);
 // Without a page there was one heap, and whoever gave memory back had it: if that was not the thread that survived, its heap is
 // left behind.
 static void in_child(void) {
-    if (atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire) != MB_INIT_READY) return; // there is nothing yet
+    bool ready = atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire) == MB_INIT_READY;
+    if (!ready && !mb_is_hardened()) return; // there is nothing yet
     atomic_store_explicit(&plain_shared.word, NOT_LOOKED, memory_order_relaxed);
     bool watched = atomic_load_explicit(&mb_fork_watch_shared.page, memory_order_acquire) != NULL;
     if (watched) mb_fork_check();
-    else if (!mb_heap_is_real(mb_heap_self)) recover();
+    else if (mb_is_hardened() || !mb_heap_is_real(mb_heap_self)) recover();
 }
 
 void mb_fork_init(void) { mb_libc_at_fork(in_child); }
@@ -83,12 +84,15 @@ static void note_orphans(void) {
 }
 
 static void recover(void) {
-    note_orphans();
-    mb_large_recover();
+    if (!mb_is_hardened()) { // whose units have no slab's and no large block's record
+        note_orphans();
+        mb_large_recover();
+    }
     mb_arena_recover();
     mb_thread_recover();
     mb_commons_recover();
     mb_background_recover();
+    if (mb_is_hardened()) mb_hardened.recover();
 }
 
 MB_COLD void mb_fork_recover_slow(_Atomic uint32_t *page) {

@@ -15,7 +15,7 @@ static struct {
     _Atomic bool key, fork; // made and registered, or will be in a moment; relaxed
 } registered_shared;
 
-enum { RANDOM_WORDS = 2 };
+enum { RANDOM_WORDS = 3 };
 
 // With a seed: Vigna's splitmix64.
 static void draw(uint64_t out[RANDOM_WORDS]) {
@@ -56,6 +56,21 @@ static void say_active(void) {
     mb_options_say_active(file != NULL && file[0] != '\0' ? file : "the program itself");
 }
 
+static struct {
+    _Atomic bool hardened; // written by the start, before the stage
+} instead_shared;
+
+bool mb_is_hardened(void) { return atomic_load_explicit(&instead_shared.hardened, memory_order_relaxed); }
+
+// The arena stays when this fails, and the next call begins again with another one.
+static bool start_hardened(uint64_t seed) {
+    const struct mb_calls *calls = mb_hardened.start(seed);
+    if (calls == NULL) return false;
+    atomic_store_explicit(&instead_shared.hardened, true, memory_order_relaxed);
+    atomic_store_explicit(&mb_init_shared.other_copy, calls, memory_order_relaxed);
+    return true;
+}
+
 static bool start(void) {
     mb_foreign_note_libc();
     const struct mb_calls *other = who_serves_instead();
@@ -69,19 +84,19 @@ static bool start(void) {
     mb_tunables_init();
     if (!mb_arena_init(random)) return false;
     if (mb_foreign_own(MB_OWN_pthread_key_create) != NULL) make_key(); // which allocates nothing
-    return true;
+    return mb_option.hardened == 0 || start_hardened(random[2]);
 }
 
 MB_COLD static bool start_once(void) {
     uint32_t seen = MB_INIT_UNTOUCHED;
     if (atomic_compare_exchange_strong(&mb_init_shared.stage, &seen, MB_INIT_RUNNING)) {
         bool ready = start();
-        bool retry = !ready && atomic_load_explicit(&mb_init_shared.other_copy, memory_order_relaxed) == NULL;
-        uint32_t stage = ready ? MB_INIT_READY : (retry ? MB_INIT_UNTOUCHED : MB_INIT_FORWARDED);
+        bool other = atomic_load_explicit(&mb_init_shared.other_copy, memory_order_relaxed) != NULL;
+        uint32_t stage = other ? MB_INIT_FORWARDED : ready ? MB_INIT_READY : MB_INIT_UNTOUCHED;
         atomic_store_explicit(&mb_init_shared.stage, stage, memory_order_release);
         mb_os_wake(&mb_init_shared.stage, INT32_MAX);
         if (ready) mb_init_register(); // which may allocate, as a wrapper of what it calls may
-        return ready;
+        return ready && !other;
     }
     if (seen == MB_INIT_FORWARDED) return false;
     while ((seen = atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire)) == MB_INIT_RUNNING) {

@@ -17,8 +17,8 @@ bool mb_init(void);
 // program may have taken the last key, and the call may come from the libc while it registers a handler and holds its lock.
 void mb_init_register(void);
 
-// The copy of this library that serves the process instead of this one; NULL when it is this one, at the cost of one load.
-// Such a copy never sets up a heap: its malloc falls into the slow path, its free finds every pointer outside.
+// Who serves the process instead of core/front: another copy of this library, or the hardened front of this one; NULL when nobody does, at
+// the cost of one load. The heaps of this copy then stay empty: its malloc falls into the slow path, its free finds no slab of anybody's.
 struct mb_calls;
 struct mb_init_shared {
     _Atomic uint32_t stage;                     // written by the thread that runs the start (release), read by any (acquire)
@@ -30,10 +30,21 @@ extern MB_HIDDEN struct mb_init_shared mb_init_shared;
 enum mb_init_stage { MB_INIT_UNTOUCHED, MB_INIT_RUNNING, MB_INIT_READY, MB_INIT_FORWARDED };
 
 MB_INLINE const struct mb_calls *mb_other_copy(void) {
-    if (MB_LIKELY(atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire) == MB_INIT_READY)) return NULL;
-    mb_init();
+    uint32_t stage = atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire);
+    if (MB_LIKELY(stage == MB_INIT_READY)) return NULL;
+    if (stage != MB_INIT_FORWARDED) mb_init();
     return atomic_load_explicit(&mb_init_shared.other_copy, memory_order_acquire);
 }
+
+// The hardened front, which stands above this room and is started from here (core/hardened/hardened.c).
+struct mb_instead {
+    // The arena is there. NULL: no memory.
+    const struct mb_calls *(*start)(uint64_t seed);
+    // In a forked child, alone, after the arena.
+    void (*recover)(void);
+};
+extern MB_HIDDEN const struct mb_instead mb_hardened;
+bool mb_is_hardened(void);
 
 // Called by mb_init: makes the key of the exit hook.
 void mb_thread_init(void);

@@ -50,7 +50,7 @@ void mb_arena_recover_units(void) {
     for (size_t index = 0; index < end;) {
         struct mb_unit *unit = mb_unit_at(index);
         enum mb_unit_kind kind = mb_unit_kind(unit);
-        if (kind == MB_UNIT_HOLE) {
+        if (kind == MB_UNIT_HOLE || kind >= MB_UNIT_HARD_SLAB) {
             index += unit->slab.large_pieces / MB_UNIT_PIECES;
             continue;
         }

@@ -33,6 +33,10 @@ enum mb_unit_kind {
     MB_UNIT_SLAB,     // a slab
     MB_UNIT_LARGE,    // a large block begins in it: core/region/large_record.h
     MB_UNIT_HOLE,     // first unit of a foreign mapping inside the window
+    MB_UNIT_HARD_SLAB, // from here on the hardened front's: core/hardened/unit_parts.h
+    MB_UNIT_HARD_LARGE,
+    MB_UNIT_HARD_WAITING,
+    MB_UNIT_HARD_LEAD,
 };
 
 enum mb_large_flags {
@@ -72,7 +76,7 @@ struct mb_slab {
     bool warm;               // of a slab: its pages have been used before
     uint32_t large_flags;
     uint64_t large_bytes;    // MB_UNIT_LARGE: usable bytes
-    uint32_t large_pieces;   // MB_UNIT_LARGE and MB_UNIT_HOLE: pieces of the span
+    uint32_t large_pieces;   // pieces of the span, of all kinds but MB_UNIT_SLAB
     uint32_t more_words;     // length of `more`
 };
 

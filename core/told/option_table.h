@@ -28,15 +28,19 @@ enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
 #define MB_PROFILE_TABLE(PROFILE) \
     PROFILE(balanced, "", "what the other options say by default") \
     PROFILE(speed, "purge_delay_ms=10s,huge_pages=on", "keeps freed memory for 10 s and asks for huge pages in heaps from 32 MiB on") \
-    PROFILE(lowmem, "purge_delay_ms=100ms", "gives freed memory back after a tenth of a second")
+    PROFILE(lowmem, "purge_delay_ms=100ms", "gives freed memory back after a tenth of a second") \
+    PROFILE(hardened, "hardened=on,sized=abort", "finds overflows and use after free, at about twice the time malloc takes")
 
 #define MB_PROFILE_WORD(name, values, help) #name " "
 
 #define MB_OPTION_TABLE(NUMBER, TEXT) \
     NUMBER(background, SWITCH, 1, 0, 1, "", START, "a helper thread gives memory back while two or more threads have heaps") \
+    NUMBER(hardened, SWITCH, 0, 0, 1, "", START, "canaries, random places, delayed reuse, guard pages, zeroed freed blocks: mbmalloc(3)") \
     NUMBER(huge_pages, SWITCH, 0, 0, 1, "", START, "ask for huge pages where slabs lie once the heap is larger than 32 MiB") \
     NUMBER(purge_delay_ms, TIME_MS, 1000, 0, 3600000, "", LIVE, "free pages older than this go back to the system") \
     NUMBER(profile, CHOICE, 0, 0, 0, MB_PROFILE_TABLE(MB_PROFILE_WORD), START, "a row of values for other options; see below") \
+    NUMBER(quarantine, BYTES, 16 << 10, 0, 1 << 20, "", START, "hardened: freed blocks of a size class that wait, for each thread; 64 at least") \
+    NUMBER(quarantine_large, BYTES, UINT64_C(256) << 20, 0, UINT64_C(1) << 40, "", START, "hardened: addresses of freed large blocks that wait") \
     NUMBER(seed, COUNT, 0, 0, UINT32_MAX, "", START, \
            "not 0: addresses and keys follow from it, so that a run can be repeated; not for production") \
     NUMBER(sized, CHOICE, 0, 0, 0, "warn ignore abort", LIVE, \

@@ -11,12 +11,12 @@
 
 // --- words ------------------------------------------------------------------------------------------------------------
 
-static const char *called(enum mb_operation operation) {
+const char *mb_operation_name(enum mb_operation operation) {
     static const char *const names[] = {"free", "free_sized", "free_aligned_sized", "realloc", "malloc_usable_size"};
     return names[operation];
 }
 
-static const char *text_of(enum mb_operation operation, enum mb_fault fault) {
+const char *mb_fault_text(enum mb_operation operation, enum mb_fault fault) {
     static const char *const free_texts[] = {"invalid free (interior pointer)",
                                              "invalid free (not a heap block)",
                                              "invalid free (misaligned pointer)",
@@ -91,7 +91,7 @@ static bool is_crooked(const void *p) { return (uintptr_t)p % MB_GRANULE != 0; }
 static struct mb_mistake mistake_of(enum mb_operation operation, struct place place, const void *p) {
     if (is_crooked(p) && place.start == NULL) place.fault = MB_FAULT_CROOKED;
     return (struct mb_mistake){
-        .what = text_of(operation, place.fault), .called = called(operation), .address = p, .start = place.start, .bytes = place.bytes};
+        .what = mb_fault_text(operation, place.fault), .called = mb_operation_name(operation), .address = p, .start = place.start, .bytes = place.bytes};
 }
 
 // --- the end ----------------------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ static void tell_once(const struct mb_mistake *mistake, _Atomic bool *told) {
 MB_COLD void mb_report_claim(const void *p, size_t block_bytes, struct mb_claim claim) {
     enum mb_operation operation = claim.align != 0 ? MB_OP_FREE_ALIGNED_SIZED : MB_OP_FREE_SIZED;
     struct mb_mistake mistake = {.what = "sized free with wrong size",
-                                 .called = called(operation),
+                                 .called = mb_operation_name(operation),
                                  .address = p,
                                  .start = p,
                                  .bytes = block_bytes,

@@ -19,6 +19,10 @@ enum mb_fault {
     MB_FAULT_UNCLEAR,  // freed, or never handed out
 };
 
+// The words of a line: the fault, and the function that was called.
+const char *mb_fault_text(enum mb_operation operation, enum mb_fault fault);
+const char *mb_operation_name(enum mb_operation operation);
+
 // p lies inside the arena's front but is not the start of a live block: which fault, by the descriptors. Ends the process.
 _Noreturn void mb_report_inside(enum mb_operation operation, const void *p);
 

@@ -30,6 +30,9 @@ static size_t peak_bytes(void) {
     return (size_t)usage.ru_maxrss * KIB;
 }
 
+// Where each block has a canary and a freed one waits (MB_TEST_SLACK_KIB says so), what survives at random holds more.
+static size_t overlap_peak(void) { return (getenv("MB_TEST_SLACK_KIB") != NULL ? PEAK_MIB * 3 / 2 : PEAK_MIB) * MIB; }
+
 int main(int argc, char **argv) {
     bool ours = measure_under_mbmalloc(), overlap = argc > 1 && strcmp(argv[1], "overlap") == 0;
     struct blocks sets[2];
@@ -48,7 +51,7 @@ int main(int argc, char **argv) {
     size_t tables = (most_blocks[0] + most_blocks[1]) * sizeof(struct block); // the test's own memory
     size_t peak = peak_bytes() - tables;
     printf("peak %zu MiB\n", peak / MIB);
-    CHECK(!ours || peak < PEAK_MIB * MIB, "peak %zu bytes", peak);
+    CHECK(!ours || peak < (overlap ? overlap_peak() : PEAK_MIB * MIB), "peak %zu bytes", peak);
     puts("ok");
     return 0;
 }

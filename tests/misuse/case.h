@@ -19,6 +19,7 @@ enum case_end {
     END_STOPPED,  // exit status 0, or SIGABRT after exactly one documented line: an attack that may go unseen must not work
     END_LIVES,    // exit status 0 and not a word on stderr
     END_TOLD,     // exit status 0 after exactly one line as for END_DIES
+    END_ANYHOW,   // exit status 0 or 1, or SIGABRT after exactly one documented line
     END_COUNT
 };
 
@@ -56,7 +57,7 @@ void announce(const void *p);
 __attribute__((format(printf, 2, 3))) void announce_place(const void *p, const char *format, ...);
 
 // Ends the case as a failure of the library (status 1) with one line on stderr.
-_Noreturn void give_up(const char *why);
+__attribute__((noreturn)) void give_up(const char *why);
 
 // malloc that must succeed, and n of them into an array.
 void *block(size_t bytes);

@@ -268,6 +268,7 @@ static void resize(uint32_t slot, size_t bytes) {
 static void resize_within(uint32_t slot) {
     unsigned char *p = shadow_slots[slot].p;
     size_t usable = shadow_slots[slot].usable;
+    if (usable == 0) return; // of a block of no bytes, where the mode says so; that realloc would free it
     resize(slot, usable);
     if (names_strict() && shadow_slots[slot].p != NULL && shadow_slots[slot].p != p)
         fail("realloc of %p to its usable size %zu moved it", (void *)p, usable);

@@ -1,0 +1,283 @@
+#include "core/hardened/hardened.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/hardened/large.h"
+#include "core/hardened/small.h"
+#include "core/hardened/waiting.h"
+#include "core/hardened/wrong.h"
+#include "core/large/outside.h"
+#include "core/process/fork.h"
+#include "core/process/init.h"
+#include "core/region/arena.h"
+#include "core/told/options.h"
+#include "core/told/stats.h"
+#include "platform/bits.h"
+#include "platform/os.h"
+
+// --- start and fork ---------------------------------------------------------------------------------------------------
+
+// Under a limit of address space what waits takes at most a sixteenth of it.
+static size_t large_budget(void) {
+    size_t left = mb_os_address_space_left();
+    size_t wanted = mb_option.quarantine_large;
+    return left == SIZE_MAX ? wanted : mb_min(wanted, left / 16);
+}
+
+static const struct mb_calls *start(uint64_t seed) {
+    struct mb_rng rng = {seed};
+    mb_hard_waiting_init(mb_rng_next(&rng), large_budget());
+    mb_hard_large_init(mb_rng_next(&rng));
+    if (!mb_hard_small_init(mb_rng_next(&rng), mb_option.quarantine)) return NULL;
+    mb_fork_watch();
+    return &mb_hard_calls;
+}
+
+// Keys of what is made from now on, and the order of slots, are the child's own.
+static void recover(void) {
+    uint64_t seed[2] = {mb_option.seed + (uint64_t)mb_os_pid(), 0};
+    if (mb_option.seed == 0) mb_os_random(seed, sizeof seed);
+    struct mb_rng rng = {seed[0]};
+    mb_hard_waiting_recover(mb_rng_next(&rng));
+    mb_hard_large_init(mb_rng_next(&rng));
+    mb_hard_small_recover(mb_rng_next(&rng));
+}
+
+const struct mb_instead mb_hardened = {.start = start, .recover = recover};
+
+// --- allocating -------------------------------------------------------------------------------------------------------
+
+static void *no_memory(void) {
+    errno = ENOMEM;
+    return NULL;
+}
+
+// What the window has no room for is mapped by itself, as in the default front: with neither guards nor canary.
+static void *alloc(size_t align, size_t bytes) {
+    unsigned class_index;
+    void *p;
+    mb_fork_check();
+    if (bytes > PTRDIFF_MAX || align > PTRDIFF_MAX) return no_memory();
+    if (MB_LIKELY(mb_hard_small_class_of(align, bytes, &class_index))) {
+        p = mb_hard_small_alloc(class_index, bytes);
+        if (p == NULL && mb_hard_waiting_flush() | mb_hard_small_trim()) p = mb_hard_small_alloc(class_index, bytes);
+    } else {
+        p = mb_hard_large_alloc(align, bytes);
+        if (p == NULL) p = mb_outside_alloc(align, bytes);
+    }
+    return p != NULL ? p : no_memory();
+}
+
+static void *hard_malloc(size_t bytes) { return alloc(MB_GRANULE, bytes); }
+
+static void *hard_calloc(size_t count, size_t bytes) {
+    size_t total;
+    return mb_mul_overflows(count, bytes, &total) ? no_memory() : alloc(MB_GRANULE, total);
+}
+
+static void *hard_memalign(size_t align, size_t bytes) {
+    if (mb_is_pow2(align)) return alloc(align, bytes);
+    errno = EINVAL;
+    return NULL;
+}
+
+// --- blocks of somebody's ---------------------------------------------------------------------------------------------
+
+static bool is_slab(const void *p) { return mb_space_contains(p) && mb_unit_kind(mb_unit_of(p)) == MB_UNIT_HARD_SLAB; }
+static bool is_large(const void *p) { return mb_space_contains(p) && mb_unit_kind(mb_unit_of(p)) == MB_UNIT_HARD_LARGE; }
+
+enum place { SLAB, LARGE, OUTSIDE, LIBC };
+
+// Whatever is none of these ends the process.
+static enum place place_of(enum mb_operation operation, const void *p) {
+    if (MB_LIKELY(is_slab(p))) return SLAB;
+    if (is_large(p)) return LARGE;
+    if (mb_outside_bytes(p) != 0) return OUTSIDE;
+    if (mb_space_contains(p)) mb_hard_wrong(operation, mb_hard_large_fault(p), p);
+    if (mb_foreign_is_libc_block(p)) return LIBC;
+    mb_hard_wrong_outside(operation, p);
+}
+
+static size_t length_of(enum mb_operation operation, const void *p, enum place place) {
+    size_t bytes = 0;
+    enum mb_hard_fault fault = MB_HARD_FINE;
+    switch (place) {
+    case SLAB: fault = mb_hard_small_length(mb_unit_of(p), p, &bytes); break;
+    case LARGE: fault = mb_hard_large_length(mb_unit_of(p), p, &bytes); break;
+    case OUTSIDE: return mb_outside_bytes(p);
+    case LIBC: return mb_foreign_usable_size(p);
+    }
+    if (MB_UNLIKELY(fault != MB_HARD_FINE)) mb_hard_wrong(operation, fault, p);
+    return bytes;
+}
+
+static void hard_free(void *p) {
+    if (p == NULL) return;
+    mb_fork_check();
+    enum mb_hard_fault fault = MB_HARD_FINE;
+    switch (place_of(MB_OP_FREE, p)) {
+    case SLAB: fault = mb_hard_small_free(mb_unit_of(p), p); break;
+    case LARGE: fault = mb_hard_large_free(mb_unit_of(p), p); break;
+    case OUTSIDE: mb_outside_free(p); break;
+    case LIBC: mb_foreign_free(p); break;
+    }
+    if (MB_UNLIKELY(fault != MB_HARD_FINE)) mb_hard_wrong(MB_OP_FREE, fault, p);
+}
+
+// What becomes of a wrong one says the option `sized`: the profile ends the process.
+static void check_claim(enum mb_operation operation, const void *p, struct mb_claim claim) {
+    enum place place = place_of(operation, p);
+    size_t length = length_of(operation, p, place);
+    bool right = place == SLAB || place == LARGE ? claim.bytes == length : claim.bytes <= length;
+    if (operation == MB_OP_FREE_ALIGNED_SIZED) right &= mb_is_pow2(claim.align) && mb_is_aligned((uintptr_t)p, claim.align);
+    if (!right) mb_report_claim(p, length, claim);
+}
+
+static void hard_free_sized(void *p, size_t bytes) {
+    if (p == NULL) return;
+    check_claim(MB_OP_FREE_SIZED, p, (struct mb_claim){.bytes = bytes});
+    hard_free(p);
+}
+
+static void hard_free_aligned_sized(void *p, size_t align, size_t bytes) {
+    if (p == NULL) return;
+    check_claim(MB_OP_FREE_ALIGNED_SIZED, p, (struct mb_claim){.bytes = bytes, .align = align});
+    hard_free(p);
+}
+
+static size_t hard_usable_size(const void *p) {
+    if (p == NULL) return 0;
+    mb_fork_check();
+    return length_of(MB_OP_USABLE_SIZE, p, place_of(MB_OP_USABLE_SIZE, p));
+}
+
+// --- realloc ----------------------------------------------------------------------------------------------------------
+
+static void *copy_to_new(void *p, size_t length, size_t bytes) {
+    void *fresh = alloc(MB_GRANULE, bytes);
+    if (fresh == NULL) return NULL;
+    memcpy(fresh, p, mb_min(length, bytes));
+    hard_free(p);
+    return fresh;
+}
+
+static void *realloc_large(void *p, size_t length, size_t bytes) {
+    unsigned class_index;
+    bool small = mb_hard_small_class_of(MB_GRANULE, bytes, &class_index);
+    if (small && bytes < length / 2) return copy_to_new(p, length, bytes);
+    if (mb_hard_large_resize(mb_unit_of(p), p, bytes)) return p;
+    if (bytes < length) return copy_to_new(p, length, bytes);
+    void *fresh = mb_hard_large_move(mb_unit_of(p), p, bytes);
+    if (fresh == NULL) return copy_to_new(p, length, bytes);
+    hard_free(p);
+    return fresh;
+}
+
+static void *resize_small(void *p, size_t bytes) {
+    struct mb_hard_resize how = {.bytes = bytes, .will = MB_HARD_MAY};
+    enum mb_hard_fault fault = mb_hard_small_resize(mb_unit_of(p), p, &how);
+    if (MB_UNLIKELY(fault != MB_HARD_FINE)) mb_hard_wrong(MB_OP_REALLOC, fault, p);
+    if (how.done) return p;
+    void *fresh = copy_to_new(p, how.old_bytes, bytes);
+    if (fresh != NULL || bytes > how.old_bytes) return fresh;
+    how.will = MB_HARD_MUST; // a shrink that finds no shorter block keeps this one: it must not fail
+    mb_hard_small_resize(mb_unit_of(p), p, &how);
+    return p;
+}
+
+static void *resize_large(void *p, size_t bytes) {
+    size_t length = length_of(MB_OP_REALLOC, p, LARGE);
+    if (bytes == length) return p;
+    void *fresh = realloc_large(p, length, bytes);
+    if (fresh != NULL || bytes > length) return fresh;
+    mb_hard_large_resize(mb_unit_of(p), p, bytes);
+    return p;
+}
+
+static void *resize(void *p, size_t bytes) {
+    enum place place = place_of(MB_OP_REALLOC, p);
+    if (bytes - 1 >= PTRDIFF_MAX) {
+        length_of(MB_OP_REALLOC, p, place); // what is no live block is told first
+        if (bytes != 0) return no_memory();
+        hard_free(p);
+        return NULL;
+    }
+    if (place == SLAB) return resize_small(p, bytes);
+    return place == LARGE ? resize_large(p, bytes) : copy_to_new(p, length_of(MB_OP_REALLOC, p, place), bytes);
+}
+
+static void *hard_realloc(void *p, size_t bytes) {
+    if (p == NULL) return alloc(MB_GRANULE, bytes);
+    mb_fork_check();
+    return resize(p, bytes);
+}
+
+// --- asking and giving back ---------------------------------------------------------------------------------------------
+
+static bool hard_owns(const void *p) { return mb_space_contains(p) || mb_outside_contains(p); }
+
+static bool hard_is_block(const void *p) {
+    size_t bytes;
+    if (is_slab(p)) return mb_hard_small_length(mb_unit_of(p), p, &bytes) == MB_HARD_FINE;
+    if (is_large(p)) return mb_hard_large_length(mb_unit_of(p), p, &bytes) == MB_HARD_FINE;
+    return mb_outside_bytes(p) != 0;
+}
+
+static bool hard_trim(size_t keep_bytes) {
+    (void)keep_bytes;
+    mb_fork_check();
+    bool any = mb_hard_small_trim();
+    any |= mb_hard_waiting_flush();
+    mb_arena_decommit_long();
+    return any;
+}
+
+static void hard_stats_get(struct mb_stats *out) {
+    struct mb_hard_small_totals small;
+    struct mb_hard_large_totals large;
+    struct mb_outside_totals outside = mb_outside_totals();
+    mb_fork_check();
+    mb_hard_small_count(&small);
+    mb_hard_large_count(&large);
+    *out = (struct mb_stats){
+        .live_bytes = small.bytes + large.bytes + outside.bytes,
+        .live_blocks = small.blocks + large.blocks + outside.blocks,
+        .large_bytes = large.bytes + outside.bytes,
+        .large_blocks = large.blocks + outside.blocks,
+        .committed_bytes = (mb_arena_units() << MB_UNIT_SHIFT) + outside.bytes,
+        .reserved_bytes = mb_arena_reserved_bytes() + outside.bytes,
+        .warm_free_bytes = mb_arena_warm_free_units() << MB_UNIT_SHIFT,
+        .slab_bytes = small.slabs << MB_UNIT_SHIFT,
+        .slabs = small.slabs,
+        .metadata_bytes = mb_arena_metadata_bytes(),
+        .blocks_served = small.served,
+        .large_served = large.served,
+        .spans_taken = mb_arena_spans_taken(),
+        .purged_bytes = mb_arena_purged_bytes(),
+        .outside_bytes = outside.bytes,
+    };
+}
+
+void mb_hard_check(void) {
+    const void *p = NULL;
+    mb_fork_check();
+    enum mb_hard_fault fault = mb_hard_small_sweep(&p);
+    if (fault == MB_HARD_FINE) fault = mb_hard_large_sweep(&p);
+    if (fault != MB_HARD_FINE) mb_hard_wrong(MB_OP_FREE, fault, p);
+}
+
+const struct mb_calls mb_hard_calls = {
+    .malloc = hard_malloc,
+    .calloc = hard_calloc,
+    .realloc = hard_realloc,
+    .memalign = hard_memalign,
+    .free = hard_free,
+    .free_sized = hard_free_sized,
+    .free_aligned_sized = hard_free_aligned_sized,
+    .usable_size = hard_usable_size,
+    .owns = hard_owns,
+    .is_block = hard_is_block,
+    .trim = hard_trim,
+    .stats_get = hard_stats_get,
+};

@@ -1,0 +1,84 @@
+// One slab of the hardened front: a unit cut into equal slots, of which free ones are handed out at random.
+//
+//   | slot 0 | slot 1 | ... opened slots ... | not touched yet ... |rest| guard page |
+//
+// What: a slot that holds no block is zero; one that does holds the block, and its canaries in what is left (core/hardened/slack.h). How long
+// a block is and whether it is live stands apart, in metadata. Slots are opened a page at a time, when few of the opened ones are free.
+// Slots of the class for blocks of 0 bytes lie in a unit that cannot be touched at all.
+// Who: whoever holds the lock of the slab's class.
+// Invariant: live_count = number of live bits; a live slot has its used bit.
+#ifndef MB_CORE_HARDENED_SLAB_H
+#define MB_CORE_HARDENED_SLAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/rng.h"
+#include "core/hardened/slack.h"
+#include "core/hardened/unit_parts.h"
+#include "core/layout/size_class.h"
+
+enum {
+    MB_HARD_ZERO_CLASS = MB_CLASSES, // blocks of 0 bytes
+    MB_HARD_CLASSES,
+    MB_HARD_NOTE_LOST = 0xffff, // of a slot that was written to while it was free: never handed out again
+};
+static const uint32_t MB_HARD_NO_SLOT = UINT32_MAX;
+
+// What is wrong with a block, or with what somebody takes for one.
+enum mb_hard_fault {
+    MB_HARD_FINE,
+    MB_HARD_NEVER,     // nothing was ever handed out there
+    MB_HARD_INTERIOR,  // not where a block starts
+    MB_HARD_FREED,     // a block that is free
+    MB_HARD_OVERFLOW,  // what lies behind the block was written
+    MB_HARD_UNDERFLOW, // what lies before the block was written
+    MB_HARD_WRITTEN,   // a free slot was written
+};
+
+MB_INLINE uint32_t mb_hard_slot_bytes(unsigned class_index) {
+    return class_index == MB_HARD_ZERO_CLASS ? MB_GRANULE : mb_class_bytes(class_index);
+}
+uint32_t mb_hard_slots_of(unsigned class_index);
+// Bytes of metadata that a slab of the class needs.
+size_t mb_hard_record_bytes(unsigned class_index);
+
+// Makes a slab of a taken unit whose pages are zero. `record`: its metadata.
+struct mb_hard_slab *mb_hard_slab_set_up(size_t unit_index, unsigned class_index, unsigned shard, uint64_t salt, void *record);
+
+MB_INLINE char *mb_hard_slot(struct mb_hard_slab *slab, uint32_t slot) {
+    return (char *)mb_unit_address(mb_unit_index(mb_hard_slab_unit(slab))) + (size_t)slot * slab->slot_bytes;
+}
+MB_INLINE bool mb_hard_bit(const uint64_t *bits, uint32_t i) { return (bits[i / 64] >> (i % 64) & 1) != 0; }
+MB_INLINE bool mb_hard_is_full(const struct mb_hard_slab *slab) { return slab->live_count == slab->slots; }
+
+// The slot of an offset in the unit, and whether it is where a slot starts.
+MB_INLINE uint32_t mb_hard_slot_at(const struct mb_hard_slab *slab, uint32_t offset, bool *start) {
+    uint32_t slot = (uint32_t)((uint64_t)offset * slab->multiplier >> 32);
+    *start = slot * slab->slot_bytes == offset;
+    return slot;
+}
+
+// A free slot, at random, that was not freed within the last `delay` of `count` allocations. MB_HARD_NO_SLOT: none was found, or it was
+// looked for a moment ago.
+uint32_t mb_hard_slab_pick(struct mb_hard_slab *slab, struct mb_rng *rng, uint32_t count, uint32_t delay);
+
+// Whether nobody has written to the free slot.
+bool mb_hard_slot_is_clean(struct mb_hard_slab *slab, uint32_t slot);
+
+// The slot, which is clean, holds a block of so many bytes from now on / holds none any more, freed at `count`.
+void mb_hard_slot_take(struct mb_hard_slab *slab, uint32_t slot, size_t bytes);
+void mb_hard_slot_give(struct mb_hard_slab *slab, uint32_t slot, uint32_t count);
+// The pages of a free slot go back to the system; it stays zero.
+void mb_hard_slot_drop(struct mb_hard_slab *slab, uint32_t slot);
+// The block's length changes in place.
+void mb_hard_slot_resize(struct mb_hard_slab *slab, uint32_t slot, size_t bytes);
+
+// What is wrong with the block that starts at an offset of the unit. The slack before it is looked at, too.
+enum mb_hard_fault mb_hard_slab_examine(struct mb_hard_slab *slab, uint32_t offset, uint32_t *slot);
+
+// A free slot that somebody wrote to; MB_HARD_NO_SLOT: none.
+uint32_t mb_hard_slab_find_dirty(struct mb_hard_slab *slab);
+
+#endif

@@ -1,0 +1,83 @@
+// What lies between the bytes that were asked for and the end of the slot: canary, zeros, canary.
+//
+//   p              p + bytes                                      p + slot
+//   |==the user's==| c c c c c c c c ... | 0 0 0 ... 0 | c c c c c c c c |
+//
+// What: the words around the end of the block and the last word of the slot hold a secret of the slot; what lies between is zero. So
+// is all of a slot that holds no block: whatever is written there is found. Every byte of a canary is 0x80 to 0xfe: a terminating
+// zero, text, or 0xff that is written one byte too far always differs. (Other allocators make the first byte zero, so that a string
+// without an end stops there; then the commonest overflow of all, that zero, goes unseen.)
+// Who: whoever holds the slot. Sizes of slots are multiples of 8.
+// Idea: hardened_malloc's slab canaries, by size asked for instead of at the slot's end.
+#ifndef MB_CORE_HARDENED_SLACK_H
+#define MB_CORE_HARDENED_SLACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/rng.h"
+#include "platform/compiler.h"
+
+enum { MB_SLACK_MIN = 8 }; // bytes that every small block has behind it
+
+MB_INLINE uint64_t mb_slack_word(uint64_t salt, const void *p) {
+    uint64_t word = mb_mix64((uintptr_t)p ^ salt);
+    return (word | UINT64_C(0x8080808080808080)) & UINT64_C(0xfefefefefefefefe);
+}
+
+MB_INLINE uint64_t mb_slack_load(const char *at) {
+    uint64_t word;
+    __builtin_memcpy(&word, __builtin_assume_aligned(at, 8), sizeof word);
+    return word;
+}
+MB_INLINE void mb_slack_store(char *at, uint64_t word) { __builtin_memcpy(__builtin_assume_aligned(at, 8), &word, sizeof word); }
+
+// The bytes of the word around the end that lie behind the end (all of them: the end is a word's start).
+MB_INLINE uint64_t mb_slack_mask(size_t bytes) { return ~UINT64_C(0) << (bytes % 8 * 8); }
+
+// All bytes are zero; p and the length are multiples of 8.
+MB_INLINE bool mb_slack_is_zero(const char *p, size_t bytes) {
+    typedef uint64_t pair __attribute__((vector_size(16), aligned(8), may_alias));
+    const char *end = p + bytes;
+    uint64_t any = 0;
+    for (; end - p >= 64 && any == 0; p += 64) {
+        const pair *at = (const pair *)(const void *)p;
+        pair all = at[0] | at[1] | at[2] | at[3];
+        any = all[0] | all[1];
+    }
+    for (; p < end; p += 8) any |= mb_slack_load(p);
+    return any == 0;
+}
+
+// Fills the slack of a block of so many bytes in a slot whose slack is zero. The user's bytes stay.
+MB_INLINE void mb_slack_fill(uint64_t salt, char *p, size_t bytes, size_t slot) {
+    size_t head = bytes & ~(size_t)7;
+    if (head == slot) return;
+    uint64_t word = mb_slack_word(salt, p), mask = mb_slack_mask(bytes);
+    mb_slack_store(p + head, (mb_slack_load(p + head) & ~mask) | (word & mask));
+    if (head + 8 < slot) mb_slack_store(p + head + 8, word);
+    if (head + 16 < slot) mb_slack_store(p + slot - 8, word);
+}
+
+MB_INLINE bool mb_slack_is_intact(uint64_t salt, const char *p, size_t bytes, size_t slot) {
+    size_t head = bytes & ~(size_t)7;
+    if (head == slot) return true;
+    uint64_t word = mb_slack_word(salt, p);
+    uint64_t wrong = (mb_slack_load(p + head) ^ word) & mb_slack_mask(bytes);
+    if (head + 8 < slot) wrong |= mb_slack_load(p + head + 8) ^ word;
+    if (head + 16 >= slot) return wrong == 0;
+    wrong |= mb_slack_load(p + slot - 8) ^ word;
+    return wrong == 0 && mb_slack_is_zero(p + head + 16, slot - 8 - (head + 16));
+}
+
+// Makes the words zero that mb_slack_fill has written.
+MB_INLINE void mb_slack_clear(char *p, size_t bytes, size_t slot) {
+    size_t head = bytes & ~(size_t)7;
+    if (head == slot) return;
+    mb_slack_store(p + head, mb_slack_load(p + head) & ~mb_slack_mask(bytes));
+    if (head + 8 < slot) mb_slack_store(p + head + 8, 0);
+    if (head + 16 < slot) mb_slack_store(p + slot - 8, 0);
+}
+
+#endif

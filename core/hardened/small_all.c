@@ -1,0 +1,148 @@
+// All small blocks: the start, counting, looking at each, and after a fork putting them in order.
+#include <string.h>
+
+#include "core/hardened/record.h"
+#include "core/hardened/small.h"
+#include "core/hardened/small_class.h"
+#include "core/region/arena.h"
+#include "platform/bits.h"
+
+struct mb_hard_class_shared *mb_hard_classes;
+
+// --- start ------------------------------------------------------------------------------------------------------------
+
+static uint32_t delay_of(unsigned class_index, size_t budget_bytes) {
+    size_t delay = mb_max(MB_HARD_DELAY_MIN, budget_bytes / mb_hard_slot_bytes(class_index));
+    return (uint32_t)mb_min(delay, INT16_MAX);
+}
+
+bool mb_hard_small_init(uint64_t seed, size_t budget_bytes) {
+    struct mb_rng rng = {seed};
+    mb_hard_classes = mb_arena_metadata(MB_HARD_SHARDS * MB_HARD_CLASSES * sizeof *mb_hard_classes, MB_LINE_PAIR);
+    if (mb_hard_classes == NULL) return false;
+    for (unsigned shard = 0; shard < MB_HARD_SHARDS; shard++)
+        for (unsigned c = 0; c < MB_HARD_CLASSES; c++) {
+            struct mb_hard_class_shared *class = mb_hard_class_at(shard, c);
+            class->lock.rank = MB_RANK_HARDENED;
+            class->rng.state = mb_rng_next(&rng);
+            class->delay = delay_of(c, budget_bytes);
+        }
+    return true;
+}
+
+static struct mb_hard_slab *slab_in(size_t unit_index) {
+    struct mb_unit *unit = mb_unit_at(unit_index);
+    return mb_unit_kind(unit) == MB_UNIT_HARD_SLAB ? mb_hard_slab_of(unit) : NULL;
+}
+
+static struct mb_hard_class_shared *class_of(const struct mb_hard_slab *slab) {
+    return mb_hard_class_at(slab->shard % MB_HARD_SHARDS, mb_min(slab->class_index, MB_HARD_ZERO_CLASS));
+}
+
+// --- counting ---------------------------------------------------------------------------------------------------------
+
+// Without a lock: a near picture, as of any statistics.
+static void count_slab(const struct mb_hard_slab *slab, struct mb_hard_small_totals *out) {
+    const uint64_t *live_bits = MB_PEEK(slab->live);
+    uint32_t slots = mb_hard_slots_of((unsigned)mb_min(MB_PEEK(slab->class_index), MB_HARD_ZERO_CLASS));
+    out->slabs++;
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        if (!mb_hard_bit(live_bits, slot) || MB_PEEK(slab->notes[slot]) == MB_HARD_NOTE_LOST) continue;
+        out->blocks++;
+        out->bytes += MB_PEEK(slab->notes[slot]);
+    }
+}
+
+void mb_hard_small_count(struct mb_hard_small_totals *out) {
+    size_t end = mb_arena_units();
+    *out = (struct mb_hard_small_totals){0};
+    for (size_t i = 0; i < end; i++) {
+        const struct mb_hard_slab *slab = slab_in(i);
+        if (slab != NULL) count_slab(slab, out);
+    }
+    for (unsigned i = 0; i < MB_HARD_SHARDS * MB_HARD_CLASSES; i++) out->served += MB_PEEK(mb_hard_classes[i].count);
+}
+
+// --- looking at all ---------------------------------------------------------------------------------------------------
+
+static enum mb_hard_fault sweep_slab(struct mb_hard_slab *slab, const void **p) {
+    for (uint32_t slot = 0; slot < slab->opened; slot++) {
+        if (!mb_hard_bit(slab->live, slot) || slab->notes[slot] == MB_HARD_NOTE_LOST) continue;
+        enum mb_hard_fault fault = mb_hard_slab_examine(slab, slot * slab->slot_bytes, &(uint32_t){0});
+        *p = mb_hard_slot(slab, slot);
+        if (fault != MB_HARD_FINE) return fault;
+    }
+    uint32_t dirty = slab->class_index == MB_HARD_ZERO_CLASS ? MB_HARD_NO_SLOT : mb_hard_slab_find_dirty(slab);
+    if (dirty == MB_HARD_NO_SLOT) return MB_HARD_FINE;
+    *p = mb_hard_slot(slab, dirty);
+    return MB_HARD_WRITTEN;
+}
+
+enum mb_hard_fault mb_hard_small_sweep(const void **p) {
+    size_t end = mb_arena_units();
+    for (size_t i = 0; i < end; i++) {
+        struct mb_hard_slab *slab = slab_in(i);
+        if (slab == NULL) continue;
+        struct mb_hard_class_shared *class = class_of(slab);
+        mb_lock(&class->lock);
+        enum mb_hard_fault fault = slab_in(i) == slab && class_of(slab) == class ? sweep_slab(slab, p) : MB_HARD_FINE;
+        mb_unlock(&class->lock);
+        if (fault != MB_HARD_FINE) return fault;
+    }
+    return MB_HARD_FINE;
+}
+
+// --- after fork -------------------------------------------------------------------------------------------------------
+
+// A block on its way out is out, a slot on its way to somebody is as it was before, or that one's for good.
+static void finish(struct mb_hard_class_shared *class) {
+    char *p = (char *)(class->in_hand & ~(uintptr_t)MB_HARD_DEEDS);
+    enum mb_hard_deed deed = (enum mb_hard_deed)(class->in_hand & MB_HARD_DEEDS);
+    class->in_hand = 0;
+    if (p == NULL || mb_unit_kind(mb_unit_of(p)) != MB_UNIT_HARD_SLAB) return;
+    struct mb_hard_slab *slab = mb_hard_slab_of(mb_unit_of(p));
+    if (slab->class_index == MB_HARD_ZERO_CLASS) return;
+    bool start;
+    uint32_t slot = mb_hard_slot_at(slab, mb_unit_offset(p), &start);
+    uint64_t bit = UINT64_C(1) << (slot % 64);
+    if (deed == MB_HARD_TAKES && (slab->live[slot / 64] & bit) != 0) {
+        memset(p + slab->notes[slot], 0, slab->slot_bytes - slab->notes[slot]);
+        mb_slack_fill(slab->salt, p, slab->notes[slot], slab->slot_bytes);
+        return;
+    }
+    memset(p, 0, slab->slot_bytes);
+    slab->live[slot / 64] &= ~bit;
+    slab->used[slot / 64] |= bit;
+    slab->notes[slot] = (uint16_t)class->count;
+}
+
+static void start_anew(struct mb_hard_class_shared *class, struct mb_rng *rng) {
+    mb_lock_reset(&class->lock);
+    finish(class);
+    class->rng.state = mb_rng_next(rng);
+    class->current = class->first = class->last = 0;
+    class->slabs = class->empties = 0;
+}
+
+static void enlist(struct mb_hard_slab *slab) {
+    struct mb_hard_class_shared *class = class_of(slab);
+    slab->live_count = 0;
+    for (uint32_t word = 0; word * 64 < slab->slots; word++) {
+        slab->live_count += mb_popcount64(slab->live[word]);
+        slab->ready[word] &= ~slab->live[word];
+    }
+    class->slabs++;
+    slab->listed = false;
+    if (!mb_hard_is_full(slab)) mb_hard_class_append(class, slab);
+}
+
+void mb_hard_small_recover(uint64_t seed) {
+    struct mb_rng rng = {seed};
+    size_t end = mb_arena_units();
+    mb_hard_records_recover();
+    for (unsigned i = 0; i < MB_HARD_SHARDS * MB_HARD_CLASSES; i++) start_anew(&mb_hard_classes[i], &rng);
+    for (size_t i = 0; i < end; i++) {
+        struct mb_hard_slab *slab = slab_in(i);
+        if (slab != NULL) enlist(slab);
+    }
+}

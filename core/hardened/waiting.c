@@ -1,0 +1,154 @@
+#include "core/hardened/waiting.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/base/lock.h"
+#include "core/base/rng.h"
+#include "core/hardened/unit_parts.h"
+#include "core/hardened/wall.h"
+#include "core/region/arena.h"
+#include "core/region/changed.h"
+#include "platform/bits.h"
+#include "platform/os.h"
+
+enum { YOUNGEST = 64, FEWEST = 4 };
+
+static struct {
+    struct mb_lock_shared lock;    // guards the rest
+    struct mb_rng rng;
+    uint32_t count;
+    uint32_t first[MB_HARD_WAITING]; // units, in the order in which they came
+    _Atomic size_t units;            // of all of them; written under the lock
+    size_t budget_units;             // constant
+} waiting_shared = {.lock = {.rank = MB_RANK_WAITING}};
+
+void mb_hard_waiting_init(uint64_t seed, size_t budget_bytes) {
+    waiting_shared.rng.state = seed;
+    waiting_shared.budget_units = budget_bytes >> MB_UNIT_SHIFT;
+}
+
+size_t mb_hard_waiting_units(void) { return atomic_load_explicit(&waiting_shared.units, memory_order_relaxed); }
+
+static void note_units(size_t units) { atomic_store_explicit(&waiting_shared.units, units, memory_order_relaxed); }
+
+// --- going ------------------------------------------------------------------------------------------------------------
+
+// What cannot be made usable again is lost, without its pages. A system that says yes and does nothing (emulators, filters) has left
+// the mark.
+static void give(size_t first) {
+    struct mb_unit *unit = mb_unit_at(first);
+    struct mb_hard_waiting waiting = *mb_hard_waiting_of(unit);
+    size_t units = mb_hard_units(unit);
+    char *p = (char *)mb_unit_address(first);
+    mb_unit_set_kind(unit, MB_UNIT_NONE);
+    if (waiting.wall == MB_WALL_ACCESS) {
+        mb_wall_forget(waiting.accesses);
+        mb_arena_give_bare(first, units);
+    } else if ((waiting.moved || mb_changed(first, units) != MB_CHANGE_NONE) && mb_arena_give_renewed(first, units)) {
+        return;
+    } else if (!mb_wall_down(p, units << MB_UNIT_SHIFT, false)) {
+        mb_arena_abandon(first, units);
+    } else if (waiting.wall == MB_WALL_NONE || (waiting.mark != NULL && *waiting.mark != 0)) {
+        mb_arena_give(first, units);
+    } else {
+        mb_arena_give_cold(first, units);
+    }
+}
+
+static size_t take_out_locked(uint32_t index) {
+    size_t first = waiting_shared.first[index];
+    waiting_shared.count--;
+    memmove(&waiting_shared.first[index], &waiting_shared.first[index + 1],
+            (waiting_shared.count - index) * sizeof waiting_shared.first[0]);
+    note_units(mb_hard_waiting_units() - mb_hard_units(mb_unit_at(first)));
+    return first;
+}
+
+// Beyond the budget: one of the older ones.
+static bool take_one_too_many(size_t *first) {
+    mb_lock(&waiting_shared.lock);
+    uint32_t count = waiting_shared.count;
+    bool over = count == MB_HARD_WAITING || (count > FEWEST && mb_hard_waiting_units() > waiting_shared.budget_units);
+    if (over) *first = take_out_locked(count > YOUNGEST ? mb_rng_below(&waiting_shared.rng, count - YOUNGEST) : 0);
+    mb_unlock(&waiting_shared.lock);
+    return over;
+}
+
+static bool take_oldest(size_t *first) {
+    mb_lock(&waiting_shared.lock);
+    bool any = waiting_shared.count > 0;
+    if (any) *first = take_out_locked(0);
+    mb_unlock(&waiting_shared.lock);
+    return any;
+}
+
+bool mb_hard_waiting_flush(void) {
+    size_t first;
+    bool any = false;
+    while (take_oldest(&first)) {
+        give(first);
+        any = true;
+    }
+    return any;
+}
+
+// --- coming -----------------------------------------------------------------------------------------------------------
+
+static void close_span(const struct mb_hard_gone *gone) {
+    struct mb_unit *unit = mb_unit_at(gone->first);
+    char *p = (char *)mb_unit_address(gone->first);
+    size_t bytes = gone->units << MB_UNIT_SHIFT;
+    enum mb_wall wall = MB_WALL_NONE;
+    if (gone->touchable != NULL) *gone->touchable = 1;
+    // Marks over pages that have lost their access would leave them so.
+    if (gone->accesses == 0) wall = mb_wall_up(p, bytes, true);
+    else if (mb_os_decommit(p, bytes) == 0) wall = MB_WALL_ACCESS;
+    if (wall == MB_WALL_NONE) mb_os_purge(p, bytes);
+    uint32_t accesses = gone->accesses + (wall == MB_WALL_ACCESS && gone->accesses == 0);
+    *mb_hard_waiting_of(unit) = (struct mb_hard_waiting){
+        .start = gone->start, .mark = gone->touchable, .accesses = accesses, .wall = (uint8_t)wall, .moved = gone->moved};
+    mb_hard_set_units(unit, gone->units);
+    mb_unit_set_kind(unit, MB_UNIT_HARD_WAITING);
+}
+
+static void come(size_t first, size_t units) {
+    mb_lock(&waiting_shared.lock);
+    while (waiting_shared.count == MB_HARD_WAITING) { // another thread was faster
+        mb_unlock(&waiting_shared.lock);
+        size_t other;
+        if (take_oldest(&other)) give(other);
+        mb_lock(&waiting_shared.lock);
+    }
+    waiting_shared.first[waiting_shared.count] = (uint32_t)first;
+    waiting_shared.count++;
+    note_units(mb_hard_waiting_units() + units);
+    mb_unlock(&waiting_shared.lock);
+}
+
+void mb_hard_wait(const struct mb_hard_gone *gone) {
+    size_t other;
+    close_span(gone);
+    come(gone->first, gone->units);
+    while (take_one_too_many(&other)) give(other);
+}
+
+// --- after fork -------------------------------------------------------------------------------------------------------
+
+void mb_hard_waiting_recover(uint64_t seed) {
+    size_t end = mb_arena_units(), units = 0;
+    mb_lock_reset(&waiting_shared.lock);
+    waiting_shared.rng.state = seed;
+    waiting_shared.count = 0;
+    for (size_t i = 0; i < end; i++) {
+        struct mb_unit *unit = mb_unit_at(i);
+        if (mb_unit_kind(unit) != MB_UNIT_HARD_WAITING) continue;
+        if (waiting_shared.count == MB_HARD_WAITING) {
+            give(i);
+            continue;
+        }
+        waiting_shared.first[waiting_shared.count++] = (uint32_t)i;
+        units += mb_hard_units(unit);
+    }
+    note_units(units);
+}

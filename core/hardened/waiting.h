@@ -1,0 +1,38 @@
+// Spans that wait before their addresses are used again: freed large blocks, and slabs that hold nothing any more.
+//
+// What: nothing of a waiting span can be touched, and none of it is resident; it costs address space and, where guards are marks in the page
+// table, commit charge. At most MB_HARD_WAITING spans wait, of at most the budget's bytes (option); who must go is drawn among all but
+// the youngest. When memory is short, all go.
+// Who: any thread; the lock is reset in a forked child, and the list is made anew from the descriptors.
+// Invariant: a span on the list has kind MB_UNIT_HARD_WAITING.
+#ifndef MB_CORE_HARDENED_WAITING_H
+#define MB_CORE_HARDENED_WAITING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MB_HARD_WAITING = 256 };
+
+void mb_hard_waiting_init(uint64_t seed, size_t budget_bytes);
+
+// The caller holds the span, whose first unit is of no kind (it says so itself). `start`: of the block that was there. `accesses`: walls
+// by access that stand in it.
+struct mb_hard_gone {
+    size_t first, units;
+    uintptr_t start;
+    char *touchable; // an address in it; NULL: none
+    uint32_t accesses;
+    bool moved;
+};
+void mb_hard_wait(const struct mb_hard_gone *gone);
+
+// Gives every waiting span to the arena. True if there was one.
+bool mb_hard_waiting_flush(void);
+
+size_t mb_hard_waiting_units(void);
+
+// In a forked child, alone.
+void mb_hard_waiting_recover(uint64_t seed);
+
+#endif

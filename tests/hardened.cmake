@@ -1,0 +1,36 @@
+# The same tests with profile=hardened: hardened_NAME beside NAME, under the label "hardened".
+#
+# By default those that take a second or two; -DMB_TESTS_HARDENED=ON adds all others of these folders. A test that sets options of its own, or
+# looks into the default front, has no twin.
+option(MB_TESTS_HARDENED "Also run the long tests with profile=hardened" OFF)
+
+set(MB_HARDENED_FOLDERS fork limits misuse model process programs race)
+
+# What they hold is said of the default front: lengths rounded to pages, what is kept for reuse, whose blocks share cache lines, the helper thread, how many system calls. With 8 MiB
+# of locked memory in all (mlock_future) slabs of a class and shard each are too much.
+set(MB_HARDENED_NOT "^(process_(large|large_kept|idle_helper|many_keepers|shrink_refused|line_pairs|purge_refused)|limits_(stranded|idle)|limits_mlock_future|race_.*)$")
+
+set(MB_HARDENED_QUICK
+    "^(model_.*|misuse_.*|process_(small|sizes|alignment|calloc_zero|enomem|errno_kept|fork_.*|vfork_spawn|life_.*|tls_destructors|tsd_destructors|tiny_stacks|cancel|twin.*|override.*|static_program|purge_.*|cxx.*|libc_.*|deepbind|seccomp_.*)|programs_(sqlite3|perl|lua|awk|sort))$")
+
+# A memory of freed blocks is what the mode is for: tests of growth allow this much more.
+set(MB_HARDENED_SLACK_KIB 8192)
+
+# mb_hardened_twin_(NAME COMMAND c...): after the test itself is described.
+function(mb_hardened_twin_ name)
+    cmake_parse_arguments(PARSE_ARGV 1 H "" "" "COMMAND")
+    get_filename_component(folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)
+    get_test_property(${name} ENVIRONMENT env)
+    get_test_property(${name} TIMEOUT timeout)
+    get_test_property(${name} RUN_SERIAL serial)
+    if(MB_SANITIZE OR NOT folder IN_LIST MB_HARDENED_FOLDERS OR env MATCHES "MBMALLOC_OPTIONS" OR name MATCHES "${MB_HARDENED_NOT}")
+        return()
+    endif()
+    if(NOT MB_TESTS_HARDENED AND NOT name MATCHES "${MB_HARDENED_QUICK}")
+        return()
+    endif()
+    list(APPEND env MBMALLOC_OPTIONS=profile=hardened MB_TEST_SLACK_KIB=${MB_HARDENED_SLACK_KIB})
+    add_test(NAME hardened_${name} COMMAND ${H_COMMAND})
+    set_tests_properties(hardened_${name} PROPERTIES
+        LABELS hardened SKIP_RETURN_CODE 77 TIMEOUT ${timeout} RUN_SERIAL ${serial} ENVIRONMENT "${env}")
+endfunction()
