@@ -77,9 +77,15 @@ static char *set_up(const struct plan *plan, const struct mb_span *span, size_t 
     struct mb_unit *unit = mb_unit_of(p), *lead = mb_unit_at(span->first);
     struct mb_hard_large *large = mb_hard_large_of(unit);
     uint64_t served = atomic_fetch_add_explicit(&large_shared.served, 1, memory_order_relaxed);
-    *large = (struct mb_hard_large){.salt = mb_mix64(large_shared.seed + served * MB_RNG_STEP), .bytes = bytes, .open_bytes = plan->open,
-        .room_bytes = (size_t)(end - p) - mb_os_page_size(), .first = (uint32_t)span->first, .units = (uint32_t)span->units, .moved = moved,
-        .served = served, .accesses = put_guards(p, plan, end)};
+    *large = (struct mb_hard_large){.salt = mb_mix64(large_shared.seed + served * MB_RNG_STEP),
+                                    .bytes = bytes,
+                                    .open_bytes = plan->open,
+                                    .room_bytes = (size_t)(end - p) - mb_os_page_size(),
+                                    .first = (uint32_t)span->first,
+                                    .units = (uint32_t)span->units,
+                                    .moved = moved,
+                                    .served = served,
+                                    .accesses = put_guards(p, plan, end)};
     mb_slack_fill(large->salt, p, bytes, plan->open);
     if (unit != lead) {
         mb_hard_set_units(lead, (size_t)(unit - lead));
@@ -126,8 +132,12 @@ enum mb_hard_fault mb_hard_large_free(struct mb_unit *unit, void *p) {
     if (fault != MB_HARD_FINE) return fault;
     if (!claim(unit)) return MB_HARD_FREED;
     if (changed && renew(large)) large->accesses = 0;
-    struct mb_hard_gone gone = {.first = large->first, .units = large->units, .start = (uintptr_t)p, .accesses = large->accesses,
-                                .moved = large->moved, .touchable = large->bytes > 0 && !has_changed(large) ? p : NULL};
+    struct mb_hard_gone gone = {.first = large->first,
+                                .units = large->units,
+                                .start = (uintptr_t)p,
+                                .accesses = large->accesses,
+                                .moved = large->moved,
+                                .touchable = large->bytes > 0 && !has_changed(large) ? p : NULL};
     mb_unit_set_kind(mb_unit_at(gone.first), MB_UNIT_NONE);
     mb_hard_wait(&gone);
     return MB_HARD_FINE;
@@ -168,8 +178,10 @@ bool mb_hard_large_resize(struct mb_unit *unit, char *p, size_t bytes) {
     if (open > large->room_bytes) return false;
     mb_slack_clear(p, large->bytes, large->open_bytes);
     bool done = open == large->open_bytes || move_guard(large, p, open);
-    if (done) set_length(large, p, bytes, open);
-    else mb_slack_fill(large->salt, p, large->bytes, large->open_bytes);
+    if (done)
+        set_length(large, p, bytes, open);
+    else
+        mb_slack_fill(large->salt, p, large->bytes, large->open_bytes);
     return done;
 }
 
@@ -205,8 +217,7 @@ void *mb_hard_large_move(struct mb_unit *unit, char *p, size_t bytes) {
 static struct mb_unit *covering(struct mb_unit *unit) {
     for (size_t i = mb_unit_index(unit) + 1; i > 0; i--) {
         struct mb_unit *candidate = mb_unit_at(i - 1);
-        if (mb_unit_kind(candidate) != MB_UNIT_NONE)
-            return (size_t)(unit - candidate) < mb_hard_units(candidate) ? candidate : NULL;
+        if (mb_unit_kind(candidate) != MB_UNIT_NONE) return (size_t)(unit - candidate) < mb_hard_units(candidate) ? candidate : NULL;
         if (mb_arena_is_free(i - 1)) return NULL;
     }
     return NULL;

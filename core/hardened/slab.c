@@ -34,10 +34,17 @@ struct mb_hard_slab *mb_hard_slab_set_up(size_t unit_index, unsigned class_index
     uint32_t slots = mb_hard_slots_of(class_index), bytes = mb_hard_slot_bytes(class_index);
     size_t words = bit_words(slots);
     memset(record, 0, mb_hard_record_bytes(class_index));
-    *slab = (struct mb_hard_slab){.salt = salt, .live = record, .used = (uint64_t *)record + words,
-        .ready = (uint64_t *)record + 2 * words, .notes = (uint16_t *)(void *)((uint64_t *)record + 3 * words), .slot_bytes = bytes, .multiplier = (uint32_t)((UINT64_C(1) << 32) / bytes) + 1,
-        .slots = slots, .class_index = (uint8_t)class_index, .shard = (uint8_t)shard,
-        .wall = (uint8_t)put_up_wall(unit_index, class_index)};
+    *slab = (struct mb_hard_slab){.salt = salt,
+                                  .live = record,
+                                  .used = (uint64_t *)record + words,
+                                  .ready = (uint64_t *)record + 2 * words,
+                                  .notes = (uint16_t *)(void *)((uint64_t *)record + 3 * words),
+                                  .slot_bytes = bytes,
+                                  .multiplier = (uint32_t)((UINT64_C(1) << 32) / bytes) + 1,
+                                  .slots = slots,
+                                  .class_index = (uint8_t)class_index,
+                                  .shard = (uint8_t)shard,
+                                  .wall = (uint8_t)put_up_wall(unit_index, class_index)};
     mb_hard_set_units(unit, 1);
     mb_unit_set_kind(unit, MB_UNIT_HARD_SLAB);
     return slab;

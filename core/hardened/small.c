@@ -48,8 +48,10 @@ void mb_hard_class_append(struct mb_hard_class_shared *class, struct mb_hard_sla
     struct mb_hard_slab *last = slab_at(class->last);
     slab->next = 0;
     slab->previous = class->last;
-    if (last != NULL) last->next = number;
-    else class->first = number;
+    if (last != NULL)
+        last->next = number;
+    else
+        class->first = number;
     class->last = number;
     slab->listed = true;
     if (slab->live_count == 0) class->empties++;
@@ -57,10 +59,14 @@ void mb_hard_class_append(struct mb_hard_class_shared *class, struct mb_hard_sla
 
 static void unlink_slab(struct mb_hard_class_shared *class, struct mb_hard_slab *slab) {
     struct mb_hard_slab *next = slab_at(slab->next), *previous = slab_at(slab->previous);
-    if (next != NULL) next->previous = slab->previous;
-    else class->last = slab->previous;
-    if (previous != NULL) previous->next = slab->next;
-    else class->first = slab->next;
+    if (next != NULL)
+        next->previous = slab->previous;
+    else
+        class->last = slab->previous;
+    if (previous != NULL)
+        previous->next = slab->next;
+    else
+        class->first = slab->next;
     slab->listed = false;
     if (slab->live_count == 0) class->empties--;
 }
@@ -93,7 +99,9 @@ static struct mb_hard_slab *make_slab(struct mb_hard_class_shared *class, unsign
 static void retire(struct mb_hard_class_shared *class, struct mb_hard_slab *slab) {
     struct mb_unit *unit = mb_hard_slab_unit(slab);
     bool touchable = slab->class_index != MB_HARD_ZERO_CLASS;
-    struct mb_hard_gone gone = {.first = mb_unit_index(unit), .units = 1, .accesses = slab->wall == MB_WALL_ACCESS,
+    struct mb_hard_gone gone = {.first = mb_unit_index(unit),
+                                .units = 1,
+                                .accesses = slab->wall == MB_WALL_ACCESS,
                                 .touchable = touchable ? mb_hard_slot(slab, 0) : NULL};
     uint32_t dirty = touchable ? mb_hard_slab_find_dirty(slab) : MB_HARD_NO_SLOT;
     if (dirty != MB_HARD_NO_SLOT) mb_hard_wrong_written(mb_hard_slot(slab, dirty));
@@ -108,7 +116,7 @@ static void retire(struct mb_hard_class_shared *class, struct mb_hard_slab *slab
 // --- taking -----------------------------------------------------------------------------------------------------------
 
 static uint32_t pick(struct mb_hard_class_shared *class, struct mb_hard_slab *slab) {
-    return mb_hard_slab_pick(slab, &class->rng, (uint32_t)class->count, class->delay);
+    return mb_hard_slab_pick(slab, &class->rng, (uint32_t) class->count, class->delay);
 }
 
 static void leave_current(struct mb_hard_class_shared *class) {
@@ -201,20 +209,24 @@ static enum mb_hard_fault visit(struct mb_unit *unit, const void *p, struct visi
 
 static void hold_or_drop(struct mb_hard_class_shared *class, struct mb_hard_slab *slab, uint32_t slot) {
     if (slab->slot_bytes < MB_HARD_DROPPED_MIN) return;
-    if (class->held_bytes + slab->slot_bytes > MB_HARD_HELD_MAX) mb_hard_slot_drop(slab, slot);
-    else class->held_bytes += slab->slot_bytes;
+    if (class->held_bytes + slab->slot_bytes > MB_HARD_HELD_MAX)
+        mb_hard_slot_drop(slab, slot);
+    else
+        class->held_bytes += slab->slot_bytes;
 }
 
 static void give(struct visit *v) {
     struct mb_hard_class_shared *class = v->class;
     struct mb_hard_slab *slab = v->slab;
     take_in_hand(class, mb_hard_slot(slab, v->slot), MB_HARD_GIVES);
-    mb_hard_slot_give(slab, v->slot, (uint32_t)class->count);
+    mb_hard_slot_give(slab, v->slot, (uint32_t) class->count);
     hold_or_drop(class, slab, v->slot);
     let_go(class);
     if (number_of(slab) == class->current) return;
-    if (!slab->listed) mb_hard_class_append(class, slab);
-    else if (slab->live_count == 0) class->empties++;
+    if (!slab->listed)
+        mb_hard_class_append(class, slab);
+    else if (slab->live_count == 0)
+        class->empties++;
     if (slab->live_count == 0 && class->empties > 1 + class->slabs / EMPTY_SHARE) retire(class, slab);
 }
 

@@ -113,7 +113,7 @@ static void finish(struct mb_hard_class_shared *class) {
     memset(p, 0, slab->slot_bytes);
     slab->live[slot / 64] &= ~bit;
     slab->used[slot / 64] |= bit;
-    slab->notes[slot] = (uint16_t)class->count;
+    slab->notes[slot] = (uint16_t) class->count;
 }
 
 static void start_anew(struct mb_hard_class_shared *class, struct mb_rng *rng) {

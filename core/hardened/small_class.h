@@ -16,12 +16,12 @@ struct mb_hard_class_shared {
     struct mb_lock_shared lock; // guards the rest, which only who holds it writes
     uintptr_t in_hand;          // slot and deed; 0: none. Read by a forked child
     struct mb_rng rng;
-    uint64_t count;             // blocks handed out so far
-    uint32_t delay;             // constant
-    uint32_t current;           // unit number + 1 of the slab that blocks come from; 0: none
-    uint32_t first, last;       // list of the others that have free slots; the one that waits longest first
-    uint32_t slabs, empties;    // all / listed ones without a live block
-    size_t held_bytes;          // of free slots of two pages and more, as far as they may be resident: an estimate
+    uint64_t count;          // blocks handed out so far
+    uint32_t delay;          // constant
+    uint32_t current;        // unit number + 1 of the slab that blocks come from; 0: none
+    uint32_t first, last;    // list of the others that have free slots; the one that waits longest first
+    uint32_t slabs, empties; // all / listed ones without a live block
+    size_t held_bytes;       // of free slots of two pages and more, as far as they may be resident: an estimate
 } MB_PAIR_ALIGNED;
 
 extern MB_HIDDEN struct mb_hard_class_shared *mb_hard_classes; // MB_HARD_SHARDS times MB_HARD_CLASSES of them, in metadata

@@ -18,43 +18,43 @@
 #include "platform/os.h"
 
 struct mb_hard_slab {
-    uint64_t salt;        // secret: what its canaries are made of
-    uint64_t *live;       // bit i: slot i holds a live block
-    uint64_t *used;       // bit i: it has held one
-    uint64_t *ready;      // bit i: it is free, opened, and has waited long enough
-    uint16_t *notes;      // of a live block: the bytes that were asked for; of a free slot that was used: when it was freed (small.c)
-    uint32_t slot_bytes;  // of the class
-    uint32_t multiplier;  // floor(2^32 / slot_bytes) + 1
-    uint32_t slots;       // that fit
-    uint32_t opened;      // those that may be handed out so far: the pages behind them are not touched
+    uint64_t salt;       // secret: what its canaries are made of
+    uint64_t *live;      // bit i: slot i holds a live block
+    uint64_t *used;      // bit i: it has held one
+    uint64_t *ready;     // bit i: it is free, opened, and has waited long enough
+    uint16_t *notes;     // of a live block: the bytes that were asked for; of a free slot that was used: when it was freed (small.c)
+    uint32_t slot_bytes; // of the class
+    uint32_t multiplier; // floor(2^32 / slot_bytes) + 1
+    uint32_t slots;      // that fit
+    uint32_t opened;     // those that may be handed out so far: the pages behind them are not touched
     uint32_t live_count;
-    uint32_t scanned_at;  // at which count of the class the free slots were last looked through
+    uint32_t scanned_at;     // at which count of the class the free slots were last looked through
     uint32_t next, previous; // on the class's list of slabs with free slots: unit number + 1, 0 ends it
     uint8_t class_index;
     uint8_t shard;
     bool listed;
-    uint8_t wall;         // enum mb_wall of the last page
+    uint8_t wall; // enum mb_wall of the last page
     uint64_t spare[6];
 };
 
 struct mb_hard_large {
     uint64_t salt;
-    uint64_t bytes;       // asked for
-    uint64_t room_bytes;  // pages from the start of the block that it may have in place
-    uint64_t open_bytes;  //   and those that can be touched now
-    uint32_t first;       // unit of the span
-    uint32_t units;       // of the span
-    uint32_t accesses;    // walls by access in it
-    bool moved;           // pages were moved in or out
-    uint64_t served;      // number of the block
+    uint64_t bytes;      // asked for
+    uint64_t room_bytes; // pages from the start of the block that it may have in place
+    uint64_t open_bytes; //   and those that can be touched now
+    uint32_t first;      // unit of the span
+    uint32_t units;      // of the span
+    uint32_t accesses;   // walls by access in it
+    bool moved;          // pages were moved in or out
+    uint64_t served;     // number of the block
     uint64_t spare[9];
 };
 
 struct mb_hard_waiting {
-    uintptr_t start;      // of the block that was there, 0: a slab
-    char *mark;           // a byte that was not zero before; NULL: none
+    uintptr_t start; // of the block that was there, 0: a slab
+    char *mark;      // a byte that was not zero before; NULL: none
     uint32_t accesses;
-    uint8_t wall;         // enum mb_wall of all of it
+    uint8_t wall; // enum mb_wall of all of it
     bool moved;
     uint64_t spare[13];
 };

@@ -15,7 +15,7 @@
 enum { YOUNGEST = 64, FEWEST = 4 };
 
 static struct {
-    struct mb_lock_shared lock;    // guards the rest
+    struct mb_lock_shared lock; // guards the rest
     struct mb_rng rng;
     uint32_t count;
     uint32_t first[MB_HARD_WAITING]; // units, in the order in which they came
@@ -102,8 +102,10 @@ static void close_span(const struct mb_hard_gone *gone) {
     enum mb_wall wall = MB_WALL_NONE;
     if (gone->touchable != NULL) *gone->touchable = 1;
     // Marks over pages that have lost their access would leave them so.
-    if (gone->accesses == 0) wall = mb_wall_up(p, bytes, true);
-    else if (mb_os_decommit(p, bytes) == 0) wall = MB_WALL_ACCESS;
+    if (gone->accesses == 0)
+        wall = mb_wall_up(p, bytes, true);
+    else if (mb_os_decommit(p, bytes) == 0)
+        wall = MB_WALL_ACCESS;
     if (wall == MB_WALL_NONE) mb_os_purge(p, bytes);
     uint32_t accesses = gone->accesses + (wall == MB_WALL_ACCESS && gone->accesses == 0);
     *mb_hard_waiting_of(unit) = (struct mb_hard_waiting){

@@ -90,8 +90,11 @@ static bool is_crooked(const void *p) { return (uintptr_t)p % MB_GRANULE != 0; }
 
 static struct mb_mistake mistake_of(enum mb_operation operation, struct place place, const void *p) {
     if (is_crooked(p) && place.start == NULL) place.fault = MB_FAULT_CROOKED;
-    return (struct mb_mistake){
-        .what = mb_fault_text(operation, place.fault), .called = mb_operation_name(operation), .address = p, .start = place.start, .bytes = place.bytes};
+    return (struct mb_mistake){.what = mb_fault_text(operation, place.fault),
+                               .called = mb_operation_name(operation),
+                               .address = p,
+                               .start = place.start,
+                               .bytes = place.bytes};
 }
 
 // --- the end ----------------------------------------------------------------------------------------------------------

@@ -42,20 +42,13 @@ void by_delete(void *p) { ::operator delete(p); }
 void by_delete_array(void *p) { ::operator delete[](p); }
 
 const Kind kinds[] = {
-    {"malloc-1", 1, malloc, free},
-    {"malloc-24", 24, malloc, free},
-    {"malloc-100", 100, malloc, free},
-    {"malloc-1024", 1024, malloc, free},
-    {"malloc-5000", 5000, malloc, free},
-    {"malloc-30000", 30000, malloc, free},
-    {"malloc-100000", 100000, malloc, free},
-    {"malloc-1M", 1 << 20, malloc, free},
-    {"calloc-200", 200, by_calloc, free},
-    {"realloc-333", 333, by_realloc, free},
-    {"aligned-64", 320, by_memalign, free},
-    {"aligned-4096", 8192, by_page_align, free},
-    {"new-48", 48, by_new, by_delete},
-    {"new-array-2000", 2000, by_new_array, by_delete_array},
+    {"malloc-1", 1, malloc, free},           {"malloc-24", 24, malloc, free},
+    {"malloc-100", 100, malloc, free},       {"malloc-1024", 1024, malloc, free},
+    {"malloc-5000", 5000, malloc, free},     {"malloc-30000", 30000, malloc, free},
+    {"malloc-100000", 100000, malloc, free}, {"malloc-1M", 1 << 20, malloc, free},
+    {"calloc-200", 200, by_calloc, free},    {"realloc-333", 333, by_realloc, free},
+    {"aligned-64", 320, by_memalign, free},  {"aligned-4096", 8192, by_page_align, free},
+    {"new-48", 48, by_new, by_delete},       {"new-array-2000", 2000, by_new_array, by_delete_array},
 };
 
 // --- the faults -------------------------------------------------------------------------------------------------------
@@ -150,8 +143,10 @@ void come_to_light(Scene &s) {
 
 void commit_on(int index) {
     deed.scene.victim = deed.scene.all[index];
-    if (deed.by_other) by_thread(do_deed, nullptr);
-    else do_deed(nullptr);
+    if (deed.by_other)
+        by_thread(do_deed, nullptr);
+    else
+        do_deed(nullptr);
     come_to_light(deed.scene);
 }
 
@@ -167,8 +162,8 @@ bool is_found(int index) {
     }
     if (child < 0 || waitpid(child, &status, 0) != child) give_up("no child");
     if (WIFEXITED(status) && WEXITSTATUS(status) != 0) give_up("a child failed");
-    return WIFSIGNALED(status) && (WTERMSIG(status) == SIGABRT || WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGTRAP ||
-                                   WTERMSIG(status) == SIGILL);
+    return WIFSIGNALED(status) &&
+           (WTERMSIG(status) == SIGABRT || WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGTRAP || WTERMSIG(status) == SIGILL);
 }
 
 // The victims are spread over the blocks, which are made with others between them and some of these given back.
@@ -207,8 +202,7 @@ int main(int argc, char **argv) {
                 char name[96];
                 std::snprintf(name, sizeof name, "damage/%s/%s/%s", fault.name, kind.name, by_other == 1 ? "other" : "own");
                 if (std::strcmp(argv[1], "--list") == 0)
-                    std::printf("%s\t%d\t\t\t%s\n", name, static_cast<int>(END_STOPPED),
-                                fault.hardened);
+                    std::printf("%s\t%d\t\t\t%s\n", name, static_cast<int>(END_STOPPED), fault.hardened);
                 if (std::strcmp(argv[1], name) != 0) continue;
                 deed.fault = &fault;
                 deed.scene.kind = &kind;

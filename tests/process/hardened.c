@@ -16,8 +16,10 @@ static bool faults(volatile char *at, bool writes) {
     struct sigaction old, new = {.sa_handler = jump_away, .sa_flags = SA_NODEFER};
     sigaction(SIGSEGV, &new, &old);
     bool fault = sigsetjmp(away, 1) != 0;
-    if (!fault && writes) *at = 1;
-    else if (!fault) (void)*at;
+    if (!fault && writes)
+        *at = 1;
+    else if (!fault)
+        (void)*at;
     sigaction(SIGSEGV, &old, NULL);
     return fault;
 }
