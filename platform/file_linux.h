@@ -10,6 +10,9 @@
 // Any thread.
 bool mb_file_numbers(const char *path, uint64_t *out, size_t count);
 
+// Reads the beginning of the file, terminated. False when it cannot be read. Any thread.
+bool mb_file_text(const char *path, char *out, size_t bytes);
+
 // Whether the text is in the file. Any thread.
 bool mb_file_contains(const char *path, const char *text);
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "platform/access.h"
+#include "platform/os_process.h"
 
 // --- address space --------------------------------------------------------------------------------------------------
 
@@ -48,6 +49,9 @@ int mb_os_protect(void *p, size_t bytes, unsigned access);
 // but with unknown contents; or it has been lost: -ENXIO and -ESTALE as above.
 int mb_os_move_pages(void *from, void *to, size_t bytes);
 
+// Names the mappings of a range in /proc/PID/maps (Linux 5.17). Neighbours of another name are mappings of their own.
+void mb_os_name(void *p, size_t bytes, const char *name);
+
 // --- contents -------------------------------------------------------------------------------------------------------
 
 // Gives the contents back at once; the next read is zero (MADV_DONTNEED; MADV_DONTNEED_LOCKED where memory is locked).
@@ -77,6 +81,13 @@ int mb_os_bind_nodes(void *p, size_t bytes, const uint64_t *mask, size_t words);
 // How many of the range's pages are resident; negative errno on failure.
 long mb_os_resident_pages(const void *p, size_t bytes);
 
+// out[i] & 1: page i of the range is resident. -ENOMEM: a part of it is not mapped.
+int mb_os_residency(const void *p, size_t bytes, unsigned char *out);
+
+// Clears state[i] where page i of the range is the kernel's page of zeros: it was read and never written, and is no memory. How many were asked
+// about; negative errno value where the kernel does not tell (move_pages).
+long mb_os_clear_zero_pages(const void *p, size_t bytes, unsigned char *state);
+
 // How many of the range's bytes are in huge pages now; negative errno value where the kernel does not tell (no /proc). Neighbours in the
 // same mapping may count too, up to the range's size. Reads /proc/self/smaps: only for callers that ask for this.
 long mb_os_huge_resident_bytes(const void *p, size_t bytes);
@@ -93,6 +104,9 @@ bool mb_os_huge_pages_enabled(void);
 // /proc/self/statm (without /proc: a low estimate from trial reservations): only at start.
 size_t mb_os_address_space_left(void);
 
+// The memory limit of the process's control group in bytes; UINT64_MAX: none. Reads /proc and /sys: only for callers that asked for it.
+uint64_t mb_os_cgroup_limit(void);
+
 // The current end of the brk heap.
 void *mb_os_brk(void);
 
@@ -107,40 +121,13 @@ void mb_os_random(void *out, size_t bytes);
 uint64_t mb_os_now_ns(void);
 uint64_t mb_os_now_fine_ns(void); // to the nanosecond, and dearer
 
-// The value of an environment variable as the process was started with it, or NULL; never getenv, works before any
-// constructor (falls back to the strings below AT_EXECFN while environ is not set). NULL in secure execution (AT_SECURE).
-const char *mb_os_env(const char *name);
-
-// The program's short name for reports; never NULL.
-const char *mb_os_program_name(void);
-
-// Whether that is a name of the program: of the file that was executed (a script's name, too), or argv[0], without folders. A star at the
-// end of the text stands for anything.
-bool mb_os_program_is(const char *text, size_t length);
-
-int mb_os_pid(void);
-
 // --- waiting --------------------------------------------------------------------------------------------------------
 
 // Sleeps while *word == expected, at most timeout_ns (UINT64_MAX: for ever). Spurious wake-ups happen.
 void mb_os_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns);
 void mb_os_wake(_Atomic uint32_t *word, int threads);
-
-// --- the last word --------------------------------------------------------------------------------------------------
-
-// Writes all bytes to a descriptor (retries on EINTR, gives up quietly on other errors).
-void mb_os_write(int fd, const void *bytes, size_t count);
-
-// Appends the bytes to a file, created 0666 & ~umask if missing. One open, one write, one close.
-int mb_os_append_file(const char *path, const void *bytes, size_t count);
-
-// Blocks SIGPIPE in this thread: a last line that nobody reads must not end the process before SIGABRT does.
-void mb_os_block_pipe_signal(void);
-
-// Ends the process at once: no handlers, nothing is flushed.
-_Noreturn void mb_os_exit(int status);
-
-// Unblocks SIGABRT and ends the process with it, as abort(3) does: handlers and core dumps work.
-_Noreturn void mb_os_abort(void);
+// The same for a word that several processes have mapped.
+void mb_os_wait_shared(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns);
+void mb_os_wake_shared(_Atomic uint32_t *word, int threads);
 
 #endif

@@ -194,6 +194,14 @@ const char *mb_os_program_name(void) {
     return path != NULL ? base_name(path) : "?";
 }
 
+unsigned mb_os_user(void) { return (unsigned)mb_syscall0(__NR_geteuid); }
+
+uint64_t mb_os_page_faults(void) {
+    struct rusage usage = {0};
+    if (mb_syscall2(__NR_getrusage, RUSAGE_SELF, mb_arg(&usage)) != 0) return 0;
+    return (uint64_t)usage.ru_minflt + (uint64_t)usage.ru_majflt;
+}
+
 static bool is_name(const char *path, const char *text, size_t length) {
     if (path == NULL) return false;
     const char *name = base_name(path);

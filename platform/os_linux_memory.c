@@ -182,6 +182,38 @@ int mb_os_bind_nodes(void *p, size_t bytes, const uint64_t *mask, size_t words) 
                        mb_syscall_error(mb_syscall6(__NR_mbind, mb_arg(p), mb_arg_size(bytes), MPOL_BIND, mb_arg(mask), bits, 0)));
 }
 
+void mb_os_name(void *p, size_t bytes, const char *name) {
+    enum { SET_VMA = 0x53564d41, ANONYMOUS_NAME = 0 };
+    mb_syscall5(__NR_prctl, SET_VMA, ANONYMOUS_NAME, mb_arg(p), mb_arg_size(bytes), mb_arg(name));
+}
+
+int mb_os_residency(const void *p, size_t bytes, unsigned char *out) {
+    return mb_syscall_error(mb_syscall3(__NR_mincore, mb_arg(p), mb_arg_size(bytes), mb_arg(out)));
+}
+
+long mb_os_clear_zero_pages(const void *p, size_t bytes, unsigned char *state) {
+    enum { CHUNK_PAGES = 64 };
+    const void *pages[CHUNK_PAGES];
+    int node[CHUNK_PAGES];
+    size_t page = mb_os_page_size(), count = bytes / page;
+    long asked = 0;
+    for (size_t next = 0; next < count;) {
+        unsigned char *of[CHUNK_PAGES];
+        size_t filled = 0;
+        for (; next < count && filled < CHUNK_PAGES; next++) {
+            if ((state[next] & 1) == 0) continue;
+            of[filled] = &state[next];
+            pages[filled++] = (const char *)p + next * page;
+        }
+        if (filled == 0) break;
+        int error = mb_syscall_error(mb_syscall6(__NR_move_pages, 0, (long)filled, mb_arg(pages), 0, mb_arg(node), 0));
+        if (error != 0) return error;
+        for (size_t i = 0; i < filled; i++) *of[i] = node[i] != -EFAULT;
+        asked += (long)filled;
+    }
+    return asked;
+}
+
 long mb_os_resident_pages(const void *p, size_t bytes) {
     enum { CHUNK_PAGES = 2048 }; // of stack
     unsigned char state[CHUNK_PAGES];
@@ -189,8 +221,7 @@ long mb_os_resident_pages(const void *p, size_t bytes) {
     long resident = 0;
     for (size_t offset = 0; offset < bytes; offset += CHUNK_PAGES * page) {
         size_t length = mb_min(bytes - offset, CHUNK_PAGES * page);
-        int error = mb_syscall_error(
-            mb_syscall3(__NR_mincore, mb_arg((const char *)p + offset), mb_arg_size(length), mb_arg(state)));
+        int error = mb_os_residency((const char *)p + offset, length, state);
         if (error != 0) return error;
         // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): the kernel has written it
         for (size_t i = 0; i < length / page; i++) resident += state[i] & 1;

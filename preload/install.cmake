@@ -6,7 +6,9 @@ target_include_directories(mbmalloc_static INTERFACE
 set(MB_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/mbmalloc)
 install(TARGETS mbmalloc mbmalloc_static EXPORT mbmalloc
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY ${MB_PUBLIC_INCLUDE}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY ${MB_PUBLIC_INCLUDE}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h*")
+install(TARGETS mbmalloc_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES preload/mbmalloc-gdb.py DESTINATION ${CMAKE_INSTALL_DATADIR}/mbmalloc)
 install(FILES LICENSE core/CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright) # where Debian looks for it
 install(EXPORT mbmalloc NAMESPACE mbmalloc:: FILE mbmallocConfig.cmake DESTINATION ${MB_PACKAGE_DIR})
@@ -31,7 +33,7 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/mbmalloc.pc DESTINATION ${CMAKE_INSTAL
 # --- manual pages -----------------------------------------------------------------------------------------------------
 
 find_program(MB_SCDOC scdoc)
-add_custom_target(mb_product DEPENDS mbmalloc mbmalloc_static) # everything that is installed
+add_custom_target(mb_product DEPENDS mbmalloc mbmalloc_static mbmalloc_tool) # everything that is installed
 if(MB_SCDOC)
     file(GLOB sources CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/preload ${PROJECT_SOURCE_DIR}/preload/*.scd)
     set(MB_PAGES)

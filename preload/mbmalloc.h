@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "core/base/version.h"
+#include "core/told/public.h"
 #include "preload/regions.h"
 
 MB_PUBLIC_BEGIN

@@ -44,3 +44,4 @@ function(mb_publish header)
 endfunction()
 
 mb_publish(preload/mbmalloc.h)
+configure_file(${PROJECT_SOURCE_DIR}/preload/mbmalloc_pmr.hpp ${MB_PUBLIC_INCLUDE}/mbmalloc/pmr.hpp COPYONLY)

@@ -8,6 +8,7 @@
 #include "core/base/bump.h"
 #include "core/base/bump_shared.h"
 #include "core/family/family.h"
+#include "core/family/zone.h"
 #include "core/harden/fault_os.h"
 #include "core/layout/bump_arena.h"
 #include "core/layout/bump_arena_shared.h"

@@ -31,6 +31,19 @@ void mb_line_hex(struct mb_line *line, uint64_t value) {
     put_digits(line, value, 16);
 }
 
+void mb_line_size(struct mb_line *line, uint64_t bytes) {
+    static const char units[][8] = {" bytes", " KiB", " MiB", " GiB", " TiB"};
+    unsigned power = 0;
+    uint64_t tenths = bytes < UINT64_MAX / 10 ? bytes * 10 : UINT64_MAX;
+    while (tenths >= 10240 && power < 4) tenths = (tenths + 512) / 1024, power++;
+    mb_line_number(line, tenths / 10);
+    if (power > 0) {
+        mb_line_text(line, ".");
+        mb_line_number(line, tenths % 10);
+    }
+    mb_line_text(line, units[power]);
+}
+
 void mb_line_pair(struct mb_line *line, const char *key, uint64_t value) {
     put(line, ' ');
     mb_line_text(line, key);

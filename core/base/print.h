@@ -15,6 +15,8 @@ void mb_line_text(struct mb_line *line, const char *text);
 void mb_line_piece(struct mb_line *line, const char *text, size_t length);
 void mb_line_number(struct mb_line *line, uint64_t value);
 void mb_line_hex(struct mb_line *line, uint64_t value); // with 0x
+// A number of bytes as people read it: 12.3 MiB.
+void mb_line_size(struct mb_line *line, uint64_t bytes);
 // ` key=value`
 void mb_line_pair(struct mb_line *line, const char *key, uint64_t value);
 // Ends the line with a newline (always fits) and writes it to the descriptor.

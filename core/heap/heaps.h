@@ -6,10 +6,22 @@
 
 #include "core/heap/self.h"
 
+// Where the list of all begins: for debuggers.
+struct mb_heaps_root_shared {
+    _Atomic(struct mb_heap *) registered; // all heaps ever; pushed by any thread (release), read by any (acquire)
+};
+extern MB_HIDDEN struct mb_heaps_root_shared mb_heaps_root_shared;
+
 // Makes a zeroed heap an empty one.
 void mb_heap_set_up(struct mb_heap *heap);
 // A new empty heap, on the list of all; NULL when no memory is to be had.
 struct mb_heap *mb_heap_new(void);
+
+// Small blocks that the heap has handed out: what came into its masks, without what is still there. A near figure for other threads.
+uint64_t mb_heap_served(const struct mb_heap *heap);
+
+// The rest of a class's mask is not handed out after all: its bits stay in the slab's word. Owner thread.
+void mb_heap_drop_mask(struct mb_heap *heap, unsigned class_index);
 
 // Heaps that belong to living threads / that were ever made.
 uint32_t mb_heaps_in_use(void);

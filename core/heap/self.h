@@ -36,6 +36,12 @@ struct mb_heap_shared {
     struct mb_large_cache_shared kept;          // large blocks, see large_keep.h; filled by the owner, emptied by any thread
 };
 
+// What the last walk for statistics found (core/insight/count.c). Written by who walks, one at a time; relaxed.
+struct mb_heap_told_shared {
+    _Atomic uint64_t free_bytes;    // resident and free, in slabs that this heap has
+    _Atomic uint64_t served_before; // blocks that it had served then, and 1; 0: no walk yet
+};
+
 // What malloc needs, by class. Written by the owner; statistics do not read it. Arrays of words: one indexed access each.
 struct mb_front {
     uint64_t mask[MB_CLASSES];  // blocks to hand out
@@ -81,6 +87,7 @@ struct mb_heap {
     uint32_t exit_rounds;                    // thread-exit hook: rounds postponed
     uint8_t moved[MB_MOVED_BLOCKS];          // small blocks that realloc moved lately: core/front/realloc.c
     struct mb_heap_shared shared;
+    struct mb_heap_told_shared told_shared;
 } MB_PAIR_ALIGNED;
 
 extern MB_HIDDEN const struct mb_heap mb_heap_empty;

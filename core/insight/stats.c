@@ -1,7 +1,6 @@
-// Statistics by a walk over the descriptors, malloc_trim, and the report at exit.
+// The statistics that mallinfo and its kin need, by a walk over the descriptors; malloc_trim.
 #include <stdint.h>
 
-#include "core/base/print.h"
 #include "core/front/malloc.h"
 #include "core/heap/heaps.h"
 #include "core/large/large_count.h"
@@ -17,10 +16,6 @@
 #include "core/small/commons.h"
 #include "core/small/idle.h"
 #include "core/small/own.h"
-#include "core/told/options.h"
-#include "platform/os.h"
-
-enum { STANDARD_ERROR = 2 };
 
 // --- counting -------------------------------------------------------------------------------------------------------
 
@@ -55,13 +50,13 @@ static void count_units(struct mb_stats *out) {
 }
 
 static void count_heap(const struct mb_heap *heap, struct mb_stats *out) {
-    out->blocks_served += atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
+    out->blocks_served += mb_heap_served(heap);
     out->large_served += atomic_load_explicit(&heap->shared.large_served, memory_order_relaxed);
 }
 
 static void count_heaps(struct mb_stats *out) {
     for (const struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) count_heap(heap, out);
-    out->blocks_served += mb_commons_served();
+    for (unsigned i = 0; i < MB_COMMONS; i++) out->blocks_served += mb_heap_served(mb_commons_at(i));
     out->heaps = mb_heaps_in_use();
     out->heaps_ever = mb_heaps_ever();
 }
@@ -114,53 +109,4 @@ bool mb_trim(size_t keep_bytes) {
     warm = mb_arena_warm_free_units();
     if (keep == 0) return (mb_arena_decommit_long() > 0 && warm > 0) || given;
     return (warm > keep && mb_arena_purge_any(warm - keep) > 0) || given;
-}
-
-// --- the report at exit ---------------------------------------------------------------------------------------------
-
-static void write_table(const struct mb_stats *stats) {
-    struct mb_line line = {0};
-    mb_line_text(&line, "mbmalloc: at exit:");
-    mb_line_pair(&line, "live_bytes", stats->live_bytes);
-    mb_line_pair(&line, "live_blocks", stats->live_blocks);
-    mb_line_pair(&line, "blocks_served", stats->blocks_served);
-    mb_line_pair(&line, "large_served", stats->large_served);
-    mb_line_pair(&line, "spans_taken", stats->spans_taken);
-    mb_line_pair(&line, "committed_bytes", stats->committed_bytes);
-    mb_line_pair(&line, "warm_free_bytes", stats->warm_free_bytes);
-    mb_line_pair(&line, "purged_bytes", stats->purged_bytes);
-    mb_line_pair(&line, "metadata_bytes", stats->metadata_bytes);
-    mb_line_pair(&line, "heaps_ever", stats->heaps_ever);
-    mb_line_write(&line, STANDARD_ERROR);
-}
-
-static void say_unwritten(int error) {
-    struct mb_line line = {0};
-    mb_line_text(&line, "mbmalloc: stats_file: cannot append to ");
-    mb_line_text(&line, mb_option.stats_file);
-    mb_line_pair(&line, "errno", (uint64_t)-error);
-    mb_line_write(&line, STANDARD_ERROR);
-}
-
-static void append_line(const struct mb_stats *stats) {
-    struct mb_line line = {0};
-    mb_line_text(&line, "mbmalloc-stats");
-    mb_line_pair(&line, "pid", (uint64_t)mb_os_pid());
-    mb_line_pair(&line, "blocks", stats->blocks_served);
-    mb_line_pair(&line, "large", stats->large_served);
-    mb_line_pair(&line, "heaps", stats->heaps_ever);
-    mb_line_pair(&line, "spans", stats->spans_taken);
-    mb_line_text(&line, " name=");
-    mb_line_text(&line, mb_os_program_name());
-    line.text[line.length] = '\n';
-    int error = mb_os_append_file(mb_option.stats_file, line.text, line.length + 1);
-    if (error != 0) say_unwritten(error);
-}
-
-__attribute__((destructor)) static void report_at_exit(void) {
-    if (mb_option.stats == MB_STATS_NEVER && mb_option.stats_file[0] == '\0') return;
-    struct mb_stats stats;
-    mb_stats_get(&stats);
-    if (mb_option.stats == MB_STATS_EXIT) write_table(&stats);
-    if (mb_option.stats_file[0] != '\0') append_line(&stats);
 }

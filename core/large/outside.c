@@ -4,6 +4,7 @@
 
 #include "core/large/large_count.h"
 #include "core/region/arena.h"
+#include "core/region/limit.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
@@ -67,6 +68,7 @@ static void *map_aligned(size_t align, size_t bytes) {
 
 void *mb_outside_alloc(size_t align, size_t bytes) {
     if (!mb_align_up_checked(mb_max(bytes, 1), mb_os_page_size(), &bytes)) return NULL;
+    if (!mb_limit_allows(bytes)) return NULL;
     struct record_shared *record = claim_record();
     if (record == NULL) return NULL;
     void *block = map_aligned(align, bytes);
@@ -123,4 +125,13 @@ struct mb_outside_totals mb_outside_totals(void) {
         }
     }
     return totals;
+}
+
+void mb_outside_visit(void (*visit)(void *context, uintptr_t block, size_t bytes), void *context) {
+    for (struct table_shared *t = &first_table; t != NULL; t = next_table(t, false)) {
+        for (unsigned i = 0; i < RECORDS_PER_TABLE; i++) {
+            uintptr_t block = atomic_load_explicit(&t->records[i].block, memory_order_acquire);
+            if (block > BEING_SET_UP) visit(context, block, atomic_load_explicit(&t->records[i].bytes, memory_order_relaxed));
+        }
+    }
 }

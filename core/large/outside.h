@@ -27,4 +27,7 @@ struct mb_outside_totals {
 };
 struct mb_outside_totals mb_outside_totals(void);
 
+// Calls `visit` for each block.
+void mb_outside_visit(void (*visit)(void *context, uintptr_t block, size_t bytes), void *context);
+
 #endif

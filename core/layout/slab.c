@@ -5,6 +5,7 @@
 #include "core/region/arena.h"
 #include "platform/bits.h"
 #include "platform/os.h"
+#include "platform/probe.h"
 
 // --- looking --------------------------------------------------------------------------------------------------------
 
@@ -148,6 +149,7 @@ struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, const voi
     MB_POKE(slab->owner, token);
     atomic_store_explicit(&unit->shared.remote, mb_remote_next(mb_remote_load(unit), MB_SLAB_CURRENT), memory_order_release);
     mb_unit_set_kind(unit, MB_UNIT_SLAB);
+    MB_PROBE2(slab_new, bytes, mb_unit_address(unit_index));
     return slab;
 }
 

@@ -9,8 +9,10 @@
 #include "core/large/large_keep.h"
 #include "core/process/foreign.h"
 #include "core/process/fork.h"
+#include "core/process/relief.h"
 #include "core/process/thread.h"
 #include "core/region/arena.h"
+#include "core/region/limit.h"
 #include "core/region/margin.h"
 #include "core/region/pieces.h"
 #include "core/small/commons.h"
@@ -42,6 +44,7 @@ static struct {
     _Atomic uint32_t present;     // 1 while a helper runs; written by it and by who stops it; futex word of its start
     _Atomic uint64_t next_tick;   // ns; who moves it forward by compare-and-swap does the tick
     _Atomic uint64_t next_settle; // likewise
+    _Atomic(void (*)(void)) visitor; // set once, before there are threads; see core/insight/monitor.c
 } background_shared = {.lock = {.rank = MB_RANK_BACKGROUND}};
 
 static uint64_t tick_ns(void) { return mb_option.purge_delay_ms * UINT64_C(1000000) / TICKS_PER_DELAY; }
@@ -65,7 +68,18 @@ static bool my_tick(uint64_t now) {
 
 static bool helper_present(void) { return atomic_load_explicit(&background_shared.present, memory_order_relaxed) != 0; }
 
+void mb_background_set_visitor(void (*visitor)(void)) {
+    atomic_store_explicit(&background_shared.visitor, visitor, memory_order_release);
+}
+
+static void call_visitor(void) {
+    void (*visitor)(void) = atomic_load_explicit(&background_shared.visitor, memory_order_acquire);
+    if (MB_UNLIKELY(visitor != NULL)) visitor();
+}
+
 void mb_background_tick(void) {
+    if (mb_limit_is_soft_reached()) mb_relief_slow();
+    call_visitor();
     if (helper_present()) return;
     if (mb_arena_units() < SMALL_HEAP_UNITS && mb_arena_warm_free_units() == 0 && !mb_pool_ever_used()) return;
     if (!my_tick(mb_os_now_ns())) return;
@@ -162,7 +176,7 @@ static void start_helper(void) {
 }
 
 // All that the helper would have given back in time: one thread is left, and it may come past no purge clock for long.
-static void settle(void) {
+void mb_background_settle(void) {
     mb_commons_release();
     mb_background_claim_all();
     mb_large_flush();
@@ -181,7 +195,7 @@ static void settle_in_turn(void) {
         return;
     }
     uint64_t purged = mb_arena_purged_bytes();
-    settle();
+    mb_background_settle();
     uint64_t pages = (mb_arena_purged_bytes() - purged) / mb_os_page_size();
     uint64_t end = mb_os_now_ns();
     atomic_store_explicit(&background_shared.next_settle, end + SETTLE_SHARE * (end - begin + pages * FAULT_NS), memory_order_relaxed);
@@ -194,7 +208,7 @@ static void stop_helper(void) {
     mb_os_wake(&background_shared.stop, 1);
     ((mb_libc_join *)thread_call(MB_OWN_pthread_join, (void *)pthread_join))(background_shared.thread, NULL);
     background_shared.running = false;
-    settle();
+    mb_background_settle();
     give_up(); // a second start might meet a sandbox that was set up since; and threads that come and go would pay for it
 }
 

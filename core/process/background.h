@@ -29,4 +29,10 @@ void mb_background_claim_all(void);
 // In a forked child, alone: there is no helper.
 void mb_background_recover(void);
 
+// From now on each look at the purge clock calls this, too. Once, before there are threads.
+void mb_background_set_visitor(void (*visitor)(void));
+
+// All that the helper would give back in time, now.
+void mb_background_settle(void);
+
 #endif

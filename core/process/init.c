@@ -2,6 +2,7 @@
 
 #include "core/process/foreign.h"
 #include "core/process/fork.h"
+#include "core/process/relief.h"
 #include "core/process/tunables.h"
 #include "core/region/arena.h"
 #include "core/region/huge.h"
@@ -77,6 +78,8 @@ static bool start(void) {
     atomic_store_explicit(&mb_init_shared.other_copy, other, memory_order_relaxed);
     if (other != NULL) return false;
     if (mb_option.verbose != 0) say_active();
+    if (mb_option.names != 0) mb_arena_name();
+    mb_relief_init();
     uint64_t random[RANDOM_WORDS];
     draw(random);
     mb_huge_init(mb_option.huge_pages != 0);

@@ -8,6 +8,7 @@
 #include "core/base/lock.h"
 #include "core/region/arena_map.h"
 #include "core/region/lazy.h"
+#include "core/region/limit.h"
 #include "core/region/margin.h"
 #include "core/region/pieces.h"
 #include "core/region/purge.h"
@@ -101,6 +102,12 @@ bool mb_arena_init(const uint64_t random[2]) {
     cap_pieces();
     __atomic_store_n(&mb_space.base, arena_shared.front.base, __ATOMIC_RELEASE);
     return true;
+}
+
+void mb_arena_name(void) {
+    mb_lazy_set_name(&arena_shared.front, "mbmalloc blocks");
+    mb_lazy_set_name(&arena_shared.table, "mbmalloc descriptors");
+    mb_lazy_set_name(&arena_shared.metadata, "mbmalloc metadata");
 }
 
 // Where the system refuses, what is free in the front may pay for it.
@@ -203,6 +210,10 @@ static bool claimed(size_t first, size_t units, bool *zero) {
     size_t warm = mb_map_count_warm(&mb_arena_map, first, units);
     *zero = warm == 0;
     if (warm < units) {
+        if (!mb_limit_take(units - warm)) {
+            mb_map_release(&mb_arena_map, first, units);
+            return false;
+        }
         mb_map_set_warm(&mb_arena_map, first, units);
         mb_margin_taken_cold(units - warm);
     }
@@ -255,11 +266,13 @@ void mb_arena_give(size_t first, size_t units) {
 
 void mb_arena_give_cold(size_t first, size_t units) {
     mb_map_set_cold(&mb_arena_map, first, units);
+    mb_limit_give(units);
     mb_map_release(&mb_arena_map, first, units);
 }
 
 void mb_arena_give_bare(size_t first, size_t units) {
     mb_map_set_cold(&mb_arena_map, first, units);
+    mb_limit_give(units);
     mb_map_set_bare(&mb_arena_map, first, units);
     mb_map_release(&mb_arena_map, first, units);
 }
@@ -274,9 +287,18 @@ bool mb_arena_is_warm(size_t unit) { return mb_map_count_warm(&mb_arena_map, uni
 
 uint64_t mb_arena_spans_taken(void) { return atomic_load_explicit(&arena_shared.spans_taken, memory_order_relaxed); }
 
+static struct mb_arena_range range_of(const struct mb_lazy_shared *lazy) {
+    return (struct mb_arena_range){lazy->base, mb_lazy_committed(lazy), mb_lazy_mapped(lazy)};
+}
+
+void mb_arena_ranges(struct mb_arena_range out[MB_ARENA_RANGES]) {
+    out[MB_ARENA_FRONT] = range_of(&arena_shared.front);
+    out[MB_ARENA_TABLE] = range_of(&arena_shared.table);
+    out[MB_ARENA_METADATA] = range_of(&arena_shared.metadata);
+}
+
 size_t mb_arena_reserved_bytes(void) {
-    return mb_lazy_mapped(&arena_shared.front) + mb_lazy_mapped(&arena_shared.table) +
-           mb_lazy_mapped(&arena_shared.metadata);
+    return mb_lazy_mapped(&arena_shared.front) + mb_lazy_mapped(&arena_shared.table) + mb_lazy_mapped(&arena_shared.metadata);
 }
 
 size_t mb_arena_metadata_bytes(void) {
@@ -292,4 +314,5 @@ void mb_arena_recover(void) {
     mb_lazy_recover(&arena_shared.table);
     mb_lazy_recover(&arena_shared.metadata);
     mb_arena_recover_units();
+    mb_limit_recover();
 }

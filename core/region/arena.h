@@ -16,6 +16,9 @@
 // Chooses the windows and reserves their first pieces. `random` are two random words. False: the system refused even that.
 bool mb_arena_init(const uint64_t random[2]);
 
+// Names the arena's mappings in /proc/PID/maps, where the kernel can (Linux 5.17). Before mb_arena_init.
+void mb_arena_name(void);
+
 // Takes `units` units whose address is a multiple of `align_units` units (a power of two). False: no memory.
 bool mb_arena_take(size_t units, size_t align_units, struct mb_span *out);
 
@@ -53,11 +56,22 @@ void mb_arena_shortage_leave(void);
 size_t mb_arena_units(void);            // units of the front: descriptors below this may be read
 size_t mb_arena_warm_free_units(void);
 bool mb_arena_is_free(size_t unit);
-bool mb_arena_is_warm(size_t unit);     // its pages were used and have not been given back
+bool mb_arena_is_warm(size_t unit);
+// Whether it was free and warm at the last tick, and has been since.
+bool mb_arena_is_aged(size_t unit);     // its pages were used and have not been given back
 size_t mb_arena_reserved_bytes(void);   // address space of window and metadata
 size_t mb_arena_metadata_bytes(void);   // committed for metadata
 uint64_t mb_arena_spans_taken(void);
 uint64_t mb_arena_purged_bytes(void);
+uint64_t mb_arena_fresh_bytes(void); // taken without pages since the start
+
+// Where the arena's memory is: the user's blocks, the descriptors, other metadata.
+enum { MB_ARENA_FRONT, MB_ARENA_TABLE, MB_ARENA_METADATA, MB_ARENA_RANGES };
+struct mb_arena_range {
+    uintptr_t base;
+    size_t committed, mapped; // bytes
+};
+void mb_arena_ranges(struct mb_arena_range out[MB_ARENA_RANGES]);
 
 // Metadata from the separate window: zeroed, aligned to `align` (a power of two), never given back. NULL: refused. Any thread.
 void *mb_arena_metadata(size_t bytes, size_t align);

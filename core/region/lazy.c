@@ -7,6 +7,26 @@
 #include "platform/bits.h"
 #include "platform/os.h"
 
+// Not in the struct, whose layout is public. Constant once set.
+enum { NAMED_MAX = 3 };
+static struct {
+    const struct mb_lazy_shared *lazy;
+    const char *name;
+} named[NAMED_MAX];
+
+static void name_piece(const struct mb_lazy_shared *lazy, size_t begin, size_t bytes) {
+    for (unsigned i = 0; i < NAMED_MAX && named[i].lazy != NULL; i++) {
+        if (named[i].lazy == lazy) mb_os_name((void *)(lazy->base + begin), bytes, named[i].name);
+    }
+}
+
+void mb_lazy_set_name(struct mb_lazy_shared *lazy, const char *name) {
+    unsigned i = 0;
+    while (i < NAMED_MAX - 1 && named[i].lazy != NULL) i++;
+    named[i].lazy = lazy;
+    named[i].name = name;
+}
+
 void mb_lazy_init(struct mb_lazy_shared *lazy, uintptr_t base, size_t capacity, size_t mapped) {
     lazy->base = base;
     lazy->capacity = capacity;
@@ -14,6 +34,7 @@ void mb_lazy_init(struct mb_lazy_shared *lazy, uintptr_t base, size_t capacity, 
     lazy->grow.rank = MB_RANK_FRONT;
     atomic_store_explicit(&lazy->committed, 0, memory_order_relaxed);
     atomic_store_explicit(&lazy->mapped, mapped, memory_order_release);
+    name_piece(lazy, 0, mapped);
 }
 
 // Large steps end where a huge page may end.
@@ -39,6 +60,7 @@ static int map_piece(struct mb_lazy_shared *lazy, size_t mapped, size_t need) {
         void *at;
         atomic_store_explicit(&lazy->reserving, mapped + piece, memory_order_relaxed);
         int error = mb_os_reserve((void *)(lazy->base + mapped), piece, &at);
+        if (error == 0) name_piece(lazy, mapped, piece);
         if (error == 0) atomic_store_explicit(&lazy->mapped, mapped + piece, memory_order_release);
         atomic_store_explicit(&lazy->reserving, 0, memory_order_relaxed);
         if (error == 0) return 0;

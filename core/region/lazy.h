@@ -40,6 +40,9 @@ MB_INLINE size_t mb_lazy_mapped(const struct mb_lazy_shared *lazy) {
 // Sets up a window that starts at `base` of which the first `mapped` bytes are already reserved. Before any sharing.
 void mb_lazy_init(struct mb_lazy_shared *lazy, uintptr_t base, size_t capacity, size_t mapped);
 
+// Names what will be reserved, in /proc/PID/maps. For three windows at most, before their mb_lazy_init.
+void mb_lazy_set_name(struct mb_lazy_shared *lazy, const char *name);
+
 // Makes [0, bytes) usable, usually somewhat more. Any thread. 0, or -ENOMEM (refused, or beyond the capacity), or -EEXIST
 // when the next piece of the window is somebody else's; the marks then stand where the last success left them.
 int mb_lazy_commit(struct mb_lazy_shared *lazy, size_t bytes);

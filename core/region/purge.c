@@ -5,6 +5,7 @@
 #include "core/region/unit.h"
 #include "platform/bits.h"
 #include "platform/os.h"
+#include "platform/probe.h"
 
 enum { DECOMMIT_UNITS_MIN = 32 }; // 2 MiB: what is taken away costs up to two mappings
 
@@ -26,6 +27,8 @@ static void note_cold(size_t first, size_t units) {
     size_t warm = mb_map_count_warm(&mb_arena_map, first, units);
     mb_map_set_cold(&mb_arena_map, first, units);
     atomic_fetch_sub_explicit(&mb_purge_shared.warm_free_units, warm, memory_order_relaxed);
+    mb_limit_give(warm);
+    MB_PROBE2(purge, mb_unit_address(first), warm << MB_UNIT_SHIFT);
     mb_purge_note(warm << MB_UNIT_SHIFT);
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/region/limit.h"
 #include "platform/compiler.h"
 
 struct mb_purge_shared {

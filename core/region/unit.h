@@ -89,7 +89,7 @@ struct mb_unit_shared {
     _Atomic uint64_t remote;         // state and generation: core/layout/slab_remote.h
     _Atomic uint64_t bits;           // words << 48 | address of the free bits, behind which the remote bits follow; constant
                                      //   while the slab lives, one word so that a late reader gets a pair that fits
-    _Atomic(struct mb_heap *) home;  // the heap that owned the slab last; a hint, written by it before it lets go
+    _Atomic(struct mb_heap *) home;  // the heap that owns the slab or owned it last; a hint, written by it when it comes and before it goes
     uint64_t *more;                  // room for the bits of slabs with many blocks, kept with the unit; who sets slabs up
     _Atomic uint32_t stamp;          // state and free blocks at the last look for idle pages; any looker, relaxed
     _Atomic uint32_t purged_pages;   // bit i: page i was given back since the slab was CURRENT last; the busy one, the owner clears

@@ -1,6 +1,7 @@
 #include "core/small/own.h"
 
 #include "core/base/check.h"
+#include "core/heap/heaps.h"
 #include "core/region/arena.h"
 #include "core/region/changed.h"
 #include "core/small/mask.h"
@@ -54,6 +55,7 @@ static struct mb_slab *own_as_current(const struct mb_heap *heap, struct mb_unit
     struct mb_slab *slab = &unit->slab;
     mb_slab_set_heartbeat(slab);
     atomic_store_explicit(&unit->shared.purged_pages, 0, memory_order_relaxed); // its pages come back as they are used
+    atomic_store_explicit(&unit->shared.home, (struct mb_heap *)(uintptr_t)heap, memory_order_relaxed);
     MB_POKE(slab->owner, heap->token);
     return slab;
 }
@@ -204,7 +206,7 @@ static void release_queue(struct mb_heap *heap, struct mb_queue *queue) {
 
 void mb_own_release_class(struct mb_heap *heap, unsigned class_index) {
     struct mb_class_slabs *slabs = &heap->slabs[class_index];
-    heap->front.mask[class_index] = 0; // what was not handed out has its bits in the slab
+    mb_heap_drop_mask(heap, class_index);
     if (slabs->current != NULL) mb_own_release(heap, slabs->current);
     if (slabs->fresh != NULL) mb_own_release(heap, slabs->fresh);
     if (heap->queues == NULL) return;

@@ -17,6 +17,7 @@ enum mb_option_kind {
     MB_OPTION_SWITCH,  // 0 or 1, off or on, no or yes, false or true
     MB_OPTION_COUNT,   // a number
     MB_OPTION_BYTES,   // a number of bytes; K, M, G, T are powers of 1024
+    MB_OPTION_SHARE,   // a number of bytes, or 1 % to 100 % of the control group's memory limit
     MB_OPTION_TIME_MS, // milliseconds; ms, s, min
     MB_OPTION_CHOICE,  // one of some words
     MB_OPTION_TEXT,    // a path, a list of names
@@ -38,6 +39,10 @@ enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
     NUMBER(hardened, SWITCH, 0, 0, 1, "", START, "canaries, random places, delayed reuse, guard pages, zeroed freed blocks: mbmalloc(3)") \
     NUMBER(huge_pages, SWITCH, 0, 0, 1, "", START, "ask for huge pages where slabs lie once the heap is larger than 32 MiB") \
     NUMBER(purge_delay_ms, TIME_MS, 1000, 0, 3600000, "", LIVE, "free pages older than this go back to the system") \
+    NUMBER(limit, SHARE, 0, 0, UINT64_C(1) << 50, "", START, \
+           "not 0: allocations fail with ENOMEM when more memory would be held; a share is one of the control group's limit") \
+    NUMBER(soft_limit, SHARE, 0, 0, UINT64_C(1) << 50, "", START, \
+           "not 0: all free memory goes back to the system, at most once a second, while more is held") \
     NUMBER(profile, CHOICE, 0, 0, 0, MB_PROFILE_TABLE(MB_PROFILE_WORD), START, "a row of values for other options; see below") \
     NUMBER(quarantine, BYTES, 16 << 10, 0, 1 << 20, "", START, "hardened: freed blocks of a size class that wait, for each thread; 64 at least") \
     NUMBER(quarantine_large, BYTES, UINT64_C(256) << 20, 0, UINT64_C(1) << 40, "", START, "hardened: addresses of freed large blocks that wait") \
@@ -46,15 +51,23 @@ enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
     NUMBER(sized, CHOICE, 0, 0, 0, "warn ignore abort", LIVE, \
            "a sized free with a wrong size, malloc_usable_size of no live block: one line a process, nothing, the end") \
     NUMBER(stats, CHOICE, 0, 0, 0, "never exit", LIVE, "exit: print statistics on stderr when the process ends") \
-    TEXT(stats_file, "path", LIVE, "append a line of statistics to this file when the process ends") \
+    NUMBER(stats_format, CHOICE, 0, 0, 0, "text json prometheus", LIVE, \
+           "in which form; stats_file takes a line of a few numbers for text") \
+    TEXT(stats_file, "path", LIVE, "append statistics to this file when the process ends") \
     TEXT(only, "names", START, "serve only programs with these names; in others the C library's malloc serves") \
     TEXT(skip, "names", START, "do not serve programs with these names: the C library's malloc does") \
+    NUMBER(monitor, SWITCH, 0, 0, 1, "", START, \
+           "let mbmalloc(1), run by the same user, ask this process; adds a file and a sleeping thread") \
+    NUMBER(names, SWITCH, 0, 0, 1, "", START, "name the library's mappings in /proc/PID/maps, where the kernel can") \
     NUMBER(verbose, SWITCH, 0, 0, 1, "", START, "print one line at the start: version, file, options in force") \
     NUMBER(strict, SWITCH, 0, 0, 1, "", START, "an unknown option or a bad value ends the program, with status 78") \
     NUMBER(show, SWITCH, 0, 0, 1, "", START, "print every option's value and where it came from; the program runs on") \
     NUMBER(help, SWITCH, 0, 0, 1, "", START, "print what options there are; the program runs on")
 
 enum { MB_OPTION_TEXT_BYTES = 256 };
+
+// In the value of a SHARE: the rest is per cent.
+#define MB_OPTION_SHARE_FLAG (UINT64_C(1) << 63)
 
 struct mb_option_values {
 #define MB_NUMBER_FIELD(name, kind, normal, min, max, choices, when, help) uint64_t name;

@@ -101,10 +101,11 @@ static uint64_t unit_factor(enum mb_option_kind kind, struct mb_piece unit) {
     for (unsigned i = 0; kind == MB_OPTION_TIME_MS && i < 3; i++) {
         if (mb_piece_is(unit, times[i])) return milliseconds[i];
     }
-    for (unsigned i = 0; kind == MB_OPTION_BYTES && i < 12; i++) {
+    bool bytes = kind == MB_OPTION_BYTES || kind == MB_OPTION_SHARE;
+    for (unsigned i = 0; bytes && i < 12; i++) {
         if (mb_piece_is(unit, sizes[i / 3][i % 3])) return UINT64_C(1024) << (10 * (i / 3));
     }
-    return kind == MB_OPTION_BYTES && mb_piece_is(unit, "b") ? 1 : 0;
+    return bytes && mb_piece_is(unit, "b") ? 1 : 0;
 }
 
 static bool parse_number(const struct mb_option_row *row, struct mb_piece text, uint64_t *out) {
@@ -118,6 +119,15 @@ static bool parse_number(const struct mb_option_row *row, struct mb_piece text, 
     if (i == 0 || factor == 0 || __builtin_mul_overflow(number, factor, &number)) return false;
     if (number < row->min || number > row->max) return false;
     *out = number;
+    return true;
+}
+
+static bool parse_share(const struct mb_option_row *row, struct mb_piece text, uint64_t *out) {
+    static const struct mb_option_row percent = {.kind = MB_OPTION_COUNT, .min = 1, .max = 100};
+    if (text.length == 0 || text.text[text.length - 1] != '%') return parse_number(row, text, out);
+    uint64_t number;
+    if (!parse_number(&percent, trimmed((struct mb_piece){text.text, text.length - 1}), &number)) return false;
+    *out = number | MB_OPTION_SHARE_FLAG;
     return true;
 }
 
@@ -146,6 +156,7 @@ bool mb_option_parse(const struct mb_option_row *row, struct mb_piece text, stru
     case MB_OPTION_COUNT:
     case MB_OPTION_BYTES:
     case MB_OPTION_TIME_MS: return parse_number(row, text, value);
+    case MB_OPTION_SHARE: return parse_share(row, text, value);
     case MB_OPTION_CHOICE: return parse_choice(row, text, value);
     case MB_OPTION_TEXT: return parse_text(text, value);
     }
@@ -157,7 +168,13 @@ bool mb_option_parse(const struct mb_option_row *row, struct mb_piece text, stru
 static void print_number(struct mb_line *line, const struct mb_option_row *row, uint64_t number) {
     static const char units[5][2] = {"", "K", "M", "G", "T"};
     unsigned power = 0;
-    while (row->kind == MB_OPTION_BYTES && power < 4 && number != 0 && number % 1024 == 0) number /= 1024, power++;
+    bool bytes = row->kind == MB_OPTION_BYTES || row->kind == MB_OPTION_SHARE;
+    if (row->kind == MB_OPTION_SHARE && (number & MB_OPTION_SHARE_FLAG) != 0) {
+        mb_line_number(line, number & ~MB_OPTION_SHARE_FLAG);
+        mb_line_text(line, "%");
+        return;
+    }
+    while (bytes && power < 4 && number != 0 && number % 1024 == 0) number /= 1024, power++;
     mb_line_number(line, number);
     mb_line_text(line, units[power]);
 }
@@ -198,7 +215,10 @@ static void print_choices(struct mb_line *line, const struct mb_option_row *row)
 }
 
 void mb_option_print_range(struct mb_line *line, const struct mb_option_row *row) {
-    static const char units[][20] = {[MB_OPTION_BYTES] = " (K, M, G, T)", [MB_OPTION_TIME_MS] = " (ms, s, min)", [MB_OPTION_TEXT] = ""};
+    static const char units[][24] = {[MB_OPTION_BYTES] = " (K, M, G, T)",
+                                     [MB_OPTION_SHARE] = " (K, M, G, T), or %",
+                                     [MB_OPTION_TIME_MS] = " (ms, s, min)",
+                                     [MB_OPTION_TEXT] = ""};
     switch ((enum mb_option_kind)row->kind) {
     case MB_OPTION_SWITCH: mb_line_text(line, "0 or 1"); return;
     case MB_OPTION_CHOICE: print_choices(line, row); return;
@@ -210,6 +230,7 @@ void mb_option_print_range(struct mb_line *line, const struct mb_option_row *row
         return;
     case MB_OPTION_COUNT:
     case MB_OPTION_BYTES:
+    case MB_OPTION_SHARE:
     case MB_OPTION_TIME_MS: break;
     }
     print_number(line, row, row->min);

@@ -199,8 +199,13 @@ static void set_profile(const char *program, const char *environment) {
     set_some(mb_profile_rows[mb_option.profile].values, MB_FROM_PROFILE, ALL_ROWS & ~profile);
 }
 
+static const char *program_text(void) { return &mb_options != NULL ? mb_options : NULL; }
+static const char *environment_text(void) { return mb_os_env("MBMALLOC_OPTIONS"); }
+
+bool mb_options_are_given(void) { return program_text() != NULL || environment_text() != NULL; }
+
 static bool read_all(void) {
-    const char *program = &mb_options != NULL ? mb_options : NULL, *environment = mb_os_env("MBMALLOC_OPTIONS");
+    const char *program = program_text(), *environment = environment_text();
     if (program == NULL && environment == NULL) return true;
     if (environment != NULL) {
         uint64_t names = UINT64_C(1) << MB_OPTION_INDEX_only | UINT64_C(1) << MB_OPTION_INDEX_skip;

@@ -25,6 +25,9 @@ extern MB_HIDDEN struct mb_option_values mb_option;
 // A program's own options: `const char *mb_options = "key=value,key=value";`. NULL when it has none.
 extern const char *mb_options __attribute__((weak));
 
+// Whether there is any text to read, from either place.
+bool mb_options_are_given(void);
+
 // A misspelt key or value is one warning line, and the rest still counts; with `strict` it ends the program. False when `only` and
 // `skip` say that this program is not to be served; then nothing is printed and nothing counts.
 bool mb_options_init(void);

@@ -19,7 +19,7 @@ struct mb_stats {
     size_t metadata_bytes;    // committed for descriptors, heaps and tables
     size_t heaps;             // thread heaps in use
     size_t heaps_ever;        // thread heaps ever made
-    uint64_t blocks_served;   // blocks handed to thread heaps since the start (at least what malloc returned)
+    uint64_t blocks_served;   // small blocks handed to the program since the start
     uint64_t large_served;    // large blocks handed out since the start
     uint64_t spans_taken;     // spans taken from the arena since the start
     uint64_t purged_bytes;    // given back to the system since the start

@@ -73,6 +73,16 @@ active=$(under verbose=1,purge_delay_ms=5s "$probe" | grep '^mbmalloc') || fail 
 [[ $(env -u LD_PRELOAD MBMALLOC_OPTIONS=verbose "$probe_static" 2>&1) == *"from the program itself"* ]] ||
     fail "verbose in a static program"
 
+# --- names of mappings --------------------------------------------------------------------------------------------------
+
+named=$(under names=1 cat /proc/self/maps)
+[[ $(under names=0 cat /proc/self/maps) != *"mbmalloc blocks"* ]] || fail "mappings are named though nobody asked"
+if [[ $named == *"[anon:mbmalloc blocks]"* ]]; then
+    [[ $named == *"[anon:mbmalloc descriptors]"*  && $named == *"[anon:mbmalloc metadata]"* ]] || fail "some mappings have no name: $named"
+else
+    echo "this kernel does not name mappings"
+fi
+
 # --- the program's own variable ---------------------------------------------------------------------------------------
 
 own=$(env "LD_PRELOAD=$so" "$probe_own" 2>&1)

@@ -53,6 +53,14 @@ static void numbers_have_units_and_bounds(void **state) {
     good(row("seed"), "4294967295", UINT32_MAX);
 }
 
+static void shares(void **state) {
+    (void)state;
+    const struct mb_option_row *r = row("limit");
+    good(r, "50%", MB_OPTION_SHARE_FLAG | 50), good(r, "100 %", MB_OPTION_SHARE_FLAG | 100), good(r, "2G", UINT64_C(2) << 30),
+        good(r, "0", 0);
+    bad(r, "0%"), bad(r, "101%"), bad(r, "%"), bad(r, "5%%"), bad(r, "-5%"), bad(r, "5K%");
+}
+
 static void choices_are_whole_words(void **state) {
     (void)state;
     good(row("stats"), "exit", MB_STATS_EXIT), good(row("stats"), "NEVER", MB_STATS_NEVER);
@@ -149,6 +157,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(switches),
         cmocka_unit_test(numbers_have_units_and_bounds),
+        cmocka_unit_test(shares),
         cmocka_unit_test(choices_are_whole_words),
         cmocka_unit_test(texts_fit),
         cmocka_unit_test(near_keys_are_named_and_far_ones_not),

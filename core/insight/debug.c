@@ -1,0 +1,58 @@
+// Where a debugger finds what it needs, in a process or a core file, without the library's debug information: `mb_debug`, an exported
+// constant (preload/mbmalloc-gdb.py reads it).
+//
+// What: addresses of the roots, and offsets of fields, in the order that the script knows. A later version appends.
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/heap/heaps.h"
+#include "core/region/limit.h"
+#include "core/region/purge.h"
+#include "core/region/space.h"
+#include "core/region/unit.h"
+#include "platform/compiler.h"
+
+enum { DEBUG_VERSION = 1 };
+
+#define UNIT(field) offsetof(struct mb_unit, field)
+#define HEAP(field) offsetof(struct mb_heap, field)
+
+extern const struct mb_debug_record {
+    char magic[8];
+    uint32_t version, unit_shift;
+    const void *space, *heaps;
+    uint32_t unit_bytes, classes;
+    uint32_t owner, carved, capacity, block_bytes, kind, class_index, large_flags, large_bytes, large_pieces;
+    uint32_t bits, remote, home;
+    uint32_t token, next_heap, blocks_served, large_served, masks;
+    uint32_t large_kept, upper;
+} mb_debug;
+
+MB_EXPORT const struct mb_debug_record mb_debug = {
+    .magic = "mbdebug",
+    .version = DEBUG_VERSION,
+    .unit_shift = MB_UNIT_SHIFT,
+    .space = &mb_space,
+    .heaps = &mb_heaps_root_shared,
+    .unit_bytes = sizeof(struct mb_unit),
+    .classes = MB_CLASSES,
+    .owner = UNIT(slab.owner),
+    .carved = UNIT(slab.carved),
+    .capacity = UNIT(slab.capacity),
+    .block_bytes = UNIT(slab.block_bytes),
+    .kind = UNIT(slab.kind),
+    .class_index = UNIT(slab.class_index),
+    .large_flags = UNIT(slab.large_flags),
+    .large_bytes = UNIT(slab.large_bytes),
+    .large_pieces = UNIT(slab.large_pieces),
+    .bits = UNIT(shared.bits),
+    .remote = UNIT(shared.remote),
+    .home = UNIT(shared.home),
+    .token = HEAP(token),
+    .next_heap = HEAP(shared.next_registered),
+    .blocks_served = HEAP(shared.blocks_served),
+    .large_served = HEAP(shared.large_served),
+    .masks = HEAP(front.mask),
+    .large_kept = MB_LARGE_KEPT,
+    .upper = UNIT(upper),
+};

@@ -1,0 +1,20 @@
+// The statistics' names and definitions, in the order of the fields of struct mb_statistics. Constant.
+#ifndef MB_CORE_TOLD_STATISTICS_TABLE_H
+#define MB_CORE_TOLD_STATISTICS_TABLE_H
+
+#include "core/told/statistics.h"
+#include "platform/compiler.h"
+
+struct mb_statistics_row {
+    char name[28];
+    char help[130];
+    uint8_t kind; // enum mb_statistics_kind
+};
+
+enum { MB_STATISTICS_ROWS = (sizeof(struct mb_statistics) - sizeof(size_t)) / sizeof(uint64_t) };
+
+extern MB_HIDDEN const struct mb_statistics_row mb_statistics_rows[MB_STATISTICS_ROWS];
+
+MB_INLINE uint64_t mb_statistics_value(const struct mb_statistics *statistics, unsigned row) { return (&statistics->resident_bytes)[row]; }
+
+#endif

@@ -1,0 +1,256 @@
+"""gdb commands that read mbmalloc's heap in a live process or a core file: mb heap, mb who ADDRESS, mb class BYTES, mb threads.
+
+    (gdb) source mbmalloc-gdb.py
+    (gdb) mb heap
+
+Nothing is called in the process, and no debug information of the library is needed: the exported constant mb_debug says where things are.
+Linked statically, the program's symbols must not have been stripped.
+"""
+import struct
+
+import gdb
+
+SLAB, LARGE, HOLE, PIECE_SHIFT = 1, 2, 3, 12
+UNIT_NONE = 0
+FIELDS = ("owner carved capacity block_bytes kind class_index large_flags large_bytes large_pieces bits remote home token next_heap "
+          "blocks_served large_served masks large_kept upper").split()
+
+
+def read(address, length):
+    return bytes(gdb.selected_inferior().read_memory(address, length))
+
+
+def word(data, offset, form):
+    return struct.unpack_from("<" + form, data, offset)[0]
+
+
+def size(count):
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
+        if count < 1024 or unit == "TiB":
+            return f"{count:.1f} {unit}" if unit != "bytes" else f"{count} bytes"
+        count /= 1024
+
+
+class Heap:
+    """What mb_debug leads to, read once for each command."""
+
+    def __init__(self):
+        try:
+            at = int(gdb.parse_and_eval("(unsigned long)&mb_debug"))
+        except gdb.error:
+            raise gdb.GdbError("mbmalloc is not in this process (no symbol mb_debug)")
+        record = read(at, 40 + 4 * len(FIELDS))
+        if record[:8] != b"mbdebug\0" or word(record, 8, "I") < 1:
+            raise gdb.GdbError("mb_debug is not what this script knows: another version of mbmalloc")
+        self.unit_shift = word(record, 12, "I")
+        space, self.heaps_at = word(record, 16, "Q"), word(record, 24, "Q")
+        self.unit_bytes, self.classes = word(record, 32, "I"), word(record, 36, "I")
+        self.offset = {name: word(record, 40 + 4 * i, "I") for i, name in enumerate(FIELDS)}
+        self.base, self.bytes, self.table = struct.unpack("<3Q", read(space, 24))
+        if self.base == 1 << 62:
+            raise gdb.GdbError("mbmalloc has not handed out a block yet")
+        self.units = self.bytes >> self.unit_shift
+
+    def field(self, data, name, form, base=0):
+        return word(data, base + self.offset[name], form)
+
+    def descriptors(self):
+        """(index, descriptor) of every unit that holds a slab or where a large block begins."""
+        step = 4096
+        for first in range(0, self.units, step):
+            count = min(step, self.units - first)
+            data = read(self.table + first * self.unit_bytes, count * self.unit_bytes)
+            for i in range(count):
+                unit = data[i * self.unit_bytes:(i + 1) * self.unit_bytes]
+                if self.field(unit, "kind", "B") != UNIT_NONE or self.field(unit, "kind", "B", self.offset["upper"]) == LARGE:
+                    yield first + i, unit
+
+    def unit(self, index):
+        return read(self.table + index * self.unit_bytes, self.unit_bytes)
+
+    def address(self, index):
+        return self.base + (index << self.unit_shift)
+
+    def live(self, unit):
+        """The live blocks of a slab, as a set of bits."""
+        packed, carved = self.field(unit, "bits", "Q"), self.field(unit, "carved", "I")
+        words, at = packed >> 48, packed & ((1 << 48) - 1)
+        if words == 0:
+            return 0
+        bits = struct.unpack(f"<{2 * words}Q", read(at, 16 * words))
+        free = 0
+        for i in range(words):
+            free |= (bits[i] | bits[words + i]) << (64 * i)
+        return ~free & ((1 << carved) - 1)
+
+    def threads(self):
+        """(heap's address, its record) of every heap."""
+        at = word(read(self.heaps_at, 8), 0, "Q")
+        length = max(self.offset["next_heap"], self.offset["large_served"], self.offset["token"], self.offset["masks"] + 8 * self.classes) + 8
+        while at != 0:
+            record = read(at, length)
+            yield at, record
+            at = self.field(record, "next_heap", "Q")
+
+    def large(self, unit):
+        """The large blocks that begin in a unit: (start, bytes, kept)."""
+        for at in (0,) if self.field(unit, "kind", "B") == SLAB else (0, self.offset["upper"]):
+            if self.field(unit, "kind", "B", at) == LARGE:
+                start = self.base + (self.field(unit, "carved", "I", at) << PIECE_SHIFT)
+                kept = self.field(unit, "large_flags", "I", at) & self.offset["large_kept"] != 0
+                yield start, self.field(unit, "large_bytes", "Q", at), kept
+
+
+def thread_names():
+    """Thread pointer -> what gdb calls the thread."""
+    names, chosen = {}, gdb.selected_thread()
+    for thread in gdb.selected_inferior().threads():
+        try:
+            thread.switch()
+            pointer = int(gdb.parse_and_eval("(unsigned long)$fs_base" if "x86" in gdb.selected_frame().architecture().name()
+                                             else "(unsigned long)$tpidr"))
+        except gdb.error:
+            continue
+        names[pointer] = f"thread {thread.num} ({thread.name or '?'}, {thread.ptid[1] or thread.ptid[2]})"
+    if chosen is not None:
+        chosen.switch()
+    return names
+
+
+class Mb(gdb.Command):
+    """Read mbmalloc's heap: mb heap, mb who ADDRESS, mb class BYTES, mb threads."""
+
+    def __init__(self):
+        super().__init__("mb", gdb.COMMAND_DATA, prefix=True)
+
+
+class MbHeap(gdb.Command):
+    """What the heap holds: live and free blocks by block size, large blocks."""
+
+    def __init__(self):
+        super().__init__("mb heap", gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        heap, sizes, large, kept = Heap(), {}, [], 0
+        for _, unit in heap.descriptors():
+            kind = heap.field(unit, "kind", "B")
+            if kind == SLAB:
+                row = sizes.setdefault(heap.field(unit, "block_bytes", "I"), [0, 0, 0])
+                live = bin(heap.live(unit)).count("1")
+                row[0] += 1
+                row[1] += live
+                row[2] += heap.field(unit, "carved", "I") - live
+            else:
+                for _, length, is_kept in heap.large(unit):
+                    kept += is_kept
+                    if not is_kept:
+                        large.append(length)
+        print(f"{'block size':>10} {'slabs':>8} {'live':>10} {'free':>10} {'live bytes':>12}")
+        for block, (slabs, live, free) in sorted(sizes.items()):
+            print(f"{block:>10} {slabs:>8} {live:>10} {free:>10} {size(live * block):>12}")
+        live_bytes = sum(block * row[1] for block, row in sizes.items()) + sum(large)
+        live_blocks = sum(row[1] for row in sizes.values()) + len(large)
+        print(f"{len(large)} large blocks of {size(sum(large))}, and {kept} kept for the next request")
+        print(f"{live_blocks} live blocks of {size(live_bytes)} in all; {heap.units} units from {heap.base:#x} on")
+
+
+class MbWho(gdb.Command):
+    """What an address is: mb who ADDRESS."""
+
+    def __init__(self):
+        super().__init__("mb who", gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        if not argument:
+            raise gdb.GdbError("mb who ADDRESS")
+        heap, address = Heap(), int(gdb.parse_and_eval(f"(unsigned long)({argument})"))
+        if not heap.base <= address < heap.base + heap.bytes:
+            print(f"{address:#x}: not in the heap (or a block longer than its window)")
+            return
+        index = (address - heap.base) >> heap.unit_shift
+        unit = heap.unit(index)
+        kind = heap.field(unit, "kind", "B")
+        if kind == SLAB:
+            self.in_slab(heap, unit, index, address)
+        else:
+            self.in_large(heap, index, address)
+
+    def in_slab(self, heap, unit, index, address):
+        block_bytes, carved = heap.field(unit, "block_bytes", "I"), heap.field(unit, "carved", "I")
+        number = (address - heap.address(index)) // block_bytes
+        start = heap.address(index) + number * block_bytes
+        owner = heap.field(unit, "owner", "Q")
+        whose = thread_names().get(owner, f"the thread at {owner:#x}") if owner else "nobody now"
+        if number >= carved:
+            print(f"{address:#x}: in a slab of blocks of {block_bytes} bytes, where no block has been made yet; the slab is {whose}'s")
+            return
+        state = "live" if heap.live(unit) >> number & 1 else "free"
+        print(f"{address:#x}: {address - start} bytes into a {state} block of {block_bytes} bytes at {start:#x}; its slab belongs to {whose}")
+
+    def in_large(self, heap, index, address):
+        for first in range(index, -1, -1):
+            unit = heap.unit(first)
+            found = [block for block in heap.large(unit) if block[0] <= address]
+            if found:
+                start, length, kept = max(found)
+                if address - start < length:
+                    state = "freed large block that is kept for the next request" if kept else "live large block"
+                    print(f"{address:#x}: {address - start} bytes into a {state} of {size(length)} at {start:#x}")
+                    return
+                break
+            if heap.field(unit, "kind", "B") != UNIT_NONE:
+                break
+        print(f"{address:#x}: in the heap, in no block")
+
+
+class MbClass(gdb.Command):
+    """The slabs of one block size, with their first live blocks: mb class BYTES."""
+
+    def __init__(self):
+        super().__init__("mb class", gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        if not argument:
+            raise gdb.GdbError("mb class BYTES")
+        heap, wanted, count = Heap(), int(gdb.parse_and_eval(argument)), 0
+        block = min((heap.field(u, "block_bytes", "I") for _, u in heap.descriptors()
+                     if heap.field(u, "kind", "B") == SLAB and heap.field(u, "block_bytes", "I") >= wanted), default=0)
+        for index, unit in heap.descriptors():
+            if heap.field(unit, "kind", "B") != SLAB or heap.field(unit, "block_bytes", "I") != block:
+                continue
+            live, carved = heap.live(unit), heap.field(unit, "carved", "I")
+            firsts = [i for i in range(carved) if live >> i & 1][:4]
+            text = " ".join(f"{heap.address(index) + i * block:#x}" for i in firsts)
+            print(f"slab {heap.address(index):#x}: {bin(live).count('1')} live, {carved - bin(live).count('1')} free: {text}")
+            count += 1
+        print(f"{count} slabs of blocks of {block} bytes")
+
+
+class MbThreads(gdb.Command):
+    """What each thread's heap has handed out and how many slabs it holds."""
+
+    def __init__(self):
+        super().__init__("mb threads", gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        heap, names, held = Heap(), thread_names(), {}
+        for _, unit in heap.descriptors():
+            owner = heap.field(unit, "owner", "Q")
+            if heap.field(unit, "kind", "B") == SLAB and owner:
+                row = held.setdefault(owner, [0, 0])
+                row[0] += 1
+                row[1] += (heap.field(unit, "carved", "I") - bin(heap.live(unit)).count("1")) * heap.field(unit, "block_bytes", "I")
+        for at, record in heap.threads():
+            token = heap.field(record, "token", "Q")
+            masks = struct.unpack_from(f"<{heap.classes}Q", record, heap.offset["masks"])
+            blocks = heap.field(record, "blocks_served", "Q") - sum(bin(m).count("1") for m in masks) + heap.field(record, "large_served", "Q")
+            slabs, free = held.get(token, [0, 0])
+            who = names.get(token, "no thread (it has ended)")
+            print(f"heap {at:#x}: {who}: {blocks} blocks handed out, holds {slabs} slabs with {size(free)} free")
+
+
+Mb()
+MbHeap()
+MbWho()
+MbClass()
+MbThreads()

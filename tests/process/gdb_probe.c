@@ -1,0 +1,34 @@
+// What gdb.sh looks into: 1,000 live blocks of 100 bytes and 300 freed ones, one of 3 MiB, a thread that holds 50 of 40; then it ends by SIGABRT.
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *small, *gone, *large, *of_thread;
+
+static void *hold(void *ready) {
+    for (int i = 0; i < 50; i++) of_thread = memset(malloc(40), 1, 40);
+    pthread_barrier_wait(ready);
+    pthread_barrier_wait(ready);
+    return NULL;
+}
+
+__attribute__((noinline)) void stop_here(void) {
+    __asm__ volatile("" : : : "memory");
+    abort();
+}
+
+int main(void) {
+    char *p[1300];
+    for (int i = 0; i < 1300; i++) p[i] = memset(malloc(100), 1, 100);
+    for (int i = 0; i < 300; i++) free(p[i]);
+    small = p[1000], gone = p[100];
+    large = memset(malloc(3 << 20), 1, 3 << 20);
+    pthread_barrier_t ready;
+    pthread_barrier_init(&ready, NULL, 2);
+    pthread_t thread;
+    pthread_create(&thread, NULL, hold, &ready);
+    pthread_barrier_wait(&ready);
+    stop_here();
+    return 0;
+}

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# The mbmalloc command: it asks a running process, says why when it cannot, and refuses to run what the library cannot serve.
+# usage: tool.sh TOOL PROBE PROBE_STATIC   (tool_probe.c, plain and linked with -static)
+# shellcheck source-path=SCRIPTDIR source=served.sh
+. "$(dirname "${BASH_SOURCE[0]}")/served.sh"
+
+tool=$1 probe=$2 probe_static=$3
+export MBMALLOC_LIBRARY=${MBMALLOC_SO:?}
+unset LD_PRELOAD MBMALLOC_OPTIONS
+pid=
+trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null; rm -rf "$work"' EXIT
+
+start() { # MODE OPTION...: the probe runs; its process (or its child's) is $pid, and ends with `stop`
+    local mode=$1
+    shift
+    coproc PROBE { exec "$tool" run "$@" -- "$probe" "$mode"; }
+    read -r _ pid <&"${PROBE[0]}"
+    probe_pid=$PROBE_PID
+}
+stop() {
+    local input=${PROBE[1]}
+    kill "$pid" 2>/dev/null || true
+    exec {input}>&- || true
+    wait "$probe_pid" 2>/dev/null || true
+}
+says() { # TEXT COMMAND...: fails, and says so on standard error
+    local text=$1 out
+    shift
+    out=$("$@" 2>&1) && fail "succeeded: $*"
+    [[ $out == *"$text"* ]] || fail "'$*' said: $out"
+}
+
+# --- a process that was asked beforehand --------------------------------------------------------------------------------
+
+start threads --monitor
+out=$("$tool" stat "$pid")
+[[ $out == *"mbmalloc "*" in process $pid, "* && $out == *"of it is in slabs of blocks of 512 bytes."* ]] || fail "stat: $out"
+[[ $out == *$'\n''       512 '* && $out != *$'\033'* ]] || fail "stat has no row for 512 bytes, or colours: $out"
+"$tool" stat "$pid" --json >"$work/a.json"
+sum=$(tr ',{' '\n\n' <"$work/a.json" | awk -F'[":]+' '/^"(live_resident|part_free|idle_page|kept|dirty|tail|metadata)_bytes"/ && !seen[$2]++ {sum += $3}
+    /^"resident_bytes"/ && !all {all = $3} END {print (all > 0 && sum == all ? "right" : "wrong")}')
+[[ $sum == right ]] || fail "the parts do not add up: $(cat "$work/a.json")"
+rss=$(awk '/^Rss:/ {sum += $2} END {print sum}' "/proc/$pid/smaps")
+resident=$(sed 's/.*"statistics":{"resident_bytes":\([0-9]*\),.*/\1/' "$work/a.json")
+[[ $((resident >> 10)) -le $rss && $((resident >> 10)) -ge $((rss / 2)) ]] || fail "resident $resident bytes of $rss KiB"
+[[ $("$tool" stat "$pid" -i 0.1 -n 3 | grep -c "^per second") == 2 ]] || fail "no rates"
+[[ $("$tool" trim "$pid") == *"has given back "[1-9]*MiB ]] || fail "trim gave nothing"
+"$tool" stat "$pid" --json >"$work/b.json"
+"$tool" diff "$work/a.json" "$work/b.json" >"$work/diff"
+grep -q '^purged_bytes .* -> .*+' "$work/diff" || fail "diff: $(cat "$work/diff")"
+[[ -z $("$tool" diff "$work/a.json" "$work/a.json") ]] || fail "diff of a file with itself"
+"$tool" set "$pid" purge_delay_ms=50 || fail "set"
+says "nothing was changed" "$tool" set "$pid" seed=5
+[[ $("$tool" doctor "$pid") == *"ok  malloc, free and their kin come from $MBMALLOC_LIBRARY."*"Option monitor=1."* ]] || fail "doctor: $("$tool" doctor "$pid")"
+
+# --- the picture --------------------------------------------------------------------------------------------------------
+
+[[ $("$tool" map "$pid" -o "$work/map.html") == "$work/map.html" ]] || fail "map"
+units=$(sed -n "s/.*DATA='\([^']*\)'.*/\1/p" "$work/map.html" | tr ' ' '\n' | awk -F, '{n += $1; slabs += $2 == 1 ? $1 : 0} END {print n, slabs}')
+read -r all slabs <<<"$units"
+[[ $all -ge 400 && $slabs -ge 300 && $slabs -le $all ]] || fail "the picture has $all units, $slabs of slabs"
+grep -qE '(src|href)=' "$work/map.html" && fail "the page needs something else"
+browser=$(command -v chromium || command -v google-chrome || true)
+if [ -n "$browser" ]; then
+    HOME=$work timeout 40 "$browser" --headless --no-sandbox --disable-gpu --dump-dom "file://$work/map.html" >"$work/dom" 2>/dev/null || true
+    grep -q "data-drawn=\"use $all\"" "$work/dom" || fail "the browser drew: $(grep -o 'data-drawn="[^"]*"' "$work/dom")"
+    echo "drawn by $browser"
+else
+    echo "no browser here: the picture was not drawn"
+fi
+stop
+
+# --- threads that allocate all the time, children ------------------------------------------------------------------------
+
+start churn --monitor
+for _ in 1 2 3; do "$tool" stat "$pid" --json >"$work/c.json" || fail "stat while 64 threads allocate"; done
+"$tool" trim "$pid" >/dev/null || fail "trim while 64 threads allocate"
+"$tool" map "$pid" -o "$work/map.html" >/dev/null || fail "map while 64 threads allocate"
+[ -e "/proc/$pid" ] || fail "the program did not live on"
+stop
+start fork --monitor
+[[ $("$tool" stat "$pid") == *"in process $pid, "* ]] || fail "stat of a forked child"
+stop
+for place in /run/user/$(id -u) /dev/shm; do
+    [ ! -e "$place/mbmalloc-$pid" ] && [ ! -e "$place/mbmalloc-$(id -u)-$pid" ] || fail "its page has stayed"
+done
+
+# --- what cannot be asked, what cannot be run ---------------------------------------------------------------------------
+
+start sleep
+says "was not asked beforehand" "$tool" stat "$pid"
+stop
+says "there is no process" "$tool" stat 999999999
+sleep 60 &
+says "does not run under libmbmalloc.so" "$tool" stat $!
+says "malloc comes from the C library" "$tool" doctor $!
+kill $!
+says "linked statically" "$tool" run -- "$probe_static"
+says "there is no such program" "$tool" run -- no-such-program
+printf '#!%s\n' "$probe_static" >"$work/script"
+chmod +x "$work/script"
+says "linked statically" "$tool" run -- "$work/script"
+if [ "$(id -u)" = 0 ]; then
+    install -m 4755 -o 65534 "$probe" "$work/setuid"
+    says "it is setuid" "$tool" run -- "$work/setuid"
+fi
+says "there is no command" "$tool" what
+for command in run doctor stat trim set map diff; do
+    says "usage: mbmalloc $command" "$tool" "$command"
+    "$tool" "$command" --help >/dev/null || fail "$command --help"
+done
+[[ $("$tool" run --profile lowmem --options show -- true 2>&1) == *"purge_delay_ms=100 (profile)"* ]] || fail "run with options"
+[[ $(MALLOC_ARENA_MAX=2 GLIBC_TUNABLES=glibc.malloc.arena_max=2 MBMALLOC_OPTIONS=stat=exit "$tool" doctor -- ls 2>&1) == \
+   *"nearest is stats"*"GLIBC_TUNABLES"*"MALLOC_ARENA_MAX"* ]] || fail "doctor does not see what does nothing"
+echo "tool clean"
