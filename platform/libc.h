@@ -7,11 +7,17 @@
 #ifndef MB_PLATFORM_LIBC_H
 #define MB_PLATFORM_LIBC_H
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "platform/compiler.h"
+
+#if !defined(__GLIBC__) // the loader's words that musl lacks, with glibc's values
+typedef long Lmid_t;
+enum { LM_ID_BASE = 0, RTLD_DEEPBIND = 8 };
+#endif
 
 #pragma weak pthread_create
 #pragma weak pthread_join

@@ -4,9 +4,8 @@
 #define _GNU_SOURCE // environ, program_invocation_short_name
 #endif
 #include <errno.h>
-#include <linux/futex.h>
-#include <linux/prctl.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "platform/auxv_linux.h"
 #include "platform/bits.h"
 #include "platform/file_linux.h"
+#include "platform/kernel_linux.h"
 #include "platform/os.h"
 #include "platform/syscall_linux.h"
 #include "platform/vdso_linux.h"
@@ -43,7 +43,7 @@ size_t mb_os_huge_page_size(void) {
 
 bool mb_os_huge_pages_enabled(void) {
     static const char general[] = "/sys/kernel/mm/transparent_hugepage/enabled";
-    bool forbidden = mb_syscall5(__NR_prctl, PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1;
+    bool forbidden = mb_syscall5(__NR_prctl, MB_PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1;
     return !forbidden && (mb_file_contains(general, "[always]") || mb_file_contains(general, "[madvise]"));
 }
 
@@ -78,7 +78,7 @@ void *mb_os_brk(void) { return (void *)(uintptr_t)mb_syscall1(__NR_brk, 0); }
 static bool readable_word(uintptr_t address) {
     static const struct timespec at_once = {0, 0};
     uintptr_t word = address & ~(uintptr_t)3;
-    long result = mb_syscall4(__NR_futex, (long)word, FUTEX_WAIT_PRIVATE, (long)0x9e3779b9, mb_arg(&at_once));
+    long result = mb_syscall4(__NR_futex, (long)word, MB_FUTEX_WAIT_PRIVATE, (long)0x9e3779b9, mb_arg(&at_once));
     return result == 0 || result == -EAGAIN || result == -ETIMEDOUT || result == -EINTR;
 }
 

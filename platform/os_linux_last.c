@@ -5,12 +5,12 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
 
 #include "platform/file_linux.h"
+#include "platform/kernel_linux.h"
 #include "platform/os.h"
 #include "platform/syscall_linux.h"
 
@@ -19,11 +19,11 @@
 void mb_os_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns) {
     struct timespec limit = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
     const struct timespec *timeout = timeout_ns == UINT64_MAX ? NULL : &limit;
-    mb_syscall4(__NR_futex, mb_arg(word), FUTEX_WAIT_PRIVATE, (long)expected, mb_arg(timeout));
+    mb_syscall4(__NR_futex, mb_arg(word), MB_FUTEX_WAIT_PRIVATE, (long)expected, mb_arg(timeout));
 }
 
 void mb_os_wake(_Atomic uint32_t *word, int threads) {
-    mb_syscall3(__NR_futex, mb_arg(word), FUTEX_WAKE_PRIVATE, threads);
+    mb_syscall3(__NR_futex, mb_arg(word), MB_FUTEX_WAKE_PRIVATE, threads);
 }
 
 // --- files ----------------------------------------------------------------------------------------------------------

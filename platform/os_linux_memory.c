@@ -1,26 +1,18 @@
 // What: the address space and contents half of platform/os.h on Linux.
 // Who: any thread; nothing here has state.
 // Invariant: a call that fails has changed nothing (mremap and mlock, which do not promise that, are undone by hand).
-#include <asm/mman.h>
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE // MREMAP_MAYMOVE under -std=c11
+#endif
 #include <errno.h>
-#include <linux/mempolicy.h>
-#include <linux/mman.h>
+#include <sys/mman.h>
 
 #include "platform/auxv_linux.h"
 #include "platform/bits.h"
+#include "platform/kernel_linux.h"
 #include "platform/os.h"
 #include "platform/os_hook.h"
 #include "platform/syscall_linux.h"
-
-// Newer than the headers of Debian 12 or of the oldest system that we build on.
-enum {
-    MB_MAP_FIXED_NOREPLACE = 0x100000, // Linux 4.17
-    MB_MREMAP_DONTUNMAP = 4,           // Linux 5.7
-    MB_MADV_POPULATE_WRITE = 23,       // Linux 5.14
-    MB_MADV_DONTNEED_LOCKED = 24,      // Linux 5.18
-    MB_MADV_GUARD_INSTALL = 102,       // Linux 6.13
-    MB_MADV_GUARD_REMOVE = 103,
-};
 
 // No MAP_NORESERVE: what has no access rights is not charged anyway, and a commit must be, so that the kernel refuses what it would
 // refuse any program (in its default mode a request beyond all of RAM and swap) instead of promising what nobody has.
@@ -173,13 +165,13 @@ int mb_os_unlock(void *p, size_t bytes) { return MB_ASK_HOOK(UNLOCK, bytes, unlo
 
 int mb_os_no_dump(void *p, size_t bytes) { return MB_ASK_HOOK(NO_DUMP, bytes, advise(p, bytes, MADV_DONTDUMP)); }
 int mb_os_wipe_on_fork(void *p, size_t bytes) {
-    return MB_ASK_HOOK(WIPE_ON_FORK, bytes, advise(p, bytes, MADV_WIPEONFORK));
+    return MB_ASK_HOOK(WIPE_ON_FORK, bytes, advise(p, bytes, MB_MADV_WIPEONFORK));
 }
 
 int mb_os_bind_nodes(void *p, size_t bytes, const uint64_t *mask, size_t words) {
     long bits = (long)(words * 64 + 1); // the kernel takes one bit less than it is told
     return MB_ASK_HOOK(BIND_NODES, bytes,
-                       mb_syscall_error(mb_syscall6(__NR_mbind, mb_arg(p), mb_arg_size(bytes), MPOL_BIND, mb_arg(mask), bits, 0)));
+                       mb_syscall_error(mb_syscall6(__NR_mbind, mb_arg(p), mb_arg_size(bytes), MB_MPOL_BIND, mb_arg(mask), bits, 0)));
 }
 
 void mb_os_name(void *p, size_t bytes, const char *name) {

@@ -5,8 +5,8 @@
 #ifndef MB_PLATFORM_SYSCALL_LINUX_H
 #define MB_PLATFORM_SYSCALL_LINUX_H
 
-#include <asm/unistd.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 
 #include "platform/compiler.h"
 

@@ -8,7 +8,6 @@
 // Blocks that such objects have of the libc's malloc all the same, by an address that somebody noted before, core/process/foreign.h recognises.
 // A namespace of its own (dlmopen) has a libc of its own, and is left alone. Not in libmbmalloc.a: in a static program there is no next dlopen.
 // Who: any thread. The loader sees the caller, not us: by the return address dlopen tells whose run path and namespace count.
-#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>

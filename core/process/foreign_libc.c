@@ -3,12 +3,12 @@
 //
 // What: their functions in the form of another copy's (mb_calls). The names are bound to us already, so each call comes here first.
 // Who: the functions that answer who serves by the thread that runs the start; the rest any thread, after it.
-#include <malloc.h>
 #include <stdint.h>
 
 #include "core/process/foreign.h"
 #include "core/told/stats.h"
 #include "platform/libc.h"
+#include "platform/malloc_names.h"
 #include "platform/sanitizer.h"
 
 static struct {

@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -219,8 +220,8 @@ static void *forged_in_static(size_t size_and_flags) {
 }
 
 static void *forged_on_brk(size_t size_and_flags) {
-    char *p = sbrk(65536);
-    if (p == (void *)-1) give_up("sbrk failed");
+    char *p = (char *)syscall(SYS_brk, 0); // not every libc's sbrk moves the end
+    if (syscall(SYS_brk, p + 65536) != (long)(uintptr_t)(p + 65536)) give_up("brk failed");
     p = (char *)(((uintptr_t)p + 4095) & ~(uintptr_t)4095);
     shadow_forbid(p, 32768);
     forge_chunk(p + 64, size_and_flags, 0x41);

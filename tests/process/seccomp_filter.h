@@ -22,7 +22,7 @@ enum { FILTER_MAX_CALLS = 32, FILTER_MAX = FILTER_MAX_CALLS + 4 };
 #define CALLS_OF_ENDING SYS_write, SYS_exit, SYS_exit_group, SYS_rt_sigprocmask
 
 // What libc needs besides to start a thread.
-#define CALLS_OF_STARTING SYS_clone, SYS_clone3, SYS_set_robust_list, SYS_rseq, SYS_rt_sigaction
+#define CALLS_OF_STARTING SYS_clone, SYS_clone3, SYS_set_robust_list, SYS_rseq, SYS_rt_sigaction, SYS_membarrier
 
 // glibc's malloc counts the processors when a thread makes its arena and reads a file when an arena shrinks; ours
 // must do neither.

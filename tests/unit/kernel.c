@@ -1,5 +1,6 @@
 #include "tests/unit/kernel.h"
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -35,28 +36,54 @@ static void parse_detail(const char *line, struct kernel_mapping *out) {
     if (strncmp(line, "VmFlags:", 8) == 0) snprintf(out->flags, sizeof out->flags, "%s", line + 8);
 }
 
-static FILE *open_smaps(void) {
-    FILE *file = fopen("/proc/self/smaps", "r");
-    if (file != NULL) return file;
+// Read without stdio, whose buffer might be mapped just where nothing should be.
+struct smaps {
+    int fd;
+    size_t filled, next;
+    char buffer[4096], line[512];
+};
+
+static struct smaps open_smaps(void) {
+    struct smaps smaps = {.fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC)};
+    if (smaps.fd >= 0) return smaps;
     perror("/proc/self/smaps");
     exit(1);
 }
 
+static bool fill(struct smaps *smaps) {
+    ssize_t got = read(smaps->fd, smaps->buffer, sizeof smaps->buffer);
+    smaps->filled = got > 0 ? (size_t)got : 0;
+    smaps->next = 0;
+    return got > 0;
+}
+
+// What does not fit in a line is dropped (names of files).
+static bool next_line(struct smaps *smaps) {
+    size_t length = 0;
+    for (;;) {
+        if (smaps->next == smaps->filled && !fill(smaps)) return false;
+        char c = smaps->buffer[smaps->next++];
+        if (c == '\n') break;
+        if (length < sizeof smaps->line - 1) smaps->line[length++] = c;
+    }
+    smaps->line[length] = '\0';
+    return true;
+}
+
 bool kernel_mapping_at(const void *p, struct kernel_mapping *out) {
-    FILE *file = open_smaps();
-    char line[512];
+    struct smaps smaps = open_smaps();
     struct kernel_mapping now;
     bool found = false;
-    while (fgets(line, sizeof line, file) != NULL) {
-        if (parse_header(line, &now)) {
+    while (next_line(&smaps)) {
+        if (parse_header(smaps.line, &now)) {
             if (found) break; // all details of the one we look for have been read
             found = now.first <= (uintptr_t)p && (uintptr_t)p < now.last;
             if (found) *out = now;
         } else if (found) {
-            parse_detail(line, out);
+            parse_detail(smaps.line, out);
         }
     }
-    fclose(file);
+    close(smaps.fd);
     return found;
 }
 
@@ -75,15 +102,14 @@ bool kernel_has_flag(const void *p, const char *two_letters) {
 }
 
 size_t kernel_mappings_in(const void *p, size_t bytes) {
-    FILE *file = open_smaps();
-    char line[512];
+    struct smaps smaps = open_smaps();
     struct kernel_mapping now;
     size_t count = 0;
-    while (fgets(line, sizeof line, file) != NULL) {
-        if (!parse_header(line, &now)) continue;
+    while (next_line(&smaps)) {
+        if (!parse_header(smaps.line, &now)) continue;
         count += now.first < (uintptr_t)p + bytes && now.last > (uintptr_t)p;
     }
-    fclose(file);
+    close(smaps.fd);
     return count;
 }
 
@@ -157,12 +183,12 @@ static void *answer_all(void *unused) {
     for (;;) {
         memset(&request, 0, sizeof request);
         memset(&response, 0, sizeof response);
-        if (ioctl(stand_in.listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0) continue;
+        if (syscall(SYS_ioctl, stand_in.listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0) continue;
         int64_t result = stand_in.answer((const uint64_t *)request.data.args);
         response.id = request.id;
         if (result < 0) response.error = (int32_t)result;
         else response.val = result;
-        ioctl(stand_in.listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+        syscall(SYS_ioctl, stand_in.listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
     }
     return unused;
 }

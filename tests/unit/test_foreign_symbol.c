@@ -9,7 +9,7 @@
 #include "tests/unit/memory.h"
 #include "tests/unit/refusing_os.h"
 
-static const char *const libc[] = {"libc.so.6", NULL};
+static const char *const *const libc = mb_libc_files;
 static const char *const nothing[] = {"libnothing.so", NULL};
 
 static pid_t not_a_parent(void) { return 1234567; }

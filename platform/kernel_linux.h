@@ -1,0 +1,20 @@
+// Numbers of the kernel's interface that not every libc's headers have: the kernel's own headers are needed nowhere, and the headers of
+// the oldest system that we are built on do.
+#ifndef MB_PLATFORM_KERNEL_LINUX_H
+#define MB_PLATFORM_KERNEL_LINUX_H
+
+enum {
+    MB_FUTEX_WAIT_PRIVATE = 128,
+    MB_FUTEX_WAKE_PRIVATE = 129,
+    MB_MPOL_BIND = 2,
+    MB_PR_GET_THP_DISABLE = 42,
+    MB_MADV_WIPEONFORK = 18,           // Linux 4.14
+    MB_MAP_FIXED_NOREPLACE = 0x100000, // Linux 4.17
+    MB_MREMAP_DONTUNMAP = 4,           // Linux 5.7
+    MB_MADV_POPULATE_WRITE = 23,       // Linux 5.14
+    MB_MADV_DONTNEED_LOCKED = 24,      // Linux 5.18
+    MB_MADV_GUARD_INSTALL = 102,       // Linux 6.13
+    MB_MADV_GUARD_REMOVE = 103,
+};
+
+#endif

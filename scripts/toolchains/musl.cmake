@@ -1,0 +1,9 @@
+# musl on the processor of this machine: Debian's musl-tools, whose compiler is gcc with other headers and libraries (C alone). On Alpine the
+# system's own compiler needs no such file.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR ${CMAKE_HOST_SYSTEM_PROCESSOR})
+set(CMAKE_C_COMPILER musl-gcc)
+
+# For the tests: what this target is called there, and that there is no C++ for it.
+set(MB_TARGET musl)
+set(MB_TARGET_CXX OFF)
