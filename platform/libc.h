@@ -37,6 +37,12 @@ bool mb_libc_is_glibc(void);
 // Has `child` called in each forked child. False: this library has no such thing.
 bool mb_libc_at_fork(void (*child)(void));
 
+// How the library is told to call somebody when a thread ends.
+struct mb_libc_keys {
+    int (*create)(pthread_key_t *, void (*)(void *));
+    int (*set)(pthread_key_t, const void *);
+};
+
 typedef int mb_libc_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 typedef int mb_libc_join(pthread_t, void **);
 

@@ -86,9 +86,15 @@ static struct mb_heap *acquire(void) {
 // --- thread exit ----------------------------------------------------------------------------------------------------
 
 static struct {
+    struct mb_libc_keys libc; // written with the key, before `made`
     pthread_key_t key;
-    bool made;
-} exit_key;
+    _Atomic bool made;   // any thread reads it with acquire
+    _Atomic bool sought; // somebody looks for the functions late, or has
+} exit_key_shared;
+
+static bool set_exit_key(const struct mb_heap *heap) {
+    return atomic_load_explicit(&exit_key_shared.made, memory_order_acquire) && exit_key_shared.libc.set(exit_key_shared.key, heap) == 0;
+}
 
 // Other key destructors may still allocate: let them have the heap for a while, within the rounds that POSIX promises.
 static void thread_exits(void *argument) {
@@ -96,7 +102,7 @@ static void thread_exits(void *argument) {
     if (heap != mb_heap_self) return;
     if (heap->exit_rounds < POSTPONED_ROUNDS) {
         heap->exit_rounds++;
-        if (pthread_setspecific(exit_key.key, heap) == 0) return;
+        if (set_exit_key(heap)) return;
     }
     mb_thread_depart();
     mb_background_heaps_changed();
@@ -106,26 +112,42 @@ void mb_thread_depart(void) {
     struct mb_heap *heap = mb_heap_self;
     mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_heap_departed;
     if (!mb_heap_is_real(heap)) return;
-    if (exit_key.made) pthread_setspecific(exit_key.key, NULL);
+    set_exit_key(NULL);
     release_and_park(heap);
     mb_heaps_left();
 }
 
-typedef int key_create(pthread_key_t *, void (*)(void *));
+// Making the key may have allocated: then this thread has its heap already.
+static void make_exit_key(struct mb_libc_keys libc) {
+    if (libc.create == NULL || libc.set == NULL || libc.create(&exit_key_shared.key, thread_exits) != 0) return;
+    exit_key_shared.libc = libc;
+    atomic_store_explicit(&exit_key_shared.made, true, memory_order_release);
+    if (mb_heap_is_real(mb_heap_self)) set_exit_key(mb_heap_self);
+}
 
-// The libc's own where it can be had: a wrapper may allocate. Then the heap that this thread has got meanwhile learns of the key late.
+// The libc's own where it can be had: a wrapper may allocate.
 void mb_thread_init(void) {
-    key_create *create = (key_create *)mb_foreign_own(MB_OWN_pthread_key_create);
-    if (create == NULL) create = pthread_key_create;
-    exit_key.made = create != NULL && create(&exit_key.key, thread_exits) == 0;
-    if (exit_key.made && mb_heap_is_real(mb_heap_self)) pthread_setspecific(exit_key.key, mb_heap_self);
+    struct mb_libc_keys libc = {pthread_key_create, pthread_setspecific};
+    int (*own)(pthread_key_t *, void (*)(void *)) = (int (*)(pthread_key_t *, void (*)(void *)))mb_foreign_own(MB_OWN_pthread_key_create);
+    if (own != NULL) libc.create = own;
+    make_exit_key(libc);
+}
+
+// Before glibc 2.34 these come with libpthread, which may have been loaded after us (by a plugin): then the second thread is told by it.
+static void init_late(void) {
+    if (pthread_key_create != NULL || atomic_exchange_explicit(&exit_key_shared.sought, true, memory_order_relaxed)) return;
+    make_exit_key((struct mb_libc_keys){
+        (int (*)(pthread_key_t *, void (*)(void *)))mb_foreign_symbol(mb_libc_files, "pthread_key_create", NULL),
+        (int (*)(pthread_key_t, const void *))mb_foreign_symbol(mb_libc_files, "pthread_setspecific", NULL),
+    });
 }
 
 // The heap is in place before pthread_setspecific, which may allocate.
 static void settle_in(struct mb_heap *heap) {
     mb_heap_self = heap;
-    if (exit_key.made) pthread_setspecific(exit_key.key, heap);
+    set_exit_key(heap);
     if (mb_heaps_joined() < 2) return;
+    init_late();
     mb_fork_watch();
     mb_background_heaps_changed();
 }
