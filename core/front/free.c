@@ -20,6 +20,7 @@
 #include "core/region/arena.h"
 #include "core/small/commons.h"
 #include "core/small/own.h"
+#include "platform/cpu.h"
 
 // --- our own slab ---------------------------------------------------------------------------------------------------
 
@@ -65,7 +66,7 @@ static void after_remote_free(struct mb_unit *unit, const struct mb_slab_bits *b
     uint64_t full = mb_slab_full_word(MB_PEEK(unit->slab.carved), word);
     if ((remote | mb_free_bits(bits, word)) == full && mb_own_claim_if_free(unit)) {
         mb_background_span_freed(1);
-    } else if ((mb_popcount64(remote) & (blocks_worth_hint(unit) - 1)) == 0) {
+    } else if ((mb_count_bits(remote) & (blocks_worth_hint(unit) - 1)) == 0) {
         mb_pool_put(MB_PEEK(unit->slab.class_index),
                     (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(state)});
     }

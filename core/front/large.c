@@ -12,6 +12,7 @@
 #include "core/process/background.h"
 #include "core/process/fork.h"
 #include "core/region/arena.h"
+#include "core/region/huge.h"
 #include "core/region/margin.h"
 #include "core/region/pieces.h"
 #include "core/small/commons.h"
@@ -151,6 +152,13 @@ static bool take(struct mb_heap *heap, size_t pieces, size_t align, struct mb_ru
     return taken;
 }
 
+// A guard page in a huge page that is not there yet would keep it from coming.
+static void note_use(const struct mb_run *run, size_t bytes, enum mb_huge_use use) {
+    bool goes_on = mb_huge_taken_run(run, use);
+    volatile char *p = mb_piece_address(run->first);
+    if (goes_on && bytes >= MB_GUARDED_LARGE_MIN) p[bytes] = 0;
+}
+
 void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes) {
     struct mb_large_extent extent;
     struct mb_run run;
@@ -158,7 +166,9 @@ void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes) {
     if (!mb_large_extent_of(bytes, &extent)) return mb_outside_alloc(align, bytes);
     void *p = align <= mb_os_page_size() ? take_kept(heap, extent) : NULL;
     if (p != NULL) return p;
-    return take(heap, extent.pieces, align, &run) ? set_up(heap, &run, extent.bytes) : mb_outside_alloc(align, bytes);
+    if (!take(heap, extent.pieces, align, &run)) return mb_outside_alloc(align, bytes);
+    note_use(&run, extent.bytes, align == 1 ? MB_HUGE_FILLED : MB_HUGE_SPARSE);
+    return set_up(heap, &run, extent.bytes);
 }
 
 void *mb_large_alloc(struct mb_heap *heap, size_t bytes) { return mb_large_alloc_aligned(heap, 1, bytes); }
@@ -171,6 +181,7 @@ void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
     bool zero = false;
     if (p == NULL) {
         if (!take(heap, extent.pieces, 1, &run)) return mb_outside_alloc(1, bytes);
+        note_use(&run, extent.bytes, MB_HUGE_SPARSE);
         p = set_up(heap, &run, extent.bytes);
         zero = run.zero;
     }
@@ -243,6 +254,7 @@ void *mb_large_move(struct mb_heap *heap, void *p, size_t bytes) {
     struct mb_large_extent extent;
     struct mb_run run;
     if (!mb_large_extent_of(bytes, &extent) || !take_with_slack(heap, extent, &run)) return NULL;
+    note_use(&run, extent.bytes, MB_HUGE_SPARSE);
     char *fresh = mb_piece_address(run.first);
     // Warm pages behind the block would stay resident unseen.
     size_t slack_bytes = (run.pieces << MB_PIECE_SHIFT) - extent.bytes;

@@ -5,6 +5,7 @@
 #include "core/large/large_span.h"
 #include "core/process/background.h"
 #include "core/process/fork.h"
+#include "core/region/huge.h"
 #include "core/region/pieces.h"
 #include "platform/bits.h"
 #include "platform/os.h"
@@ -39,7 +40,7 @@ static void give_tail_pages(const struct mb_slab *large, char *p, size_t old_byt
     size_t to = mb_min(old_bytes, (size_t)large->large_pieces << MB_PIECE_SHIFT);
     if (from >= to || to - from <= large->large_bytes / SMALL_STEP_SHARE) return;
     mb_fork_before_giving();
-    mb_os_purge(p + from, to - from);
+    if (mb_os_purge(p + from, to - from) == 0) mb_huge_purged(mb_unit_index(mb_unit_of(p + from)), 1);
 }
 
 // A block that has given pages back and has grown again since keeps a quarter more than it needs: what goes up and down in turn would fault for
@@ -66,6 +67,7 @@ static bool take_behind(struct mb_slab *large, const void *p, size_t pieces) {
         mb_pieces_give(end, more);
         return false;
     }
+    mb_huge_taken_run(&(struct mb_run){.first = end, .pieces = more}, MB_HUGE_FILLED);
     MB_POKE(large->large_pieces, (uint32_t)pieces);
     return true;
 }

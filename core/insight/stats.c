@@ -12,6 +12,7 @@
 #include "core/process/init.h"
 #include "core/process/thread.h"
 #include "core/region/arena.h"
+#include "core/region/huge.h"
 #include "core/region/pieces.h"
 #include "core/small/commons.h"
 #include "core/small/idle.h"
@@ -67,6 +68,7 @@ static void count_arena(struct mb_stats *out) {
     out->reserved_bytes = mb_arena_reserved_bytes() + outside.bytes;
     out->warm_free_bytes = (mb_background_warm_units() + mb_large_kept_units()) << MB_UNIT_SHIFT;
     out->metadata_bytes = mb_arena_metadata_bytes();
+    out->huge_wished_bytes = mb_huge_wished_bytes();
     out->spans_taken = mb_arena_spans_taken();
     out->purged_bytes = mb_arena_purged_bytes();
     out->outside_bytes = outside.bytes;

@@ -5,6 +5,7 @@
 #include "core/large/large_count.h"
 #include "core/region/arena.h"
 #include "core/region/changed.h"
+#include "core/region/huge.h"
 #include "core/region/pieces.h"
 #include "core/region/purge.h"
 #include "core/told/report.h"
@@ -85,6 +86,7 @@ static void give_as_they_are(size_t first, size_t pieces) {
         mb_pieces_give(first, pieces);
         return;
     }
+    mb_huge_purged(whole.first / MB_UNIT_PIECES, whole.pieces / MB_UNIT_PIECES);
     mb_pieces_give(first, whole.first - first);
     mb_pieces_give_cold(whole.first, whole.pieces);
     mb_pieces_give(behind, first + pieces - behind);

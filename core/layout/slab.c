@@ -3,7 +3,9 @@
 #include "core/base/check.h"
 #include "core/base/mistake.h"
 #include "core/region/arena.h"
+#include "core/region/huge.h"
 #include "platform/bits.h"
+#include "platform/cpu.h"
 #include "platform/os.h"
 #include "platform/probe.h"
 
@@ -48,7 +50,7 @@ uint32_t mb_slab_count_free(const struct mb_unit *unit) {
     uint32_t count = 0;
     for (uint32_t w = 0; w < view.words; w++) {
         uint64_t bits = either(&view, w);
-        if (bits != 0) count += mb_popcount64(bits); // most slabs are full
+        if (bits != 0) count += mb_count_bits(bits); // most slabs are full
     }
     return count;
 }
@@ -154,6 +156,7 @@ struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, const voi
 }
 
 void mb_slab_takedown(struct mb_unit *unit) {
+    if (!unit->slab.warm && unit->slab.carved < unit->slab.capacity) mb_huge_slab_closed();
     MB_POKE(unit->upper.kind, (uint8_t)MB_UNIT_NONE); // where the bits were no large block begins
     mb_unit_set_kind(unit, MB_UNIT_NONE);
     MB_POKE(unit->slab.owner, NULL);
@@ -202,6 +205,7 @@ bool mb_slab_carve(struct mb_slab *slab) {
     }
     MB_POKE(slab->carved, end);
     MB_POKE(slab->bound, slab->bound + count * bound_step(slab));
+    if (end == slab->capacity && !slab->warm) mb_huge_slab_closed();
     return true;
 }
 
@@ -235,7 +239,7 @@ void mb_slab_count_used(struct mb_slab *slab) {
     uint32_t used = slab->carved;
     for (uint32_t w = 0; w < words; w++) {
         uint64_t bits = MB_PEEK(slab->free_bits[w]);
-        if (bits != 0) used -= mb_popcount64(bits); // most slabs that are let go are full
+        if (bits != 0) used -= mb_count_bits(bits); // most slabs that are let go are full
     }
     mb_slab_set_used(slab, used, used);
 }
@@ -255,7 +259,7 @@ void mb_slab_check(const struct mb_slab *slab) {
     if (!MB_CHECKS) return;
     const struct mb_unit *unit = mb_slab_unit(slab);
     uint32_t free = 0;
-    for (uint32_t w = 0; w < mb_slab_words(slab); w++) free += mb_popcount64(MB_PEEK(slab->free_bits[w]));
+    for (uint32_t w = 0; w < mb_slab_words(slab); w++) free += mb_count_bits(MB_PEEK(slab->free_bits[w]));
     bool current = mb_remote_state(mb_remote_load(unit)) == MB_SLAB_CURRENT;
     MB_ASSERT(slab->carved <= slab->capacity);
     MB_ASSERT(current || mb_slab_used(slab) == slab->carved - free);

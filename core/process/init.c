@@ -7,6 +7,7 @@
 #include "core/region/arena.h"
 #include "core/region/huge.h"
 #include "core/told/options.h"
+#include "platform/cpu.h"
 #include "platform/os.h"
 #include "platform/thread.h"
 
@@ -82,6 +83,7 @@ static bool start(void) {
     mb_relief_init();
     uint64_t random[RANDOM_WORDS];
     draw(random);
+    mb_cpu_look();
     mb_huge_init(mb_option.huge_pages != 0);
     atomic_store_explicit(&mb_init_shared.had_threads, !mb_thread_is_only(), memory_order_relaxed);
     mb_tunables_init();

@@ -7,6 +7,7 @@
 #include "core/base/config.h"
 #include "core/base/lock.h"
 #include "core/region/arena_map.h"
+#include "core/region/huge.h"
 #include "core/region/lazy.h"
 #include "core/region/limit.h"
 #include "core/region/margin.h"
@@ -143,6 +144,7 @@ static bool publish_to(size_t units) {
 
 void mb_arena_abandon(size_t first, size_t units) {
     struct mb_unit *hole = mb_unit_at(first);
+    mb_huge_lost(first, units);
     hole->slab.large_pieces = (uint32_t)mb_pieces_in(units);
     mb_unit_set_kind(hole, MB_UNIT_HOLE);
 }

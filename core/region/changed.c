@@ -4,6 +4,7 @@
 
 #include "core/region/arena.h"
 #include "core/region/arena_map.h"
+#include "core/region/huge.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
@@ -49,9 +50,13 @@ bool mb_arena_give_renewed(size_t first, size_t units) {
     switch (renew(first, units)) {
     case 0:
         mb_changed_forget(first, units);
+        mb_huge_lost(first, units);
         mb_arena_give_cold(first, units);
         return true;
-    case -ENXIO: mb_arena_give_bare(first, units); return true;
+    case -ENXIO:
+        mb_huge_lost(first, units);
+        mb_arena_give_bare(first, units);
+        return true;
     case -ESTALE: mb_arena_abandon(first, units); return true;
     default: return false;
     }

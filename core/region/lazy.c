@@ -43,6 +43,12 @@ static size_t round_end(const struct mb_lazy_shared *lazy, size_t begin, size_t 
     return end - begin >= 2 * MB_HUGE_PAGE_BYTES && rounded < end ? rounded : end;
 }
 
+// A long need, likewise.
+static size_t round_need(const struct mb_lazy_shared *lazy, size_t begin, size_t end) {
+    if (end - begin < 2 * MB_HUGE_PAGE_BYTES) return end;
+    return mb_min(mb_align_up(lazy->base + end, MB_HUGE_PAGE_BYTES) - lazy->base, lazy->capacity);
+}
+
 // The next piece adds a quarter to the front, within the cap, and covers what is needed. Reservations count in limits on locked
 // memory and address space, so they stay near what is used.
 static size_t piece_bytes(const struct mb_lazy_shared *lazy, size_t mapped, size_t need) {
@@ -50,7 +56,7 @@ static size_t piece_bytes(const struct mb_lazy_shared *lazy, size_t mapped, size
     size_t piece = mb_max(mb_align_down(mapped / 4, least), least);
     piece = mb_min(piece, mb_align_down(lazy->piece_cap_bytes, mb_os_page_size()));
     piece = round_end(lazy, mapped, mapped + piece) - mapped;
-    return mb_min(mb_max(piece, need), lazy->capacity - mapped);
+    return mb_min(mb_max(piece, round_need(lazy, mapped, mapped + need) - mapped), lazy->capacity - mapped);
 }
 
 // Where a large piece is refused a smaller one may fit, down to what is needed.
@@ -89,7 +95,7 @@ static int commit_locked(struct mb_lazy_shared *lazy, size_t bytes) {
         if (error != 0) return error;
         mapped = mb_lazy_mapped(lazy);
     }
-    size_t target = mb_max(bytes, round_end(lazy, committed, committed + commit_step(committed)));
+    size_t target = mb_max(round_need(lazy, committed, bytes), round_end(lazy, committed, committed + commit_step(committed)));
     target = mb_min(target, mapped);
     int error = commit_to(lazy, committed, target);
     if (error != 0 && target > bytes) error = commit_to(lazy, committed, bytes);

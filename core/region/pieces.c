@@ -5,6 +5,7 @@
 
 #include "core/region/arena.h"
 #include "core/region/changed.h"
+#include "core/region/huge.h"
 #include "core/region/piece_map.h"
 #include "core/region/purge.h"
 #include "platform/bits.h"
@@ -86,6 +87,7 @@ bool mb_pieces_take(size_t pieces, size_t align, struct mb_run *out) {
     struct mb_span span;
     while (!mb_pieces_take_held(pieces, align, out)) {
         if (!mb_arena_take(mb_units_for(pieces), 1, &span)) return false;
+        mb_huge_taken(span.first, span.units, pieces << MB_PIECE_SHIFT, MB_HUGE_FILLED);
         if (!is_reached(mb_pieces_in(span.first + span.units))) {
             *out = (struct mb_run){mb_pieces_in(span.first), mb_pieces_in(span.units), span.zero};
             return true;
@@ -143,6 +145,7 @@ void mb_pieces_give_cold(size_t first, size_t pieces) {
 static int renew(size_t first, size_t pieces) {
     size_t unit = first / MB_UNIT_PIECES;
     int error = mb_os_renew(mb_piece_address(first), pieces << MB_PIECE_SHIFT);
+    mb_huge_lost(unit, mb_units_for(first + pieces) - unit);
     bool refused = error != 0 && error != -ENXIO && error != -ESTALE;
     if (!refused || mb_changed(unit, mb_units_for(first + pieces) - unit) != MB_CHANGE_STATE) return error;
     mb_os_purge(mb_piece_address(first), pieces << MB_PIECE_SHIFT);
@@ -236,6 +239,7 @@ static size_t purge_run(size_t first, size_t pieces) {
         mb_piece_map_set_cold(first, pieces);
         subtract(&pieces_shared.warm, pieces);
         mb_purge_note(pieces << MB_PIECE_SHIFT);
+        mb_huge_purged(first / MB_UNIT_PIECES, 1);
     }
     mb_piece_map_release(first, pieces);
     return purged ? pieces : 0;

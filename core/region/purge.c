@@ -2,12 +2,16 @@
 
 #include "core/region/arena.h"
 #include "core/region/arena_map.h"
+#include "core/region/huge.h"
 #include "core/region/unit.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 #include "platform/probe.h"
 
-enum { DECOMMIT_UNITS_MIN = 32 }; // 2 MiB: what is taken away costs up to two mappings
+enum {
+    DECOMMIT_UNITS_MIN = 32, // 2 MiB: what is taken away costs up to two mappings
+    APART_SHARE = 64,
+};
 
 struct mb_purge_shared mb_purge_shared;
 
@@ -35,7 +39,10 @@ static void note_cold(size_t first, size_t units) {
 // Purges units that the caller has claimed. Memory that the system refuses to take back stays warm.
 static size_t purge_run(size_t first, size_t units) {
     bool purged = mb_purge_to_zero((void *)mb_unit_address(first), units << MB_UNIT_SHIFT);
-    if (purged) note_cold(first, units);
+    if (purged) {
+        note_cold(first, units);
+        mb_huge_purged(first, units);
+    }
     mb_map_release(&mb_arena_map, first, units);
     return purged ? units : 0;
 }
@@ -45,6 +52,7 @@ static size_t decommit_run(size_t first, size_t units) {
     if (mb_os_decommit((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) != 0) return purge_run(first, units);
     note_cold(first, units);
     mb_map_set_bare(&mb_arena_map, first, units);
+    mb_huge_lost(first, units);
     mb_map_release(&mb_arena_map, first, units);
     return units;
 }
@@ -56,9 +64,16 @@ static size_t decommit_long_run(size_t first, size_t units) {
 typedef size_t run_function(size_t first, size_t units);
 typedef uint64_t mask_function(const struct mb_unit_map *map, size_t word);
 
-static size_t treat_word(size_t word, mask_function *mask_of, run_function *treat, size_t max_units) {
-    uint64_t mask = mask_of(&mb_arena_map, word);
+static uint64_t purgeable_whole(const struct mb_unit_map *map, size_t word) { return mb_huge_whole(mb_map_purgeable(map, word)); }
+
+static uint64_t at_most(uint64_t mask, size_t max_units) {
     while (mb_popcount64(mask) > max_units) mask &= mask - 1;
+    return mask;
+}
+
+static size_t treat_word(size_t word, mask_function *mask_of, run_function *treat, size_t max_units) {
+    uint64_t mask = at_most(mask_of(&mb_arena_map, word), max_units);
+    if (mask_of == purgeable_whole) mask = mb_huge_whole(mask);
     uint64_t mine = mask == 0 ? 0 : mb_map_claim_mask(&mb_arena_map, word, mask);
     size_t treated = 0;
     while (mine != 0) {
@@ -93,9 +108,15 @@ static size_t treat_all(word_function *treat_one, mask_function *mask_of, run_fu
 size_t mb_arena_purge_old(size_t max_units) {
     return treat_all(treat_word_alone, mb_map_purgeable_old, purge_run, max_units);
 }
+
+// While there are whole huge pages none is taken apart for less than 1/64 of the heap.
 size_t mb_arena_purge_any(size_t max_units) {
-    return treat_all(treat_word_alone, mb_map_purgeable, purge_run, max_units);
+    size_t purged = treat_all(treat_word_alone, purgeable_whole, purge_run, max_units);
+    size_t rest = max_units - purged;
+    if (purged != 0 && rest <= mb_arena_units() / APART_SHARE) return purged;
+    return purged + treat_all(treat_word_alone, mb_map_purgeable, purge_run, rest);
 }
+
 size_t mb_arena_decommit_long(void) {
     return treat_all(treat_word_alone, mb_map_decommittable, decommit_long_run, SIZE_MAX);
 }

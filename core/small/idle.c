@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "core/region/arena.h"
+#include "core/region/huge.h"
 #include "core/region/purge.h"
 #include "core/small/own.h"
 #include "platform/bits.h"
@@ -25,6 +26,7 @@ static size_t purge_pages(struct mb_unit *unit, uint32_t pages) {
         left &= ~(uint32_t)mb_bit_range(first, count);
     }
     mb_purge_note(purged);
+    if (purged != 0) mb_huge_purged(mb_unit_index(unit), 1);
     return purged;
 }
 

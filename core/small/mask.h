@@ -10,16 +10,14 @@
 
 #include "core/heap/perturb.h"
 #include "core/heap/self.h"
-#include "platform/bits.h"
+#include "platform/cpu.h"
 
 // Ends the process: a block of the slab was freed by its owner and, before that, by another thread.
 _Noreturn void mb_own_report_freed_twice(struct mb_slab *slab);
 
-// A whole word, the rule where blocks are freed in turn, needs no counting.
 MB_INLINE void mb_mask_note_served(struct mb_heap *heap, uint64_t mask) {
     uint64_t served = atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
-    unsigned blocks = MB_LIKELY(mask == ~UINT64_C(0)) ? 64 : mb_popcount64(mask);
-    atomic_store_explicit(&heap->shared.blocks_served, served + blocks, memory_order_relaxed);
+    atomic_store_explicit(&heap->shared.blocks_served, served + mb_count_bits(mask), memory_order_relaxed);
 }
 
 // While at most three of a slab's first blocks are live, the next mask is the lowest 16 KiB of them: a thread with few live blocks of a class then

@@ -17,6 +17,7 @@ struct mb_stats {
     size_t slab_bytes;        // bytes of the spans that hold slabs
     size_t slabs;             // number of slabs
     size_t metadata_bytes;    // committed for descriptors, heaps and tables
+    size_t huge_wished_bytes; // for which huge pages are asked, used or free
     size_t heaps;             // thread heaps in use
     size_t heaps_ever;        // thread heaps ever made
     uint64_t blocks_served;   // small blocks handed to the program since the start

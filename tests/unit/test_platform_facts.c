@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "platform/cpu.h"
 #include "platform/os.h"
 #include "platform/vdso_linux.h"
 #include "platform/window.h"
@@ -33,6 +34,33 @@ static size_t number_in(const char *path) {
     ssize_t got = read(fd, text, sizeof text - 1);
     close(fd);
     return got > 0 ? strtoull(text, NULL, 10) : 0;
+}
+
+// --- the processor ----------------------------------------------------------------------------------------------------
+
+static unsigned count_one_by_one(uint64_t x) {
+    unsigned count = 0;
+    for (; x != 0; x >>= 1) count += (unsigned)(x & 1);
+    return count;
+}
+
+static void check_counts(void) {
+    for (uint64_t x = 1, i = 0; i < 1000; i++, x = x * UINT64_C(6364136223846793005) + 1442695040888963407) {
+        assert_int_equal(mb_count_bits(x), count_one_by_one(x));
+        assert_int_equal(mb_count_bits(UINT64_C(1) << (i % 64)), 1);
+    }
+    assert_int_equal(mb_count_bits(0), 0);
+    assert_int_equal(mb_count_bits(UINT64_MAX), 64);
+}
+
+static void bits_are_counted_with_the_instruction_and_without(void **state) {
+    (void)state;
+    mb_cpu_look();
+    check_counts();
+    bool has = mb_cpu_counts_bits;
+    mb_cpu_counts_bits = false;
+    check_counts();
+    mb_cpu_counts_bits = has;
 }
 
 // --- sizes and limits -----------------------------------------------------------------------------------------------
@@ -225,6 +253,7 @@ static void window_starts_differ(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bits_are_counted_with_the_instruction_and_without),
         cmocka_unit_test(sizes_are_the_kernels),
         cmocka_unit_test(address_space_left_follows_the_limit),
         cmocka_unit_test(readable_sees_both_edges),

@@ -1,0 +1,206 @@
+// Huge pages where a heap grows: what they save in page faults, and that they do not make a program larger. Each way runs twice, in processes
+// of their own, with the option huge_pages on and off.
+// Usage: huge_pages small|growth|sparse|reused|tails|threads|replace
+#include <malloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/limits/blocks.h"
+#include "tests/limits/measure.h"
+
+enum { BLOCKS = 64, THREADS = 100, CLASSES = 20, REPLACED = 400, MAPPINGS_MAX = 400 };
+
+struct result {
+    uint64_t faults;
+    size_t peak, rss, trimmed, wished, huge, mappings; // bytes: in mappings with the wish, in huge pages
+};
+
+static char *block[BLOCKS];
+static size_t block_bytes[BLOCKS];
+static uint64_t rng = 12345;
+
+static void fill(size_t i, size_t bytes) {
+    block[i] = malloc(bytes);
+    CHECK(block[i], "refused %zu bytes", bytes);
+    memset(block[i], 1, bytes);
+    block_bytes[i] = bytes;
+}
+
+static void touch_sparsely(char *p, size_t bytes) {
+    CHECK(p, "refused %zu bytes", bytes);
+    for (size_t at = 0; at < bytes; at += MIB) p[at] = 1;
+}
+
+// --- the ways -------------------------------------------------------------------------------------------------------
+
+static void small(void) {
+    for (size_t i = 0; i < 12; i++) fill(i, MIB - 4096);
+}
+
+// 250 MB in blocks of 5 to 15 MB.
+static void growth(void) {
+    for (size_t i = 0; i < 25; i++) fill(i, 5 * MIB + blocks_random(&rng) % (10 * MIB));
+}
+
+static void sparse(void) {
+    for (size_t i = 0; i < 40; i++) fill(i, MIB);
+    touch_sparsely(calloc(64, MIB), 64 * MIB);
+    touch_sparsely(aligned_alloc(4096, 32 * MIB), 32 * MIB);
+    touch_sparsely(malloc(300 * MIB), 300 * MIB); // longer than all before it
+}
+
+// What blocks that were written have given back, huge pages and all, goes to a block that is not written.
+static void reused(void) {
+    for (size_t i = 0; i < 8; i++) fill(i, (20 + 5 * i) * MIB);
+    for (size_t i = 4; i < 8; i++) free(block[i]);
+    touch_sparsely(calloc(60, MIB), 60 * MIB);
+    for (size_t i = 0; i < 600; i++) memset(malloc(1000), 1, 1000);
+}
+
+// Whole units of 64 KiB with a quarter of a unit to spare, on average.
+static void tails(void) {
+    for (size_t i = 0; i < 1500; i++) {
+        size_t bytes = 33 * KIB + blocks_random(&rng) % (31 * KIB);
+        memset(malloc(bytes), 1, bytes);
+    }
+}
+
+static pthread_barrier_t all_there;
+
+// Each thread has a page or so of each size, and a unit for it.
+static void *few_blocks(void *arg) {
+    for (size_t c = 0; c < CLASSES; c++) {
+        for (size_t i = 0; i < 12; i++) memset(malloc(100 + 100 * c), 1, 100 + 100 * c);
+    }
+    pthread_barrier_wait(&all_there);
+    return arg;
+}
+
+static void threads(void) {
+    pthread_barrier_init(&all_there, NULL, THREADS + 1);
+    pthread_t thread;
+    for (size_t i = 0; i < THREADS; i++) CHECK(pthread_create(&thread, NULL, few_blocks, NULL) == 0, "no thread");
+    pthread_barrier_wait(&all_there);
+}
+
+static void replace(void) {
+    for (size_t n = 0; n < REPLACED; n++) {
+        size_t i = blocks_random(&rng) % 20;
+        free(block[i]);
+        fill(i, MIB + blocks_random(&rng) % (8 * MIB));
+    }
+    for (size_t i = 0; i < BLOCKS; i++) {
+        for (size_t at = 0; at < block_bytes[i]; at += 4096) CHECK(block[i][at] == 1, "block %zu at %zu", i, at);
+    }
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+    size_t wished_min, wished_max;
+} ways[] = {{"small", small, 0, 0},
+            {"growth", growth, 150 << 20, 250 << 20},
+            {"sparse", sparse, 0, 12 << 20},
+            {"reused", reused, 20 << 20, 300 << 20},
+            {"tails", tails, 0, 100 << 20},
+            {"threads", threads, 0, 0},
+            {"replace", replace, 20 << 20, 300 << 20}};
+
+// --- measuring ------------------------------------------------------------------------------------------------------
+
+static void read_mappings(struct result *out) {
+    FILE *file = fopen("/proc/self/smaps", "r");
+    CHECK(file, "no smaps");
+    char line[512];
+    size_t kib = 0, huge_kib = 0;
+    while (fgets(line, sizeof line, file)) {
+        sscanf(line, "Size: %zu", &kib);
+        if (sscanf(line, "AnonHugePages: %zu", &huge_kib) == 1) out->huge += huge_kib * KIB;
+        if (strncmp(line, "VmFlags:", 8) != 0) continue;
+        out->mappings++;
+        if (strstr(line, " hg") != NULL) out->wished += kib * KIB;
+    }
+    fclose(file);
+}
+
+static bool system_has_huge_pages(void) {
+    size_t bytes = 64 * MIB;
+    struct result before = {0}, after = {0};
+    read_mappings(&before);
+    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED || madvise(p, bytes, MADV_HUGEPAGE) != 0) return false;
+    memset(p, 1, bytes);
+    read_mappings(&after);
+    munmap(p, bytes);
+    return after.huge - before.huge >= bytes - 4 * MIB;
+}
+
+static int child(size_t way) {
+    measure_under_mbmalloc();
+    struct result result = {0};
+    ways[way].run();
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    result.faults = (uint64_t)usage.ru_minflt;
+    result.peak = (size_t)usage.ru_maxrss * KIB;
+    result.rss = measure_rss_bytes();
+    read_mappings(&result);
+    for (size_t i = 0; i < BLOCKS && ways[way].run != reused; i++) free(block[i]);
+    malloc_trim(0);
+    result.trimmed = measure_rss_bytes();
+    return write(STDOUT_FILENO, &result, sizeof result) == (ssize_t)sizeof result ? 0 : 1;
+}
+
+static struct result run(const char *program, const char *way, const char *options) {
+    int ends[2];
+    CHECK(pipe(ends) == 0, "no pipe");
+    pid_t pid = fork();
+    if (pid == 0) {
+        setenv("MBMALLOC_OPTIONS", options, 1);
+        dup2(ends[1], STDOUT_FILENO);
+        execl(program, program, way, "child", NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    struct result result;
+    ssize_t got = read(ends[0], &result, sizeof result);
+    int status;
+    waitpid(pid, &status, 0);
+    close(ends[0]);
+    CHECK(got == (ssize_t)sizeof result && status == 0, "%s under %s: status %d", way, options, status);
+    printf("%s, %s: %llu faults, %zu MiB at most, %zu now, %zu trimmed, %zu wished, %zu huge, %zu mappings\n", way, options,
+           (unsigned long long)result.faults, result.peak / MIB, result.rss / MIB, result.trimmed / MIB, result.wished / MIB,
+           result.huge / MIB, result.mappings);
+    return result;
+}
+
+static void compare(size_t way, const struct result *on, const struct result *off) {
+    CHECK(off->wished == 0, "huge pages are asked for in vain: %zu", off->wished);
+    CHECK(on->peak <= off->peak + off->peak * 3 / 100 + 2 * MIB, "huge pages cost %zu KiB", (on->peak - off->peak) / KIB);
+    CHECK(on->rss <= off->rss + off->rss * 3 / 100 + 2 * MIB, "huge pages cost %zu KiB", (on->rss - off->rss) / KIB);
+    CHECK(on->trimmed <= off->trimmed + 2 * MIB, "%zu KiB more after malloc_trim", (on->trimmed - off->trimmed) / KIB);
+    CHECK(on->mappings <= off->mappings + MAPPINGS_MAX, "%zu mappings", on->mappings);
+    CHECK(on->wished <= ways[way].wished_max, "huge pages are asked for: %zu", on->wished);
+    CHECK(on->wished >= ways[way].wished_min, "too few huge pages are asked for: %zu", on->wished);
+    if (ways[way].wished_min == 0) return;
+    if (!system_has_huge_pages()) skip_test("the system gives no huge pages here, or has none left");
+    CHECK(on->faults <= off->faults / 2, "%llu faults instead of %llu", (unsigned long long)on->faults, (unsigned long long)off->faults);
+}
+
+int main(int argc, char **argv) {
+    size_t way = 0;
+    while (way < sizeof ways / sizeof *ways && (argc < 2 || strcmp(argv[1], ways[way].name) != 0)) way++;
+    if (way == sizeof ways / sizeof *ways) return 2;
+    if (argc > 2) return child(way);
+    if (!measure_under_mbmalloc()) skip_test("not under mbmalloc");
+    struct result on = run(argv[0], argv[1], "huge_pages=1");
+    struct result off = run(argv[0], argv[1], "huge_pages=0");
+    compare(way, &on, &off);
+    return 0;
+}
