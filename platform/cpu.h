@@ -15,12 +15,12 @@ extern MB_HIDDEN bool mb_cpu_counts_bits;
 void mb_cpu_look(void);
 
 // Bits that are set. Not for inline functions of public headers: it needs a hidden variable.
-MB_INLINE unsigned mb_count_bits(uint64_t x) {
+MB_INLINE uint64_t mb_count_bits(uint64_t x) {
 #if defined(__x86_64__)
     if (MB_LIKELY(mb_cpu_counts_bits)) {
         uint64_t count;
         __asm__("popcntq %1, %0" : "=r"(count) : "r"(x) : "cc");
-        return (unsigned)count;
+        return count;
     }
 #endif
     return mb_popcount64(x);

@@ -205,8 +205,8 @@ MB_NOINLINE static void *malloc_large(size_t bytes) {
 MB_NOINLINE void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t class_index) {
     struct mb_slab *slab = heap->slabs[class_index].current;
     if (MB_UNLIKELY(slab == NULL || mb_perturb_byte() != 0)) return malloc_rare(bytes);
-    void *p = mb_mask_take_next(heap, slab, class_index);
-    if (MB_UNLIKELY(p == NULL)) return malloc_from_others(heap, class_index);
+    void *p;
+    if (MB_UNLIKELY(!mb_mask_take_next(heap, slab, class_index, &p))) return malloc_from_others(heap, class_index);
     return mb_owner_decrement(&heap->calls_to_tick) ? after_tick(heap, p) : p;
 }
 

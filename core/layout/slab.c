@@ -50,7 +50,7 @@ uint32_t mb_slab_count_free(const struct mb_unit *unit) {
     uint32_t count = 0;
     for (uint32_t w = 0; w < view.words; w++) {
         uint64_t bits = either(&view, w);
-        if (bits != 0) count += mb_count_bits(bits); // most slabs are full
+        if (bits != 0) count += (uint32_t)mb_count_bits(bits); // most slabs are full
     }
     return count;
 }
@@ -239,7 +239,7 @@ void mb_slab_count_used(struct mb_slab *slab) {
     uint32_t used = slab->carved;
     for (uint32_t w = 0; w < words; w++) {
         uint64_t bits = MB_PEEK(slab->free_bits[w]);
-        if (bits != 0) used -= mb_count_bits(bits); // most slabs that are let go are full
+        if (bits != 0) used -= (uint32_t)mb_count_bits(bits); // most slabs that are let go are full
     }
     mb_slab_set_used(slab, used, used);
 }
@@ -259,7 +259,7 @@ void mb_slab_check(const struct mb_slab *slab) {
     if (!MB_CHECKS) return;
     const struct mb_unit *unit = mb_slab_unit(slab);
     uint32_t free = 0;
-    for (uint32_t w = 0; w < mb_slab_words(slab); w++) free += mb_count_bits(MB_PEEK(slab->free_bits[w]));
+    for (uint32_t w = 0; w < mb_slab_words(slab); w++) free += (uint32_t)mb_count_bits(MB_PEEK(slab->free_bits[w]));
     bool current = mb_remote_state(mb_remote_load(unit)) == MB_SLAB_CURRENT;
     MB_ASSERT(slab->carved <= slab->capacity);
     MB_ASSERT(current || mb_slab_used(slab) == slab->carved - free);

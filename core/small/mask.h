@@ -69,40 +69,39 @@ MB_INLINE void mb_mask_use(struct mb_heap *heap, struct mb_slab *slab, size_t cl
     mb_mask_note_served(heap, mask);
 }
 
-// The next mask of the slab, and its word; 0: the slab has no free block of its owner's.
-MB_INLINE uint64_t mb_mask_next(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, uint64_t **word) {
-    uint64_t mask = mb_mask_of_first(slab, class_index);
+// The next mask of the slab, and its word. False: the slab has no free block of its owner's.
+MB_INLINE bool mb_mask_next(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, uint64_t **word, uint64_t *mask) {
+    *mask = mb_mask_of_first(slab, class_index);
     *word = slab->free_bits;
-    if (mask == 0) {
+    if (*mask == 0) {
         *word = mb_mask_find_next(slab, heap->front.word[class_index]);
-        if (*word == NULL) return 0;
-        mask = MB_PEEK(**word);
+        if (*word == NULL) return false;
+        *mask = MB_PEEK(**word);
     }
-    mb_mask_use(heap, slab, class_index, *word, mask);
-    return mask;
+    mb_mask_use(heap, slab, class_index, *word, *mask);
+    return true;
 }
 
 // Makes a word of the slab's free bits, or a part of it, the mask of its class; false when it has none.
 MB_INLINE bool mb_mask_next_word(struct mb_heap *heap, struct mb_slab *slab, size_t class_index) {
-    uint64_t *word;
-    uint64_t mask = mb_mask_next(heap, slab, class_index, &word);
-    if (mask == 0) return false;
+    uint64_t *word, mask;
+    if (!mb_mask_next(heap, slab, class_index, &word, &mask)) return false;
     heap->slabs[class_index].current = slab;
     if (MB_UNLIKELY(mb_perturb_byte() != 0)) mb_perturb_mask(heap->front.base[class_index], slab->block_bytes, mask);
     heap->front.mask[class_index] = mask;
     return true;
 }
 
-// The same with the current slab, and takes the first block of it; NULL when it has none. Where blocks are filled nobody may come here.
-MB_INLINE void *mb_mask_take_next(struct mb_heap *heap, struct mb_slab *slab, size_t class_index) {
+// The same with the current slab, and takes the first block of it; false when it has none. Where blocks are filled nobody may come here.
+MB_INLINE bool mb_mask_take_next(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, void **out) {
     struct mb_front *front = &heap->front;
-    uint64_t *word;
-    uint64_t mask = mb_mask_next(heap, slab, class_index, &word);
-    if (mask == 0) return NULL;
+    uint64_t *word, mask;
+    if (!mb_mask_next(heap, slab, class_index, &word, &mask)) return false;
     uint64_t rest = mask & (mask - 1);
     front->mask[class_index] = rest;
     MB_POKE(*word, MB_PEEK(*word) ^ (mask ^ rest));
-    return (void *)(front->base[class_index] + (uint32_t)mb_lowest_bit(mask) * front->bytes[class_index]);
+    *out = (void *)(front->base[class_index] + (uint32_t)mb_lowest_bit(mask) * front->bytes[class_index]);
+    return true;
 }
 
 #endif
