@@ -4,14 +4,14 @@
 # looks into the default front, has no twin.
 option(MB_TESTS_HARDENED "Also run the long tests with profile=hardened" OFF)
 
-set(MB_HARDENED_FOLDERS fork limits misuse model process programs race)
+set(MB_HARDENED_FOLDERS fork limits misuse model process programs race soak)
 
 # What they hold is said of the default front: lengths rounded to pages, what is kept for reuse, whose blocks share cache lines, the helper thread, how many system calls. With 8 MiB
 # of locked memory in all (mlock_future) slabs of a class and shard each are too much.
 set(MB_HARDENED_NOT "^(process_(large|large_kept|idle_helper|many_keepers|shrink_refused|line_pairs|purge_refused)|limits_(stranded|idle)|limits_mlock_future|race_.*)$")
 
 set(MB_HARDENED_QUICK
-    "^(model_.*|misuse_.*|process_(small|sizes|alignment|calloc_zero|enomem|errno_kept|fork_.*|vfork_spawn|life_.*|tls_destructors|tsd_destructors|tiny_stacks|cancel|twin.*|override.*|static_program|purge_.*|cxx.*|libc_.*|deepbind|seccomp_.*)|programs_(sqlite3|perl|lua|awk|sort))$")
+    "^(soak|model_.*|misuse_.*|process_(small|sizes|alignment|calloc_zero|enomem|errno_kept|fork_.*|vfork_spawn|life_.*|tls_destructors|tsd_destructors|tiny_stacks|cancel|twin.*|override.*|static_program|purge_.*|cxx.*|libc_.*|deepbind|seccomp_.*)|programs_(sqlite3|perl|lua|awk|sort))$")
 
 # A memory of freed blocks is what the mode is for: tests of growth allow this much more.
 set(MB_HARDENED_SLACK_KIB 8192)
