@@ -15,7 +15,4 @@
 
 extern MB_HIDDEN const struct mb_calls mb_hard_calls;
 
-// Looks at every canary and every free slot; a fault ends the process.
-void mb_hard_check(void);
-
 #endif

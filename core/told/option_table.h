@@ -36,6 +36,7 @@ enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
 
 #define MB_OPTION_TABLE(NUMBER, TEXT) \
     NUMBER(background, SWITCH, 1, 0, 1, "", START, "a helper thread gives memory back while two or more threads have heaps") \
+    NUMBER(check, CHOICE, 0, 0, 0, "never exit", START, "hardened, exit: look at every block and free slot when the process ends") \
     NUMBER(hardened, SWITCH, 0, 0, 1, "", START, "canaries, random places, delayed reuse, guard pages, zeroed freed blocks: mbmalloc(3)") \
     NUMBER(huge_pages, SWITCH, 1, 0, 1, "", START, "ask for huge pages where the heap grows, once it is larger than 16 MiB") \
     NUMBER(purge_delay_ms, TIME_MS, 1000, 0, 3600000, "", LIVE, "free pages older than this go back to the system") \
