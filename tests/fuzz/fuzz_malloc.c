@@ -27,8 +27,10 @@ static void settle(struct slot *s, void *p, size_t bytes, size_t align) {
 
 static void give(struct slot *s, uint32_t how) {
     drop(s);
-    if (how % 2 == 0 || s->p == NULL) mb_free(s->p);
-    else mb_free_sized(s->p, s->bytes);
+    if (how % 2 == 0 || s->p == NULL)
+        mb_free(s->p);
+    else
+        mb_free_sized(s->p, s->bytes);
     s->p = NULL;
     s->bytes = 0;
 }

@@ -28,8 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct mb_piece value = mb_piece_take(&cursor, ',', ',', ',');
         EXPECT(cursor > before || *cursor == 0);
         const struct mb_option_row *row = mb_option_find(name);
-        if (row == NULL) (void)mb_option_nearest(name);
-        else if (mb_option_parse(row, value, &values)) print_again(row, &values);
+        if (row == NULL)
+            (void)mb_option_nearest(name);
+        else if (mb_option_parse(row, value, &values))
+            print_again(row, &values);
     }
     return 0;
 }

@@ -104,9 +104,7 @@ static void one_step(struct block **mine, uint64_t *rng) {
     switch (next(rng) % 8) {
     case 0: *slot = resize(*slot, rng); break;
     case 1: *slot = atomic_exchange(&shared[next(rng) % SHARED], *slot); break;
-    default:
-        give(*slot);
-        *slot = next(rng) % 3 == 0 ? NULL : any_new(rng);
+    default: give(*slot); *slot = next(rng) % 3 == 0 ? NULL : any_new(rng);
     }
 }
 
