@@ -20,7 +20,7 @@ enum { LOOKS = 4, EMPTY_SHARE = 8 };
 
 // --- the lock ---------------------------------------------------------------------------------------------------------
 
-// The only thread needs none: it is in here at most once. Nor does who reports a fault: a handler of SIGABRT may allocate.
+// The only thread needs none. Nor does who reports a fault: a handler of SIGABRT may allocate.
 static bool enter(struct mb_hard_class_shared *class) {
     if (mb_thread_is_only() || mb_hard_is_ending()) return false;
     mb_lock(&class->lock);
@@ -215,6 +215,11 @@ static void hold_or_drop(struct mb_hard_class_shared *class, struct mb_hard_slab
         class->held_bytes += slab->slot_bytes;
 }
 
+// As many as a class of short-lived blocks uses in turn.
+static uint32_t empties_to_keep(const struct mb_hard_class_shared *class, const struct mb_hard_slab *slab) {
+    return 1 + class->slabs / EMPTY_SHARE + class->delay / slab->slots;
+}
+
 static void give(struct visit *v) {
     struct mb_hard_class_shared *class = v->class;
     struct mb_hard_slab *slab = v->slab;
@@ -227,7 +232,7 @@ static void give(struct visit *v) {
         mb_hard_class_append(class, slab);
     else if (slab->live_count == 0)
         class->empties++;
-    if (slab->live_count == 0 && class->empties > 1 + class->slabs / EMPTY_SHARE) retire(class, slab);
+    if (slab->live_count == 0 && class->empties > empties_to_keep(class, slab)) retire(class, slab);
 }
 
 // What the program has done to the pages of its block ends with it: they can be read and written again.
@@ -292,16 +297,13 @@ bool mb_hard_small_class_slow(size_t align, size_t bytes, unsigned *class_index)
 // --- giving back ------------------------------------------------------------------------------------------------------
 
 static bool retire_empties(struct mb_hard_class_shared *class) {
-    bool any = false;
+    uint32_t before = class->slabs;
     for (struct mb_hard_slab *slab = slab_at(class->first); slab != NULL && class->empties > 0;) {
         struct mb_hard_slab *next = slab_at(slab->next);
-        if (slab->live_count == 0) {
-            retire(class, slab);
-            any = true;
-        }
+        if (slab->live_count == 0) retire(class, slab);
         slab = next;
     }
-    return any;
+    return class->slabs < before;
 }
 
 bool mb_hard_small_trim(void) {
