@@ -61,7 +61,7 @@ static void *alloc(size_t align, size_t bytes) {
     if (bytes > PTRDIFF_MAX || align > PTRDIFF_MAX) return no_memory();
     if (MB_LIKELY(mb_hard_small_class_of(align, bytes, &class_index))) {
         p = mb_hard_small_alloc(class_index, bytes);
-        if (p == NULL && mb_hard_waiting_flush() | mb_hard_small_trim()) p = mb_hard_small_alloc(class_index, bytes);
+        if (p == NULL && ((int)mb_hard_waiting_flush() | (int)mb_hard_small_trim()) != 0) p = mb_hard_small_alloc(class_index, bytes);
     } else {
         p = mb_hard_large_alloc(align, bytes);
         if (p == NULL) p = mb_outside_alloc(align, bytes);
