@@ -135,7 +135,8 @@ void mb_thread_init(void) {
 
 // Before glibc 2.34 these come with libpthread, which may have been loaded after us (by a plugin): then the second thread is told by it.
 static void init_late(void) {
-    if (pthread_key_create != NULL || atomic_exchange_explicit(&exit_key_shared.sought, true, memory_order_relaxed)) return;
+    if (atomic_load_explicit(&exit_key_shared.made, memory_order_relaxed)) return;
+    if (atomic_exchange_explicit(&exit_key_shared.sought, true, memory_order_relaxed)) return;
     make_exit_key((struct mb_libc_keys){
         (int (*)(pthread_key_t *, void (*)(void *)))mb_foreign_symbol(mb_libc_files, "pthread_key_create", NULL),
         (int (*)(pthread_key_t, const void *))mb_foreign_symbol(mb_libc_files, "pthread_setspecific", NULL),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The library of a system whose libpthread is not there yet when it is loaded: in a copy of it the names that it refers to (the first place where
-# they stand: those that it looks up come later in the file) name nothing. Heaps of ended threads are used again.
+# The library of a system whose libpthread is not there yet when it is loaded: in a copy of it the names in its table of what it looks up at the start
+# (core/process/foreign.h, 28 bytes each) name nothing. Heaps of ended threads are used again.
 # Usage: thread_functions_late.sh PROGRAM
 set -euo pipefail
 
@@ -10,8 +10,9 @@ python3 - "$MBMALLOC_SO" "$work/libmbmalloc.so" <<'P'
 import sys
 data = open(sys.argv[1], "rb").read()
 for name in (b"pthread_key_create", b"pthread_setspecific", b"pthread_create", b"pthread_join"):
-    assert data.count(name + b"\0") >= 2, name
-    data = data.replace(name + b"\0", name[:-1] + b"_\0", 1)
+    entry = name.ljust(28, b"\0")
+    assert data.count(entry) == 1, name
+    data = data.replace(entry, b"no" + entry[2:])
 open(sys.argv[2], "wb").write(data)
 P
 for library in "$MBMALLOC_SO" "$work/libmbmalloc.so"; do
