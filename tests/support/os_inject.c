@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "platform/os.h"
+#include "tests/support/os_pages.h"
 
 // --- which calls fail -------------------------------------------------------------------------------------------------
 
@@ -162,6 +163,7 @@ static int without_charge(void *p, size_t bytes, int (*real)(void *, size_t)) { 
     int __real_mb_os_##name(void *p, size_t bytes);                                                                   \
     int __wrap_mb_os_##name(void *p, size_t bytes);                                                                   \
     int __wrap_mb_os_##name(void *p, size_t bytes) {                                                                  \
+        os_pages_check(#name, p, bytes);                                                                              \
         return refuses(OS_CALL_##name) ? -error : charge_of_##name(p, bytes, __real_mb_os_##name);                    \
     }
 OS_INJECT_PLAIN(OS_INJECT_WRAP)
@@ -171,7 +173,7 @@ int __wrap_mb_os_reserve(void *at, size_t bytes, void **out);
 int __wrap_mb_os_reserve(void *at, size_t bytes, void **out) {
     if (at != NULL && refuses(OS_CALL_reserve_taken)) return -EEXIST;
     if (refuses(at != NULL ? OS_CALL_reserve_at : OS_CALL_reserve)) return -ENOMEM;
-    return __real_mb_os_reserve(at, bytes, out);
+    return os_pages_reserve(at, bytes, out);
 }
 
 int __real_mb_os_reserve_hugetlb(void *at, size_t bytes, void **out);
@@ -186,6 +188,7 @@ int __wrap_mb_os_protect(void *p, size_t bytes, unsigned access);
 static int protect_writable(void *p, size_t bytes) { return __real_mb_os_protect(p, bytes, MB_OS_READ | MB_OS_WRITE); }
 
 int __wrap_mb_os_protect(void *p, size_t bytes, unsigned access) {
+    os_pages_check("protect", p, bytes);
     if (refuses(OS_CALL_protect)) return -ENOMEM;
     if (access == (MB_OS_READ | MB_OS_WRITE)) return with_charge(p, bytes, protect_writable);
     return __real_mb_os_protect(p, bytes, access);
@@ -196,6 +199,7 @@ static int lose(void *p, size_t bytes) { return with_uncharge(p, bytes, __real_m
 int __real_mb_os_renew(void *p, size_t bytes);
 int __wrap_mb_os_renew(void *p, size_t bytes);
 int __wrap_mb_os_renew(void *p, size_t bytes) {
+    os_pages_check("renew", p, bytes);
     if (refuses(OS_CALL_renew_lost)) return lose(p, bytes);
     return refuses(OS_CALL_renew) ? -ENOMEM : with_charge(p, bytes, __real_mb_os_renew);
 }
@@ -203,6 +207,8 @@ int __wrap_mb_os_renew(void *p, size_t bytes) {
 int __real_mb_os_move_pages(void *from, void *to, size_t bytes);
 int __wrap_mb_os_move_pages(void *from, void *to, size_t bytes);
 int __wrap_mb_os_move_pages(void *from, void *to, size_t bytes) {
+    os_pages_check("move_pages", from, bytes);
+    os_pages_check("move_pages", to, bytes);
     if (refuses(OS_CALL_move_lost)) return lose(to, bytes);
     return refuses(OS_CALL_move_pages) ? -ENOMEM : __real_mb_os_move_pages(from, to, bytes);
 }
@@ -210,19 +216,21 @@ int __wrap_mb_os_move_pages(void *from, void *to, size_t bytes) {
 int __real_mb_os_advise_huge(void *p, size_t bytes, bool want);
 int __wrap_mb_os_advise_huge(void *p, size_t bytes, bool want);
 int __wrap_mb_os_advise_huge(void *p, size_t bytes, bool want) {
+    os_pages_check("advise_huge", p, bytes);
     return refuses(OS_CALL_advise_huge) ? -EINVAL : __real_mb_os_advise_huge(p, bytes, want);
 }
 
 int __real_mb_os_bind_nodes(void *p, size_t bytes, const uint64_t *mask, size_t words);
 int __wrap_mb_os_bind_nodes(void *p, size_t bytes, const uint64_t *mask, size_t words);
 int __wrap_mb_os_bind_nodes(void *p, size_t bytes, const uint64_t *mask, size_t words) {
+    os_pages_check("bind_nodes", p, bytes);
     return refuses(OS_CALL_bind_nodes) ? -EINVAL : __real_mb_os_bind_nodes(p, bytes, mask, words);
 }
 
 long __real_mb_os_resident_pages(const void *p, size_t bytes);
 long __wrap_mb_os_resident_pages(const void *p, size_t bytes);
 long __wrap_mb_os_resident_pages(const void *p, size_t bytes) {
-    return refuses(OS_CALL_resident_pages) ? -ENOMEM : __real_mb_os_resident_pages(p, bytes);
+    return refuses(OS_CALL_resident_pages) ? -ENOMEM : os_pages_resident(p, bytes);
 }
 
 int __real_mb_os_append_file(const char *path, const void *bytes, size_t count);

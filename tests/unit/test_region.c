@@ -83,7 +83,7 @@ static void configs_of_other_versions_are_understood(void **state) {
 
 static void allocate_aligns_addresses(void **state) {
     (void)state;
-    struct mb_region region = region_made((size_t)1 << 20, 0, 0);
+    struct mb_region region = region_made(256 * page, 0, 0);
     for (size_t align = 1; align <= 64 * page; align *= 2) {
         char *p = mb_region_allocate(&region, 1, align);
         assert_non_null(p);
