@@ -12,11 +12,14 @@ foreach(kind plain static)
     target_link_libraries(process_tool_probe_${kind} PRIVATE mb_test_flags)
 endforeach()
 target_link_options(process_tool_probe_static PRIVATE -static)
+add_executable(process_refuse_exec refuse_exec.c)
+target_link_libraries(process_refuse_exec PRIVATE mb_test_flags)
 
 mb_script_test(NAME process_statistics SCRIPT statistics.sh ARGS $<TARGET_FILE:process_statistics_probe>)
 mb_script_test(NAME process_cgroup_limit SCRIPT cgroup_limit.sh ARGS $<TARGET_FILE:process_limit_probe>)
 mb_script_test(NAME process_tool SCRIPT tool.sh TIMEOUT 180
-    ARGS $<TARGET_FILE:mbmalloc_tool> $<TARGET_FILE:process_tool_probe_plain> $<TARGET_FILE:process_tool_probe_static>)
+    ARGS $<TARGET_FILE:mbmalloc_tool> $<TARGET_FILE:process_tool_probe_plain> $<TARGET_FILE:process_tool_probe_static>
+         $<TARGET_FILE:process_refuse_exec>)
 mb_script_test(NAME process_gdb SCRIPT gdb.sh ARGS $<TARGET_FILE:process_gdb_probe> TIMEOUT 120)
 
 mb_plain_test(NAME process_api SOURCES api.c)

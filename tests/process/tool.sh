@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # The mbmalloc command: it asks a running process, says why when it cannot, and refuses to run what the library cannot serve.
-# usage: tool.sh TOOL PROBE PROBE_STATIC   (tool_probe.c, plain and linked with -static)
+# usage: tool.sh TOOL PROBE PROBE_STATIC REFUSE   (tool_probe.c, plain and linked with -static; refuse_exec.c)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"
 
-tool=$1 probe=$2 probe_static=$3
+tool=$1 probe=$2 probe_static=$3 refuse=$4
 export MBMALLOC_LIBRARY=${MBMALLOC_SO:?}
 unset LD_PRELOAD MBMALLOC_OPTIONS
 pid=
@@ -91,6 +91,13 @@ start sleep
 says "was not asked beforehand" "$tool" stat "$pid"
 stop
 says "there is no process" "$tool" stat 999999999
+out=$("$refuse" ftruncate "$tool" run --monitor -- true 2>&1) || fail "no page may be made, and the program did not run: $out"
+[[ $out == *"monitor: no page can be made"* ]] || fail "no page may be made: $out"
+coproc PROBE { exec "$refuse" clone,clone3,mincore "$tool" run --monitor -- "$probe" churn_alone; }
+read -r _ pid <&"${PROBE[0]}"
+probe_pid=$PROBE_PID
+[[ $("$tool" stat "$pid") == *"every page that was used counts."* ]] || fail "a process that may neither make threads nor ask for pages"
+stop
 sleep 60 &
 says "does not run under libmbmalloc.so" "$tool" stat $!
 says "malloc comes from the C library" "$tool" doctor $!

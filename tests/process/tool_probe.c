@@ -63,7 +63,7 @@ int main(int argc, char **argv) {
     pid_t child = strcmp(mode, "fork") == 0 ? fork() : -1;
     alarm(LIFE_S);
     if (child <= 0) say_ready();
-    if (child == 0) {
+    if (child == 0 || strcmp(mode, "churn_alone") == 0) {
         for (;;) free(malloc((size_t)(rand() % 30000))), usleep(100);
     }
     char line[10];
