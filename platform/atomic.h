@@ -39,4 +39,13 @@ MB_INLINE bool mb_owner_decrement(uint32_t *counter) {
 MB_INLINE uint32_t mb_counter_read(const uint32_t *counter) { return __atomic_load_n(counter, __ATOMIC_ACQUIRE); }
 MB_INLINE void mb_counter_write(uint32_t *counter, uint32_t value) { __atomic_store_n(counter, value, __ATOMIC_RELEASE); }
 
+// What stands before it is written before what stands behind it. ThreadSanitizer does not know fences (gcc refuses them in its builds).
+MB_INLINE void mb_release_fence(void) {
+#if MB_TSAN
+    __asm__ volatile("" ::: "memory");
+#else
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+#endif
+}
+
 #endif

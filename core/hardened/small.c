@@ -12,6 +12,7 @@
 #include "core/hardened/wrong.h"
 #include "core/region/arena.h"
 #include "core/region/changed.h"
+#include "platform/atomic.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 #include "platform/thread.h"
@@ -34,7 +35,7 @@ static void leave(struct mb_hard_class_shared *class, bool locked) {
 // What a forked child finishes if its other threads stopped in between.
 static void take_in_hand(struct mb_hard_class_shared *class, const char *slot, enum mb_hard_deed deed) {
     __atomic_store_n(&class->in_hand, (uintptr_t)slot | (uintptr_t)deed, __ATOMIC_RELAXED);
-    atomic_thread_fence(memory_order_release); // before what is done to the slot
+    mb_release_fence(); // before what is done to the slot
 }
 static void let_go(struct mb_hard_class_shared *class) { __atomic_store_n(&class->in_hand, 0, __ATOMIC_RELEASE); }
 

@@ -93,7 +93,7 @@ const struct mb_calls *mb_foreign_libc_serves(void) {
 static void *behind_us(const char *name) { return mb_foreign_next_symbol(name, &libc); }
 
 const struct mb_calls *mb_foreign_sanitizer_serves(void) {
-    if (!mb_sanitizer_watches()) return NULL;
+    if (MB_TSAN || MB_ASAN || !mb_sanitizer_watches()) return NULL; // what is built with one itself is what it shall watch
     libc.malloc = (void *(*)(size_t))behind_us("malloc");
     if ((void *)libc.malloc == mb_foreign_own(MB_OWN_malloc)) return NULL; // its malloc is the program's already, or it has none
     libc.calloc = (void *(*)(size_t, size_t))behind_us("calloc");

@@ -281,7 +281,7 @@ size_t mb_pieces_warm_units(void) { return look(&pieces_shared.warm) / MB_UNIT_P
 
 uint32_t mb_pieces_free_in(size_t unit) {
     size_t first = mb_pieces_in(unit);
-    return is_reached(first + MB_UNIT_PIECES) ? mb_piece_map_free(first / 64) >> first % 64 & WHOLE : 0;
+    return is_reached(first + MB_UNIT_PIECES) ? (uint32_t)(mb_piece_map_free(first / 64) >> first % 64 & WHOLE) : 0;
 }
 
 void mb_pieces_recover_lost(size_t unit, uint32_t pieces) {
