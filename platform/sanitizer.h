@@ -17,4 +17,7 @@ MB_INLINE bool mb_sanitizer_watches(void) {
     return MB_TSAN || MB_ASAN || theirs;
 }
 
+// ThreadSanitizer's shadow leaves other places free than those of the others.
+MB_INLINE bool mb_sanitizer_is_tsan(void) { return MB_TSAN || &__tsan_init != NULL; }
+
 #endif

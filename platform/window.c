@@ -19,14 +19,19 @@ static const struct mb_os_window wide[MB_OS_WINDOW_CANDIDATES] = {
     {32 * TIB, 63 * TIB, TIB, 0},
 };
 
-// Where no shadow of a sanitizer lies.
+// Where no shadow lies: ThreadSanitizer's, and the others'.
 #if defined(__x86_64__)
-static const struct mb_os_window watched[MB_OS_WINDOW_CANDIDATES] = {
+static const struct mb_os_window beside_tsan[MB_OS_WINDOW_CANDIDATES] = {
     {0x7e8000000000u, 0x7e9000000000u, 256 * GIB, 0},
     {64 * GIB, 128 * GIB, 256 * GIB, 0},
 };
+static const struct mb_os_window beside_shadow[MB_OS_WINDOW_CANDIDATES] = {
+    {0x7e8000000000u, 0x7e9000000000u, 256 * GIB, 0},
+    {32 * TIB, 63 * TIB, TIB, 0},
+};
 #else
-static const struct mb_os_window watched[MB_OS_WINDOW_CANDIDATES] = {{0, 0, 0, 0}, {0, 0, 0, 0}};
+static const struct mb_os_window beside_tsan[MB_OS_WINDOW_CANDIDATES] = {{0, 0, 0, 0}, {0, 0, 0, 0}};
+static const struct mb_os_window beside_shadow[MB_OS_WINDOW_CANDIDATES] = {{0, 0, 0, 0}, {0, 0, 0, 0}};
 #endif
 
 static const struct mb_os_window narrow[MB_OS_WINDOW_CANDIDATES] = {
@@ -43,8 +48,10 @@ static uintptr_t random_start(const struct mb_os_window *window, uint64_t random
 void mb_os_window_candidates(uint64_t random, struct mb_os_window out[MB_OS_WINDOW_CANDIDATES]) {
     int on_stack;
     bool is_wide = (uintptr_t)&on_stack >= 64 * TIB; // stacks lie at the top
+    const struct mb_os_window *windows = is_wide ? wide : narrow;
+    if (is_wide && mb_sanitizer_watches()) windows = mb_sanitizer_is_tsan() ? beside_tsan : beside_shadow;
     for (int i = 0; i < MB_OS_WINDOW_CANDIDATES; i++) {
-        out[i] = !is_wide ? narrow[i] : mb_sanitizer_watches() ? watched[i] : wide[i];
+        out[i] = windows[i];
         out[i].start = random_start(&out[i], random >> (i * 24));
     }
 }
