@@ -40,6 +40,7 @@ static const size_t MB_PIECE_MIN_BYTES = (size_t)512 << 10;   //   and at least 
 static const size_t MB_HUGE_PAGE_BYTES = (size_t)2 << 20; // of x86-64; where it is longer no huge page finds room
 static const size_t MB_COMMIT_STEP_MIN = (size_t)64 << 10;
 static const size_t MB_COMMIT_STEP_MAX = (size_t)8 << 20;
+static const size_t MB_COMMIT_STEP_LARGE_MAX = (size_t)64 << 20; // of a heap of gigabytes
 
 // Giving back: what a process without the background thread may keep (core/region/margin.h), and how much is given back at once at least.
 enum {

@@ -8,10 +8,11 @@
 #include "core/told/report.h"
 
 // Before the arena grows so many heaps are looked at, in turn: with a walk over all of them, thousands, each large block would pay.
-enum { FLUSHED_HEAPS = 64 };
-static struct {
+// A tick has more time.
+enum { FLUSHED_HEAPS = 64, AGED_HEAPS = 1024 };
+static struct turn_shared {
     _Atomic(struct mb_heap *) next; // to be looked at; any thread, relaxed: two may look at the same ones. NULL: the first
-} turn_shared;
+} flush_turn, age_turn;
 
 struct mb_large_keep_shared mb_large_keep_shared;
 static struct mb_large_cache_shared everybodys_shared;
@@ -71,23 +72,26 @@ void mb_large_flush(void) {
     mb_pieces_settle();
 }
 
+// The heaps whose turn it is.
+static void some_heaps(struct turn_shared *turn, unsigned heaps, void (*treat)(struct mb_heap *heap)) {
+    struct mb_heap *heap = atomic_load_explicit(&turn->next, memory_order_relaxed);
+    for (unsigned i = 0; i < heaps && i < mb_heaps_ever(); i++) {
+        if (heap == NULL) heap = mb_heaps_first();
+        treat(heap);
+        heap = mb_heaps_next(heap);
+    }
+    atomic_store_explicit(&turn->next, heap, memory_order_relaxed);
+}
+
+static void age_heap(struct mb_heap *heap) { mb_large_cache_age(&heap->shared.kept, give_kept_by_owner); }
+
 void mb_large_age(void) {
     mb_large_cache_age(&everybodys_shared, give_first);
-    for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) {
-        mb_large_cache_age(&heap->shared.kept, give_kept_by_owner);
-    }
+    some_heaps(&age_turn, AGED_HEAPS, age_heap);
     mb_pieces_age();
 }
 
-static void flush_some_heaps(void) {
-    struct mb_heap *heap = atomic_load_explicit(&turn_shared.next, memory_order_relaxed);
-    for (unsigned i = 0; i < FLUSHED_HEAPS; i++) {
-        if (heap == NULL) heap = mb_heaps_first();
-        mb_large_flush_heap(heap);
-        heap = mb_heaps_next(heap);
-    }
-    atomic_store_explicit(&turn_shared.next, heap, memory_order_relaxed);
-}
+static void flush_some_heaps(void) { some_heaps(&flush_turn, FLUSHED_HEAPS, mb_large_flush_heap); }
 
 static void flush_heaps_in_turn(void) {
     if (!atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed)) return;
@@ -127,11 +131,18 @@ static void recover_half(struct mb_unit *unit, uint32_t offset) {
     if (large != NULL && mb_large_is_kept(large) && MB_PEEK(large->owner) != mb_owner_token()) give_kept_by_owner(mb_large_first(large));
 }
 
+// The unit in which the last block that begins in this one ends; 0: none begins.
+static size_t covered_to(struct mb_unit *unit) {
+    const struct mb_slab *large = mb_large_in_half(unit, MB_UNIT_BYTES / 2);
+    if (large == NULL) large = mb_large_in_half(unit, 0);
+    return large == NULL ? 0 : (mb_large_first(large) + large->large_pieces) / MB_UNIT_PIECES;
+}
+
 // Blocks that an absent thread was about to put into its cache, or had just taken out.
 void mb_large_recover(void) {
     mb_large_flush();
-    size_t end = mb_arena_units();
-    for (size_t i = 0; i < end; i++) {
+    for (size_t i = mb_arena_next_other(0), next; i != MB_NO_UNIT; i = mb_arena_next_other(next)) {
+        next = mb_max(i + 1, covered_to(mb_unit_at(i)));
         recover_half(mb_unit_at(i), 0);
         recover_half(mb_unit_at(i), MB_UNIT_BYTES / 2);
     }

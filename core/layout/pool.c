@@ -9,7 +9,8 @@
 static struct {
     _Atomic uint32_t filled[MB_CLASSES]; // slots that may be filled; a hint for the search only (relaxed)
     _Atomic uint64_t slots[MB_CLASSES][MB_POOL_SLOTS];
-    _Atomic bool ever_used; // set once, relaxed
+    _Atomic bool ever_used;           // set once, relaxed
+    _Atomic uint8_t lost[MB_CLASSES]; // rounds over all slabs that the sweep has to make; any thread, relaxed
 } pool_shared;
 
 // A hint that is there already is left alone: many blocks of a slab come back one after the other, and others read the line.
@@ -25,7 +26,8 @@ void mb_pool_put(unsigned class_index, struct mb_slab_hint hint) {
         if (seen == 0) break;
         if (i == MB_POOL_SLOTS - 1) slot = first;
     }
-    atomic_store_explicit(&slots[slot], entry, memory_order_release);
+    uint64_t old = atomic_exchange_explicit(&slots[slot], entry, memory_order_acq_rel);
+    if (old != 0 && old != entry) mb_pool_note_lost(class_index);
     atomic_fetch_or_explicit(&pool_shared.filled[class_index], 1u << slot, memory_order_release);
     if (!mb_pool_ever_used()) atomic_store_explicit(&pool_shared.ever_used, true, memory_order_relaxed);
 }
@@ -44,4 +46,24 @@ bool mb_pool_take(unsigned class_index, struct mb_slab_hint *out) {
         return true;
     }
     return false;
+}
+
+// One round may be half over.
+enum { ROUNDS_AFTER_LOSS = 2 };
+
+void mb_pool_note_lost(unsigned class_index) {
+    if (mb_pool_lost(class_index) == ROUNDS_AFTER_LOSS) return;
+    atomic_store_explicit(&pool_shared.lost[class_index], ROUNDS_AFTER_LOSS, memory_order_relaxed);
+}
+
+void mb_pool_note_all_lost(void) {
+    for (unsigned c = 0; c < MB_CLASSES; c++) mb_pool_note_lost(c);
+    atomic_store_explicit(&pool_shared.ever_used, true, memory_order_relaxed);
+}
+
+unsigned mb_pool_lost(unsigned class_index) { return atomic_load_explicit(&pool_shared.lost[class_index], memory_order_relaxed); }
+
+void mb_pool_round_made(unsigned class_index) {
+    unsigned lost = mb_pool_lost(class_index);
+    if (lost > 0) atomic_store_explicit(&pool_shared.lost[class_index], (uint8_t)(lost - 1), memory_order_relaxed);
 }

@@ -21,4 +21,11 @@ bool mb_pool_take(unsigned class_index, struct mb_slab_hint *out);
 // Whether any hint was ever given: before that a sweep has nothing to find.
 bool mb_pool_ever_used(void);
 
+// Slabs with free blocks that no hint names: of a class, or of any (in a forked child). While there may be some, a sweep has rounds to make over all
+// slabs; 0: none. A round has been made.
+void mb_pool_note_lost(unsigned class_index);
+void mb_pool_note_all_lost(void);
+unsigned mb_pool_lost(unsigned class_index);
+void mb_pool_round_made(unsigned class_index);
+
 #endif

@@ -138,6 +138,7 @@ struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, const voi
     uint32_t capacity = MB_UNIT_BYTES / bytes;
     if (!place_bits(unit, capacity)) return NULL;
     unit->shared.reused = mb_unit_has_traces(unit);
+    mb_arena_note_slab(unit_index);
     MB_POKE(slab->block_bytes, bytes);
     MB_POKE(slab->multiplier, multiplier_of(bytes));
     MB_POKE(slab->bound, 0);
@@ -164,6 +165,7 @@ void mb_slab_takedown(struct mb_unit *unit) {
     MB_POKE(unit->slab.capacity, MB_PEEK(unit->slab.carved)); // a report may ask
     MB_POKE(unit->slab.carved, 0);
     mb_slab_set_used(&unit->slab, 0, 0);
+    mb_arena_forget_slab(mb_unit_index(unit));
 }
 
 // --- blocks ---------------------------------------------------------------------------------------------------------

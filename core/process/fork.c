@@ -71,21 +71,19 @@ static void note_orphan(struct mb_unit *unit) {
 }
 
 static void note_orphans(void) {
-    size_t end = mb_arena_units();
-    for (size_t i = 0; i < end; i++) {
+    for (size_t i = mb_arena_next_slab(0); i != MB_NO_UNIT; i = mb_arena_next_slab(i + 1)) {
         struct mb_unit *unit = mb_unit_at(i);
-        if (mb_unit_kind(unit) != MB_UNIT_SLAB) continue;
-        if (mb_remote_state(mb_remote_load(unit)) == MB_SLAB_NONE) {
-            mb_slab_takedown(unit); // the absent thread had claimed it
-        } else {
-            note_orphan(unit);
-        }
+        bool is_slab = mb_unit_kind(unit) == MB_UNIT_SLAB;
+        if (is_slab && mb_remote_state(mb_remote_load(unit)) != MB_SLAB_NONE) note_orphan(unit);
+        else if (is_slab) mb_slab_takedown(unit); // the absent thread had claimed it
+        else mb_arena_forget_slab(i);             // it was about to become one, or had been one
     }
 }
 
 static void recover(void) {
     if (!mb_is_hardened()) { // whose units have no slab's and no large block's record
         note_orphans();
+        mb_pool_note_all_lost();
         mb_large_recover();
     }
     mb_arena_recover();

@@ -21,6 +21,13 @@ static struct {
     _Atomic uint64_t heaps; // stack of parked heaps: tag << 48 | address; the tag defeats ABA
 } parked_shared;
 
+// In a forked child: the heaps of all threads that it does not have. They are made empty when they are taken, not before: each write to one copies its
+// page, and there may be thousands.
+static struct {
+    _Atomic(struct mb_heap *) next; // and all behind it on the list of heaps; moved on by who takes one
+    struct mb_heap *survivor;       // not among them; constant once the child has a second thread
+} left_behind_shared;
+
 // --- heaps ----------------------------------------------------------------------------------------------------------
 
 static struct mb_heap *heap_of(uint64_t tagged) { return (struct mb_heap *)(uintptr_t)(tagged << 16 >> 16); }
@@ -49,13 +56,6 @@ static struct mb_heap *unpark(void) {
     return heap_of(seen);
 }
 
-static void empty_fronts(struct mb_heap *heap) {
-    for (unsigned c = 0; c < MB_CLASSES; c++) {
-        heap->front.mask[c] = 0;
-        heap->slabs[c] = (struct mb_class_slabs){NULL, NULL};
-    }
-}
-
 static void release_and_park(struct mb_heap *heap) {
     mb_own_release_all(heap);
     mb_large_flush_heap(heap);
@@ -72,8 +72,41 @@ void mb_thread_change_token(void) {
     heap->token = token_of(heap);
 }
 
+// --- heaps of the parent's threads ------------------------------------------------------------------------------------
+
+// In a forked child. The absent owner may have been changing a ring: start with new ones.
+static void empty_fronts(struct mb_heap *heap) {
+    for (unsigned c = 0; c < MB_CLASSES; c++) {
+        heap->front.mask[c] = 0;
+        heap->slabs[c] = (struct mb_class_slabs){NULL, NULL};
+    }
+    if (heap->queues != NULL) memset(heap->queues, 0, sizeof *heap->queues);
+}
+
+// The list of all heaps never changes but at its front, so the next one left is a word that only moves on.
+static struct mb_heap *take_left_behind(void) {
+    struct mb_heap *seen = atomic_load_explicit(&left_behind_shared.next, memory_order_acquire), *heap;
+    do {
+        heap = seen;
+        if (heap != NULL && heap == left_behind_shared.survivor) heap = mb_heaps_next(heap);
+        if (heap == NULL) return NULL;
+    } while (!atomic_compare_exchange_weak_explicit(&left_behind_shared.next, &seen, mb_heaps_next(heap), memory_order_acq_rel,
+                                                    memory_order_acquire));
+    empty_fronts(heap);
+    return heap;
+}
+
+void mb_thread_recover(void) {
+    bool mine = mb_heap_is_real(mb_heap_self);
+    atomic_store_explicit(&parked_shared.heaps, 0, memory_order_relaxed);
+    left_behind_shared.survivor = mine ? mb_heap_self : NULL;
+    atomic_store_explicit(&left_behind_shared.next, mb_heaps_first(), memory_order_relaxed);
+    mb_heaps_recover(mine);
+}
+
 static struct mb_heap *acquire(void) {
     struct mb_heap *heap = unpark();
+    if (heap == NULL) heap = take_left_behind();
     if (heap == NULL) heap = mb_heap_new();
     if (heap == NULL) return NULL;
     heap->exit_rounds = 0;
@@ -169,26 +202,4 @@ struct mb_heap *mb_thread_enter(void) {
 void mb_thread_leave(struct mb_heap *heap) {
     if (MB_LIKELY(mb_heap_self == heap)) return;
     release_and_park(heap);
-}
-
-// --- all heaps ------------------------------------------------------------------------------------------------------
-
-// The absent owner may have been changing a ring: start with new ones.
-static void drop_queues(struct mb_heap *heap) {
-    if (heap->queues != NULL) memset(heap->queues, 0, sizeof *heap->queues);
-}
-
-void mb_thread_recover(void) {
-    uint32_t mine = 0;
-    atomic_store_explicit(&parked_shared.heaps, 0, memory_order_relaxed);
-    for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) {
-        if (heap == mb_heap_self) {
-            mine = 1;
-            continue;
-        }
-        empty_fronts(heap);
-        drop_queues(heap);
-        park(heap);
-    }
-    mb_heaps_recover(mine);
 }

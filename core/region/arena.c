@@ -33,7 +33,6 @@ static struct {
     struct mb_bump_shared bump;       // cursor of the metadata
     struct mb_lock_shared grow;       // adds units to the front
     struct mb_lock_shared shortage;   // held while free units are given back to the system
-    _Atomic uint64_t spans_taken;     // any thread, relaxed: a statistic
 } arena_shared;
 
 // --- start ----------------------------------------------------------------------------------------------------------
@@ -79,6 +78,7 @@ static bool place_metadata(uint64_t random) {
     if (!reserve_window(random ^ random << 21, MB_COMMIT_STEP_MIN, &arena_shared.metadata, MB_METADATA_WINDOW_BYTES)) {
         return false;
     }
+    table->small_pages = arena_shared.metadata.small_pages = true;
     mb_bump_shared_init(&arena_shared.bump, (void *)arena_shared.metadata.base, arena_shared.metadata.capacity,
                         commit_metadata, NULL);
     mb_space.table = (struct mb_unit *)table->base;
@@ -100,6 +100,7 @@ bool mb_arena_init(const uint64_t random[2]) {
     arena_shared.shortage.rank = MB_RANK_SHORTAGE;
     if (!reserve_window(random[0], MB_PIECE_FIRST_BYTES, &arena_shared.front, MB_WINDOW_BYTES)) return false;
     if (!place_metadata(random[1])) return false;
+    arena_shared.front.large_steps = true;
     cap_pieces();
     __atomic_store_n(&mb_space.base, arena_shared.front.base, __ATOMIC_RELEASE);
     return true;
@@ -167,9 +168,7 @@ static bool skip_hole(size_t bytes) {
 // Where a run of the given size and alignment would begin if it ended the front: on the free units that end it now.
 static size_t tail_start(size_t align_units) {
     size_t phase = mb_space.base >> MB_UNIT_SHIFT;
-    size_t first = mb_arena_units();
-    while (first > 0 && mb_map_is_free(&mb_arena_map, first - 1)) first--;
-    return mb_align_up(first + phase, align_units) - phase;
+    return mb_align_up(mb_map_free_before(&mb_arena_map, mb_arena_units()) + phase, align_units) - phase;
 }
 
 static bool grow_locked(size_t units, size_t align_units) {
@@ -220,7 +219,7 @@ static bool claimed(size_t first, size_t units, bool *zero) {
         mb_margin_taken_cold(units - warm);
     }
     if (warm > 0) atomic_fetch_sub_explicit(&mb_purge_shared.warm_free_units, warm, memory_order_relaxed);
-    atomic_fetch_add_explicit(&arena_shared.spans_taken, 1, memory_order_relaxed);
+    mb_map_count_span(&mb_arena_map, first);
     return true;
 }
 
@@ -230,10 +229,13 @@ bool mb_arena_take_at(size_t first, size_t units, bool *zero) {
 }
 
 static size_t find(const struct mb_map_query *query) {
-    size_t first = MB_NO_UNIT;
-    if (mb_arena_warm_free_units() >= query->units) first = mb_map_find_warm(&mb_arena_map, query);
-    if (first == MB_NO_UNIT) first = mb_map_find_committed(&mb_arena_map, query);
-    return first != MB_NO_UNIT ? first : mb_map_find_free(&mb_arena_map, query);
+    size_t first = mb_map_find(&mb_arena_map, MB_MAP_WARM, query);
+    if (first == MB_NO_UNIT) first = mb_map_find(&mb_arena_map, MB_MAP_COMMITTED, query);
+    if (first == MB_NO_UNIT && mb_map_has_bare(&mb_arena_map)) first = mb_map_find(&mb_arena_map, MB_MAP_FREE, query);
+    if (first != MB_NO_UNIT || query->align == 1) return first;
+    // What would end the front is where growing begins, so it must be found; other runs that fit by chance are not all looked at.
+    size_t last = tail_start(query->align);
+    return query->units <= mb_arena_units() - mb_min(last, mb_arena_units()) ? last : MB_NO_UNIT;
 }
 
 enum outcome { TAKEN, NONE_FREE, REFUSED };
@@ -251,10 +253,9 @@ static enum outcome take_free(const struct mb_map_query *query, struct mb_span *
 
 bool mb_arena_take(size_t units, size_t align_units, struct mb_span *out) {
     if (units > MB_WINDOW_BYTES >> MB_UNIT_SHIFT || align_units > MB_WINDOW_BYTES >> MB_UNIT_SHIFT) return false;
-    struct mb_map_query query = {
-        .units = units, .align = align_units, .phase = mb_space.base >> MB_UNIT_SHIFT, .end = mb_arena_units()};
+    struct mb_map_query query = {.units = units, .align = align_units, .phase = mb_space.base >> MB_UNIT_SHIFT};
     enum outcome outcome;
-    while ((outcome = take_free(&query, out)) == NONE_FREE && grow(units, align_units)) query.end = mb_arena_units();
+    while ((outcome = take_free(&query, out)) == NONE_FREE && grow(units, align_units)) continue;
     return outcome == TAKEN;
 }
 
@@ -273,6 +274,7 @@ void mb_arena_give_cold(size_t first, size_t units) {
 }
 
 void mb_arena_give_bare(size_t first, size_t units) {
+    mb_map_begin_bare(&mb_arena_map, mb_arena_units());
     mb_map_set_cold(&mb_arena_map, first, units);
     mb_limit_give(units);
     mb_map_set_bare(&mb_arena_map, first, units);
@@ -287,7 +289,7 @@ bool mb_arena_is_free(size_t unit) { return mb_map_is_free(&mb_arena_map, unit);
 
 bool mb_arena_is_warm(size_t unit) { return mb_map_count_warm(&mb_arena_map, unit, 1) != 0; }
 
-uint64_t mb_arena_spans_taken(void) { return atomic_load_explicit(&arena_shared.spans_taken, memory_order_relaxed); }
+uint64_t mb_arena_spans_taken(void) { return mb_map_spans(&mb_arena_map, mb_arena_units()); }
 
 static struct mb_arena_range range_of(const struct mb_lazy_shared *lazy) {
     return (struct mb_arena_range){lazy->base, mb_lazy_committed(lazy), mb_lazy_mapped(lazy)};
@@ -315,6 +317,7 @@ void mb_arena_recover(void) {
     mb_lazy_recover(&arena_shared.front);
     mb_lazy_recover(&arena_shared.table);
     mb_lazy_recover(&arena_shared.metadata);
+    mb_map_recover(&mb_arena_map, mb_arena_units());
     mb_arena_recover_units();
     mb_limit_recover();
 }

@@ -35,13 +35,16 @@ void mb_arena_give_bare(size_t first, size_t units);
 // Never uses units again in which somebody else's mapping may be; a forked child leaves them alone, too.
 void mb_arena_abandon(size_t first, size_t units);
 
-// Remembers which free warm units are there now: those that still are at the next call of mb_arena_purge_aged are old.
-void mb_arena_age(void);
-
-// Gives the pages of at most `max_units` free warm units back to the system, highest addresses first. `old_only`: just
-// those marked by the last mb_arena_age. Returns the number of units given back.
-size_t mb_arena_purge_old(size_t max_units);
+// Gives the pages of at most `max_units` free warm units back to the system, highest addresses first. Returns the number of units.
 size_t mb_arena_purge_any(size_t max_units);
+
+// A step of the purge clock: it comes past every free warm unit once a pass, from the highest address on, gives back those that were free and warm
+// when the last pass came past them, and marks the others. It ends after so many units, or some thousand words of the map.
+struct mb_purge_step {
+    size_t units;
+    bool ends_pass;
+};
+struct mb_purge_step mb_arena_purge_step(size_t max_units);
 
 // The same for all free units, and takes their commit charge too, warm or not: from runs of 2 MiB and more (each costs up to
 // two mappings), or, when memory is short, from all. Such units are committed again when they are taken, which the system may refuse.
@@ -52,6 +55,16 @@ size_t mb_arena_decommit_all(void);
 // report that there is no memory looks once more between these two, where nobody else gives back: mb_arena_decommit_all, then take.
 void mb_arena_shortage_enter(void);
 void mb_arena_shortage_leave(void);
+
+// Walks over slabs read no descriptor of other units. A unit is noted before it becomes a slab, and forgotten after it was one.
+void mb_arena_note_slab(size_t unit);
+void mb_arena_forget_slab(size_t unit);
+// The first unit from `unit` on that is noted (look at its kind) / among so many units / that is neither free nor noted: a large block's first, or in
+// somebody's hands. MB_NO_UNIT: none.
+enum { MB_NEAR_UNITS = 1 << 16 };
+size_t mb_arena_next_slab(size_t unit);
+size_t mb_arena_next_slab_near(size_t unit);
+size_t mb_arena_next_other(size_t unit);
 
 size_t mb_arena_units(void);            // units of the front: descriptors below this may be read
 size_t mb_arena_warm_free_units(void);

@@ -75,13 +75,21 @@ static int map_piece(struct mb_lazy_shared *lazy, size_t mapped, size_t need) {
     }
 }
 
-static size_t commit_step(size_t committed) {
-    size_t step = committed / 8;
-    return mb_min(mb_max(mb_align_down(step, MB_COMMIT_STEP_MIN), MB_COMMIT_STEP_MIN), MB_COMMIT_STEP_MAX);
+static size_t commit_step(const struct mb_lazy_shared *lazy, size_t committed) {
+    size_t most = MB_COMMIT_STEP_MAX;
+    if (lazy->large_steps) most = mb_min(mb_max(most, committed / 64), MB_COMMIT_STEP_LARGE_MAX);
+    return mb_min(mb_max(mb_align_down(committed / 8, MB_COMMIT_STEP_MIN), MB_COMMIT_STEP_MIN), most);
+}
+
+// A window whose pages are touched here and there must not get huge ones. Before there is room for one nothing need be said, and later the whole window is
+// named, so that it stays one mapping.
+static void keep_pages_small(const struct mb_lazy_shared *lazy, size_t committed) {
+    if (lazy->small_pages && committed >= MB_HUGE_PAGE_BYTES) mb_os_advise_huge((void *)lazy->base, committed, false);
 }
 
 static int commit_to(struct mb_lazy_shared *lazy, size_t committed, size_t target) {
     int error = mb_os_commit((void *)(lazy->base + committed), target - committed);
+    if (error == 0) keep_pages_small(lazy, target);
     if (error == 0) atomic_store_explicit(&lazy->committed, target, memory_order_release);
     return error;
 }
@@ -95,7 +103,7 @@ static int commit_locked(struct mb_lazy_shared *lazy, size_t bytes) {
         if (error != 0) return error;
         mapped = mb_lazy_mapped(lazy);
     }
-    size_t target = mb_max(round_need(lazy, committed, bytes), round_end(lazy, committed, committed + commit_step(committed)));
+    size_t target = mb_max(round_need(lazy, committed, bytes), round_end(lazy, committed, committed + commit_step(lazy, committed)));
     target = mb_min(target, mapped);
     int error = commit_to(lazy, committed, target);
     if (error != 0 && target > bytes) error = commit_to(lazy, committed, bytes);

@@ -23,6 +23,8 @@ struct mb_lazy_shared {
     uintptr_t base;            // constant once set
     size_t capacity;           // bytes, constant once set
     size_t piece_cap_bytes;    // largest reservation at once (an eighth of a finite RLIMIT_AS), constant once set
+    bool small_pages;          // never huge pages: little of it is touched, here and there; constant once set
+    bool large_steps;          // of gigabytes a sixty-fourth is committed at once, up to 64 MiB; constant once set
     _Atomic size_t mapped;     // bytes; written under the lock (release), read by any thread (acquire)
     _Atomic size_t committed;  // bytes; written under the lock after the commit succeeded (release), read by any thread (acquire)
     _Atomic size_t reserving;  // where `mapped` will be when the reservation under way succeeds, else 0; under the lock

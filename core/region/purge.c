@@ -25,8 +25,6 @@ bool mb_purge_to_zero(void *p, size_t bytes) {
     return false;
 }
 
-void mb_arena_age(void) { mb_map_age(&mb_arena_map, mb_arena_units()); }
-
 static void note_cold(size_t first, size_t units) {
     size_t warm = mb_map_count_warm(&mb_arena_map, first, units);
     mb_map_set_cold(&mb_arena_map, first, units);
@@ -97,30 +95,64 @@ static size_t treat_word_alone(size_t word, mask_function *mask_of, run_function
 
 typedef size_t word_function(size_t word, mask_function *mask_of, run_function *treat, size_t max_units);
 
-static size_t treat_all(word_function *treat_one, mask_function *mask_of, run_function *treat, size_t max_units) {
+static size_t words(void) { return (mb_arena_units() + 63) / 64; }
+
+// The highest word below `word` that has units of a plane, or MB_NO_UNIT.
+static size_t word_below(enum mb_map_plane plane, size_t word) { return mb_map_word_below(&mb_arena_map, plane, word); }
+
+static size_t treat_plane(enum mb_map_plane plane, word_function *treat_one, mask_function *mask_of, run_function *treat,
+                          size_t max_units) {
     size_t treated = 0;
-    for (size_t word = (mb_arena_units() + 63) / 64; word > 0 && treated < max_units; word--) {
-        treated += treat_one(word - 1, mask_of, treat, max_units - treated);
+    for (size_t word = word_below(plane, words()); word != MB_NO_UNIT && treated < max_units; word = word_below(plane, word)) {
+        treated += treat_one(word, mask_of, treat, max_units - treated);
     }
     return treated;
 }
 
-size_t mb_arena_purge_old(size_t max_units) {
-    return treat_all(treat_word_alone, mb_map_purgeable_old, purge_run, max_units);
-}
-
 // While there are whole huge pages none is taken apart for less than 1/64 of the heap.
 size_t mb_arena_purge_any(size_t max_units) {
-    size_t purged = treat_all(treat_word_alone, purgeable_whole, purge_run, max_units);
+    size_t purged = treat_plane(MB_MAP_WARM, treat_word_alone, purgeable_whole, purge_run, max_units);
     size_t rest = max_units - purged;
     if (purged != 0 && rest <= mb_arena_units() / APART_SHARE) return purged;
-    return purged + treat_all(treat_word_alone, mb_map_purgeable, purge_run, rest);
+    return purged + treat_plane(MB_MAP_WARM, treat_word_alone, mb_map_purgeable, purge_run, rest);
 }
 
 size_t mb_arena_decommit_long(void) {
-    return treat_all(treat_word_alone, mb_map_decommittable, decommit_long_run, SIZE_MAX);
+    mb_map_begin_bare(&mb_arena_map, mb_arena_units());
+    return treat_plane(MB_MAP_COMMITTED, treat_word_alone, mb_map_decommittable, decommit_long_run, SIZE_MAX);
 }
-size_t mb_arena_decommit_all(void) { return treat_all(treat_word, mb_map_decommittable, decommit_run, SIZE_MAX); }
+
+size_t mb_arena_decommit_all(void) {
+    mb_map_begin_bare(&mb_arena_map, mb_arena_units());
+    return treat_plane(MB_MAP_COMMITTED, treat_word, mb_map_decommittable, decommit_run, SIZE_MAX);
+}
+
+// --- the purge clock --------------------------------------------------------------------------------------------------
+
+enum { STEP_WORDS = 4096 }; // looked at in one step, at most
+
+static struct {
+    _Atomic size_t below; // the pass under way goes on with the words below it, 0: the next one begins; who ticks, relaxed
+} pass_shared;
+
+static struct mb_purge_step end_step(size_t units, size_t below) {
+    atomic_store_explicit(&pass_shared.below, below, memory_order_relaxed);
+    return (struct mb_purge_step){.units = units, .ends_pass = below == 0};
+}
+
+struct mb_purge_step mb_arena_purge_step(size_t max_units) {
+    size_t below = atomic_load_explicit(&pass_shared.below, memory_order_relaxed), purged = 0;
+    if (below == 0) below = words();
+    for (unsigned i = 0; i < STEP_WORDS; i++) {
+        size_t word = word_below(MB_MAP_WARM, below);
+        if (word == MB_NO_UNIT) return end_step(purged, 0);
+        purged += treat_word_alone(word, mb_map_purgeable_old, purge_run, max_units - purged);
+        if (purged == max_units) return end_step(purged, word + 1);
+        mb_map_age(&mb_arena_map, word);
+        below = word;
+    }
+    return end_step(purged, below);
+}
 
 size_t mb_arena_warm_free_units(void) {
     return atomic_load_explicit(&mb_purge_shared.warm_free_units, memory_order_relaxed);

@@ -45,19 +45,21 @@ static void recover_uncovered(size_t index, uint32_t covered) {
         recover_unit(index);
 }
 
+// Units that are free, or slabs, and those that a block covers whole are passed over.
 void mb_arena_recover_units(void) {
-    size_t end = mb_arena_units(), warm_units = 0, covered = 0;
-    for (size_t index = 0; index < end;) {
+    size_t covered = 0;
+    for (size_t index = mb_arena_next_other(0), next; index != MB_NO_UNIT; index = mb_arena_next_other(next)) {
         struct mb_unit *unit = mb_unit_at(index);
         enum mb_unit_kind kind = mb_unit_kind(unit);
+        next = index + 1;
         if (kind == MB_UNIT_HOLE || kind >= MB_UNIT_HARD_SLAB) {
-            index += unit->slab.large_pieces / MB_UNIT_PIECES;
+            next = mb_max(next, index + unit->slab.large_pieces / MB_UNIT_PIECES);
             continue;
         }
-        if (kind != MB_UNIT_SLAB) recover_uncovered(index, covered_pieces(unit, mb_pieces_in(index), &covered));
-        if (mb_map_is_free(&mb_arena_map, index)) warm_units += mb_map_count_warm(&mb_arena_map, index, 1);
-        index++;
+        recover_uncovered(index, covered_pieces(unit, mb_pieces_in(index), &covered));
+        next = mb_max(next, covered / MB_UNIT_PIECES);
     }
     mb_pieces_recover();
-    atomic_store_explicit(&mb_purge_shared.warm_free_units, warm_units, memory_order_relaxed);
+    size_t warm = mb_map_count_warm_free(&mb_arena_map, mb_arena_units());
+    atomic_store_explicit(&mb_purge_shared.warm_free_units, warm, memory_order_relaxed);
 }

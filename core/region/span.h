@@ -4,6 +4,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+static const size_t MB_NO_UNIT = SIZE_MAX;
 
 struct mb_span {
     size_t first; // unit index

@@ -5,11 +5,13 @@
 #include "platform/bits.h"
 #include "platform/os.h"
 
-// --- metadata: chunk pointers | chunks | descriptors --------------------------------------------------------------------
+// --- metadata: chunk pointers | top of the map | chunks | descriptors --------------------------------------------------------------------
 
 static size_t chunks_for(size_t units) { return (units + MB_MAP_CHUNK_UNITS - 1) / MB_MAP_CHUNK_UNITS; }
 
-static size_t chunks_offset(size_t chunks) { return mb_align_up(chunks * sizeof(void *), 64); }
+static size_t top_offset(size_t chunks) { return mb_align_up(chunks * sizeof(void *), 64); }
+static size_t upper_offset(size_t chunks) { return top_offset(chunks) + mb_align_up(sizeof(struct mb_map_top_shared), 64); }
+static size_t chunks_offset(size_t chunks) { return upper_offset(chunks) + mb_map_upper_runs(chunks) * sizeof(struct mb_map_runs_shared); }
 
 static struct mb_map_chunk_shared *make_chunk(void *context) {
     const struct mb_span_source *source = context;
@@ -34,7 +36,7 @@ static enum mb_error make_metadata(struct mb_span_source *source) {
         return error;
     }
     char *base = mb_region_base(&source->metadata);
-    source->map = (struct mb_unit_map){(void *)base, chunks};
+    source->map = (struct mb_unit_map){(void *)base, chunks, (void *)(base + top_offset(chunks)), (void *)(base + upper_offset(chunks))};
     source->space.table = (struct mb_chain_unit *)(base + source->table_offset);
     return MB_OK;
 }
@@ -143,16 +145,15 @@ static void publish_to(struct mb_span_source *source, size_t units) {
     __atomic_store_n(&source->space.bytes, units << MB_UNIT_SHIFT, __ATOMIC_RELEASE);
 }
 
-// Makes the front end with a free run of the given size and alignment.
-static enum mb_error grow(struct mb_span_source *source, size_t units, size_t align_units) {
-    size_t old = mb_span_source_units(source), first = old, phase = source->space.base >> MB_UNIT_SHIFT;
-    while (first > 0 && mb_map_is_free(&source->map, first - 1)) first--;
-    size_t aligned;
-    if (!mb_align_up_checked(first + phase, align_units, &aligned)) return MB_FULL;
-    first = aligned - phase;
-    if (first > source->limit_units || units > source->limit_units - first) return MB_FULL;
-    enum mb_error error = describe_to(source, first + units);
-    if (error == MB_OK) publish_to(source, first + units);
+// Makes the front end with a free run of the given size and alignment, which begins at *first.
+static enum mb_error grow(struct mb_span_source *source, size_t units, size_t align_units, size_t *first) {
+    size_t last = mb_map_free_before(&source->map, mb_span_source_units(source)), phase = source->space.base >> MB_UNIT_SHIFT;
+    if (!mb_align_up_checked(last + phase, align_units, first)) return MB_FULL;
+    *first -= phase;
+    if (*first > source->limit_units || units > source->limit_units - *first) return MB_FULL;
+    if (*first + units <= mb_span_source_units(source)) return MB_OK;
+    enum mb_error error = describe_to(source, *first + units);
+    if (error == MB_OK) publish_to(source, *first + units);
     return error;
 }
 
@@ -167,15 +168,13 @@ static void claimed(struct mb_span_source *source, size_t first, size_t units, b
 }
 
 enum mb_error mb_span_source_take(struct mb_span_source *source, size_t units, size_t align_units, struct mb_span *out) {
-    struct mb_map_query query = {units, align_units, source->space.base >> MB_UNIT_SHIFT, mb_span_source_units(source)};
+    struct mb_map_query query = {units, align_units, source->space.base >> MB_UNIT_SHIFT};
     size_t first = MB_NO_UNIT;
-    if (source->warm_free_units >= units) first = mb_map_find_warm(&source->map, &query);
-    if (first == MB_NO_UNIT) first = mb_map_find_free(&source->map, &query);
+    if (source->warm_free_units >= units) first = mb_map_find(&source->map, MB_MAP_WARM, &query);
+    if (first == MB_NO_UNIT) first = mb_map_find(&source->map, MB_MAP_FREE, &query);
     if (first == MB_NO_UNIT) {
-        enum mb_error error = grow(source, units, align_units);
+        enum mb_error error = grow(source, units, align_units, &first);
         if (error != MB_OK) return error;
-        query.end = mb_span_source_units(source);
-        first = mb_map_find_free(&source->map, &query);
     }
     *out = (struct mb_span){first, units, false};
     claimed(source, first, units, &out->zero);
@@ -237,6 +236,9 @@ static size_t trim_word(struct mb_span_source *source, size_t word) {
 
 void mb_span_source_trim(struct mb_span_source *source) {
     size_t trimmed = 0;
-    for (size_t word = 0; word * 64 < mb_span_source_units(source); word++) trimmed += trim_word(source, word);
+    for (size_t word = mb_map_word_from(&source->map, MB_MAP_WARM, 0); word != MB_NO_UNIT;
+         word = mb_map_word_from(&source->map, MB_MAP_WARM, word + 1)) {
+        trimmed += trim_word(source, word);
+    }
     source->warm_free_units -= trimmed;
 }

@@ -7,6 +7,7 @@
 #include "core/region/huge.h"
 #include "core/region/purge.h"
 #include "core/small/own.h"
+#include "core/small/slab_walk.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
@@ -42,6 +43,7 @@ static size_t purge_slab(struct mb_unit *unit, uint64_t word) {
     size_t purged = purge_pages(unit, pages);
     atomic_store_explicit(&unit->shared.purged_pages, known | pages, memory_order_relaxed);
     mb_remote_end_busy(unit, word);
+    mb_pool_note_lost(MB_PEEK(unit->slab.class_index)); // a hint that came meanwhile was in vain
     mb_own_claim_if_free(unit);
     return purged;
 }
@@ -54,24 +56,25 @@ static bool is_idle(struct mb_unit *unit, uint64_t word) {
 
 // --- all slabs --------------------------------------------------------------------------------------------------------
 
-size_t mb_idle_look(size_t units) {
-    size_t end = mb_arena_units();
+static size_t look(struct mb_unit *unit) {
+    if (mb_unit_kind(unit) != MB_UNIT_SLAB) return 0;
+    mb_own_adopt_orphan(unit);
+    if (mb_own_claim_if_free(unit)) return 0;
+    uint64_t word = mb_remote_load(unit);
+    return is_at_rest(word) && is_idle(unit, word) ? purge_slab(unit, word) : 0;
+}
+
+size_t mb_idle_look(size_t slabs) {
+    struct mb_slab_walk walk = mb_slab_walk_from(atomic_load_explicit(&idle_shared.cursor, memory_order_relaxed));
     size_t purged = 0;
-    if (units > end) units = end;
-    size_t at = atomic_fetch_add_explicit(&idle_shared.cursor, units, memory_order_relaxed);
-    for (size_t i = 0; i < units; i++) {
-        struct mb_unit *unit = mb_unit_at((at + i) % end);
-        if (mb_unit_kind(unit) != MB_UNIT_SLAB) continue;
-        uint64_t word = mb_remote_load(unit);
-        if (is_at_rest(word) && is_idle(unit, word)) purged += purge_slab(unit, word);
-    }
+    for (struct mb_unit *unit; slabs > 0 && (unit = mb_slab_walk_next(&walk)) != NULL; slabs--) purged += look(unit);
+    atomic_store_explicit(&idle_shared.cursor, walk.at, memory_order_relaxed);
     return purged;
 }
 
 size_t mb_idle_purge_all(void) {
-    size_t end = mb_arena_units();
     size_t purged = 0;
-    for (size_t i = 0; i < end; i++) {
+    for (size_t i = mb_arena_next_slab(0); i != MB_NO_UNIT; i = mb_arena_next_slab(i + 1)) {
         struct mb_unit *unit = mb_unit_at(i);
         if (mb_unit_kind(unit) != MB_UNIT_SLAB) continue;
         uint64_t word = mb_remote_load(unit);

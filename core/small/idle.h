@@ -9,8 +9,8 @@
 
 #include <stddef.h>
 
-// Looks at the next `units` units, round and round. Bytes given back.
-size_t mb_idle_look(size_t units);
+// Looks at the next slabs, so many at most, round and round; what has come to hold nothing goes back whole. Bytes of pages given back.
+size_t mb_idle_look(size_t slabs);
 
 // Gives back every free page of every slab that nobody allocates from, however lately it was used.
 size_t mb_idle_purge_all(void);

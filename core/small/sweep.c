@@ -4,6 +4,7 @@
 
 #include "core/region/arena.h"
 #include "core/small/own.h"
+#include "core/small/slab_walk.h"
 
 static struct {
     _Atomic size_t cursor[MB_CLASSES]; // next unit to look at; any thread, relaxed: two sweeps may see the same units
@@ -33,18 +34,22 @@ static bool hint_of(struct mb_unit *unit, unsigned class_index, bool any, struct
 }
 
 bool mb_sweep_find(unsigned class_index, struct mb_slab_hint *out) {
-    if (!mb_pool_ever_used()) return false; // what is unowned is full, nearly full, or on its way home
-    size_t end = mb_arena_units();
-    size_t start = atomic_fetch_add_explicit(&sweep_shared.cursor[class_index], MB_SWEEP_UNITS, memory_order_relaxed);
-    for (size_t i = 0; i < MB_SWEEP_UNITS && i < end; i++) {
-        if (hint_of(mb_unit_at((start + i) % end), class_index, false, out)) return true;
+    if (mb_pool_lost(class_index) == 0) return false; // what is unowned is full, nearly full, hinted at, or on its way home
+    _Atomic size_t *cursor = &sweep_shared.cursor[class_index];
+    struct mb_slab_walk walk = mb_slab_walk_from(atomic_load_explicit(cursor, memory_order_relaxed));
+    bool found = false;
+    for (unsigned i = 0; i < MB_SWEEP_UNITS && !found; i++) {
+        struct mb_unit *unit = mb_slab_walk_next(&walk);
+        if (unit == NULL) break; // where the last round ended, or on a long way without slabs
+        found = hint_of(unit, class_index, false, out);
     }
-    return false;
+    atomic_store_explicit(cursor, walk.at, memory_order_relaxed);
+    if (walk.around || walk.at == 0) mb_pool_round_made(class_index);
+    return found;
 }
 
 bool mb_sweep_find_any(unsigned class_index, struct mb_slab_hint *out) {
-    size_t end = mb_arena_units();
-    for (size_t i = 0; i < end; i++) {
+    for (size_t i = mb_arena_next_slab(0); i != MB_NO_UNIT; i = mb_arena_next_slab(i + 1)) {
         if (hint_of(mb_unit_at(i), class_index, true, out)) return true;
     }
     return false;

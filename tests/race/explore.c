@@ -1,5 +1,5 @@
-// What: every interleaving of small programs on the slab protocol, executed by the allocator's own code. The sources that
-// make the protocol (core/layout, core/small, core/front: see CMakeLists.txt) are compiled with explore_atomics.h, so each atomic access
+// What: every interleaving of small programs on the slab protocol, or on the map of units (explore_map.c), executed by the allocator's own code. The
+// sources that make the protocol (core/layout, core/small, core/front: see CMakeLists.txt) are compiled with explore_atomics.h, so each atomic access
 // is a step; two or three fibers run scripts of malloc, free, exit, trim and giving back on an arena of a few units, and a depth-first
 // search takes every choice of who goes next. States that were seen before (memory, stacks and registers) are not entered again.
 //
@@ -17,41 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
-static const struct scenario scenarios[] = {
-    {"full slab, two free", "MMM", {"", "0", "1"}, 64, "12"},
-    {"full slab, three free", "mmmmm", {"0", "1", "2"}, 64, "12"},
-    {"full slab, all free", "mmmmm", {"03", "1", "2"}, 64, "2"},
-    {"home and remote, trim", "MMM", {"0", "1", "t"}, 64, ""},
-    {"owner pops, others push", "MM", {"MM", "0", "1"}, 64, ""},
-    {"owner frees and pops", "MM", {"0M", "1", "M"}, 64, ""},
-    {"owner pops twice", "mmmm", {"mm", "01", "2"}, 64, "1"},
-    {"current, trim", "MM", {"M0", "1", "t"}, 64, "1"},
-    {"queued, trim", "MMMM", {"0M", "1", "t"}, 64, "1"},
-    {"queued, claimed, class changes", "MMMM", {"0", "1", "mf"}, 64, ""},
-    {"leaving, class changes", "MM", {"M", "01", "S"}, 64, "1"},
-    {"exit, others free", "MM", {"x", "0", "1"}, 64, "12"},
-    {"exit, class changes", "MM", {"x", "01", "S"}, 64, "1"},
-    {"exit and adoption", "mmm", {"x", "0m", "1"}, 64, ""},
-    {"exit and two adoptions", "mm", {"x", "m", "m"}, 64, ""},
-    {"two exits", "MMM", {"x", "0x", "1M"}, 64, ""},
-    {"frees, exits, adopted", "mm", {"0x", "1", "mm"}, 64, "1"},
-    {"pooled, two take", "mmmmm", {"0", "m", "m"}, 64, "0"},
-    {"pooled, taken, completed", "MMM", {"2", "0M", "1"}, 64, ""},
-    {"home frees, other adopts", "mmmmm", {"01", "2", "m"}, 64, ""},
-    {"home frees after adoption", "mmmmm01", {"23", "mm", "t"}, 64, ""},
-    {"producer, consumer", "", {"MpMpM", "gg", "t"}, 64, "1"},
-    {"both ways", "", {"MpM", "Mpgg"}, 64, ""},
-    {"carving in steps", "m", {"mm", "0", "t"}, 32, "1"},
-    {"carving, left, adopted", "mmm", {"mx", "0", "1m"}, 32, ""},
-    {"idle pages, owner takes", "mmmmm0", {"mm", "1", "u"}, 32, "2"},
-    {"idle pages, others free", "mmmmm", {"0", "12", "u"}, 32, ""},
-    {"idle pages, adopted", "mmmm", {"x", "0m", "u"}, 32, ""},
-    {"idle pages, exit", "mmmmm01", {"x", "2", "u"}, 32, ""},
-    {"idle pages, two look", "mmmmm01", {"m", "u", "ut"}, 32, "1"},
-    {"short of memory", "MMMMM", {"MM", "01"}, 64, "1"},
-    {"short of memory, two ask", "MMMMM", {"M", "0", "M"}, 64, "1"},
-};
 
 // --- failing --------------------------------------------------------------------------------------------------------
 
@@ -224,7 +189,7 @@ static bool run_scenario(const struct scenario *s) {
 }
 
 int main(int argc, char **argv) {
-    for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
+    for (size_t i = 0; scenarios[i].name != NULL; i++) {
         if (argc > 1 && strcmp(argv[1], scenarios[i].name) != 0) continue;
         if (!run_scenario(&scenarios[i])) return 1;
     }

@@ -2,7 +2,8 @@
 //
 //   explore.c          scenarios, the search over all orders of steps, the report of a failure
 //   explore_fibers.c   fibers, atomic accesses as steps, states to come back to
-//   explore_script.c   the arena under the slabs, the operations of a script, the checks
+//   explore_script.c   the scenarios, the arena under the slabs, the operations of a script, the checks
+//   explore_map.c      instead of that: the same for the map of units
 //
 // Who: one system thread.
 #ifndef MB_TESTS_RACE_EXPLORE_H
@@ -22,7 +23,7 @@ enum {
     GRANULES_PER_UNIT = MB_UNIT_BYTES / MB_GRANULE,
     PRESETS = 8,
     CELLS = 4,
-    LOCATIONS = 96,
+    LOCATIONS = 160,
     STACK_BYTES = 32 << 10,
     SAVED_STACK_BYTES = 6 << 10,
     STACK_SLACK = 256, // below the marked end of a live stack: what the switch itself saves there
@@ -94,10 +95,13 @@ uint64_t state_hash(void);
 void state_save(size_t slot);
 void state_restore(size_t slot);
 
-// --- explore_script.c -----------------------------------------------------------------------------------------------
+// --- explore_script.c or explore_map.c ------------------------------------------------------------------------------
+
+extern const struct scenario scenarios[]; // the last one has no name
 
 void script_set_up(void);          // an empty world, then the scenario's setup
 void script_run(unsigned index);   // a fiber's life
 void script_check_end(void);       // all fibers are done
+bool script_is_constant(const volatile void *p); // no fiber writes it
 
 #endif

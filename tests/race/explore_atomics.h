@@ -120,6 +120,10 @@ enum {
 #define mb_arena_take explore_arena_take
 #define mb_arena_give explore_arena_give
 #define mb_arena_units explore_arena_units
+#define mb_arena_note_slab explore_arena_note_slab
+#define mb_arena_forget_slab explore_arena_forget_slab
+#define mb_arena_next_slab explore_arena_next_slab
+#define mb_arena_next_slab_near explore_arena_next_slab_near
 #define mb_arena_metadata explore_arena_metadata
 #define mb_arena_decommit_all explore_arena_decommit_all
 #define mb_arena_shortage_enter explore_arena_shortage_enter

@@ -153,11 +153,13 @@ static bool is_quiet(const struct explore_access *access) {
     return is_private(access->address) || within(access->address, &mb_space, sizeof mb_space) ||
            within(access->address, &mb_init_shared, sizeof mb_init_shared) ||
            within(access->address, &mb_fork_watch_shared, sizeof mb_fork_watch_shared) ||
+           script_is_constant(access->address) ||
            (outside && access->kind == EXPLORE_LOAD && access->order == memory_order_relaxed);
 }
 
 void explore_before(struct explore_access access) {
-    if (!within(access.address, &world, sizeof world)) note_stray(&access);
+    bool looks_on = current == NOBODY && access.kind == EXPLORE_LOAD;
+    if (!within(access.address, &world, sizeof world) && !looks_on) note_stray(&access);
     if (current == NOBODY || is_quiet(&access)) return;
     pause_here();
     if (tracing) trace(&access);

@@ -15,6 +15,42 @@
 
 struct world world;
 
+const struct scenario scenarios[] = {
+    {"full slab, two free", "MMM", {"", "0", "1"}, 64, "12"},
+    {"full slab, three free", "mmmmm", {"0", "1", "2"}, 64, "12"},
+    {"full slab, all free", "mmmmm", {"03", "1", "2"}, 64, "2"},
+    {"home and remote, trim", "MMM", {"0", "1", "t"}, 64, ""},
+    {"owner pops, others push", "MM", {"MM", "0", "1"}, 64, ""},
+    {"owner frees and pops", "MM", {"0M", "1", "M"}, 64, ""},
+    {"owner pops twice", "mmmm", {"mm", "01", "2"}, 64, "1"},
+    {"current, trim", "MM", {"M0", "1", "t"}, 64, "1"},
+    {"queued, trim", "MMMM", {"0M", "1", "t"}, 64, "1"},
+    {"queued, claimed, class changes", "MMMM", {"0", "1", "mf"}, 64, ""},
+    {"leaving, class changes", "MM", {"M", "01", "S"}, 64, "1"},
+    {"exit, others free", "MM", {"x", "0", "1"}, 64, "12"},
+    {"exit, class changes", "MM", {"x", "01", "S"}, 64, "1"},
+    {"exit and adoption", "mmm", {"x", "0m", "1"}, 64, ""},
+    {"exit and two adoptions", "mm", {"x", "m", "m"}, 64, ""},
+    {"two exits", "MMM", {"x", "0x", "1M"}, 64, ""},
+    {"frees, exits, adopted", "mm", {"0x", "1", "mm"}, 64, "1"},
+    {"pooled, two take", "mmmmm", {"0", "m", "m"}, 64, "0"},
+    {"pooled, taken, completed", "MMM", {"2", "0M", "1"}, 64, ""},
+    {"home frees, other adopts", "mmmmm", {"01", "2", "m"}, 64, ""},
+    {"home frees after adoption", "mmmmm01", {"23", "mm", "t"}, 64, ""},
+    {"producer, consumer", "", {"MpMpM", "gg", "t"}, 64, "1"},
+    {"both ways", "", {"MpM", "Mpgg"}, 64, ""},
+    {"carving in steps", "m", {"mm", "0", "t"}, 32, "1"},
+    {"carving, left, adopted", "mmm", {"mx", "0", "1m"}, 32, ""},
+    {"idle pages, owner takes", "mmmmm0", {"mm", "1", "u"}, 32, "2"},
+    {"idle pages, others free", "mmmmm", {"0", "12", "u"}, 32, ""},
+    {"idle pages, adopted", "mmmm", {"x", "0m", "u"}, 32, ""},
+    {"idle pages, exit", "mmmmm01", {"x", "2", "u"}, 32, ""},
+    {"idle pages, two look", "mmmmm01", {"m", "u", "ut"}, 32, "1"},
+    {"short of memory", "MMMMM", {"MM", "01"}, 64, "1"},
+    {"short of memory, two ask", "MMMMM", {"M", "0", "M"}, 64, "1"},
+    {NULL, NULL, {NULL}, 0, NULL},
+};
+
 _Noreturn void explore_fatal(const char *what, const void *address);
 _Noreturn void explore_assert_failed(const char *condition, const char *file, int line);
 size_t explore_page_size(void);
@@ -68,6 +104,12 @@ void mb_arena_give(size_t first, size_t units) {
 }
 
 size_t mb_arena_units(void) { return UNITS; }
+
+// Every unit may be a slab.
+void mb_arena_note_slab(size_t unit) { (void)unit; }
+void mb_arena_forget_slab(size_t unit) { (void)unit; }
+size_t mb_arena_next_slab(size_t unit) { return unit < UNITS ? unit : MB_NO_UNIT; }
+size_t mb_arena_next_slab_near(size_t unit) { return mb_arena_next_slab(unit); }
 
 // Here nothing is given back to a system, so nobody has to wait for that.
 size_t mb_arena_decommit_all(void) { return 0; }
@@ -212,6 +254,11 @@ void script_set_up(void) {
         if (is_malloc) world.preset[world.presets++] = allocate(*at == 'm' ? 16 : 32);
         else run_operation(0, *at);
     }
+}
+
+bool script_is_constant(const volatile void *p) {
+    (void)p;
+    return false;
 }
 
 // --- the end of a run -----------------------------------------------------------------------------------------------

@@ -1,0 +1,202 @@
+// What grows neither with the heap nor with the number of threads. Times are CPU times, the least of several rounds: what every round has is the
+// allocator's.
+//
+//   threads   10,000 threads have allocated, freed, and sleep: a pair of malloc and free takes what it took without them, malloc_trim(0) less than
+//             0.5 s, and a forked child is as soon through its first malloc, within some ms
+//   heap      16 GiB (128 with MB_TEST_LONG=1) in large blocks and small ones: no call of malloc or free takes a millisecond, whatever the purge
+//             clock has to come past; a forked child's first malloc does not take the heap's length
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/limits/measure.h"
+
+enum { THREADS = 10000, LEAST_THREADS = 1000, STACK = 32 << 10, ROUNDS = 7, PAIRS = 20000 };
+
+static uint64_t cpu_ns(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t my_ns(void) { return cpu_ns(CLOCK_THREAD_CPUTIME_ID); }
+
+static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+// CPU time of a child from its first instruction until it has allocated. By the system call: fork(3) comes past the libc's own record of threads.
+static uint64_t child_ns(void) {
+    uint64_t *out = mmap(NULL, sizeof *out, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), best = UINT64_MAX;
+    CHECK(out != MAP_FAILED, "no shared page");
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+        CHECK(child >= 0, "no child");
+        if (child == 0) {
+            char *p = malloc(100);
+            *out = p == NULL ? 0 : cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+            _exit(0);
+        }
+        waitpid(child, NULL, 0);
+        CHECK(*out != 0, "no block in the child");
+        best = least(best, *out);
+    }
+    munmap(out, sizeof *out);
+    return best;
+}
+
+// --- threads ----------------------------------------------------------------------------------------------------------
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t fell_asleep = PTHREAD_COND_INITIALIZER, all_over = PTHREAD_COND_INITIALIZER;
+static unsigned asleep, over;
+
+static void *sleeper(void *unused) {
+    static const size_t sizes[] = {24, 100, 500, 3000, 100000};
+    for (unsigned round = 0; round < 4; round++) {
+        void *blocks[5];
+        for (unsigned i = 0; i < 5; i++) blocks[i] = malloc(sizes[i]);
+        for (unsigned i = 0; i < 5; i++) free(blocks[i]);
+    }
+    void *kept = malloc(40);
+    pthread_mutex_lock(&lock);
+    asleep++;
+    pthread_cond_signal(&fell_asleep);
+    while (!over) pthread_cond_wait(&all_over, &lock);
+    pthread_mutex_unlock(&lock);
+    free(kept);
+    return unused;
+}
+
+static unsigned start_threads(pthread_t *threads) {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK);
+    unsigned count = 0;
+    while (count < THREADS && pthread_create(&threads[count], &attributes, sleeper, NULL) == 0) {
+        count++;
+        pthread_mutex_lock(&lock);
+        while (asleep < count) pthread_cond_wait(&fell_asleep, &lock);
+        pthread_mutex_unlock(&lock);
+    }
+    pthread_attr_destroy(&attributes);
+    return count;
+}
+
+static void end_threads(pthread_t *threads, unsigned count) {
+    pthread_mutex_lock(&lock);
+    over = 1;
+    pthread_cond_broadcast(&all_over);
+    pthread_mutex_unlock(&lock);
+    for (unsigned i = 0; i < count; i++) pthread_join(threads[i], NULL);
+}
+
+// ns for each, in hundredths.
+static uint64_t pairs(size_t bytes, size_t other_bytes) {
+    uint64_t best = UINT64_MAX;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        uint64_t begin = my_ns();
+        for (unsigned i = 0; i < PAIRS; i++) {
+            void *p = malloc(bytes), *q = malloc(other_bytes);
+            free(p);
+            free(q);
+        }
+        best = least(best, (my_ns() - begin) * 100 / PAIRS);
+    }
+    return best;
+}
+
+static const struct {
+    const char *name;
+    size_t bytes, other_bytes;
+} kinds[] = {{"small", 64, 1000}, {"large", 100000, 300000}, {"long", 3000000, 5000000}};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+static int threads(void) {
+    static pthread_t all[THREADS];
+    uint64_t alone[KINDS], child_alone = child_ns();
+    for (unsigned k = 0; k < KINDS; k++) alone[k] = pairs(kinds[k].bytes, kinds[k].other_bytes);
+    unsigned count = start_threads(all);
+    printf("%u threads sleep\n", count);
+    if (count < LEAST_THREADS) skip_test("only %u threads are to be had", count);
+    for (unsigned k = 0; k < KINDS; k++) {
+        uint64_t now = pairs(kinds[k].bytes, kinds[k].other_bytes);
+        printf("two %s pairs: %.1f ns, alone %.1f\n", kinds[k].name, (double)now / 100, (double)alone[k] / 100);
+        // An atomic instruction more where there is a second thread, and the machine's noise.
+        CHECK(now <= 2 * alone[k] + 10000, "pairs are slower beside sleeping threads");
+    }
+    uint64_t child = child_ns();
+    printf("a child and its first malloc: %.2f ms, alone %.2f\n", (double)child / 1e6, (double)child_alone / 1e6);
+    CHECK(child <= child_alone + 10000000, "a child comes past the parent's threads");
+    uint64_t begin = my_ns();
+    malloc_trim(0);
+    uint64_t trim = my_ns() - begin;
+    printf("malloc_trim(0): %.1f ms\n", (double)trim / 1e6);
+    CHECK(trim < 500000000, "malloc_trim takes half a second");
+    end_threads(all, count);
+    return 0;
+}
+
+// --- heap -------------------------------------------------------------------------------------------------------------
+
+enum { LARGE = 1 << 20, SMALL = 8000, LIVE = 64, ROUND_NS = 100000000 };
+static const uint64_t MOST_NS = 1000000;
+
+static size_t gigabytes(void) {
+    const char *value = getenv("MB_TEST_LONG");
+    return value != NULL && strcmp(value, "1") == 0 ? 128 : 16;
+}
+
+// Small blocks that nobody touches cost no page, large ones one each.
+static void fill(size_t bytes) {
+    for (size_t done = 0; done < bytes / 2; done += LARGE) {
+        char *p = malloc(LARGE);
+        if (p == NULL) skip_test("no %zu bytes of address space", bytes);
+        *p = 1;
+    }
+    for (size_t done = 0; done < bytes / 2; done += SMALL) CHECK(malloc(SMALL) != NULL, "no small block");
+}
+
+static uint64_t timed_ns(void **p, size_t bytes) {
+    uint64_t begin = my_ns();
+    free(*p);
+    *p = malloc(bytes);
+    uint64_t end = my_ns();
+    return end - begin;
+}
+
+static uint64_t longest_call(uint64_t *seed) {
+    void *live[LIVE] = {NULL};
+    uint64_t longest = 0, begin = my_ns();
+    while (my_ns() - begin < ROUND_NS) {
+        *seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+        size_t bytes = (*seed >> 60) == 0 ? (*seed >> 33) % 400000 : (*seed >> 33) % 20000;
+        uint64_t took = timed_ns(&live[*seed >> 40 & (LIVE - 1)], bytes);
+        if (took > longest) longest = took;
+    }
+    for (unsigned i = 0; i < LIVE; i++) free(live[i]);
+    return longest;
+}
+
+static int heap(void) {
+    uint64_t child_before = child_ns(), seed = 1, longest = UINT64_MAX;
+    size_t bytes = gigabytes() << 30;
+    fill(bytes);
+    for (unsigned round = 0; round < ROUNDS; round++) longest = least(longest, longest_call(&seed));
+    printf("%zu GiB: the longest call takes %.3f ms\n", bytes >> 30, (double)longest / 1e6);
+    CHECK(longest < MOST_NS, "a call comes past the heap");
+    uint64_t child = child_ns();
+    printf("a child and its first malloc: %.2f ms, before %.2f\n", (double)child / 1e6, (double)child_before / 1e6);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    CHECK(argc == 2, "usage: scale threads|heap");
+    return strcmp(argv[1], "threads") == 0 ? threads() : heap();
+}
