@@ -27,7 +27,6 @@ static void shrink_span(struct mb_slab *large, char *p, size_t pieces) {
     size_t rest = large->large_pieces - pieces;
     MB_POKE(large->large_pieces, (uint32_t)pieces);
     mb_large_give_part(p + (pieces << MB_PIECE_SHIFT), rest, moved);
-    mb_pieces_settle_excess();
     mb_background_span_freed(mb_units_for(rest));
 }
 

@@ -128,5 +128,4 @@ void mb_large_give(struct mb_slab *large) {
     } else {
         give_around_guard(large, p, moved);
     }
-    mb_pieces_settle_excess();
 }

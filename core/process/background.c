@@ -108,6 +108,10 @@ static void give_excess(size_t units, size_t margin) {
 void mb_background_span_freed(size_t units) {
     if (helper_present()) return;
     mb_background_tick();
+    if (mb_pieces_are_many_free()) {
+        mb_fork_before_giving();
+        mb_pieces_age();
+    }
     size_t margin = mb_margin_units(), warm = mb_arena_warm_free_units();
     bool fits = warm <= mb_margin_of_warm(margin) && warm + mb_large_kept_at_hand() <= margin;
     if (!fits && !mb_margin_is_refused()) give_excess(units, margin);

@@ -14,8 +14,9 @@
 enum {
     WHOLE = 0xffff,                                     // a unit's pieces
     ARENA_PIECES_MIN = MB_PIECED_MAX >> MB_PIECE_SHIFT, // runs of so many are not kept here
-    EXCESS_MIN = 4 << 20 >> MB_PIECE_SHIFT,
-    EXCESS_SHARE = 4,
+    EXCESS_MIN = 2 << 20 >> MB_PIECE_SHIFT,
+    EXCESS_SHARE = 16,
+    EXCESS_MAX = 8 << 20 >> MB_PIECE_SHIFT,
 };
 
 static struct {
@@ -203,8 +204,10 @@ static uint64_t whole_units_of(uint64_t bits) {
     return whole;
 }
 
-static void settle_word(struct row *row, size_t word) {
-    uint64_t mask = whole_units_of(mb_piece_map_free(word));
+typedef uint64_t word_reader(size_t word);
+
+static void settle_word(struct row *row, word_reader *read, size_t word) {
+    uint64_t mask = whole_units_of(read(word));
     if (mask == 0) return;
     uint64_t mine = mb_piece_map_claim_mask(word, mask), whole = whole_units_of(mine);
     for (unsigned i = 0; i < 64; i += MB_UNIT_PIECES) {
@@ -215,20 +218,21 @@ static void settle_word(struct row *row, size_t word) {
     for (uint64_t rest = mine & ~whole; rest != 0; rest &= rest - 1) mb_piece_map_release(word * 64 + mb_ctz64(rest), 1);
 }
 
+static void note_settled(void) { atomic_store_explicit(&pieces_shared.settled, look(&pieces_shared.free), memory_order_relaxed); }
+
 void mb_pieces_settle(void) {
     struct row row = {0};
-    if (look(&pieces_shared.free) >= MB_UNIT_PIECES) {
-        for (size_t word = mb_piece_map_next_word(0); word != MB_NO_PIECE; word = mb_piece_map_next_word(word + 1)) {
-            settle_word(&row, word);
-        }
-        end_row(&row);
+    if (look(&pieces_shared.free) < MB_UNIT_PIECES) return;
+    for (size_t word = mb_piece_map_next_word(0); word != MB_NO_PIECE; word = mb_piece_map_next_word(word + 1)) {
+        settle_word(&row, mb_piece_map_free, word);
     }
-    atomic_store_explicit(&pieces_shared.settled, look(&pieces_shared.free), memory_order_relaxed);
+    end_row(&row);
+    note_settled();
 }
 
-void mb_pieces_settle_excess(void) {
-    size_t most = mb_max(mb_pieces_in(mb_arena_units()) / EXCESS_SHARE, EXCESS_MIN);
-    if (look(&pieces_shared.free) > look(&pieces_shared.settled) + most) mb_pieces_settle();
+bool mb_pieces_are_many_free(void) {
+    size_t most = mb_min(mb_max(mb_pieces_in(mb_arena_units()) / EXCESS_SHARE, EXCESS_MIN), EXCESS_MAX);
+    return look(&pieces_shared.free) > look(&pieces_shared.settled) + most;
 }
 
 // --- pages go back ----------------------------------------------------------------------------------------------------
@@ -267,12 +271,15 @@ size_t mb_pieces_purge(void) {
 }
 
 void mb_pieces_age(void) {
+    struct row row = {0};
     if (look(&pieces_shared.free) == 0) return;
-    mb_pieces_settle();
     for (size_t word = mb_piece_map_next_word(0); word != MB_NO_PIECE; word = mb_piece_map_next_word(word + 1)) {
+        settle_word(&row, mb_piece_map_old, word);
         purge_word(word, mb_piece_map_old(word));
         mb_piece_map_age(word);
     }
+    end_row(&row);
+    note_settled();
 }
 
 size_t mb_pieces_warm_units(void) { return look(&pieces_shared.warm) / MB_UNIT_PIECES; }

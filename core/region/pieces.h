@@ -45,11 +45,12 @@ bool mb_pieces_give_renewed(size_t first, size_t pieces);
 // The whole units of a run that the arena gets at once: none of a short one.
 struct mb_run mb_pieces_whole_units(size_t first, size_t pieces);
 
-// Whole units that are free go back to the arena: all / if more is free than a quarter of the heap, and 4 MiB.
+// Whole units that are free go back to the arena.
 void mb_pieces_settle(void);
-void mb_pieces_settle_excess(void);
-// A tick of the purge clock: settles, and gives back the pages of pieces that were free at the last tick already.
+// Those that were free at the last call already do, and the pages of other such pieces go back to the system: at ticks of the purge clock, and when since
+// the last one a sixteenth of the heap (2 to 8 MiB) has come free.
 void mb_pieces_age(void);
+bool mb_pieces_are_many_free(void);
 // Gives back the pages of all free pieces; how many, in units.
 size_t mb_pieces_purge(void);
 
