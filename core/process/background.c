@@ -110,7 +110,7 @@ void mb_background_span_freed(size_t units) {
     mb_background_tick();
     if (mb_pieces_are_many_free()) {
         mb_fork_before_giving();
-        mb_pieces_age();
+        mb_pieces_age_some();
     }
     size_t margin = mb_margin_units(), warm = mb_arena_warm_free_units();
     bool fits = warm <= mb_margin_of_warm(margin) && warm + mb_large_kept_at_hand() <= margin;

@@ -47,9 +47,10 @@ struct mb_run mb_pieces_whole_units(size_t first, size_t pieces);
 
 // Whole units that are free go back to the arena.
 void mb_pieces_settle(void);
-// Those that were free at the last call already do, and the pages of other such pieces go back to the system: at ticks of the purge clock, and when since
-// the last one a sixteenth of the heap (2 to 8 MiB) has come free.
+// Those that were free at the last look already do, and the pages of other such pieces go back to the system: at a tick of the purge clock all / when since the
+// last time 2 MiB have come free (a sixteenth of the heap, to 8 MiB, while others are taken), those of the next 128 MiB of the window.
 void mb_pieces_age(void);
+void mb_pieces_age_some(void);
 bool mb_pieces_are_many_free(void);
 // Gives back the pages of all free pieces; how many, in units.
 size_t mb_pieces_purge(void);
