@@ -1,6 +1,5 @@
-#include <asm/mman.h>
-#include <linux/mman.h>
 #include <stddef.h>
+#include <sys/mman.h>
 
 #include "platform/compiler.h"
 #include "platform/page_call.h"
@@ -9,6 +8,7 @@
 // Newer than the headers of the oldest system that we build on.
 enum {
     MAPS_FIXED_NOREPLACE = 0x100000, // Linux 4.17: never over another mapping
+    ADVICE_KEEPONFORK = 19,      // 4.14
     ADVICE_COLD = 20,                // 5.4
     ADVICE_PAGEOUT = 21,
     ADVICE_POPULATE_READ = 22, // 5.14
@@ -31,7 +31,7 @@ enum mb_page_effect mb_page_effect_of_advice(int advice) {
     case ADVICE_COLLAPSE:
     case ADVICE_GUARD_REMOVE:
     case MADV_DOFORK: // what these undo has been seen
-    case MADV_KEEPONFORK: return MB_PAGES_STAY;
+    case ADVICE_KEEPONFORK: return MB_PAGES_STAY;
     case MADV_NORMAL:
     case MADV_RANDOM:
     case MADV_SEQUENTIAL:

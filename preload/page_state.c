@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#undef mmap64 // musl: another spelling of mmap
 
 #include "core/process/foreign.h"
 #include "core/region/changed.h"

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { WAIT = 0, WAKE = 1 }; // of futex(2); not every libc brings the kernel's headers
 
 // The process's number in its own namespace, and who its user is.
 static bool find_names(int pid, long *inner, long *user) {
@@ -106,7 +107,7 @@ void tool_page_close(struct tool_page *page) {
 
 static void wait_on(_Atomic uint32_t *word, uint32_t seen) {
     struct timespec limit = {0, 100000000};
-    syscall(SYS_futex, word, FUTEX_WAIT, seen, &limit, NULL, 0);
+    syscall(SYS_futex, word, WAIT, seen, &limit, NULL, 0);
 }
 
 static uint64_t now_ms(void) {
@@ -121,7 +122,7 @@ bool tool_page_ask(const struct tool_page *page, enum mb_monitor_command command
     p->command = command;
     p->argument = argument;
     uint32_t request = atomic_fetch_add(&p->request, 1) + 1;
-    syscall(SYS_futex, &p->request, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+    syscall(SYS_futex, &p->request, WAKE, 1 << 30, NULL, NULL, 0);
     for (;;) {
         uint32_t answered = atomic_load(&p->answered);
         if (answered == request) return true;
