@@ -11,7 +11,7 @@ set(MB_HARDENED_FOLDERS fork limits misuse model process programs race soak)
 set(MB_HARDENED_NOT "^(process_(large|large_kept|idle_helper|many_keepers|shrink_refused|line_pairs|purge_refused)|limits_(stranded|idle)|limits_mlock_future|race_.*)$")
 
 set(MB_HARDENED_QUICK
-    "^(soak|model_.*|misuse_.*|process_(small|sizes|alignment|calloc_zero|enomem|errno_kept|fork_.*|vfork_spawn|life_.*|tls_destructors|tsd_destructors|tiny_stacks|cancel|twin.*|override.*|static_program|purge_.*|cxx.*|libc_.*|deepbind|seccomp_.*)|programs_(sqlite3|perl|lua|awk|sort))$")
+    "^(soak|model_.*|misuse_.*|process_(small|sizes|alignment|calloc_zero|enomem|errno_kept|fork_nested|fork_unused|vfork_spawn|life_.*|tls_destructors|tsd_destructors|tiny_stacks|cancel|twin.*|override.*|static_program|purge_.*|cxx.*|libc_.*|deepbind|seccomp_.*)|programs_(sqlite3|perl|lua|awk|sort))$")
 
 # A memory of freed blocks is what the mode is for: tests of growth allow this much more.
 set(MB_HARDENED_SLACK_KIB 8192)
