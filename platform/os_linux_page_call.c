@@ -8,7 +8,7 @@
 // Newer than the headers of the oldest system that we build on.
 enum {
     MAPS_FIXED_NOREPLACE = 0x100000, // Linux 4.17: never over another mapping
-    ADVICE_KEEPONFORK = 19,      // 4.14
+    ADVICE_KEEPONFORK = 19,          // 4.14
     ADVICE_COLD = 20,                // 5.4
     ADVICE_PAGEOUT = 21,
     ADVICE_POPULATE_READ = 22, // 5.14

@@ -15,7 +15,7 @@ foreach(file IN LISTS files)
         message(STATUS "Removed: ${file}")
     endif()
     # Only folders that are ours by name.
-    string(REGEX MATCH "^.*/(include|cmake|doc)/mbmalloc(/|$)" ours "${file}")
+    string(REGEX MATCH "^.*/(include|cmake|doc|share)/mbmalloc(/|$)" ours "${file}")
     while(ours)
         get_filename_component(file "${file}" DIRECTORY)
         string(LENGTH "${file}/" length)

@@ -8,7 +8,7 @@ set(MB_HARDENED_FOLDERS fork limits misuse model process programs race soak)
 
 # What they hold is said of the default front: lengths rounded to pages, what is kept for reuse, whose blocks share cache lines, the helper thread, how many system calls. With 8 MiB
 # of locked memory in all (mlock_future) slabs of a class and shard each are too much.
-set(MB_HARDENED_NOT "^(process_(large|large_kept|idle_helper|many_keepers|shrink_refused|line_pairs|purge_refused)|limits_(stranded|idle)|limits_mlock_future|race_.*)$")
+set(MB_HARDENED_NOT "^(misuse_told|process_(large|large_kept|idle_helper|many_keepers|shrink_refused|line_pairs|purge_refused)|limits_(stranded|idle)|limits_mlock_future|race_.*)$")
 
 set(MB_HARDENED_QUICK
     "^(soak|model_.*|misuse_.*|process_(small|sizes|alignment|calloc_zero|enomem|errno_kept|fork_nested|fork_unused|vfork_spawn|life_.*|tls_destructors|tsd_destructors|tiny_stacks|cancel|twin.*|override.*|static_program|purge_.*|cxx.*|libc_.*|deepbind|seccomp_.*)|programs_(sqlite3|perl|lua|awk|sort))$")

@@ -21,8 +21,7 @@
 
 enum { BASE_TRIES = 8, HOLE_TRIES = 14 };
 static const size_t HOLE_BYTES = (size_t)64 << 20; // at the first try, twice as many at each next: as far as the window reaches
-static const size_t FALLBACK_BYTES = (size_t)16 << 20;
-static const size_t BASE_ALIGN = (size_t)2 << 20;
+static const size_t FALLBACK_BYTES = (size_t)16 << 20, BASE_ALIGN = (size_t)2 << 20;
 
 struct mb_space mb_space = {.base = MB_SPACE_NOWHERE};
 
@@ -301,12 +300,10 @@ void mb_arena_ranges(struct mb_arena_range out[MB_ARENA_RANGES]) {
     out[MB_ARENA_METADATA] = range_of(&arena_shared.metadata);
 }
 
+size_t mb_arena_metadata_bytes(void) { return mb_lazy_committed(&arena_shared.table) + mb_lazy_committed(&arena_shared.metadata); }
+
 size_t mb_arena_reserved_bytes(void) {
     return mb_lazy_mapped(&arena_shared.front) + mb_lazy_mapped(&arena_shared.table) + mb_lazy_mapped(&arena_shared.metadata);
-}
-
-size_t mb_arena_metadata_bytes(void) {
-    return mb_lazy_committed(&arena_shared.table) + mb_lazy_committed(&arena_shared.metadata);
 }
 
 // --- after fork -----------------------------------------------------------------------------------------------------

@@ -152,7 +152,8 @@ size_t mb_pieces_warm_units(void) { return mb_count_look(&mb_pieces_shared.warm)
 
 uint32_t mb_pieces_free_in(size_t unit) {
     size_t first = mb_pieces_in(unit);
-    return first + MB_UNIT_PIECES <= mb_piece_map_limit() ? mb_piece_map_free(first / 64) >> first % 64 & WHOLE : 0;
+    if (first + MB_UNIT_PIECES > mb_piece_map_limit()) return 0;
+    return (uint32_t)(mb_piece_map_free(first / 64) >> first % 64 & WHOLE);
 }
 
 void mb_pieces_recover_lost(size_t unit, uint32_t pieces) {

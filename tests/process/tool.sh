@@ -8,7 +8,7 @@ tool=$1 probe=$2 probe_static=$3 refuse=$4
 export MBMALLOC_LIBRARY=${MBMALLOC_SO:?}
 unset LD_PRELOAD MBMALLOC_OPTIONS
 pid=
-trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null; rm -rf "$work"' EXIT
+trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -rf "$work"' EXIT
 
 start() { # MODE OPTION...: the probe runs; its process (or its child's) is $pid, and ends with `stop`
     local mode=$1
