@@ -14,6 +14,7 @@ enum { PATH_BYTES = 1024, TEXT_BYTES = 4096 };
 static bool join(char out[PATH_BYTES], const char *root, const char *path, size_t path_length, const char *file) {
     size_t root_length = strlen(root), file_length = strlen(file);
     if (root_length + path_length + file_length >= PATH_BYTES) return false;
+    // NOLINTNEXTLINE(bugprone-not-null-terminated-result): the last piece brings the end
     memcpy(out, root, root_length);
     memcpy(out + root_length, path, path_length);
     memcpy(out + root_length + path_length, file, file_length + 1);

@@ -13,7 +13,7 @@
 
 enum { THREADS = 8, STACK_BYTES = 8 << 20, DEEP_BYTES = 4 << 20 };
 
-static void limit(int which, size_t bytes) {
+static void limit(unsigned which, size_t bytes) { // an enum in glibc, an int in musl
     struct rlimit r = {.rlim_cur = bytes, .rlim_max = bytes};
     CHECK(setrlimit(which, &r) == 0, "setrlimit(%d, %zu)", (int)which, bytes);
 }

@@ -16,7 +16,7 @@ static size_t bytes_until_refused(size_t bytes) {
 }
 
 // Seven eighths of a limit can be had, but for what the program has and the last piece of address space.
-static void fits_under(int resource, size_t limit, size_t bytes) {
+static void fits_under(unsigned resource, size_t limit, size_t bytes) { // an enum in glibc, an int in musl
     pid_t child = fork();
     if (child == 0) {
         setrlimit(resource, &(struct rlimit){limit, limit});
