@@ -30,7 +30,7 @@ MB_INLINE void *mb_front_take(struct mb_front *front, size_t class_index) {
     uint64_t mask = front->mask[class_index];
     uint64_t rest = mask & (mask - 1);
     uint64_t taken = mask ^ rest;
-    front->mask[class_index] = rest;
+    MB_POKE(front->mask[class_index], rest);
     MB_OPAQUE(taken);
     uint64_t *word = front->word[class_index];
     MB_POKE(*word, MB_PEEK(*word) ^ taken);

@@ -54,7 +54,7 @@ uint64_t mb_heap_served(const struct mb_heap *heap) {
 void mb_heap_drop_mask(struct mb_heap *heap, unsigned class_index) {
     uint64_t mask = heap->front.mask[class_index];
     if (mask == 0) return;
-    heap->front.mask[class_index] = 0;
+    MB_POKE(heap->front.mask[class_index], 0);
     uint64_t served = atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
     atomic_store_explicit(&heap->shared.blocks_served, served - mb_popcount64(mask), memory_order_relaxed);
 }

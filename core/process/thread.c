@@ -77,7 +77,7 @@ void mb_thread_change_token(void) {
 // In a forked child. The absent owner may have been changing a ring: start with new ones.
 static void empty_fronts(struct mb_heap *heap) {
     for (unsigned c = 0; c < MB_CLASSES; c++) {
-        heap->front.mask[c] = 0;
+        MB_POKE(heap->front.mask[c], 0);
         heap->slabs[c] = (struct mb_class_slabs){NULL, NULL};
     }
     if (heap->queues != NULL) memset(heap->queues, 0, sizeof *heap->queues);

@@ -88,7 +88,7 @@ MB_INLINE bool mb_mask_next_word(struct mb_heap *heap, struct mb_slab *slab, siz
     if (!mb_mask_next(heap, slab, class_index, &word, &mask)) return false;
     heap->slabs[class_index].current = slab;
     if (MB_UNLIKELY(mb_perturb_byte() != 0)) mb_perturb_mask(heap->front.base[class_index], slab->block_bytes, mask);
-    heap->front.mask[class_index] = mask;
+    MB_POKE(heap->front.mask[class_index], mask);
     return true;
 }
 
@@ -98,7 +98,7 @@ MB_INLINE bool mb_mask_take_next(struct mb_heap *heap, struct mb_slab *slab, siz
     uint64_t *word, mask;
     if (!mb_mask_next(heap, slab, class_index, &word, &mask)) return false;
     uint64_t rest = mask & (mask - 1);
-    front->mask[class_index] = rest;
+    MB_POKE(front->mask[class_index], rest);
     MB_POKE(*word, MB_PEEK(*word) ^ (mask ^ rest));
     *out = (void *)(front->base[class_index] + (uint32_t)mb_lowest_bit(mask) * front->bytes[class_index]);
     return true;
