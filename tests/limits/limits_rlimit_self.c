@@ -13,9 +13,10 @@
 
 enum { THREADS = 8, STACK_BYTES = 8 << 20, DEEP_BYTES = 4 << 20 };
 
-static void limit(unsigned which, size_t bytes) { // an enum in glibc, an int in musl
+static void limit(int which, size_t bytes) {
     struct rlimit r = {.rlim_cur = bytes, .rlim_max = bytes};
-    CHECK(setrlimit(which, &r) == 0, "setrlimit(%d, %zu)", (int)which, bytes);
+    // The constants themselves: what they are passed as is an enum in glibc and an int in musl.
+    CHECK((which == RLIMIT_AS ? setrlimit(RLIMIT_AS, &r) : setrlimit(RLIMIT_DATA, &r)) == 0, "setrlimit(%d, %zu)", which, bytes);
 }
 
 // Uses `left` bytes of stack, touching each page.

@@ -16,10 +16,13 @@ static size_t bytes_until_refused(size_t bytes) {
 }
 
 // Seven eighths of a limit can be had, but for what the program has and the last piece of address space.
-static void fits_under(unsigned resource, size_t limit, size_t bytes) { // an enum in glibc, an int in musl
+static void fits_under(int resource, size_t limit, size_t bytes) {
     pid_t child = fork();
     if (child == 0) {
-        setrlimit(resource, &(struct rlimit){limit, limit});
+        struct rlimit both = {limit, limit};
+        // The constants themselves: what they are passed as is an enum in glibc and an int in musl.
+        int error = resource == RLIMIT_AS ? setrlimit(RLIMIT_AS, &both) : setrlimit(RLIMIT_DATA, &both);
+        if (error != 0) _exit(1);
         size_t had = bytes_until_refused(bytes);
         if (had < limit / 100 * 77) {
             fprintf(stderr, "%zu of %zu bytes in blocks of %zu\n", had, limit, bytes);
