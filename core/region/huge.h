@@ -1,4 +1,4 @@
-// Transparent huge pages where the heap grows.
+// Transparent huge pages where the heap grows (option huge_pages: off unless asked for, because blocks may stay unwritten).
 //
 // What: a page fault costs as much as hundreds of mallocs, and one for 2 MiB about as much as a few dozen for 4 KiB. So in a heap from 16 MiB on
 // the allocator asks for huge pages for chunks (2 MiB) that lie whole in a block of malloc's and have no pages; from 32 MiB on (64 for slabs) also

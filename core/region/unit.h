@@ -142,7 +142,6 @@ MB_INLINE void mb_slab_set_used(struct mb_slab *slab, uint32_t used, uint32_t fr
 MB_INLINE enum mb_unit_kind mb_unit_kind(const struct mb_unit *unit) {
     return (enum mb_unit_kind)__atomic_load_n(&unit->slab.kind, __ATOMIC_ACQUIRE);
 }
-
 MB_INLINE void mb_unit_set_kind(struct mb_unit *unit, enum mb_unit_kind kind) {
     __atomic_store_n(&unit->slab.kind, (uint8_t)kind, __ATOMIC_RELEASE);
 }
