@@ -218,3 +218,5 @@ bool mb_os_program_is(const char *text, size_t length) {
 }
 
 int mb_os_pid(void) { return (int)mb_syscall0(__NR_getpid); }
+
+int mb_os_thread_id(void) { return (int)mb_syscall0(__NR_gettid); }

@@ -18,6 +18,7 @@ const char *mb_os_program_name(void);
 bool mb_os_program_is(const char *text, size_t length);
 
 int mb_os_pid(void);
+int mb_os_thread_id(void); // as tools and /proc name the calling thread
 unsigned mb_os_user(void); // effective
 
 // Page faults of the process so far; 0 where the system does not tell.

@@ -1,11 +1,25 @@
 #include "core/base/check.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 #include "core/base/print.h"
+#include "platform/bits.h"
 #include "platform/os.h"
 
 enum { STANDARD_ERROR = 2 };
 
+char mb_abort_message[MB_ABORT_MESSAGE_BYTES];
+
+// The first of several threads that fail at once keeps the word.
+static void keep(const struct mb_line *line) {
+    static bool kept; // by any thread, atomic
+    if (__atomic_exchange_n(&kept, true, __ATOMIC_RELAXED)) return;
+    memcpy(mb_abort_message, line->text, mb_min(line->length, MB_ABORT_MESSAGE_BYTES - 1));
+}
+
 MB_COLD _Noreturn void mb_fatal_line(struct mb_line *line) {
+    keep(line);
     mb_os_block_pipe_signal();
     mb_line_write(line, STANDARD_ERROR);
     mb_os_abort();

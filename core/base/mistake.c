@@ -4,8 +4,18 @@
 
 #include "core/base/check.h"
 #include "core/base/print.h"
+#include "platform/os.h"
+#include "platform/thread.h"
 
 enum { STANDARD_ERROR = 2 };
+
+enum mb_on_error mb_mistake_policy;
+
+static struct {
+    uint64_t survived; // monotone; any thread, relaxed (__atomic)
+} mistake_shared;
+
+uint64_t mb_mistake_count(void) { return __atomic_load_n(&mistake_shared.survived, __ATOMIC_RELAXED); }
 
 static void add_number(struct mb_line *line, const char *before, size_t number, const char *after) {
     mb_line_text(line, before);
@@ -39,6 +49,8 @@ static void add_all(struct mb_line *line, const struct mb_mistake *mistake) {
     if (mistake->given != NULL) add_number(line, ", ", *mistake->given, " bytes given");
     if (mistake->given_align != 0) add_number(line, ", alignment ", mistake->given_align, " given");
     add_place(line, mistake);
+    if (mistake->ago != NULL) add_number(line, ", freed ", mistake->freed_ago, mistake->ago);
+    if (!mb_thread_is_only()) add_number(line, ", thread ", (size_t)mb_os_thread_id(), "");
     mb_line_text(line, ")");
 }
 
@@ -46,6 +58,12 @@ MB_COLD void mb_mistake_tell(const struct mb_mistake *mistake) {
     struct mb_line line = {0};
     add_all(&line, mistake);
     mb_line_write(&line, STANDARD_ERROR);
+}
+
+MB_COLD void mb_mistake_meet(const struct mb_mistake *mistake) {
+    if (mb_mistake_policy == MB_ON_ERROR_ABORT) mb_mistake_end(mistake);
+    __atomic_fetch_add(&mistake_shared.survived, 1, __ATOMIC_RELAXED);
+    if (mb_mistake_policy == MB_ON_ERROR_LOG) mb_mistake_tell(mistake);
 }
 
 MB_COLD _Noreturn void mb_mistake_end(const struct mb_mistake *mistake) {

@@ -3,13 +3,16 @@
 //   mbmalloc: double free: 0x7f2c40a31f40 (free, a block of 64 bytes)
 //   mbmalloc: invalid free (interior pointer): 0x7f2c40a31f50 (free, 16 bytes into the block of 64 bytes at 0x7f2c40a31f40)
 //   mbmalloc: sized free with wrong size: 0x7f2c40a31f40 (free_sized, 50 bytes given, a block of 112 bytes)
+//   mbmalloc: double free: 0x7f2c40a31f40 (free, a block of 64 bytes, freed 3 blocks of its class ago, thread 4711)
 //
-// What: the fault, the address, and in parentheses the function that was called and what is known of the block. The manual page
-// mbmalloc(3) lists the faults. Who: any thread; nothing allocates.
+// What: the fault, the address, and in parentheses the function that was called, what is known of the block, and, where there are several, the
+// thread that called. The manual page mbmalloc(3) lists the faults. What follows is the policy's (option on_error): the end, or the call does
+// nothing and the fault is counted. Who: any thread; nothing allocates.
 #ifndef MB_CORE_BASE_MISTAKE_H
 #define MB_CORE_BASE_MISTAKE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "platform/compiler.h"
 
@@ -21,12 +24,24 @@ struct mb_mistake {
     size_t bytes;        // usable bytes of that block; without a start: of blocks that may come to lie there; 0: not known
     const size_t *given; // the size that the program named; NULL: none
     size_t given_align;  // the alignment that it named; 0: none
+    const char *ago;     // the unit of freed_ago, after the number; NULL: it is not known when the block was freed
+    uint64_t freed_ago;
 };
+
+enum mb_on_error { MB_ON_ERROR_ABORT, MB_ON_ERROR_COUNT, MB_ON_ERROR_LOG };
+
+// What mb_mistake_meet does. Written at the start, read by any thread. MB_ON_ERROR_ABORT before that.
+extern MB_HIDDEN enum mb_on_error mb_mistake_policy;
+// Mistakes that the process has survived.
+uint64_t mb_mistake_count(void);
+
 
 // Instead of a name: a block that was freed twice by different threads shows when its memory is about to be used again.
 #define MB_FREE_FOUND_LATER "free, found later"
 
-// Writes the line to stderr and ends the process by SIGABRT / goes on.
+// As the policy wants: writes the line to stderr and ends the process by SIGABRT; counts the mistake and comes back, silent or after the line.
+void mb_mistake_meet(const struct mb_mistake *mistake);
+// Ends the process, whatever the policy: what cannot be survived / writes the line and goes on.
 _Noreturn void mb_mistake_end(const struct mb_mistake *mistake);
 void mb_mistake_tell(const struct mb_mistake *mistake);
 

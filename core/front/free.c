@@ -39,13 +39,13 @@ MB_NOINLINE void mb_slab_look_slow(struct mb_slab *slab) {
     }
 }
 
-MB_COLD static _Noreturn void report_again(const struct mb_unit *unit, uint32_t index) {
+MB_COLD static void report_again(const struct mb_unit *unit, uint32_t index) {
     mb_report_block(MB_OP_FREE, mb_fault_of_free_block(unit, index), mb_slab_block(unit, index));
 }
 
 static void free_owned(struct mb_slab *slab, uint32_t index) {
     uint64_t bits = MB_PEEK(slab->free_bits[index / 64]);
-    if (mb_bit_test_set(&bits, index)) report_again(mb_slab_unit(slab), index);
+    if (mb_bit_test_set(&bits, index)) return report_again(mb_slab_unit(slab), index);
     if (mb_slab_put(slab, &slab->free_bits[index / 64], bits)) mb_slab_look_slow(slab);
 }
 
@@ -74,8 +74,8 @@ static void after_remote_free(struct mb_unit *unit, const struct mb_slab_bits *b
 
 static void free_remote(struct mb_unit *unit, uint32_t index) {
     struct mb_slab_bits bits = mb_slab_bits(unit);
-    if (MB_UNLIKELY((mb_free_bits(&bits, index / 64) >> (index % 64) & 1) != 0)) report_again(unit, index);
-    if (MB_UNLIKELY(mb_remote_free(&bits, index))) report_again(unit, index);
+    if (MB_UNLIKELY((mb_free_bits(&bits, index / 64) >> (index % 64) & 1) != 0)) return report_again(unit, index);
+    if (MB_UNLIKELY(mb_remote_free(&bits, index))) return report_again(unit, index);
     after_remote_free(unit, &bits, index / 64);
 }
 
@@ -102,6 +102,7 @@ MB_NOINLINE static void free_in_slab(struct mb_unit *unit, uint32_t index) {
 
 static void free_block(struct mb_block block, void *p) {
     switch (block.kind) {
+    case MB_BLOCK_NONE: break;
     case MB_BLOCK_SLAB: free_in_slab(block.unit, mb_slab_index(block.unit, p)); break;
     case MB_BLOCK_LARGE: mb_large_free(p); break;
     case MB_BLOCK_OUTSIDE: mb_outside_free(p); break;
@@ -179,6 +180,7 @@ static bool size_fits(struct mb_block block, size_t bytes) {
     switch (block.kind) {
     case MB_BLOCK_SLAB: return explains(block.bytes, bytes);
     case MB_BLOCK_LARGE: return bytes <= block.bytes && (bytes + MB_UNIT_BYTES > block.bytes || mb_shrink_was_refused());
+    case MB_BLOCK_NONE:
     case MB_BLOCK_OUTSIDE:
     case MB_BLOCK_LIBC: break;
     }
@@ -193,6 +195,7 @@ MB_NOINLINE static void free_sized_slow(void *p, size_t bytes) {
         return;
     }
     struct mb_block block = mb_lookup_live(MB_OP_FREE_SIZED, p);
+    if (block.kind == MB_BLOCK_NONE) return;
     if (!size_fits(block, bytes)) mb_report_claim(p, block.bytes, (struct mb_claim){bytes, 0});
     mb_free_fast(p);
 }
@@ -228,6 +231,7 @@ void mb_free_aligned_sized(void *p, size_t align, size_t bytes) {
         return;
     }
     struct mb_block block = mb_lookup_live(MB_OP_FREE_ALIGNED_SIZED, p);
+    if (block.kind == MB_BLOCK_NONE) return;
     if (!aligned_size_fits(block, p, align, bytes)) mb_report_claim(p, block.bytes, (struct mb_claim){bytes, align});
     mb_free_fast(p);
 }

@@ -31,8 +31,8 @@ static struct mb_slab *record_of(const void *p) { return mb_large_of_piece(mb_pi
 
 void mb_large_free(void *p) {
     struct mb_slab *large = mb_large_at(mb_unit_of(p), mb_unit_offset(p));
-    if (large == NULL) mb_report_inside(MB_OP_FREE, p);
-    if (mb_large_is_kept(large)) mb_report_freed(MB_OP_FREE, p);
+    if (large == NULL) return mb_report_inside(MB_OP_FREE, p);
+    if (mb_large_is_kept(large)) return mb_report_freed(MB_OP_FREE, p);
     if (mb_changed_any() && mb_large_change(large) != MB_CHANGE_STATE && mb_large_keep_own(mb_heap_self, large)) return;
     mb_large_claim(large, p);
     size_t units = mb_units_for(large->large_pieces);

@@ -31,22 +31,27 @@ bool mb_lookup_any(const void *p, struct mb_block *out) {
     return outside(p, out) || (mb_foreign_is_libc_block(p) && describe(out, MB_BLOCK_LIBC, NULL, mb_foreign_usable_size(p)));
 }
 
-MB_COLD static _Noreturn void report(enum mb_operation operation, const void *p) {
+static const struct mb_block NO_BLOCK = {MB_BLOCK_NONE, NULL, 0};
+
+MB_COLD static struct mb_block report(enum mb_operation operation, const void *p) {
     struct mb_outside_block around = mb_outside_block_of(p);
-    if (mb_space_contains(p) && around.start == NULL) mb_report_inside(operation, p);
-    mb_report_outside(operation, p, around.start, around.bytes);
+    if (mb_space_contains(p) && around.start == NULL)
+        mb_report_inside(operation, p);
+    else
+        mb_report_outside(operation, p, around.start, around.bytes);
+    return NO_BLOCK;
 }
 
 struct mb_block mb_lookup(enum mb_operation operation, const void *p) {
     struct mb_block block;
-    if (!mb_lookup_any(p, &block)) report(operation, p);
-    return block;
+    return mb_lookup_any(p, &block) ? block : report(operation, p);
 }
 
 bool mb_block_is_freed(const struct mb_block *block, const void *p) {
     switch (block->kind) {
     case MB_BLOCK_SLAB: return mb_slab_is_free(block->unit, mb_slab_index(block->unit, p));
     case MB_BLOCK_LARGE: return mb_large_is_kept(mb_large_of_piece(mb_piece_of(p)));
+    case MB_BLOCK_NONE:
     case MB_BLOCK_OUTSIDE:
     case MB_BLOCK_LIBC: break;
     }
@@ -60,8 +65,9 @@ MB_COLD enum mb_fault mb_block_fault(const struct mb_block *block, const void *p
 
 struct mb_block mb_lookup_live(enum mb_operation operation, const void *p) {
     struct mb_block block = mb_lookup(operation, p);
-    if (MB_UNLIKELY(mb_block_is_freed(&block, p))) mb_report_block(operation, mb_block_fault(&block, p), p);
-    return block;
+    if (MB_LIKELY(!mb_block_is_freed(&block, p))) return block;
+    mb_report_block(operation, mb_block_fault(&block, p), p);
+    return NO_BLOCK;
 }
 
 bool mb_owns(const void *p) { return mb_space_contains(p) || mb_outside_contains(p); }

@@ -8,7 +8,8 @@
 #include "core/heap/self.h"
 #include "core/told/report.h"
 
-enum mb_block_kind { MB_BLOCK_SLAB, MB_BLOCK_LARGE, MB_BLOCK_OUTSIDE, MB_BLOCK_LIBC };
+// MB_BLOCK_NONE: no block, which has been reported, and the process goes on.
+enum mb_block_kind { MB_BLOCK_NONE, MB_BLOCK_SLAB, MB_BLOCK_LARGE, MB_BLOCK_OUTSIDE, MB_BLOCK_LIBC };
 
 struct mb_block {
     enum mb_block_kind kind;
@@ -19,11 +20,10 @@ struct mb_block {
 // Describes the block that starts at p (not NULL), if there is one: live or freed.
 bool mb_lookup_any(const void *p, struct mb_block *out);
 
-// Describes the block that starts at p (not NULL); whatever is no block at all ends the process with a line that names the
-// operation. A freed block may be described like a live one: see mb_lookup_live.
+// Describes the block that starts at p (not NULL); whatever is no block at all is reported with the operation's name. A freed block may be described like a live one: see mb_lookup_live.
 struct mb_block mb_lookup(enum mb_operation operation, const void *p);
 
-// The same, and a block that is free ends the process too.
+// The same, and a block that is free is reported too.
 struct mb_block mb_lookup_live(enum mb_operation operation, const void *p);
 
 // What is wrong with a block that is free.

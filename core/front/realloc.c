@@ -143,6 +143,7 @@ static void *realloc_of_libc(void *p, size_t usable, size_t bytes) {
 static void *realloc_block(void *p, size_t bytes) {
     struct mb_block block = mb_lookup_live(MB_OP_REALLOC, p);
     switch (block.kind) {
+    case MB_BLOCK_NONE: return mb_calloc(1, bytes); // what goes on gets a block
     case MB_BLOCK_SLAB: return realloc_small(p, block.bytes, bytes);
     case MB_BLOCK_LARGE: return realloc_large(p, block.bytes, bytes);
     case MB_BLOCK_LIBC: return realloc_of_libc(p, block.bytes, bytes);
@@ -159,8 +160,7 @@ void *mb_realloc(void *p, size_t bytes) {
     if (MB_UNLIKELY(other != NULL)) return other->realloc(p, bytes);
     if (bytes - 1 < PTRDIFF_MAX && small != 0) return realloc_small(p, small, bytes);
     if (bytes == 0) {
-        mb_lookup_live(MB_OP_REALLOC, p);
-        mb_free(p);
+        if (mb_lookup_live(MB_OP_REALLOC, p).kind != MB_BLOCK_NONE) mb_free(p);
         return NULL;
     }
     if (bytes > PTRDIFF_MAX) {

@@ -183,6 +183,12 @@ MB_NOINLINE static void *malloc_from_others(struct mb_heap *heap, size_t class_i
     return p != NULL ? p : mb_no_memory();
 }
 
+// Blocks of the current slab were freed twice, by its owner and by another thread before.
+MB_COLD static void *malloc_after_mistake(struct mb_heap *heap, size_t class_index) {
+    mb_own_meet_freed_twice(heap->slabs[class_index].current);
+    return malloc_from_others(heap, class_index);
+}
+
 MB_NOINLINE static void *after_tick(struct mb_heap *heap, void *p) {
     heap->calls_to_tick = MB_CALLS_A_TICK;
     mb_background_tick();
@@ -206,7 +212,9 @@ MB_NOINLINE void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t clas
     struct mb_slab *slab = heap->slabs[class_index].current;
     if (MB_UNLIKELY(slab == NULL || mb_perturb_byte() != 0)) return malloc_rare(bytes);
     void *p;
-    if (MB_UNLIKELY(!mb_mask_take_next(heap, slab, class_index, &p))) return malloc_from_others(heap, class_index);
+    enum mb_mask_found found = mb_mask_take_next(heap, slab, class_index, &p);
+    if (MB_UNLIKELY(found == MB_MASK_NONE)) return malloc_from_others(heap, class_index);
+    if (MB_UNLIKELY(found == MB_MASK_FREED_TWICE)) return malloc_after_mistake(heap, class_index);
     return mb_owner_decrement(&heap->calls_to_tick) ? after_tick(heap, p) : p;
 }
 

@@ -87,29 +87,36 @@ static void *hard_memalign(size_t align, size_t bytes) {
 static bool is_slab(const void *p) { return mb_space_contains(p) && mb_unit_kind(mb_unit_of(p)) == MB_UNIT_HARD_SLAB; }
 static bool is_large(const void *p) { return mb_space_contains(p) && mb_unit_kind(mb_unit_of(p)) == MB_UNIT_HARD_LARGE; }
 
-enum place { SLAB, LARGE, OUTSIDE, LIBC };
+enum place { NOWHERE, SLAB, LARGE, OUTSIDE, LIBC };
 
-// Whatever is none of these ends the process.
+static enum place nowhere(enum mb_operation operation, const void *p) {
+    if (mb_space_contains(p))
+        mb_hard_wrong(operation, mb_hard_large_fault(p), p);
+    else
+        mb_hard_wrong_outside(operation, p);
+    return NOWHERE;
+}
+
+// Whatever is none of these is reported.
 static enum place place_of(enum mb_operation operation, const void *p) {
     if (MB_LIKELY(is_slab(p))) return SLAB;
     if (is_large(p)) return LARGE;
     if (mb_outside_bytes(p) != 0) return OUTSIDE;
-    if (mb_space_contains(p)) mb_hard_wrong(operation, mb_hard_large_fault(p), p);
-    if (mb_foreign_is_libc_block(p)) return LIBC;
-    mb_hard_wrong_outside(operation, p);
+    return !mb_space_contains(p) && mb_foreign_is_libc_block(p) ? LIBC : nowhere(operation, p);
 }
 
-static size_t length_of(enum mb_operation operation, const void *p, enum place place) {
-    size_t bytes = 0;
+// False: it is no live, intact block, which has been reported.
+static bool length_of(enum mb_operation operation, const void *p, enum place place, size_t *bytes) {
     enum mb_hard_fault fault = MB_HARD_FINE;
     switch (place) {
-    case SLAB: fault = mb_hard_small_length(mb_unit_of(p), p, &bytes); break;
-    case LARGE: fault = mb_hard_large_length(mb_unit_of(p), p, &bytes); break;
-    case OUTSIDE: return mb_outside_bytes(p);
-    case LIBC: return mb_foreign_usable_size(p);
+    case NOWHERE: return false;
+    case SLAB: fault = mb_hard_small_length(mb_unit_of(p), p, bytes); break;
+    case LARGE: fault = mb_hard_large_length(mb_unit_of(p), p, bytes); break;
+    case OUTSIDE: *bytes = mb_outside_bytes(p); break;
+    case LIBC: *bytes = mb_foreign_usable_size(p); break;
     }
     if (MB_UNLIKELY(fault != MB_HARD_FINE)) mb_hard_wrong(operation, fault, p);
-    return bytes;
+    return fault == MB_HARD_FINE;
 }
 
 static void hard_free(void *p) {
@@ -117,6 +124,7 @@ static void hard_free(void *p) {
     mb_fork_check();
     enum mb_hard_fault fault = MB_HARD_FINE;
     switch (place_of(MB_OP_FREE, p)) {
+    case NOWHERE: break;
     case SLAB: fault = mb_hard_small_free(mb_unit_of(p), p); break;
     case LARGE: fault = mb_hard_large_free(mb_unit_of(p), p); break;
     case OUTSIDE: mb_outside_free(p); break;
@@ -126,30 +134,31 @@ static void hard_free(void *p) {
 }
 
 // What becomes of a wrong one says the option `sized`: the profile ends the process.
-static void check_claim(enum mb_operation operation, const void *p, struct mb_claim claim) {
+static bool check_claim(enum mb_operation operation, const void *p, struct mb_claim claim) {
     enum place place = place_of(operation, p);
-    size_t length = length_of(operation, p, place);
+    size_t length;
+    if (!length_of(operation, p, place, &length)) return false;
     bool right = place == SLAB || place == LARGE ? claim.bytes == length : claim.bytes <= length;
     if (operation == MB_OP_FREE_ALIGNED_SIZED) right &= mb_is_pow2(claim.align) && mb_is_aligned((uintptr_t)p, claim.align);
     if (!right) mb_report_claim(p, length, claim);
+    return true;
 }
 
 static void hard_free_sized(void *p, size_t bytes) {
     if (p == NULL) return;
-    check_claim(MB_OP_FREE_SIZED, p, (struct mb_claim){.bytes = bytes});
-    hard_free(p);
+    if (check_claim(MB_OP_FREE_SIZED, p, (struct mb_claim){.bytes = bytes})) hard_free(p);
 }
 
 static void hard_free_aligned_sized(void *p, size_t align, size_t bytes) {
     if (p == NULL) return;
-    check_claim(MB_OP_FREE_ALIGNED_SIZED, p, (struct mb_claim){.bytes = bytes, .align = align});
-    hard_free(p);
+    if (check_claim(MB_OP_FREE_ALIGNED_SIZED, p, (struct mb_claim){.bytes = bytes, .align = align})) hard_free(p);
 }
 
 static size_t hard_usable_size(const void *p) {
     if (p == NULL) return 0;
+    size_t length;
     mb_fork_check();
-    return length_of(MB_OP_USABLE_SIZE, p, place_of(MB_OP_USABLE_SIZE, p));
+    return length_of(MB_OP_USABLE_SIZE, p, place_of(MB_OP_USABLE_SIZE, p), &length) ? length : 0;
 }
 
 // --- realloc ----------------------------------------------------------------------------------------------------------
@@ -174,10 +183,20 @@ static void *realloc_large(void *p, size_t length, size_t bytes) {
     return fresh;
 }
 
+// Who goes on after a mistake gets a block: with the old one's contents where they are whole, else of zeros.
+MB_COLD static void *after_mistake(enum mb_hard_fault fault, const void *p, size_t length, size_t bytes) {
+    void *fresh = alloc(MB_GRANULE, bytes);
+    bool whole = fault == MB_HARD_OVERFLOW || fault == MB_HARD_UNDERFLOW;
+    return fresh != NULL && whole ? memcpy(fresh, p, mb_min(length, bytes)) : fresh;
+}
+
 static void *resize_small(void *p, size_t bytes) {
     struct mb_hard_resize how = {.bytes = bytes, .will = MB_HARD_MAY};
     enum mb_hard_fault fault = mb_hard_small_resize(mb_unit_of(p), p, &how);
-    if (MB_UNLIKELY(fault != MB_HARD_FINE)) mb_hard_wrong(MB_OP_REALLOC, fault, p);
+    if (MB_UNLIKELY(fault != MB_HARD_FINE)) {
+        mb_hard_wrong(MB_OP_REALLOC, fault, p);
+        return after_mistake(fault, p, how.old_bytes, bytes);
+    }
     if (how.done) return p;
     void *fresh = copy_to_new(p, how.old_bytes, bytes);
     if (fresh != NULL || bytes > how.old_bytes) return fresh;
@@ -187,7 +206,12 @@ static void *resize_small(void *p, size_t bytes) {
 }
 
 static void *resize_large(void *p, size_t bytes) {
-    size_t length = length_of(MB_OP_REALLOC, p, LARGE);
+    size_t length = mb_hard_large_of(mb_unit_of(p))->bytes;
+    enum mb_hard_fault fault = mb_hard_large_length(mb_unit_of(p), p, &length);
+    if (MB_UNLIKELY(fault != MB_HARD_FINE)) {
+        mb_hard_wrong(MB_OP_REALLOC, fault, p);
+        return after_mistake(fault, p, length, bytes);
+    }
     if (bytes == length) return p;
     void *fresh = realloc_large(p, length, bytes);
     if (fresh != NULL || bytes > length) return fresh;
@@ -196,15 +220,17 @@ static void *resize_large(void *p, size_t bytes) {
 }
 
 static void *resize(void *p, size_t bytes) {
+    size_t length;
     enum place place = place_of(MB_OP_REALLOC, p);
     if (bytes - 1 >= PTRDIFF_MAX) {
-        length_of(MB_OP_REALLOC, p, place); // what is no live block is told first
+        bool right = length_of(MB_OP_REALLOC, p, place, &length); // what is no live block is told first
         if (bytes != 0) return no_memory();
-        hard_free(p);
+        if (right) hard_free(p);
         return NULL;
     }
     if (place == SLAB) return resize_small(p, bytes);
-    return place == LARGE ? resize_large(p, bytes) : copy_to_new(p, length_of(MB_OP_REALLOC, p, place), bytes);
+    if (place == LARGE) return resize_large(p, bytes);
+    return length_of(MB_OP_REALLOC, p, place, &length) ? copy_to_new(p, length, bytes) : alloc(MB_GRANULE, bytes);
 }
 
 static void *hard_realloc(void *p, size_t bytes) {

@@ -274,8 +274,8 @@ static bool stays(const struct mb_hard_slab *slab, size_t bytes, enum mb_hard_wi
 enum mb_hard_fault mb_hard_small_resize(struct mb_unit *unit, const void *p, struct mb_hard_resize *how) {
     struct visit v;
     enum mb_hard_fault fault = visit(unit, p, &v);
+    if (fault == MB_HARD_FINE || fault == MB_HARD_OVERFLOW || fault == MB_HARD_UNDERFLOW) how->old_bytes = v.slab->notes[v.slot];
     if (fault == MB_HARD_FINE) {
-        how->old_bytes = v.slab->notes[v.slot];
         how->done = how->bytes == how->old_bytes || stays(v.slab, how->bytes, how->will);
     }
     if (fault == MB_HARD_FINE && how->done) {

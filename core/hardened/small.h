@@ -62,6 +62,9 @@ void mb_hard_small_count(struct mb_hard_small_totals *out);
 // Looks at every slot: the first fault and its address; MB_HARD_FINE: none.
 enum mb_hard_fault mb_hard_small_sweep(const void **p);
 
+// How many blocks of its class and shard were handed out since a free slot was freed. False: not known (any more). Any thread, without a lock.
+bool mb_hard_small_freed_ago(struct mb_hard_slab *slab, uint32_t slot, uint64_t *blocks);
+
 // In a forked child, alone.
 void mb_hard_small_recover(uint64_t seed);
 

@@ -63,6 +63,13 @@ void mb_hard_small_count(struct mb_hard_small_totals *out) {
     for (unsigned i = 0; i < MB_HARD_SHARDS * MB_HARD_CLASSES; i++) out->served += MB_PEEK(mb_hard_classes[i].count);
 }
 
+bool mb_hard_small_freed_ago(struct mb_hard_slab *slab, uint32_t slot, uint64_t *blocks) {
+    uint64_t count = MB_PEEK(class_of(slab)->count);
+    bool known = mb_hard_bit(slab->used, slot) && !mb_hard_bit(slab->live, slot) && count <= UINT16_MAX;
+    if (known) *blocks = count - MB_PEEK(slab->notes[slot]);
+    return known;
+}
+
 // --- looking at all ---------------------------------------------------------------------------------------------------
 
 static enum mb_hard_fault sweep_slab(struct mb_hard_slab *slab, const void **p) {

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "core/base/mistake.h"
+#include "core/hardened/small.h"
 
 static struct {
     _Atomic bool ending; // set once by any thread, relaxed
@@ -15,30 +16,41 @@ bool mb_hard_is_ending(void) { return MB_UNLIKELY(atomic_load_explicit(&wrong_sh
 struct place {
     const void *start; // of the block there; NULL: none
     size_t bytes;
+    const char *ago; // as in struct mb_mistake
+    uint64_t freed_ago;
 };
 
 static struct place in_slab(struct mb_unit *unit, const void *p) {
     struct mb_hard_slab *slab = mb_hard_slab_of(unit);
     bool start;
     uint32_t slot = mb_hard_slot_at(slab, mb_unit_offset(p), &start);
-    if (slot >= slab->slots || !mb_hard_bit(slab->live, slot)) return (struct place){NULL, slab->slot_bytes};
-    return (struct place){mb_hard_slot(slab, slot), slab->notes[slot]};
+    if (slot < slab->slots && mb_hard_bit(slab->live, slot)) return (struct place){.start = mb_hard_slot(slab, slot), .bytes = slab->notes[slot]};
+    struct place place = {.bytes = slab->slot_bytes};
+    bool known = slot < slab->slots && mb_hard_small_freed_ago(slab, slot, &place.freed_ago);
+    if (known) place.ago = " blocks of its class ago";
+    return place;
 }
 
 static struct place place_of(const void *p) {
     struct mb_unit *unit = mb_space_contains(p) ? mb_unit_of(p) : NULL;
     if (unit != NULL && mb_unit_kind(unit) == MB_UNIT_HARD_SLAB) return in_slab(unit, p);
-    if (unit == NULL || mb_unit_kind(unit) != MB_UNIT_HARD_LARGE) return (struct place){NULL, 0};
-    return (struct place){mb_hard_large_start(mb_hard_large_of(unit)), mb_hard_large_of(unit)->bytes};
+    if (unit == NULL || mb_unit_kind(unit) != MB_UNIT_HARD_LARGE) return (struct place){.start = NULL};
+    return (struct place){.start = mb_hard_large_start(mb_hard_large_of(unit)), .bytes = mb_hard_large_of(unit)->bytes};
 }
 
-// --- the end ----------------------------------------------------------------------------------------------------------
+// --- reports --------------------------------------------------------------------------------------------------------------
 
-MB_COLD static _Noreturn void end(const char *what, const char *called, const void *p) {
+MB_COLD static void meet(const char *what, const char *called, const void *p) {
     struct place place = place_of(p);
-    struct mb_mistake mistake = {.what = what, .called = called, .address = p, .start = place.start, .bytes = place.bytes};
-    atomic_store_explicit(&wrong_shared.ending, true, memory_order_relaxed);
-    mb_mistake_end(&mistake);
+    struct mb_mistake mistake = {.what = what,
+                                 .called = called,
+                                 .address = p,
+                                 .start = place.start,
+                                 .bytes = place.bytes,
+                                 .ago = place.ago,
+                                 .freed_ago = place.freed_ago};
+    if (mb_mistake_policy == MB_ON_ERROR_ABORT) atomic_store_explicit(&wrong_shared.ending, true, memory_order_relaxed);
+    mb_mistake_meet(&mistake);
 }
 
 static enum mb_fault fault_of(enum mb_hard_fault fault, const void *p) {
@@ -53,20 +65,20 @@ static enum mb_fault fault_of(enum mb_hard_fault fault, const void *p) {
 MB_COLD void mb_hard_wrong(enum mb_operation operation, enum mb_hard_fault fault, const void *p) {
     const char *called = mb_operation_name(operation);
     switch (fault) {
-    case MB_HARD_OVERFLOW: end("heap overflow (written behind the block)", called, p);
-    case MB_HARD_UNDERFLOW: end("heap underflow (written before the block)", called, p);
-    case MB_HARD_WRITTEN: end("write after free", called, p);
+    case MB_HARD_OVERFLOW: return meet("heap overflow (written behind the block)", called, p);
+    case MB_HARD_UNDERFLOW: return meet("heap underflow (written before the block)", called, p);
+    case MB_HARD_WRITTEN: return meet("write after free", called, p);
     case MB_HARD_FINE:
     case MB_HARD_NEVER:
     case MB_HARD_INTERIOR:
     case MB_HARD_FREED: break;
     }
-    end(mb_fault_text(operation, fault_of(fault, p)), called, p);
+    meet(mb_fault_text(operation, fault_of(fault, p)), called, p);
 }
 
 MB_COLD void mb_hard_wrong_outside(enum mb_operation operation, const void *p) {
     enum mb_fault fault = (uintptr_t)p % MB_GRANULE != 0 ? MB_FAULT_CROOKED : MB_FAULT_FOREIGN;
-    end(mb_fault_text(operation, fault), mb_operation_name(operation), p);
+    meet(mb_fault_text(operation, fault), mb_operation_name(operation), p);
 }
 
-MB_COLD void mb_hard_wrong_written(const void *slot) { end("write after free", "malloc", slot); }
+MB_COLD void mb_hard_wrong_written(const void *slot) { meet("write after free", "malloc", slot); }

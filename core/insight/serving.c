@@ -1,6 +1,7 @@
 // What whoever serves the process counts, where that is not this copy's plain front: profile=hardened, another copy, the libc.
 #include <string.h>
 
+#include "core/base/mistake.h"
 #include "core/front/malloc.h"
 #include "core/insight/count.h"
 #include "core/process/init.h"
@@ -31,4 +32,5 @@ void mb_count_serving(struct mb_count *out) {
         count_other(out);
     else
         mb_count(out);
+    out->all.mistakes = mb_mistake_count();
 }

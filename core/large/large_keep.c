@@ -53,7 +53,7 @@ static void give_first(size_t first) { mb_large_give(mb_large_of_piece(first)); 
 static void give_kept_by_owner(size_t first) {
     struct mb_slab *large = mb_large_of_piece(first);
     void *p = mb_piece_address(first);
-    if (!mb_large_is_kept(large)) mb_report_freed(MB_OP_FREE, p);
+    if (!mb_large_is_kept(large)) mb_report_freed_at_once(p);
     mb_large_claim(large, p);
     mb_large_unmark(large, MB_LARGE_KEPT);
     give_first(first);

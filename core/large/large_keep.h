@@ -39,7 +39,7 @@ MB_INLINE bool mb_large_is_kept(const struct mb_slab *large) {
 
 // The block has come out of the heap's cache, and loses these flags.
 MB_INLINE void mb_large_unkeep_own(const struct mb_heap *heap, struct mb_slab *large, const void *p, uint32_t flags) {
-    if (MB_UNLIKELY(!mb_large_is_kept(large) || MB_PEEK(large->owner) != heap->token)) mb_report_freed(MB_OP_FREE, p);
+    if (MB_UNLIKELY(!mb_large_is_kept(large) || MB_PEEK(large->owner) != heap->token)) mb_report_freed_at_once(p);
     mb_large_unmark(large, flags);
 }
 

@@ -108,7 +108,7 @@ bool mb_large_stays_warm(const struct mb_slab *large) {
 void mb_large_claim(struct mb_slab *record, const void *p) {
     uint8_t large = MB_UNIT_LARGE;
     bool mine = __atomic_compare_exchange_n(&record->kind, &large, (uint8_t)MB_UNIT_NONE, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-    if (!mine) mb_report_freed(MB_OP_FREE, p);
+    if (!mine) mb_report_freed_at_once(p);
     MB_POKE(record->owner, NULL);
 }
 

@@ -211,11 +211,11 @@ bool mb_slab_carve(struct mb_slab *slab) {
     return true;
 }
 
-MB_COLD static _Noreturn void report_twice(const struct mb_unit *unit, uint32_t index) {
-    const void *p = mb_slab_block(unit, index);
+MB_COLD static void report_twice(const struct mb_unit *unit, uint32_t word, uint64_t both) {
+    const void *p = mb_slab_block(unit, word * 64 + mb_ctz64(both));
     struct mb_mistake mistake = {.what = "double free", .called = MB_FREE_FOUND_LATER, .address = p, .start = p,
                                  .bytes = MB_PEEK(unit->slab.block_bytes)};
-    mb_mistake_end(&mistake);
+    mb_mistake_meet(&mistake);
 }
 
 // A bit is set on the owner's side before it goes on the other: a child of a fork between the two sees both (mb_slab_rebuild).
@@ -228,7 +228,7 @@ bool mb_slab_collect(struct mb_slab *slab) {
         uint64_t remote = mb_remote_bits(&bits, w);
         if (remote == 0) continue;
         uint64_t mine = MB_PEEK(slab->free_bits[w]);
-        if (MB_UNLIKELY((mine & remote) != 0)) report_twice(unit, w * 64 + mb_ctz64(mine & remote));
+        for (uint64_t both = mine & remote; MB_UNLIKELY(both != 0); both &= both - 1) report_twice(unit, w, both);
         MB_POKE(slab->free_bits[w], mine | remote);
         atomic_fetch_and_explicit(&bits.remote[w], ~remote, memory_order_acq_rel);
         any = true;

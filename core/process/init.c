@@ -1,5 +1,6 @@
 #include "core/process/init.h"
 
+#include "core/base/mistake.h"
 #include "core/process/foreign.h"
 #include "core/process/fork.h"
 #include "core/process/relief.h"
@@ -78,6 +79,7 @@ static bool start(void) {
     const struct mb_calls *other = who_serves_instead();
     atomic_store_explicit(&mb_init_shared.other_copy, other, memory_order_relaxed);
     if (other != NULL) return false;
+    mb_mistake_policy = (enum mb_on_error)mb_option.on_error;
     if (mb_option.verbose != 0) say_active();
     if (mb_option.names != 0) mb_arena_name();
     mb_relief_init();

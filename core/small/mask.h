@@ -12,8 +12,8 @@
 #include "core/heap/self.h"
 #include "platform/cpu.h"
 
-// Ends the process: a block of the slab was freed by its owner and, before that, by another thread.
-_Noreturn void mb_own_report_freed_twice(struct mb_slab *slab);
+// Blocks of the slab were freed by their owner and, before that, by another thread: reports each. If the process goes on, they are free once.
+void mb_own_meet_freed_twice(struct mb_slab *slab);
 
 MB_INLINE void mb_mask_note_served(struct mb_heap *heap, uint64_t mask) {
     uint64_t served = atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
@@ -61,47 +61,55 @@ MB_INLINE uint64_t *mb_mask_find_next(const struct mb_slab *slab, uint64_t *last
 
 // What malloc needs of a word, but for the mask. The class comes from the caller's register: a load of it would stand before the stores here,
 // and the loads of malloc behind them would be guessed to meet other memory.
-MB_INLINE void mb_mask_use(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, uint64_t *word, uint64_t mask) {
-    if (MB_UNLIKELY((mask & __atomic_load_n(word + slab->bit_words, __ATOMIC_RELAXED)) != 0)) mb_own_report_freed_twice(slab);
+enum mb_mask_found { MB_MASK_NONE, MB_MASK_FOUND, MB_MASK_FREED_TWICE };
+
+MB_INLINE enum mb_mask_found mb_mask_use(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, uint64_t *word, uint64_t mask) {
+    if (MB_UNLIKELY((mask & __atomic_load_n(word + slab->bit_words, __ATOMIC_RELAXED)) != 0)) return MB_MASK_FREED_TWICE;
     uint64_t first_block = ((uintptr_t)word - (uintptr_t)slab->free_bits) * 8;
     heap->front.word[class_index] = word;
     heap->front.base[class_index] = mb_slab_start(mb_slab_unit(slab)) + first_block * slab->block_bytes;
     mb_mask_note_served(heap, mask);
+    return MB_MASK_FOUND;
 }
 
-// The next mask of the slab, and its word. False: the slab has no free block of its owner's.
-MB_INLINE bool mb_mask_next(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, uint64_t **word, uint64_t *mask) {
+// The next mask of the slab, and its word. NONE: the slab has no free block of its owner's.
+MB_INLINE enum mb_mask_found mb_mask_next(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, uint64_t **word, uint64_t *mask) {
     *mask = mb_mask_of_first(slab, class_index);
     *word = slab->free_bits;
     if (*mask == 0) {
         *word = mb_mask_find_next(slab, heap->front.word[class_index]);
-        if (*word == NULL) return false;
+        if (*word == NULL) return MB_MASK_NONE;
         *mask = MB_PEEK(**word);
     }
-    mb_mask_use(heap, slab, class_index, *word, *mask);
-    return true;
+    return mb_mask_use(heap, slab, class_index, *word, *mask);
 }
 
 // Makes a word of the slab's free bits, or a part of it, the mask of its class; false when it has none.
 MB_INLINE bool mb_mask_next_word(struct mb_heap *heap, struct mb_slab *slab, size_t class_index) {
     uint64_t *word, mask;
-    if (!mb_mask_next(heap, slab, class_index, &word, &mask)) return false;
+    enum mb_mask_found found = mb_mask_next(heap, slab, class_index, &word, &mask);
+    if (MB_UNLIKELY(found == MB_MASK_FREED_TWICE)) {
+        mb_own_meet_freed_twice(slab);
+        found = mb_mask_next(heap, slab, class_index, &word, &mask);
+    }
+    if (found != MB_MASK_FOUND) return false;
     heap->slabs[class_index].current = slab;
     if (MB_UNLIKELY(mb_perturb_byte() != 0)) mb_perturb_mask(heap->front.base[class_index], slab->block_bytes, mask);
     MB_POKE(heap->front.mask[class_index], mask);
     return true;
 }
 
-// The same with the current slab, and takes the first block of it; false when it has none. Where blocks are filled nobody may come here.
-MB_INLINE bool mb_mask_take_next(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, void **out) {
+// The same with the current slab, and takes the first block of it. Where blocks are filled nobody may come here.
+MB_INLINE enum mb_mask_found mb_mask_take_next(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, void **out) {
     struct mb_front *front = &heap->front;
     uint64_t *word, mask;
-    if (!mb_mask_next(heap, slab, class_index, &word, &mask)) return false;
+    enum mb_mask_found found = mb_mask_next(heap, slab, class_index, &word, &mask);
+    if (MB_UNLIKELY(found != MB_MASK_FOUND)) return found;
     uint64_t rest = mask & (mask - 1);
     MB_POKE(front->mask[class_index], rest);
     MB_POKE(*word, MB_PEEK(*word) ^ (mask ^ rest));
     *out = (void *)(front->base[class_index] + (uint32_t)mb_lowest_bit(mask) * front->bytes[class_index]);
-    return true;
+    return MB_MASK_FOUND;
 }
 
 #endif

@@ -20,9 +20,7 @@ static uint32_t blocks_worth_using(const struct mb_slab *slab) {
 
 // --- what malloc takes from -------------------------------------------------------------------------------------------
 
-MB_COLD void mb_own_report_freed_twice(struct mb_slab *slab) {
-    mb_report_freed_twice(mb_slab_freed_twice(mb_slab_unit(slab)));
-}
+MB_COLD void mb_own_meet_freed_twice(struct mb_slab *slab) { mb_slab_collect(slab); }
 
 bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab) { return mb_mask_next_word(heap, slab, slab->class_index); }
 
@@ -130,7 +128,7 @@ static void forget(struct mb_heap *heap, unsigned class_index, const struct mb_s
 }
 
 static void give_to_arena(struct mb_unit *unit) {
-    if (MB_UNLIKELY(mb_slab_freed_twice(unit) != NULL)) mb_own_report_freed_twice(&unit->slab);
+    if (MB_UNLIKELY(mb_slab_freed_twice(unit) != NULL)) mb_own_meet_freed_twice(&unit->slab);
     size_t first = mb_unit_index(unit);
     mb_slab_takedown(unit);
     if (mb_changed(first, 1) != MB_CHANGE_NONE && mb_arena_give_renewed(first, 1)) return;

@@ -40,6 +40,8 @@ enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
     NUMBER(hardened, SWITCH, 0, 0, 1, "", START, "canaries, random places, delayed reuse, guard pages, zeroed freed blocks: mbmalloc(3)") \
     NUMBER(huge_pages, SWITCH, 0, 0, 1, "", START, \
            "ask for huge pages where the heap grows from 16 MiB on: fewer page faults, more memory where blocks stay unwritten") \
+    NUMBER(on_error, CHOICE, 0, 0, 0, "abort count log", START, \
+           "a mistake with a pointer: one line and the end; the call does nothing, silent or after the line") \
     NUMBER(purge_delay_ms, TIME_MS, 1000, 0, 3600000, "", LIVE, "free pages older than this go back to the system") \
     NUMBER(limit, SHARE, 0, 0, UINT64_C(1) << 50, "", START, \
            "not 0: allocations fail with ENOMEM when more memory would be held; a share is one of the control group's limit") \

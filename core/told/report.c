@@ -97,17 +97,17 @@ static struct mb_mistake mistake_of(enum mb_operation operation, struct place pl
                                .bytes = place.bytes};
 }
 
-// --- the end ----------------------------------------------------------------------------------------------------------
+// --- reports --------------------------------------------------------------------------------------------------------------
 
-MB_COLD _Noreturn void mb_report_inside(enum mb_operation operation, const void *p) {
+MB_COLD void mb_report_inside(enum mb_operation operation, const void *p) {
     struct mb_mistake mistake = mistake_of(operation, place_of(p), p);
-    mb_mistake_end(&mistake);
+    mb_mistake_meet(&mistake);
 }
 
-MB_COLD _Noreturn void mb_report_outside(enum mb_operation operation, const void *p, const void *start, size_t bytes) {
+MB_COLD void mb_report_outside(enum mb_operation operation, const void *p, const void *start, size_t bytes) {
     struct place place = {start != NULL ? MB_FAULT_INTERIOR : MB_FAULT_FOREIGN, start, bytes};
     struct mb_mistake mistake = mistake_of(operation, place, p);
-    mb_mistake_end(&mistake);
+    mb_mistake_meet(&mistake);
 }
 
 static struct place freed_place(enum mb_fault fault, const void *p) {
@@ -115,16 +115,15 @@ static struct place freed_place(enum mb_fault fault, const void *p) {
     return (struct place){fault, place.start == p && fault != MB_FAULT_UNUSED ? p : NULL, place.start == p ? place.bytes : 0};
 }
 
-MB_COLD _Noreturn void mb_report_block(enum mb_operation operation, enum mb_fault fault, const void *p) {
+MB_COLD void mb_report_block(enum mb_operation operation, enum mb_fault fault, const void *p) {
     struct mb_mistake mistake = mistake_of(operation, freed_place(fault, p), p);
-    mb_mistake_end(&mistake);
+    mb_mistake_meet(&mistake);
 }
 
-MB_COLD _Noreturn void mb_report_freed(enum mb_operation operation, const void *p) { mb_report_block(operation, MB_FAULT_FREED, p); }
+MB_COLD void mb_report_freed(enum mb_operation operation, const void *p) { mb_report_block(operation, MB_FAULT_FREED, p); }
 
-MB_COLD _Noreturn void mb_report_freed_twice(const void *p) {
+MB_COLD _Noreturn void mb_report_freed_at_once(const void *p) {
     struct mb_mistake mistake = mistake_of(MB_OP_FREE, freed_place(MB_FAULT_FREED, p), p);
-    mistake.called = MB_FREE_FOUND_LATER;
     mb_mistake_end(&mistake);
 }
 

@@ -1,4 +1,6 @@
 // What is wrong with a pointer, said in one line (core/base/mistake.h). Any thread; every function reads descriptors only.
+//
+// By the policy (option on_error) a report ends the process, or comes back: the caller then does nothing with the pointer.
 #ifndef MB_CORE_TOLD_REPORT_H
 #define MB_CORE_TOLD_REPORT_H
 
@@ -23,18 +25,18 @@ enum mb_fault {
 const char *mb_fault_text(enum mb_operation operation, enum mb_fault fault);
 const char *mb_operation_name(enum mb_operation operation);
 
-// p lies inside the arena's front but is not the start of a live block: which fault, by the descriptors. Ends the process.
-_Noreturn void mb_report_inside(enum mb_operation operation, const void *p);
+// p lies inside the arena's front but is not the start of a live block: which fault, by the descriptors.
+void mb_report_inside(enum mb_operation operation, const void *p);
 
-// p lies outside of the front. `start` and `bytes`: the block that it lies in, if any. Ends the process.
-_Noreturn void mb_report_outside(enum mb_operation operation, const void *p, const void *start, size_t bytes);
+// p lies outside of the front. `start` and `bytes`: the block that it lies in, if any.
+void mb_report_outside(enum mb_operation operation, const void *p, const void *start, size_t bytes);
 
-// p is the start of a block with that fault: ends the process.
-_Noreturn void mb_report_block(enum mb_operation operation, enum mb_fault fault, const void *p);
-_Noreturn void mb_report_freed(enum mb_operation operation, const void *p);
+// p is the start of a block with that fault.
+void mb_report_block(enum mb_operation operation, enum mb_fault fault, const void *p);
+void mb_report_freed(enum mb_operation operation, const void *p);
 
-// A block that was freed twice, which shows only now. Ends the process.
-_Noreturn void mb_report_freed_twice(const void *p);
+// Two threads free the large block at the same moment, and its span is in both's hands. Ends the process, whatever the policy.
+_Noreturn void mb_report_freed_at_once(const void *p);
 
 // The size or alignment that a sized free names is not the block's. By the option `sized` the first time is told, none is, or the process ends.
 struct mb_claim {

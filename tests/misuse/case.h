@@ -45,6 +45,7 @@ void told_cases(misuse_emit *emit);
 void attack_cases(misuse_emit *emit);
 void legal_cases(misuse_emit *emit);
 void ending_cases(misuse_emit *emit);
+void policy_cases(misuse_emit *emit);
 
 // --- what cases use ---------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ static void all_cases(misuse_emit *emit) {
     attack_cases(emit);
     legal_cases(emit);
     ending_cases(emit);
+    policy_cases(emit);
 }
 
 int main(int argc, char **argv) {
