@@ -35,7 +35,6 @@ extern MB_HIDDEN enum mb_on_error mb_mistake_policy;
 // Mistakes that the process has survived.
 uint64_t mb_mistake_count(void);
 
-
 // Instead of a name: a block that was freed twice by different threads shows when its memory is about to be used again.
 #define MB_FREE_FOUND_LATER "free, found later"
 

@@ -24,7 +24,8 @@ static struct place in_slab(struct mb_unit *unit, const void *p) {
     struct mb_hard_slab *slab = mb_hard_slab_of(unit);
     bool start;
     uint32_t slot = mb_hard_slot_at(slab, mb_unit_offset(p), &start);
-    if (slot < slab->slots && mb_hard_bit(slab->live, slot)) return (struct place){.start = mb_hard_slot(slab, slot), .bytes = slab->notes[slot]};
+    if (slot < slab->slots && mb_hard_bit(slab->live, slot))
+        return (struct place){.start = mb_hard_slot(slab, slot), .bytes = slab->notes[slot]};
     struct place place = {.bytes = slab->slot_bytes};
     bool known = slot < slab->slots && mb_hard_small_freed_ago(slab, slot, &place.freed_ago);
     if (known) place.ago = " blocks of its class ago";

@@ -39,7 +39,8 @@
     X(top_class_block_bytes, GAUGE, "the block size whose slabs hold most free memory")                                                    \
     X(top_class_free_bytes, GAUGE, "what they hold")                                                                                       \
     X(top_thread_free_bytes, GAUGE, "the most that one thread holds in free memory")                                                       \
-    X(residency_measured, GAUGE, "1: the system said which pages are there; 0: it refused, and pages once used are counted as being there")   \
+    X(residency_measured, GAUGE,                                                                                                           \
+      "1: the system said which pages are there; 0: it refused, and pages once used are counted as being there")                           \
     X(mistakes, COUNTER, "of the program with pointers, which it has survived: option on_error")
 
 enum mb_statistics_kind { MB_STATISTICS_GAUGE, MB_STATISTICS_PART, MB_STATISTICS_COUNTER };

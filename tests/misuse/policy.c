@@ -111,7 +111,10 @@ static void survive(const struct misuse_case *c) {
     actor_start(&helper);
     blocks(around, 40, c->n);
     void *p = around[17];
-    if (strcmp(deed->name, "foreign") != 0) announce(deed->commit == interior || deed->commit == resized_inside ? (char *)p + 16 : deed->commit == misaligned ? (char *)p + 3 : (char *)p);
+    if (strcmp(deed->name, "foreign") != 0)
+        announce(deed->commit == interior || deed->commit == resized_inside ? (char *)p + 16
+                 : deed->commit == misaligned                               ? (char *)p + 3
+                                                                            : (char *)p);
     deed->commit(p);
     around[17] = NULL;
     release(around, 40);
@@ -194,8 +197,11 @@ static void emit_survivals(misuse_emit *emit, const struct deed *deed) {
     static const size_t sizes[] = {64, 1000, 20000, 100000};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         for (int log = 0; log < 2; log++) {
-            struct misuse_case c = {.end = log ? END_TOLD : END_LIVES, .options = log ? "on_error=log" : "on_error=count", .run = survive,
-                                    .what = deed, .n = sizes[i]};
+            struct misuse_case c = {.end = log ? END_TOLD : END_LIVES,
+                                    .options = log ? "on_error=log" : "on_error=count",
+                                    .run = survive,
+                                    .what = deed,
+                                    .n = sizes[i]};
             if (log && deed->commit == foreign) c.end = END_ANYHOW; // its address is not announced
             name_case(&c, "policy/%s-%zu-%s", deed->name, sizes[i], log ? "log" : "count");
             text_case(&c, "%s", deed->text);
@@ -207,10 +213,30 @@ void policy_cases(misuse_emit *emit) {
     for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++) emit_survivals(emit, &deeds[i]);
     emit(&(struct misuse_case){.name = "policy/many-count", .end = END_LIVES, .options = "on_error=count", .run = survive_many, .n = 64});
     static const struct misuse_case others[] = {
-        {.name = "policy/hardened-overflow", .end = END_TOLD, .options = "profile=hardened,on_error=log", .text = "heap overflow (written behind the block)", .run = overflow, .n = 100},
-        {.name = "policy/hardened-overflow-large", .end = END_TOLD, .options = "profile=hardened,on_error=log", .text = "heap overflow (written behind the block)", .run = overflow, .n = 50000},
-        {.name = "policy/hardened-write-after-free", .end = END_TOLD, .options = "profile=hardened,on_error=log", .text = "write after free", .run = write_after_free, .n = 64},
-        {.name = "policy/hardened-freed-ago", .end = END_DIES, .options = "profile=hardened", .text = "double free", .run = freed_ago, .n = 64},
+        {.name = "policy/hardened-overflow",
+         .end = END_TOLD,
+         .options = "profile=hardened,on_error=log",
+         .text = "heap overflow (written behind the block)",
+         .run = overflow,
+         .n = 100},
+        {.name = "policy/hardened-overflow-large",
+         .end = END_TOLD,
+         .options = "profile=hardened,on_error=log",
+         .text = "heap overflow (written behind the block)",
+         .run = overflow,
+         .n = 50000},
+        {.name = "policy/hardened-write-after-free",
+         .end = END_TOLD,
+         .options = "profile=hardened,on_error=log",
+         .text = "write after free",
+         .run = write_after_free,
+         .n = 64},
+        {.name = "policy/hardened-freed-ago",
+         .end = END_DIES,
+         .options = "profile=hardened",
+         .text = "double free",
+         .run = freed_ago,
+         .n = 64},
         {.name = "policy/thread", .end = END_DIES, .text = "double free", .run = names_thread, .n = 64},
         {.name = "policy/message", .end = END_DIES, .text = "double free", .run = keeps_message, .n = 64},
     };
