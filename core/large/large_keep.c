@@ -1,5 +1,5 @@
-#include "core/heap/heaps.h"
 #include "core/large/large_keep.h"
+#include "core/heap/heaps.h"
 
 #include <stdint.h>
 
@@ -88,15 +88,16 @@ static void age_heap(struct mb_heap *heap) { mb_large_cache_age(&heap->shared.ke
 void mb_large_age(void) {
     mb_large_cache_age(&everybodys_shared, give_first);
     some_heaps(&age_turn, AGED_HEAPS, age_heap);
-    mb_pieces_age();
 }
 
 static void flush_some_heaps(void) { some_heaps(&flush_turn, FLUSHED_HEAPS, mb_large_flush_heap); }
 
 static void flush_heaps_in_turn(void) {
     if (!atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed)) return;
-    if (mb_heaps_ever() > FLUSHED_HEAPS) flush_some_heaps();
-    else flush_heaps();
+    if (mb_heaps_ever() > FLUSHED_HEAPS)
+        flush_some_heaps();
+    else
+        flush_heaps();
 }
 
 void mb_large_flush_to_grow(struct mb_heap *heap, size_t units) {
@@ -104,7 +105,7 @@ void mb_large_flush_to_grow(struct mb_heap *heap, size_t units) {
     mb_large_flush_heap(heap);
     if (mb_arena_warm_free_units() >= units) return;
     flush_heaps_in_turn();
-    if (mb_pieces_warm_units() >= units) mb_pieces_settle();
+    if (mb_pieces_warm_units() >= units) mb_pieces_settle_some(units);
 }
 
 size_t mb_large_kept_at_hand(void) {

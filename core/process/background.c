@@ -1,5 +1,5 @@
-#include "core/heap/heaps.h"
 #include "core/process/background.h"
+#include "core/heap/heaps.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -26,25 +26,25 @@ enum {
     HELPER_STACK_BYTES = 64 << 10,
     TICKS_PER_DELAY = 2,
     HELPER_WAIT_NS_MIN = 10000000, // with a delay of 0, too
-    HELPER_STEP_UNITS = 128, // purged between two looks at the wake-up word
-    TICK_UNITS_MIN = 256,    // what one tick without a helper gives back at least, if it is old
-    SMALL_HEAP_UNITS = 32,   // a heap of 2 MiB without free spans has nothing to give
-    LOOKS_PER_TICK = 1024,   // slabs that one tick without a helper looks at: 0.3 ms when no descriptor is in the cache
+    HELPER_STEP_UNITS = 128,       // purged between two looks at the wake-up word
+    TICK_UNITS_MIN = 256,          // what one tick without a helper gives back at least, if it is old
+    SMALL_HEAP_UNITS = 32,         // a heap of 2 MiB without free spans has nothing to give
+    LOOKS_PER_TICK = 1024,         // slabs that one tick without a helper looks at: 0.3 ms when no descriptor is in the cache
     HELPER_LOOKS_PER_TICK = 32768, // that the helper looks at, in a fiftieth of the time
-    SETTLE_SHARE = 32,       // of the time goes into settling, when threads come and go
-    FAULT_NS = 500,          // what a page that was given back costs when it is used again, about
+    SETTLE_SHARE = 32,             // of the time goes into settling, when threads come and go
+    FAULT_NS = 500,                // what a page that was given back costs when it is used again, about
 };
 
 static struct {
-    struct mb_lock_shared lock;   // guards the fields up to the next comment
+    struct mb_lock_shared lock; // guards the fields up to the next comment
     bool running;
     pthread_t thread;
-    _Atomic bool starting;        // whoever holds the lock starts a helper, and looks again after that; see start_helper
-    _Atomic bool given_up;        // no helper (any more): refused, or it has ended; relaxed, written under the lock
-    _Atomic uint32_t stop;        // 1: the helper shall end; written by who stops it, read by the helper; futex word
-    _Atomic uint32_t present;     // 1 while a helper runs; written by it and by who stops it; futex word of its start
-    _Atomic uint64_t next_tick;   // ns; who moves it forward by compare-and-swap does the tick
-    _Atomic uint64_t next_settle; // likewise
+    _Atomic bool starting;           // whoever holds the lock starts a helper, and looks again after that; see start_helper
+    _Atomic bool given_up;           // no helper (any more): refused, or it has ended; relaxed, written under the lock
+    _Atomic uint32_t stop;           // 1: the helper shall end; written by who stops it, read by the helper; futex word
+    _Atomic uint32_t present;        // 1 while a helper runs; written by it and by who stops it; futex word of its start
+    _Atomic uint64_t next_tick;      // ns; who moves it forward by compare-and-swap does the tick
+    _Atomic uint64_t next_settle;    // likewise
     _Atomic(void (*)(void)) visitor; // set once, before there are threads; see core/insight/monitor.c
 } background_shared = {.lock = {.rank = MB_RANK_BACKGROUND}};
 
@@ -56,15 +56,15 @@ static uint64_t tick_ns(void) { return mb_option.purge_delay_ms * UINT64_C(10000
 static bool my_tick(uint64_t now) {
     uint64_t due = atomic_load_explicit(&background_shared.next_tick, memory_order_relaxed);
     bool first = due == 0;
-    return now >= due && atomic_compare_exchange_strong_explicit(&background_shared.next_tick, &due, now + tick_ns(),
-                                                                 memory_order_relaxed, memory_order_relaxed) && !first;
+    return now >= due &&
+           atomic_compare_exchange_strong_explicit(&background_shared.next_tick, &due, now + tick_ns(), memory_order_relaxed,
+                                                   memory_order_relaxed) &&
+           !first;
 }
 
 static bool helper_present(void) { return atomic_load_explicit(&background_shared.present, memory_order_relaxed) != 0; }
 
-void mb_background_set_visitor(void (*visitor)(void)) {
-    atomic_store_explicit(&background_shared.visitor, visitor, memory_order_release);
-}
+void mb_background_set_visitor(void (*visitor)(void)) { atomic_store_explicit(&background_shared.visitor, visitor, memory_order_release); }
 
 static void call_visitor(void) {
     void (*visitor)(void) = atomic_load_explicit(&background_shared.visitor, memory_order_acquire);
@@ -79,6 +79,7 @@ void mb_background_tick(void) {
     if (!my_tick(mb_os_now_ns())) return;
     mb_fork_before_giving();
     mb_large_age();
+    mb_pieces_age_at_tick();
     mb_idle_look(LOOKS_PER_TICK);
     size_t budget = mb_arena_warm_free_units() / 2;
     if (budget < TICK_UNITS_MIN) budget = TICK_UNITS_MIN;
@@ -138,6 +139,7 @@ static void *helper_main(void *unused) {
         mb_os_wait(&background_shared.stop, 0, tick_ns() > HELPER_WAIT_NS_MIN ? tick_ns() : HELPER_WAIT_NS_MIN);
         if (stopping()) break;
         mb_large_age();
+        mb_pieces_age();
         mb_idle_look(HELPER_LOOKS_PER_TICK);
         while (!mb_arena_purge_step(HELPER_STEP_UNITS).ends_pass && !stopping()) continue;
     }
@@ -152,7 +154,8 @@ static void *thread_call(enum mb_own own, void *visible) {
 }
 
 static bool create_helper(void) {
-    return mb_libc_create_quiet((mb_libc_create *)thread_call(MB_OWN_pthread_create, (void *)pthread_create), &background_shared.thread, HELPER_STACK_BYTES, helper_main);
+    return mb_libc_create_quiet((mb_libc_create *)thread_call(MB_OWN_pthread_create, (void *)pthread_create), &background_shared.thread,
+                                HELPER_STACK_BYTES, helper_main);
 }
 
 static void give_up(void) { atomic_store_explicit(&background_shared.given_up, true, memory_order_relaxed); }
@@ -213,7 +216,8 @@ void mb_background_heaps_changed(void) {
     }
     if (atomic_load(&background_shared.starting)) return;
     int cancel;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel); // waiting for a thread's end is a cancellation point, and would leave the lock taken
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE,
+                           &cancel); // waiting for a thread's end is a cancellation point, and would leave the lock taken
     mb_lock(&background_shared.lock);
     bool given_up = atomic_load_explicit(&background_shared.given_up, memory_order_relaxed);
     if (mb_heaps_in_use() >= 2 && !background_shared.running && !given_up) start_helper();

@@ -3,119 +3,30 @@
 #include <stdatomic.h>
 
 #include "core/region/arena.h"
+#include "core/region/piece_map_shared.h"
 #include "platform/bits.h"
 #include "platform/compiler.h"
 
-enum {
-    WORDS = 64,
-    CHUNK_PIECES = WORDS * MB_PIECE_WORD,
-    CHUNKS = 16384,
-    GROUP_CHUNKS = 64,
-    GROUPS = CHUNKS / GROUP_CHUNKS,
-    HINT_LENGTH = 0xffff, // of a hint: no run is longer; above it a count of gives
-    HINT_GIVE = 0x10000,
-};
+struct mb_piece_map_shared mb_piece_map_shared;
 
-struct chunk_shared {
-    _Atomic uint64_t free[WORDS];
-    _Atomic uint64_t warm[WORDS];
-    _Atomic uint64_t aged[WORDS];
-};
+size_t mb_piece_map_limit(void) { return (size_t)MB_CHUNKS * MB_CHUNK_PIECES; }
 
-static struct {
-    struct chunk_shared first;                     // no metadata needed to start
-    _Atomic(struct chunk_shared *) chunks[CHUNKS]; // written once each (release)
-    _Atomic uint32_t hints[CHUNKS];                // any thread
-    _Atomic uint32_t groups[GROUPS];               // likewise, of 64 chunks each
-    _Atomic size_t end;                            // chunks that there are; by who extends the map
-} map_shared;
-
-size_t mb_piece_map_limit(void) { return (size_t)CHUNKS * CHUNK_PIECES; }
-
-static struct chunk_shared *chunk_at(size_t chunk) { return atomic_load_explicit(&map_shared.chunks[chunk], memory_order_acquire); }
-static struct chunk_shared *chunk_of(size_t word) { return chunk_at(word / WORDS); }
+static struct mb_chunk_shared *chunk_of(size_t word) { return mb_chunk_at(word / MB_CHUNK_WORDS); }
 
 static bool make_chunk(size_t chunk) {
-    struct chunk_shared *fresh = chunk == 0 ? &map_shared.first : mb_arena_metadata(sizeof *fresh, MB_LINE_PAIR);
+    struct mb_chunk_shared *fresh = chunk == 0 ? &mb_piece_map_shared.first : mb_arena_metadata(sizeof *fresh, MB_LINE_PAIR);
     if (fresh == NULL) return false;
-    atomic_store_explicit(&map_shared.chunks[chunk], fresh, memory_order_release);
-    atomic_store_explicit(&map_shared.end, chunk + 1, memory_order_release);
+    atomic_store_explicit(&mb_piece_map_shared.chunks[chunk], fresh, memory_order_release);
+    atomic_store_explicit(&mb_piece_map_shared.end, chunk + 1, memory_order_release);
     return true;
 }
 
 bool mb_piece_map_extend(size_t pieces) {
-    size_t end = (pieces + CHUNK_PIECES - 1) / CHUNK_PIECES;
-    for (size_t chunk = atomic_load_explicit(&map_shared.end, memory_order_relaxed); chunk < end; chunk++) {
+    size_t end = (pieces + MB_CHUNK_PIECES - 1) / MB_CHUNK_PIECES;
+    for (size_t chunk = atomic_load_explicit(&mb_piece_map_shared.end, memory_order_relaxed); chunk < end; chunk++) {
         if (!make_chunk(chunk)) return false;
     }
     return true;
-}
-
-// --- hints ------------------------------------------------------------------------------------------------------------
-
-// All in one order with the bits: a give between a search and the lowering of the hint is seen by its count.
-static bool may_have(const _Atomic uint32_t *hint, size_t pieces, uint32_t *seen) {
-    *seen = atomic_load(hint);
-    return (*seen & HINT_LENGTH) >= pieces;
-}
-
-static void lower(_Atomic uint32_t *hint, uint32_t seen, size_t pieces) {
-    atomic_compare_exchange_strong(hint, &seen, (seen & ~(uint32_t)HINT_LENGTH) | (uint32_t)(pieces - 1));
-}
-
-static void raise(_Atomic uint32_t *hint) { atomic_store(hint, ((atomic_load(hint) & ~(uint32_t)HINT_LENGTH) + HINT_GIVE) | CHUNK_PIECES); }
-
-// --- finding ----------------------------------------------------------------------------------------------------------
-
-// Bit i: bits i to i + count - 1 are set.
-static uint64_t starts_of(uint64_t bits, size_t count) {
-    for (size_t have = 1; bits != 0 && have < count;) {
-        size_t step = mb_min(have, count - have);
-        bits &= bits >> step;
-        have += step;
-    }
-    return bits;
-}
-
-static size_t find_in(const struct chunk_shared *chunk, size_t pieces) {
-    size_t run = 0; // that ends where the word begins
-    for (size_t word = 0; word < WORDS; word++) {
-        uint64_t bits = atomic_load(&chunk->free[word]), taken = ~bits;
-        if (bits == 0) {
-            run = 0;
-            continue;
-        }
-        size_t head = taken == 0 ? MB_PIECE_WORD : mb_ctz64(taken);
-        if (run + head >= pieces) return word * MB_PIECE_WORD - run;
-        uint64_t starts = pieces < MB_PIECE_WORD ? starts_of(bits, pieces) : 0;
-        if (starts != 0) return word * MB_PIECE_WORD + mb_ctz64(starts);
-        run = taken == 0 ? run + MB_PIECE_WORD : MB_PIECE_WORD - 1 - mb_log2(taken);
-    }
-    return MB_NO_PIECE;
-}
-
-static size_t find_in_group(size_t group, size_t end, size_t pieces) {
-    uint32_t seen;
-    for (size_t chunk = group * GROUP_CHUNKS; chunk < end && chunk < (group + 1) * GROUP_CHUNKS; chunk++) {
-        if (!may_have(&map_shared.hints[chunk], pieces, &seen)) continue;
-        size_t first = find_in(chunk_at(chunk), pieces);
-        if (first != MB_NO_PIECE) return chunk * CHUNK_PIECES + first;
-        lower(&map_shared.hints[chunk], seen, pieces);
-    }
-    return MB_NO_PIECE;
-}
-
-// With an alignment a run that is longer by it, which fits wherever it begins.
-size_t mb_piece_map_find(size_t pieces, size_t align) {
-    size_t end = atomic_load_explicit(&map_shared.end, memory_order_acquire), wanted = pieces + align - 1;
-    uint32_t seen;
-    for (size_t group = 0; group * GROUP_CHUNKS < end; group++) {
-        if (!may_have(&map_shared.groups[group], wanted, &seen)) continue;
-        size_t first = find_in_group(group, end, wanted);
-        if (first != MB_NO_PIECE) return mb_align_up(first, align);
-        lower(&map_shared.groups[group], seen, wanted);
-    }
-    return MB_NO_PIECE;
 }
 
 // --- bits -------------------------------------------------------------------------------------------------------------
@@ -133,9 +44,9 @@ static struct part part_at(size_t first, size_t pieces) {
     return (struct part){first / MB_PIECE_WORD, mb_bit_range(offset, (unsigned)count), count};
 }
 
-static _Atomic uint64_t *free_word(size_t word) { return &chunk_of(word)->free[word % WORDS]; }
-static _Atomic uint64_t *warm_word(size_t word) { return &chunk_of(word)->warm[word % WORDS]; }
-static _Atomic uint64_t *aged_word(size_t word) { return &chunk_of(word)->aged[word % WORDS]; }
+static _Atomic uint64_t *free_word(size_t word) { return &chunk_of(word)->free[word % MB_CHUNK_WORDS]; }
+static _Atomic uint64_t *warm_word(size_t word) { return &chunk_of(word)->warm[word % MB_CHUNK_WORDS]; }
+static _Atomic uint64_t *aged_word(size_t word) { return &chunk_of(word)->aged[word % MB_CHUNK_WORDS]; }
 
 static void forget_age(size_t word, uint64_t mask) {
     if ((atomic_load_explicit(aged_word(word), memory_order_relaxed) & mask) == 0) return;
@@ -152,10 +63,19 @@ static bool claim_part(const struct part *part) {
     return true;
 }
 
+static void flag_whole(size_t chunk) {
+    size_t word = chunk / 64;
+    if ((atomic_load(&mb_piece_map_shared.whole[word]) >> chunk % 64 & 1) == 0)
+        atomic_fetch_or(&mb_piece_map_shared.whole[word], UINT64_C(1) << chunk % 64);
+    if ((atomic_load(&mb_piece_map_shared.wholes[word / 64]) >> word % 64 & 1) == 0)
+        atomic_fetch_or(&mb_piece_map_shared.wholes[word / 64], UINT64_C(1) << word % 64);
+}
+
 static void release_bits(size_t first, size_t pieces) {
     for (size_t done = 0; done < pieces;) {
         struct part part = part_at(first + done, pieces - done);
-        atomic_fetch_or(free_word(part.word), part.mask);
+        uint64_t bits = atomic_fetch_or(free_word(part.word), part.mask) | part.mask;
+        if (mb_piece_map_whole_units(bits) != 0) flag_whole(part.word / MB_CHUNK_WORDS);
         done += part.pieces;
     }
 }
@@ -181,10 +101,10 @@ uint64_t mb_piece_map_claim_mask(size_t word, uint64_t mask) {
 void mb_piece_map_release(size_t first, size_t pieces) {
     if (pieces == 0) return;
     release_bits(first, pieces);
-    size_t last = (first + pieces - 1) / CHUNK_PIECES;
-    for (size_t chunk = first / CHUNK_PIECES; chunk <= last; chunk++) {
-        raise(&map_shared.hints[chunk]);
-        raise(&map_shared.groups[chunk / GROUP_CHUNKS]);
+    size_t first_word = first / MB_PIECE_WORD, last_word = (first + pieces - 1) / MB_PIECE_WORD;
+    for (size_t chunk = first_word / MB_CHUNK_WORDS; chunk <= last_word / MB_CHUNK_WORDS; chunk++) {
+        mb_piece_hints_raise(chunk, mb_max(first_word, chunk * MB_CHUNK_WORDS) % MB_CHUNK_WORDS,
+                             mb_min(last_word, chunk * MB_CHUNK_WORDS + MB_CHUNK_WORDS - 1) % MB_CHUNK_WORDS);
     }
 }
 
@@ -216,18 +136,70 @@ void mb_piece_map_set_cold(size_t first, size_t pieces) {
 
 // --- walks ------------------------------------------------------------------------------------------------------------
 
-size_t mb_piece_map_next_word(size_t word) {
-    size_t end = atomic_load_explicit(&map_shared.end, memory_order_acquire) * WORDS;
+static bool visit_words(size_t chunk, mb_piece_visit *visit, void *context) {
+    bool any = false;
+    for (size_t word = chunk * MB_CHUNK_WORDS; word < (chunk + 1) * MB_CHUNK_WORDS; word++) {
+        if (mb_piece_map_free(word) == 0) continue;
+        any = true;
+        visit(context, word);
+    }
+    return any;
+}
+
+size_t mb_piece_map_walk(size_t chunk, size_t chunks, mb_piece_visit *visit, void *context) {
+    size_t end = mb_chunks_end();
     uint32_t seen;
-    while (word < end) {
-        if (word % WORDS == 0 && !may_have(&map_shared.hints[word / WORDS], 1, &seen))
-            word += WORDS;
-        else if (mb_piece_map_free(word) != 0)
-            return word;
-        else
-            word++;
+    while (chunk < end && chunks > 0) {
+        if (chunk % MB_CHUNK_GROUP == 0 && !mb_piece_hints_group_may_have(chunk / MB_CHUNK_GROUP)) {
+            chunk += MB_CHUNK_GROUP;
+            continue;
+        }
+        if (mb_piece_hints_may_have(chunk, &seen)) {
+            if (!visit_words(chunk, visit, context)) mb_piece_hints_found_none(chunk, seen);
+            chunks--;
+        }
+        chunk++;
+    }
+    return chunk < end ? chunk : MB_NO_PIECE;
+}
+
+// A thread that is absent may have set bits and not come to the hints.
+void mb_piece_map_recover(mb_piece_visit *visit, void *context) {
+    size_t end = mb_chunks_end();
+    for (size_t chunk = 0; chunk < end; chunk++) {
+        if (!visit_words(chunk, visit, context)) continue;
+        mb_piece_hints_raise(chunk, 0, MB_CHUNK_WORDS - 1);
+        flag_whole(chunk);
+    }
+}
+
+// Flags go before the bits are looked at.
+static size_t take_flag(size_t word) {
+    uint64_t flags = atomic_load(&mb_piece_map_shared.whole[word]);
+    if (flags == 0) return MB_NO_PIECE;
+    unsigned bit = mb_ctz64(flags);
+    uint64_t mine = atomic_fetch_and(&mb_piece_map_shared.whole[word], ~(UINT64_C(1) << bit));
+    return (mine >> bit & 1) != 0 ? word * 64 + bit : MB_NO_PIECE;
+}
+
+static size_t take_flag_of(size_t words) {
+    for (uint64_t may; (may = atomic_load(&mb_piece_map_shared.wholes[words])) != 0;) {
+        size_t word = words * 64 + mb_ctz64(may), chunk = take_flag(word);
+        if (chunk != MB_NO_PIECE) return chunk;
+        atomic_fetch_and(&mb_piece_map_shared.wholes[words], ~(may & -may));
+        if (atomic_load(&mb_piece_map_shared.whole[word]) != 0) atomic_fetch_or(&mb_piece_map_shared.wholes[words], may & -may);
     }
     return MB_NO_PIECE;
+}
+
+bool mb_piece_map_visit_whole(mb_piece_visit *visit, void *context) {
+    for (size_t words = 0; words < MB_CHUNK_FLAGS / 64; words++) {
+        size_t chunk = take_flag_of(words);
+        if (chunk == MB_NO_PIECE) continue;
+        visit_words(chunk, visit, context);
+        return true;
+    }
+    return false;
 }
 
 uint64_t mb_piece_map_free(size_t word) { return atomic_load_explicit(free_word(word), memory_order_acquire); }

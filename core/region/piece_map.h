@@ -4,9 +4,9 @@
 //   warm   it may hold a page, and other than zeros       written only by who holds the piece
 //   aged   it was free and warm at the last tick          written by who ticks, cleared by who claims the piece
 //
-// What: each 16 MiB (a chunk), and each 64 of these, has a hint: no run is longer there. A search that finds less lowers it, whoever gives
-// raises it to the most, so a search looks at the words of few chunks in vain. Hints only cost: whether a run is free its bits say. A run
-// does not reach from one chunk into the next.
+// What: each word of 64 pieces, each 64 words (a chunk, 16 MiB), and each 64 chunks have a hint: no run that begins there is longer. A search that
+// finds less lowers it, whoever gives raises it to the most, so a search looks at few words in vain. Hints only cost: whether a run is free its
+// bits say. A run does not reach from one chunk into the next. Chunks in which a unit has come free are flagged, for who looks for such.
 // Who: any thread, without locks; the map is extended by one thread at a time, before the units exist.
 #ifndef MB_CORE_REGION_PIECE_MAP_H
 #define MB_CORE_REGION_PIECE_MAP_H
@@ -14,6 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "core/base/config.h"
+#include "platform/compiler.h"
 
 enum { MB_PIECE_WORD = 64 };
 static const size_t MB_NO_PIECE = SIZE_MAX;
@@ -35,8 +38,23 @@ size_t mb_piece_map_count_warm(size_t first, size_t pieces);
 void mb_piece_map_set_warm(size_t first, size_t pieces);
 void mb_piece_map_set_cold(size_t first, size_t pieces);
 
-// The next word from `word` on, below the map's end, that has a free piece; MB_NO_PIECE: none. A walk by chunks, then by words.
-size_t mb_piece_map_next_word(size_t word);
+// Calls `visit` for each word that has a free piece, in so many chunks from this one on that may have some; returns the chunk to go on with, or
+// MB_NO_PIECE at the end.
+typedef void mb_piece_visit(void *context, size_t word);
+size_t mb_piece_map_walk(size_t chunk, size_t chunks, mb_piece_visit *visit, void *context);
+// The same for a chunk in which a whole unit has come free since the last such call; false: there is none.
+bool mb_piece_map_visit_whole(mb_piece_visit *visit, void *context);
+
+// In a forked child, alone: the same for all words, and every hint and flag says again that there may be something.
+void mb_piece_map_recover(mb_piece_visit *visit, void *context);
+
+// The pieces of those units of a word that are whole.
+MB_INLINE uint64_t mb_piece_map_whole_units(uint64_t bits) {
+    for (unsigned step = MB_UNIT_PIECES / 2; step > 0; step /= 2) bits &= bits >> step;
+    return (bits & UINT64_C(0x0001000100010001)) * 0xffff;
+}
+_Static_assert(MB_UNIT_PIECES == 16, "a unit's pieces are a quarter of a word");
+
 // A word's free pieces, those that are warm, those that are aged, too. Aged from now on are those that are free and warm.
 uint64_t mb_piece_map_free(size_t word);
 uint64_t mb_piece_map_warm(size_t word);

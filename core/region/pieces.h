@@ -45,11 +45,14 @@ bool mb_pieces_give_renewed(size_t first, size_t pieces);
 // The whole units of a run that the arena gets at once: none of a short one.
 struct mb_run mb_pieces_whole_units(size_t first, size_t pieces);
 
-// Whole units that are free go back to the arena.
+// Whole units that are free go back to the arena: all of them / so many, found in 64 chunks of the map at most.
 void mb_pieces_settle(void);
-// Those that were free at the last look already do, and the pages of other such pieces go back to the system: at a tick of the purge clock all / when since the
-// last time 2 MiB have come free (a sixteenth of the heap, to 8 MiB, while others are taken), those of the next 128 MiB of the window.
+void mb_pieces_settle_some(size_t units);
+// Those that were free at the last look already do, and the pages of other such pieces go back to the system: all, by the helper / in a thread that
+// does its work at a tick of the purge clock, those of the next 16 GiB of the window / when since the last time 2 MiB have come free (a sixteenth of
+// the heap, to 8 MiB, while others are taken), those of the next GiB.
 void mb_pieces_age(void);
+void mb_pieces_age_at_tick(void);
 void mb_pieces_age_some(void);
 bool mb_pieces_are_many_free(void);
 // Gives back the pages of all free pieces; how many, in units.

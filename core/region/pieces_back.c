@@ -13,7 +13,11 @@ enum {
     EXCESS_MIN = 2 << 20 >> MB_PIECE_SHIFT,
     EXCESS_MAX = 8 << 20 >> MB_PIECE_SHIFT,
     EXCESS_SHARE = 16,
-    STEP_WORDS = 512, // 128 MiB of the window, looked at in one step
+    SETTLE_CHUNKS = 64, // that one call looks at, of 16 MiB each
+    STEP_CHUNKS = 64,   // likewise, in a free
+    STEP_PURGES = 256,
+    TICK_CHUNKS = 1024, // and at a tick without a helper
+    TICK_PURGES_MIN = 512,
 };
 
 // --- whole units go back ----------------------------------------------------------------------------------------------
@@ -45,20 +49,12 @@ static void add_unit(struct row *row, size_t unit) {
     row->units++;
 }
 
-static uint64_t whole_units_of(uint64_t bits) {
-    uint64_t whole = 0;
-    for (unsigned i = 0; i < 64; i += MB_UNIT_PIECES) {
-        if ((bits >> i & WHOLE) == WHOLE) whole |= (uint64_t)WHOLE << i;
-    }
-    return whole;
-}
-
 typedef uint64_t word_reader(size_t word);
 
 static void settle_word(struct row *row, word_reader *read, size_t word) {
-    uint64_t mask = whole_units_of(read(word));
+    uint64_t mask = mb_piece_map_whole_units(read(word));
     if (mask == 0) return;
-    uint64_t mine = mb_piece_map_claim_mask(word, mask), whole = whole_units_of(mine);
+    uint64_t mine = mb_piece_map_claim_mask(word, mask), whole = mb_piece_map_whole_units(mine);
     for (unsigned i = 0; i < 64; i += MB_UNIT_PIECES) {
         uint64_t unit = (uint64_t)WHOLE << i;
         if ((whole & unit) != 0) add_unit(row, (word * 64 + i) / MB_UNIT_PIECES);
@@ -67,17 +63,28 @@ static void settle_word(struct row *row, word_reader *read, size_t word) {
     for (uint64_t rest = mine & ~whole; rest != 0; rest &= rest - 1) mb_piece_map_release(word * 64 + mb_ctz64(rest), 1);
 }
 
+static void settle_free(void *row, size_t word) { settle_word(row, mb_piece_map_free, word); }
+
 static void note_settled(void) {
     atomic_store_explicit(&mb_pieces_shared.settled, mb_count_look(&mb_pieces_shared.free), memory_order_relaxed);
     atomic_store_explicit(&mb_pieces_shared.taken, 0, memory_order_relaxed);
 }
 
-void mb_pieces_settle(void) {
+void mb_pieces_settle_some(size_t units) {
     struct row row = {0};
     if (mb_count_look(&mb_pieces_shared.free) < MB_UNIT_PIECES) return;
-    for (size_t word = mb_piece_map_next_word(0); word != MB_NO_PIECE; word = mb_piece_map_next_word(word + 1)) {
-        settle_word(&row, mb_piece_map_free, word);
+    size_t before = mb_count_look(&mb_pieces_shared.free);
+    for (unsigned i = 0; i < SETTLE_CHUNKS && mb_piece_map_visit_whole(settle_free, &row); i++) {
+        size_t free = mb_count_look(&mb_pieces_shared.free);
+        if (before - mb_min(before, free) >= mb_pieces_in(units)) break;
     }
+    end_row(&row);
+    note_settled();
+}
+
+void mb_pieces_settle(void) {
+    struct row row = {0};
+    while (mb_piece_map_visit_whole(settle_free, &row)) continue;
     end_row(&row);
     note_settled();
 }
@@ -116,34 +123,52 @@ static size_t purge_word(size_t word, uint64_t mask) {
     return purged;
 }
 
+static void purge_warm(void *purged, size_t word) { *(size_t *)purged += purge_word(word, mb_piece_map_warm(word)); }
+
 size_t mb_pieces_purge(void) {
     size_t purged = 0;
     if (mb_count_look(&mb_pieces_shared.warm) == 0) return 0;
-    for (size_t word = mb_piece_map_next_word(0); word != MB_NO_PIECE; word = mb_piece_map_next_word(word + 1))
-        purged += purge_word(word, mb_piece_map_warm(word));
+    mb_piece_map_walk(0, SIZE_MAX, purge_warm, &purged);
     return mb_units_for(purged);
 }
 
-// Goes on where the last call stopped.
-static void age(size_t words) {
-    struct row row = {0};
-    size_t word = mb_count_look(&mb_pieces_shared.cursor);
-    for (; words > 0 && (word = mb_piece_map_next_word(word)) != MB_NO_PIECE; words--, word++) {
-        settle_word(&row, mb_piece_map_old, word);
-        purge_word(word, mb_piece_map_old(word));
-        mb_piece_map_age(word);
+struct aging {
+    struct row row;
+    size_t purges; // words that may give pages back yet
+};
+
+// A word whose turn to purge has not come stays old.
+static void age_word(void *context, size_t word) {
+    struct aging *aging = context;
+    settle_word(&aging->row, mb_piece_map_old, word);
+    uint64_t old = mb_piece_map_old(word);
+    if (old != 0 && aging->purges > 0) {
+        purge_word(word, old);
+        aging->purges--;
     }
-    end_row(&row);
-    atomic_store_explicit(&mb_pieces_shared.cursor, word == MB_NO_PIECE ? 0 : word, memory_order_relaxed);
+    mb_piece_map_age(word);
+}
+
+// Goes on where the last call stopped.
+static void age(size_t chunks, size_t purges) {
+    struct aging aging = {.purges = purges};
+    size_t next = mb_piece_map_walk(mb_count_look(&mb_pieces_shared.cursor), chunks, age_word, &aging);
+    end_row(&aging.row);
+    atomic_store_explicit(&mb_pieces_shared.cursor, next == MB_NO_PIECE ? 0 : next, memory_order_relaxed);
     note_settled();
 }
 
-void mb_pieces_age_some(void) { age(STEP_WORDS); }
+void mb_pieces_age_some(void) { age(STEP_CHUNKS, STEP_PURGES); }
+
+void mb_pieces_age_at_tick(void) {
+    size_t half = mb_pieces_warm_units() / 2;
+    if (mb_count_look(&mb_pieces_shared.free) != 0) age(TICK_CHUNKS, mb_max(half, TICK_PURGES_MIN));
+}
 
 void mb_pieces_age(void) {
     if (mb_count_look(&mb_pieces_shared.free) == 0) return;
     atomic_store_explicit(&mb_pieces_shared.cursor, 0, memory_order_relaxed);
-    age(SIZE_MAX);
+    age(SIZE_MAX, SIZE_MAX);
 }
 
 size_t mb_pieces_warm_units(void) { return mb_count_look(&mb_pieces_shared.warm) / MB_UNIT_PIECES; }
@@ -168,12 +193,17 @@ void mb_pieces_recover_lost(size_t unit, uint32_t pieces) {
     }
 }
 
+static void count_word(void *context, size_t word) {
+    size_t *counts = context; // free, warm
+    counts[0] += mb_popcount64(mb_piece_map_free(word));
+    counts[1] += mb_popcount64(mb_piece_map_warm(word));
+}
+
 void mb_pieces_recover(void) {
-    size_t free = 0, warm = 0;
-    for (size_t word = mb_piece_map_next_word(0); word != MB_NO_PIECE; word = mb_piece_map_next_word(word + 1)) {
-        free += mb_popcount64(mb_piece_map_free(word));
-        warm += mb_popcount64(mb_piece_map_warm(word));
-    }
+    size_t counts[2] = {0}, free, warm;
+    mb_piece_map_recover(count_word, counts);
+    free = counts[0];
+    warm = counts[1];
     atomic_store_explicit(&mb_pieces_shared.free, free, memory_order_relaxed);
     atomic_store_explicit(&mb_pieces_shared.warm, warm, memory_order_relaxed);
     atomic_store_explicit(&mb_pieces_shared.settled, free, memory_order_relaxed);

@@ -1,5 +1,5 @@
-// Included by the compiler before everything else in the sources of the unit map that test_unit_map counts (-include): each atomic access
-// of them is one word looked at.
+// Included by the compiler before everything else in the sources of the maps that test_unit_map and test_piece_map count (-include): each atomic
+// access of them is one word looked at.
 #ifndef MB_TESTS_UNIT_COUNT_ATOMICS_H
 #define MB_TESTS_UNIT_COUNT_ATOMICS_H
 
@@ -24,5 +24,17 @@ extern uint64_t words_looked_at;
     COUNTED(__atomic_compare_exchange_n, (uint64_t *)(p), expected, desired, 0, success, failure)
 #define atomic_compare_exchange_weak_explicit(p, expected, desired, success, failure)                                                      \
     COUNTED(__atomic_compare_exchange_n, (uint64_t *)(p), expected, desired, 0, success, failure)
+
+#undef atomic_load
+#undef atomic_store
+#undef atomic_fetch_or
+#undef atomic_fetch_and
+#undef atomic_compare_exchange_strong
+#define atomic_load(p) (words_looked_at++, *(p))
+#define atomic_store(p, value) (words_looked_at++, (void)(*(p) = (value)))
+#define atomic_fetch_or(p, value) COUNTED(__atomic_fetch_or, (uint64_t *)(p), value, __ATOMIC_SEQ_CST)
+#define atomic_fetch_and(p, value) COUNTED(__atomic_fetch_and, (uint64_t *)(p), value, __ATOMIC_SEQ_CST)
+#define atomic_compare_exchange_strong(p, expected, desired)                                                                               \
+    COUNTED(__atomic_compare_exchange_n, (__typeof__(*(expected)) *)(p), expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
 
 #endif

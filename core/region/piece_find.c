@@ -1,0 +1,153 @@
+#include <stdatomic.h>
+
+#include "core/region/piece_map_shared.h"
+#include "platform/bits.h"
+#include "platform/compiler.h"
+
+enum {
+    LANE_MAX = 255,
+    RUN_MAX = 254,        // that a search can ask for
+    RUN_WORDS = 5,        // that such a run can lie in
+    HINT_LENGTH = 0xffff, // of a hint: no run is longer; above it a count of gives
+    HINT_GIVE = 0x10000,
+};
+
+// --- hints of chunks ------------------------------------------------------------------------------------------------------------
+
+// All in one order with the bits: a give between a search and the lowering of the hint is seen by its count.
+static bool may_have(const _Atomic uint32_t *hint, size_t pieces, uint32_t *seen) {
+    *seen = atomic_load(hint);
+    return (*seen & HINT_LENGTH) >= pieces;
+}
+
+static void lower(_Atomic uint32_t *hint, uint32_t seen, size_t pieces) {
+    atomic_compare_exchange_strong(hint, &seen, (seen & ~(uint32_t)HINT_LENGTH) | (uint32_t)(pieces - 1));
+}
+
+static void raise(_Atomic uint32_t *hint) {
+    atomic_store(hint, ((atomic_load(hint) & ~(uint32_t)HINT_LENGTH) + HINT_GIVE) | MB_CHUNK_PIECES);
+}
+
+// --- hints of words -----------------------------------------------------------------------------------------------------
+
+static const uint64_t LANE_LOW = UINT64_C(0x0101010101010101), LANE_HIGH = UINT64_C(0x8080808080808080);
+
+// Bit 7 of each lane that is at least `least`, which stands in every lane of `all`.
+static uint64_t lanes_from(uint64_t lanes, uint64_t all) {
+    uint64_t no_borrow = (lanes | LANE_HIGH) - (all & ~LANE_HIGH); // bit 7: the low seven bits are at least as much
+    return ((lanes & ~all) | (~(lanes ^ all) & no_borrow)) & LANE_HIGH;
+}
+
+static void raise_word(struct mb_chunk_shared *chunk, size_t word) {
+    uint64_t lane = (uint64_t)LANE_MAX << word % MB_HINT_LANES * 8;
+    if ((atomic_load(&chunk->longest[word / MB_HINT_LANES]) & lane) != lane) atomic_fetch_or(&chunk->longest[word / MB_HINT_LANES], lane);
+}
+
+static void lower_word(struct mb_chunk_shared *chunk, size_t word, size_t longest) {
+    unsigned shift = (unsigned)(word % MB_HINT_LANES * 8);
+    uint64_t seen = atomic_load(&chunk->longest[word / MB_HINT_LANES]);
+    uint64_t lower = (seen & ~((uint64_t)LANE_MAX << shift)) | (uint64_t)longest << shift;
+    atomic_compare_exchange_strong(&chunk->longest[word / MB_HINT_LANES], &seen, lower);
+}
+
+// Words first to last of a chunk have got free pieces: runs that begin there may be longer, and those that reach into the first one.
+static void raise_words(struct mb_chunk_shared *chunk, size_t first, size_t last) {
+    for (size_t word = first; word <= last; word++) raise_word(chunk, word);
+    for (size_t word = first, steps = RUN_WORDS - 1; word > 0 && steps > 0; word--, steps--) {
+        uint64_t before = atomic_load(&chunk->free[word - 1]);
+        if (before >> 63 == 0 || (atomic_load(&chunk->free[word]) & 1) == 0) return;
+        raise_word(chunk, word - 1);
+        if (~before != 0) return;
+    }
+}
+
+void mb_piece_hints_raise(size_t chunk, size_t first, size_t last) {
+    raise_words(mb_chunk_at(chunk), first, last);
+    raise(&mb_piece_map_shared.hints[chunk]);
+    raise(&mb_piece_map_shared.groups[chunk / MB_CHUNK_GROUP]);
+}
+
+bool mb_piece_hints_may_have(size_t chunk, uint32_t *seen) { return may_have(&mb_piece_map_shared.hints[chunk], 1, seen); }
+bool mb_piece_hints_group_may_have(size_t group) {
+    uint32_t seen;
+    return may_have(&mb_piece_map_shared.groups[group], 1, &seen);
+}
+void mb_piece_hints_found_none(size_t chunk, uint32_t seen) { lower(&mb_piece_map_shared.hints[chunk], seen, 1); }
+
+// --- finding ----------------------------------------------------------------------------------------------------------
+
+// Bit i: bits i to i + count - 1 are set.
+static uint64_t starts_of(uint64_t bits, size_t count) {
+    for (size_t have = 1; bits != 0 && have < count;) {
+        size_t step = mb_min(have, count - have);
+        bits &= bits >> step;
+        have += step;
+    }
+    return bits;
+}
+
+// Free pieces at the head of the words from this one on, if they are so many.
+static bool goes_on(const struct mb_chunk_shared *chunk, size_t word, size_t pieces) {
+    for (; word < MB_CHUNK_WORDS; word++) {
+        uint64_t taken = ~atomic_load(&chunk->free[word]);
+        if (taken != 0) return mb_ctz64(taken) >= pieces;
+        if (pieces <= MB_PIECE_WORD) return true;
+        pieces -= MB_PIECE_WORD;
+    }
+    return false;
+}
+
+// Where a run of so many begins in this word, as a bit; 64: nowhere.
+static unsigned begins_in(const struct mb_chunk_shared *chunk, size_t word, size_t pieces) {
+    uint64_t bits = atomic_load(&chunk->free[word]), starts = pieces <= MB_PIECE_WORD ? starts_of(bits, pieces) : 0;
+    if (starts != 0) return mb_ctz64(starts);
+    unsigned tail = ~bits == 0 ? MB_PIECE_WORD : 63 - mb_log2(~bits);
+    return tail != 0 && goes_on(chunk, word + 1, pieces - tail) ? MB_PIECE_WORD - tail : MB_PIECE_WORD;
+}
+
+// A give between the look and the lowering of the hint may have raised it in vain: so who lowers it looks again.
+static unsigned begins_or_lower(struct mb_chunk_shared *chunk, size_t word, size_t pieces) {
+    unsigned begin = begins_in(chunk, word, pieces);
+    if (MB_LIKELY(begin < MB_PIECE_WORD)) return begin;
+    lower_word(chunk, word, pieces - 1);
+    begin = begins_in(chunk, word, pieces);
+    if (begin < MB_PIECE_WORD) raise_word(chunk, word);
+    return begin;
+}
+
+static size_t find_in(struct mb_chunk_shared *chunk, size_t pieces) {
+    uint64_t all = LANE_LOW * pieces;
+    for (size_t lanes = 0; lanes < MB_CHUNK_WORDS / MB_HINT_LANES; lanes++) {
+        for (uint64_t may = lanes_from(atomic_load(&chunk->longest[lanes]), all); may != 0; may &= may - 1) {
+            size_t word = lanes * MB_HINT_LANES + mb_ctz64(may) / 8;
+            unsigned begin = begins_or_lower(chunk, word, pieces);
+            if (begin < MB_PIECE_WORD) return word * MB_PIECE_WORD + begin;
+        }
+    }
+    return MB_NO_PIECE;
+}
+
+static size_t find_in_group(size_t group, size_t end, size_t pieces) {
+    uint32_t seen;
+    for (size_t chunk = group * MB_CHUNK_GROUP; chunk < end && chunk < (group + 1) * MB_CHUNK_GROUP; chunk++) {
+        if (!may_have(&mb_piece_map_shared.hints[chunk], pieces, &seen)) continue;
+        size_t first = find_in(mb_chunk_at(chunk), pieces);
+        if (first != MB_NO_PIECE) return chunk * MB_CHUNK_PIECES + first;
+        lower(&mb_piece_map_shared.hints[chunk], seen, pieces);
+    }
+    return MB_NO_PIECE;
+}
+
+// With an alignment a run that is longer by it, which fits wherever it begins.
+size_t mb_piece_map_find(size_t pieces, size_t align) {
+    size_t end = mb_chunks_end(), wanted = pieces + align - 1;
+    uint32_t seen;
+    if (wanted > RUN_MAX) return MB_NO_PIECE;
+    for (size_t group = 0; group * MB_CHUNK_GROUP < end; group++) {
+        if (!may_have(&mb_piece_map_shared.groups[group], wanted, &seen)) continue;
+        size_t first = find_in_group(group, end, wanted);
+        if (first != MB_NO_PIECE) return mb_align_up(first, align);
+        lower(&mb_piece_map_shared.groups[group], seen, wanted);
+    }
+    return MB_NO_PIECE;
+}
