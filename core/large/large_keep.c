@@ -139,8 +139,33 @@ static size_t covered_to(struct mb_unit *unit) {
     return large == NULL ? 0 : (mb_large_first(large) + large->large_pieces) / MB_UNIT_PIECES;
 }
 
-// Blocks that an absent thread was about to put into its cache, or had just taken out.
+static size_t kept_in_half(struct mb_unit *unit, uint32_t offset) {
+    struct mb_slab *large = mb_large_in_half(unit, offset);
+    return large != NULL && mb_large_is_kept(large);
+}
+
+static size_t blocks_marked_kept(void) {
+    size_t kept = 0;
+    for (size_t i = mb_arena_next_other(0), next; i != MB_NO_UNIT; i = mb_arena_next_other(next)) {
+        next = mb_max(i + 1, covered_to(mb_unit_at(i)));
+        kept += kept_in_half(mb_unit_at(i), 0) + kept_in_half(mb_unit_at(i), MB_UNIT_BYTES / 2);
+    }
+    return kept;
+}
+
+static size_t blocks_in_caches(void) {
+    size_t blocks = 0;
+    for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) {
+        for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) blocks += mb_large_cache_look(&heap->shared.kept, i) != 0;
+    }
+    return blocks;
+}
+
+// Blocks that an absent thread was about to put into its cache, or had just taken out: marked, and in none. If there is no such block the absent
+// threads' caches stay as they are, since emptying them copies pages: whoever takes over a heap, or needs memory, does it.
 void mb_large_recover(void) {
+    mb_large_cache_flush(&everybodys_shared, give_first);
+    if (blocks_marked_kept() == blocks_in_caches()) return;
     mb_large_flush();
     for (size_t i = mb_arena_next_other(0), next; i != MB_NO_UNIT; i = mb_arena_next_other(next)) {
         next = mb_max(i + 1, covered_to(mb_unit_at(i)));

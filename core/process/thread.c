@@ -93,6 +93,7 @@ static struct mb_heap *take_left_behind(void) {
     } while (!atomic_compare_exchange_weak_explicit(&left_behind_shared.next, &seen, mb_heaps_next(heap), memory_order_acq_rel,
                                                     memory_order_acquire));
     empty_fronts(heap);
+    mb_large_flush_heap(heap); // its blocks say whose they are, and the heap is to be another thread's
     return heap;
 }
 
