@@ -8,5 +8,7 @@ void mb_cpu_look(void) {
     uint32_t a = FEATURES, b, c, d;
     __asm__("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
     mb_cpu_counts_bits = (c & POPCNT) != 0;
+#else
+    mb_cpu_counts_bits = true;
 #endif
 }

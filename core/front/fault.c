@@ -13,7 +13,7 @@
 #include "platform/os.h"
 
 static bool allocates_from(const struct mb_heap *heap, const struct mb_unit *unit) {
-    return heap->slabs[unit->slab.class_index].current == &unit->slab;
+    return heap->slabs.current[unit->slab.class_index] == &unit->slab;
 }
 
 // NULL: nobody.
@@ -39,7 +39,7 @@ static bool is_written(const struct mb_unit *unit, uint32_t index) {
 // Whether the block was in the mask and is not any more. What lies behind the part of a first word that is handed out first may never have
 // been in it.
 static bool was_taken_from_mask(const struct mb_front *front, unsigned class_index, uint32_t index) {
-    bool whole = index >= 64 || (mb_mask_firsts[class_index].window >> index & 1) != 0;
+    bool whole = index >= 64 || (mb_mask_first.window[class_index] >> index & 1) != 0;
     return whole && (front->mask[class_index] >> (index % 64) & 1) == 0;
 }
 

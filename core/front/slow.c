@@ -31,20 +31,20 @@ MB_COLD void *mb_no_memory(void) {
 // --- where a new mask comes from, cheapest first ------------------------------------------------------------------------
 
 static bool from_current(struct mb_heap *heap, unsigned class_index, bool searched) {
-    struct mb_slab *slab = heap->slabs[class_index].current;
+    struct mb_slab *slab = heap->slabs.current[class_index];
     if (slab == NULL) return false;
     return (!searched && mb_own_use_local(heap, slab)) || mb_own_use_remote_batch(heap, slab);
 }
 
 // The exhausted slab leaves: the one with room to carve stays as `fresh`, a full one has no owner any more.
 static bool let_current_go(struct mb_heap *heap, unsigned class_index) {
-    struct mb_class_slabs *slabs = &heap->slabs[class_index];
-    struct mb_slab *slab = slabs->current;
+    struct mb_class_slabs *slabs = &heap->slabs;
+    struct mb_slab *slab = slabs->current[class_index];
     if (slab == NULL) return false;
     if (slab->carved < slab->capacity) {
-        if (slabs->fresh != NULL && slabs->fresh != slab) return mb_own_use_carved(heap, slab);
-        slabs->fresh = slab;
-        slabs->current = NULL;
+        if (slabs->fresh[class_index] != NULL && slabs->fresh[class_index] != slab) return mb_own_use_carved(heap, slab);
+        slabs->fresh[class_index] = slab;
+        slabs->current[class_index] = NULL;
         return false;
     }
     mb_own_let_go(heap, slab);
@@ -77,7 +77,7 @@ static bool from_queue(struct mb_heap *heap, unsigned class_index) {
 }
 
 static bool from_fresh(struct mb_heap *heap, unsigned class_index) {
-    struct mb_slab *slab = heap->slabs[class_index].fresh;
+    struct mb_slab *slab = heap->slabs.fresh[class_index];
     return slab != NULL && use_any(heap, slab);
 }
 
@@ -114,7 +114,7 @@ static bool from_arena(struct mb_heap *heap, unsigned class_index) {
     slab->warm = !span.zero;
     if (slab->warm) mb_share_unit_taken(slab, slab->block_bytes);
     if (span.zero) mb_huge_slab_opened();
-    heap->slabs[class_index].fresh = slab;
+    heap->slabs.fresh[class_index] = slab;
     return mb_own_use_carved(heap, slab);
 }
 
@@ -155,8 +155,8 @@ static void *take_block(struct mb_heap *heap, unsigned class_index, bool searche
     if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);
     if ((++heap->slow_calls & 3) == 0) mb_background_tick();
     if (heap->slow_calls % REVIEW_CALLS == 0) mb_share_review(heap);
-    const struct mb_class_slabs *slabs = &heap->slabs[class_index];
-    if (slabs->current == NULL && slabs->fresh == NULL && !mb_commons_is(heap)) {
+    const struct mb_class_slabs *slabs = &heap->slabs;
+    if (slabs->current[class_index] == NULL && slabs->fresh[class_index] == NULL && !mb_commons_is(heap)) {
         void *p = from_commons(heap, class_index);
         if (p != NULL) return p;
     }
@@ -177,22 +177,27 @@ MB_NOINLINE static void *malloc_rare(size_t bytes) {
 }
 
 // For a heap whose current slab has been searched. A heap with a slab is a real one, and the thread's own.
-MB_NOINLINE static void *malloc_from_others(struct mb_heap *heap, size_t class_index) {
+MB_NOINLINE static void *malloc_from_others(size_t class_index, struct mb_heap *heap) {
     mb_fork_check();
     void *p = take_block(heap, (unsigned)class_index, true);
     return p != NULL ? p : mb_no_memory();
 }
 
 // Blocks of the current slab were freed twice, by its owner and by another thread before.
-MB_COLD static void *malloc_after_mistake(struct mb_heap *heap, size_t class_index) {
-    mb_own_meet_freed_twice(heap->slabs[class_index].current);
-    return malloc_from_others(heap, class_index);
+MB_COLD static void *malloc_after_mistake(size_t class_index, struct mb_heap *heap) {
+    mb_own_meet_freed_twice(heap->slabs.current[class_index]);
+    void *p = take_block(heap, (unsigned)class_index, false);
+    return p != NULL ? p : mb_no_memory();
 }
 
-MB_NOINLINE static void *after_tick(struct mb_heap *heap, void *p) {
+MB_NOINLINE static void *after_tick(void *p, struct mb_heap *heap) {
     heap->calls_to_tick = MB_CALLS_A_TICK;
     mb_background_tick();
     return p;
+}
+
+MB_INLINE void *count_to_tick(struct mb_heap *heap, void *p) {
+    return mb_owner_decrement(&heap->calls_to_tick) ? after_tick(p, heap) : p;
 }
 
 MB_NOINLINE static void *malloc_other_large(size_t bytes) {
@@ -204,18 +209,26 @@ MB_NOINLINE static void *malloc_large(size_t bytes) {
     struct mb_heap *heap = mb_heap_self;
     void *p = mb_large_take_same(heap, bytes);
     if (p == NULL) return malloc_other_large(bytes);
-    return mb_owner_decrement(&heap->calls_to_tick) ? after_tick(heap, p) : p;
+    return count_to_tick(heap, p);
+}
+
+// The words that come first are empty. (In mb_refill_slow the loops would need more registers than are free there.)
+MB_NOINLINE static void *refill_from_far(size_t class_index, struct mb_heap *heap) {
+    struct mb_slab *slab = heap->slabs.current[class_index];
+    uint64_t *word, mask = mb_mask_next_far(heap, slab, class_index, &word);
+    if (MB_UNLIKELY(mask == 0)) return malloc_from_others(class_index, heap);
+    if (MB_UNLIKELY(mb_mask_freed_twice(slab, word, mask))) return malloc_after_mistake(class_index, heap);
+    return count_to_tick(heap, mb_mask_take(heap, slab, class_index, word, mask));
 }
 
 // Most calls come for this: the slab that the mask was of has other free blocks. Every call in here that comes back is a tail call.
 MB_NOINLINE void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t class_index) {
-    struct mb_slab *slab = heap->slabs[class_index].current;
-    if (MB_UNLIKELY(slab == NULL || mb_perturb_byte() != 0)) return malloc_rare(bytes);
-    void *p;
-    enum mb_mask_found found = mb_mask_take_next(heap, slab, class_index, &p);
-    if (MB_UNLIKELY(found == MB_MASK_NONE)) return malloc_from_others(heap, class_index);
-    if (MB_UNLIKELY(found == MB_MASK_FREED_TWICE)) return malloc_after_mistake(heap, class_index);
-    return mb_owner_decrement(&heap->calls_to_tick) ? after_tick(heap, p) : p;
+    struct mb_slab *slab = heap->slabs.current[class_index];
+    if (MB_UNLIKELY(slab == NULL || !mb_perturb_quick_refills())) return malloc_rare(bytes);
+    uint64_t *word, mask = mb_mask_next(heap, slab, class_index, &word);
+    if (mask == 0) return refill_from_far(class_index, heap);
+    if (MB_UNLIKELY(mb_mask_freed_twice(slab, word, mask))) return malloc_after_mistake(class_index, heap);
+    return count_to_tick(heap, mb_mask_take(heap, slab, class_index, word, mask));
 }
 
 // The size is not in the fast path's table, or a block of that length was freed a moment ago.

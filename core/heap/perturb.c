@@ -3,8 +3,14 @@
 #include <string.h>
 
 #include "platform/bits.h"
+#include "platform/cpu.h"
 
 struct mb_perturb_shared mb_perturb_shared;
+
+void mb_perturb_set(uint32_t byte) {
+    atomic_store_explicit(&mb_perturb_shared.byte, byte, memory_order_relaxed);
+    atomic_store_explicit(&mb_perturb_shared.quick_refills, byte == 0 && mb_cpu_counts_bits, memory_order_relaxed);
+}
 
 MB_COLD void mb_perturb_handed_out(void *p, size_t bytes) { memset(p, (int)(mb_perturb_byte() ^ 0xff), bytes); }
 

@@ -50,9 +50,10 @@ struct mb_front {
     uint32_t bytes[MB_CLASSES]; // of a block
 };
 
+// By class; arrays of words as in the front.
 struct mb_class_slabs {
-    struct mb_slab *current; // the slab that the front belongs to; NULL if none
-    struct mb_slab *fresh;   // a CURRENT slab with blocks to carve; may equal current
+    struct mb_slab *current[MB_CLASSES]; // the slab that the front belongs to; NULL if none
+    struct mb_slab *fresh[MB_CLASSES];   // a CURRENT slab with blocks to carve; may equal current
 };
 
 struct mb_class_queues {
@@ -73,7 +74,7 @@ struct mb_heap_queues {
 
 struct mb_heap {
     struct mb_front front;
-    struct mb_class_slabs slabs[MB_CLASSES];
+    struct mb_class_slabs slabs;
     struct mb_heap_queues *queues;           // made when the first slab is queued; NULL before
     const void *token;                       // what the owner word of its slabs says
     uint8_t borrowed[MB_CLASSES];            // blocks that its thread has had from the commons: core/small/share.h

@@ -232,7 +232,7 @@ static uint64_t held_unnamed(const struct mb_slab *slab) {
 static uint64_t held_by(const struct mb_heap *heap) {
     uint64_t held = atomic_load_explicit(&heap->told_shared.free_bytes, memory_order_relaxed);
     for (unsigned c = 0; c < MB_CLASSES; c++) {
-        const struct mb_slab *current = MB_PEEK(heap->slabs[c].current), *fresh = MB_PEEK(heap->slabs[c].fresh);
+        const struct mb_slab *current = MB_PEEK(heap->slabs.current[c]), *fresh = MB_PEEK(heap->slabs.fresh[c]);
         held += held_unnamed(current) + (fresh != current ? held_unnamed(fresh) : 0);
     }
     return held;

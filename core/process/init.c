@@ -1,6 +1,7 @@
 #include "core/process/init.h"
 
 #include "core/base/mistake.h"
+#include "core/heap/perturb.h"
 #include "core/process/foreign.h"
 #include "core/process/fork.h"
 #include "core/process/relief.h"
@@ -86,6 +87,7 @@ static bool start(void) {
     uint64_t random[RANDOM_WORDS];
     draw(random);
     mb_cpu_look();
+    mb_perturb_set(0);
     mb_huge_init(mb_option.huge_pages != 0);
     atomic_store_explicit(&mb_init_shared.had_threads, !mb_thread_is_only(), memory_order_relaxed);
     mb_tunables_init();

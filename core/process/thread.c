@@ -78,7 +78,7 @@ void mb_thread_change_token(void) {
 static void empty_fronts(struct mb_heap *heap) {
     for (unsigned c = 0; c < MB_CLASSES; c++) {
         MB_POKE(heap->front.mask[c], 0);
-        heap->slabs[c] = (struct mb_class_slabs){NULL, NULL};
+        heap->slabs.current[c] = heap->slabs.fresh[c] = NULL;
     }
     if (heap->queues != NULL) memset(heap->queues, 0, sizeof *heap->queues);
 }

@@ -64,7 +64,7 @@ void mb_tunables_init(void) {
 
 static void perturb(uint32_t byte) {
     if (byte == mb_perturb_byte()) return;
-    atomic_store_explicit(&mb_perturb_shared.byte, byte, memory_order_relaxed);
+    mb_perturb_set(byte);
     mb_thread_change_token();
 }
 

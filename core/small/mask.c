@@ -10,13 +10,35 @@ enum { WINDOW_BYTES = 16 << 10, WINDOW_BLOCKS_MIN = 2, NEAR_BLOCKS_MIN = 8 };
 
 // Of a class of so many granules a block.
 #define BLOCKS(granules) (WINDOW_BYTES / ((granules)*MB_GRANULE))
-#define FIRST(granules)                                                                                                                    \
-    { .near = LOW(AT_LEAST(NEAR_BLOCKS_MIN, BLOCKS(granules))), .window = LOW(AT_LEAST(WINDOW_BLOCKS_MIN, BLOCKS(granules))) }
-#define DOUBLING(shift)                                                                                                                    \
-    FIRST(9 << (shift)), FIRST(10 << (shift)), FIRST(11 << (shift)), FIRST(12 << (shift)), FIRST(13 << (shift)), FIRST(14 << (shift)),     \
-        FIRST(15 << (shift)), FIRST(16 << (shift))
+#define NEAR(granules) LOW(AT_LEAST(NEAR_BLOCKS_MIN, BLOCKS(granules)))
+#define WINDOW(granules) LOW(AT_LEAST(WINDOW_BLOCKS_MIN, BLOCKS(granules)))
 
-const struct mb_mask_first mb_mask_firsts[MB_CLASSES] = {
-    FIRST(1),    FIRST(2),    FIRST(3),    FIRST(4),    FIRST(5),    FIRST(6),    FIRST(7),    FIRST(8),
-    DOUBLING(0), DOUBLING(1), DOUBLING(2), DOUBLING(3), DOUBLING(4), DOUBLING(5), DOUBLING(6), DOUBLING(7),
-};
+#define EIGHT(of, first, step)                                                                                                             \
+    of(first), of((first) + (step)), of((first) + 2 * (step)), of((first) + 3 * (step)), of((first) + 4 * (step)),                         \
+        of((first) + 5 * (step)), of((first) + 6 * (step)), of((first) + 7 * (step))
+#define DOUBLING(of, shift) EIGHT(of, 9 << (shift), 1 << (shift))
+#define EACH_CLASS(of)                                                                                                                     \
+    EIGHT(of, 1, 1), DOUBLING(of, 0), DOUBLING(of, 1), DOUBLING(of, 2), DOUBLING(of, 3), DOUBLING(of, 4), DOUBLING(of, 5),                 \
+        DOUBLING(of, 6), DOUBLING(of, 7)
+
+const struct mb_mask_first mb_mask_first = {.near = {EACH_CLASS(NEAR)}, .window = {EACH_CLASS(WINDOW)}};
+
+static uint64_t find(const struct mb_heap *heap, const struct mb_slab *slab, size_t class_index, uint64_t **word) {
+    uint64_t mask = mb_mask_next(heap, slab, class_index, word);
+    return mask != 0 ? mask : mb_mask_next_far(heap, slab, class_index, word);
+}
+
+bool mb_mask_next_word(struct mb_heap *heap, struct mb_slab *slab, size_t class_index) {
+    uint64_t *word, mask = find(heap, slab, class_index, &word);
+    if (MB_UNLIKELY(mb_mask_freed_twice(slab, word, mask))) {
+        mb_own_meet_freed_twice(slab);
+        mask = find(heap, slab, class_index, &word);
+    }
+    if (mask == 0) return false;
+    mb_mask_use(heap, slab, class_index, word);
+    mb_mask_note_served(heap, mb_count_bits(mask));
+    heap->slabs.current[class_index] = slab;
+    if (MB_UNLIKELY(mb_perturb_byte() != 0)) mb_perturb_mask(heap->front.base[class_index], slab->block_bytes, mask);
+    MB_POKE(heap->front.mask[class_index], mask);
+    return true;
+}

@@ -122,9 +122,9 @@ void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_
 
 // Only the address is used: a slab that has been let go may be another's, of another class, at once.
 static void forget(struct mb_heap *heap, unsigned class_index, const struct mb_slab *slab) {
-    struct mb_class_slabs *slabs = &heap->slabs[class_index];
-    if (slabs->current == slab) slabs->current = NULL;
-    if (slabs->fresh == slab) slabs->fresh = NULL;
+    struct mb_class_slabs *slabs = &heap->slabs;
+    if (slabs->current[class_index] == slab) slabs->current[class_index] = NULL;
+    if (slabs->fresh[class_index] == slab) slabs->fresh[class_index] = NULL;
 }
 
 static void give_to_arena(struct mb_unit *unit) {
@@ -203,10 +203,10 @@ static void release_queue(struct mb_heap *heap, struct mb_queue *queue) {
 }
 
 void mb_own_release_class(struct mb_heap *heap, unsigned class_index) {
-    struct mb_class_slabs *slabs = &heap->slabs[class_index];
+    struct mb_class_slabs *slabs = &heap->slabs;
     mb_heap_drop_mask(heap, class_index);
-    if (slabs->current != NULL) mb_own_release(heap, slabs->current);
-    if (slabs->fresh != NULL) mb_own_release(heap, slabs->fresh);
+    if (slabs->current[class_index] != NULL) mb_own_release(heap, slabs->current[class_index]);
+    if (slabs->fresh[class_index] != NULL) mb_own_release(heap, slabs->fresh[class_index]);
     if (heap->queues == NULL) return;
     release_queue(heap, &heap->queues->of_class[class_index].ready);
     release_queue(heap, &heap->queues->of_class[class_index].waiting);

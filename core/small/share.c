@@ -40,7 +40,7 @@ static uint32_t cost_of(unsigned class_index) {
 }
 
 static bool has_slab(const struct mb_heap *heap, unsigned class_index) {
-    return heap->slabs[class_index].current != NULL || heap->slabs[class_index].fresh != NULL;
+    return heap->slabs.current[class_index] != NULL || heap->slabs.fresh[class_index] != NULL;
 }
 
 // What was let go since the last time counts no more.
@@ -83,8 +83,8 @@ static bool is_empty(const struct mb_slab *slab) { return slab == NULL || mb_sla
 // Who takes over a slab with live blocks may get blocks beside them that nobody has had before: on the same pair of cache lines, unless all
 // blocks have whole pairs.
 static bool may_go(const struct mb_heap *heap, unsigned class_index) {
-    const struct mb_class_slabs *slabs = &heap->slabs[class_index];
-    return mb_class_bytes(class_index) % MB_LINE_PAIR == 0 || (is_empty(slabs->current) && is_empty(slabs->fresh));
+    const struct mb_class_slabs *slabs = &heap->slabs;
+    return mb_class_bytes(class_index) % MB_LINE_PAIR == 0 || (is_empty(slabs->current[class_index]) && is_empty(slabs->fresh[class_index]));
 }
 
 static void review_class(struct mb_heap *heap, unsigned class_index) {

@@ -1,12 +1,14 @@
-// The workload of scripts/check-hotpath: N pairs of malloc(64) and free, one block in turn or in batches of 100.
+// The workload of scripts/check-hotpath: N pairs of malloc and free: of 64 bytes, one block in turn or in batches of 100; or in a working set of 1,000
+// blocks of random sizes, of which one at random is replaced.
 // What: nothing but the pairs, so that the difference of two runs with different N is the cost of the pairs alone.
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 64, BATCH = 100 };
+enum { BLOCK_BYTES = 64, BATCH = 100, SET = 1000 };
 
-static void *blocks[BATCH];
+static void *blocks[SET];
 
 // Allocates and frees `count` blocks, at most BATCH, oldest first.
 static void batch(long count) {
@@ -17,13 +19,42 @@ static void batch(long count) {
     for (long i = 0; i < count; i++) free(blocks[i]);
 }
 
+static uint32_t below(uint32_t n) { // splitmix64
+    static uint64_t state = SET;
+    uint64_t z = state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (uint32_t)(((z ^ z >> 31) >> 32) * n >> 32);
+}
+
+// 8 to 1,023 bytes, small ones more often; one in 100 is up to 8 KiB and one in 1,000 up to 64 KiB: mixed_size in bench/support/random.h.
+static size_t any_size(void) {
+    uint32_t draw = below(1000), one = below(7), other = below(7);
+    if (draw == 0) return 8192 + below(57344);
+    if (draw <= 10) return 1024 + below(7168);
+    uint32_t bits = 3 + (one < other ? one : other);
+    return (1u << bits) + below(1u << bits);
+}
+
+static void replace(void **block) {
+    free(*block);
+    *block = malloc(any_size());
+    if (*block == NULL) abort();
+}
+
+static void working_set(long pairs) {
+    for (int i = 0; i < SET; i++) replace(&blocks[i]);
+    while (pairs-- > 0) replace(&blocks[below(SET)]);
+}
+
 int main(int argc, char **argv) {
     if (argc != 3) {
-        fputs("usage: pair turn|batch N\n", stderr);
+        fputs("usage: pair turn|batch|set N\n", stderr);
         return 2;
     }
     long at_once = strcmp(argv[1], "batch") == 0 ? BATCH : 1;
     long pairs = strtol(argv[2], NULL, 10);
+    if (strcmp(argv[1], "set") == 0) return working_set(pairs), 0;
     for (long done = 0; done < pairs; done += at_once) batch(at_once);
     return 0;
 }

@@ -209,7 +209,8 @@ static uint64_t mix_heap(uint64_t hash, const struct mb_heap *heap) {
     enum { USED = 3 };
     hash = mix(hash, heap->front.mask, USED * sizeof heap->front.mask[0]);
     hash = mix(hash, heap->front.word, USED * sizeof heap->front.word[0]);
-    hash = mix(hash, heap->slabs, USED * sizeof heap->slabs[0]);
+    hash = mix(hash, heap->slabs.current, USED * sizeof heap->slabs.current[0]);
+    hash = mix(hash, heap->slabs.fresh, USED * sizeof heap->slabs.fresh[0]);
     hash = mix(hash, &heap->queues, sizeof heap->queues);
     if (heap->queues == NULL) return hash;
     hash = mix(hash, heap->queues->of_class, USED * sizeof heap->queues->of_class[0]);

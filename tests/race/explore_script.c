@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "core/front/malloc.h"
+#include "core/heap/perturb.h"
 #include "core/process/background.h"
 #include "core/process/init.h"
 #include "core/region/arena.h"
 #include "core/region/purge.h"
 #include "core/small/idle.h"
 #include "core/small/own.h"
+#include "platform/cpu.h"
 #include "platform/os.h"
 
 struct world world;
@@ -248,6 +250,8 @@ static void set_up_world(void) {
 
 void script_set_up(void) {
     set_up_world();
+    mb_cpu_look();
+    mb_perturb_set(0);
     mb_heap_self = &world.heaps[0];
     for (const char *at = scenario->setup; *at != '\0'; at++) {
         bool is_malloc = *at == 'm' || *at == 'M';
