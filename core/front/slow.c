@@ -196,9 +196,7 @@ MB_NOINLINE static void *after_tick(void *p, struct mb_heap *heap) {
     return p;
 }
 
-MB_INLINE void *count_to_tick(struct mb_heap *heap, void *p) {
-    return mb_owner_decrement(&heap->calls_to_tick) ? after_tick(p, heap) : p;
-}
+MB_INLINE void *count_to_tick(struct mb_heap *heap, void *p) { return mb_owner_decrement(&heap->calls_to_tick) ? after_tick(p, heap) : p; }
 
 MB_NOINLINE static void *malloc_other_large(size_t bytes) {
     void *p = mb_large_alloc_kept(mb_heap_self, bytes);

@@ -15,8 +15,8 @@
 #include "platform/compiler.h"
 
 struct mb_perturb_shared {
-    _Atomic uint32_t byte;       // 0: off
-    _Atomic bool quick_refills;  // nothing is filled, and the processor counts bits; false before the start
+    _Atomic uint32_t byte;      // 0: off
+    _Atomic bool quick_refills; // nothing is filled, and the processor counts bits; false before the start
 };
 extern MB_HIDDEN struct mb_perturb_shared mb_perturb_shared;
 

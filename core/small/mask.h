@@ -43,7 +43,7 @@ MB_INLINE uint64_t *mb_mask_word_behind(const struct mb_slab *slab, uint64_t *la
     uint64_t *bits = slab->free_bits;
     if (slab->carved <= 64) return bits;
     uint64_t at = (uintptr_t)last - (uintptr_t)bits; // anything, when the last word was another slab's
-    MB_OPAQUE(at); // else a register is saved for last + 1
+    MB_OPAQUE(at);                                   // else a register is saved for last + 1
     return at * 8 + 64 < slab->carved ? bits + at / sizeof *bits + 1 : bits;
 }
 

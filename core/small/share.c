@@ -84,7 +84,8 @@ static bool is_empty(const struct mb_slab *slab) { return slab == NULL || mb_sla
 // blocks have whole pairs.
 static bool may_go(const struct mb_heap *heap, unsigned class_index) {
     const struct mb_class_slabs *slabs = &heap->slabs;
-    return mb_class_bytes(class_index) % MB_LINE_PAIR == 0 || (is_empty(slabs->current[class_index]) && is_empty(slabs->fresh[class_index]));
+    return mb_class_bytes(class_index) % MB_LINE_PAIR == 0 ||
+           (is_empty(slabs->current[class_index]) && is_empty(slabs->fresh[class_index]));
 }
 
 static void review_class(struct mb_heap *heap, unsigned class_index) {
