@@ -43,6 +43,7 @@ __attribute__((constructor)) void mb_foreign_note_libc(void) {
     struct mb_foreign_sealed *sealed = &mb_foreign_page.sealed;
     for (unsigned i = 0; i < MB_OWN_COUNT; i++) __atomic_store_n(&sealed->own[i], mb_foreign_own((enum mb_own)i), __ATOMIC_RELAXED);
     sealed->program_end = program_end();
+    sealed->pid = (uint32_t)mb_os_pid();
     if (mb_os_page_size() <= MB_SEALED_BYTES) mb_os_protect(&mb_foreign_page, MB_SEALED_BYTES, MB_OS_READ);
 }
 

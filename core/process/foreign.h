@@ -78,6 +78,7 @@ void mb_foreign_note_libc(void);
 struct mb_foreign_sealed {
     void *own[MB_OWN_COUNT];
     uintptr_t program_end; // the brk heap starts behind the program
+    uint32_t pid;          // of the process that noted
 };
 enum { MB_SEALED_BYTES = 4096 };
 extern MB_HIDDEN union mb_foreign_page {

@@ -54,6 +54,8 @@ enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
            "not 0: addresses and keys follow from it, so that a run can be repeated; not for production") \
     NUMBER(sized, CHOICE, 0, 0, 0, "warn ignore abort", LIVE, \
            "a sized free with a wrong size, malloc_usable_size of no live block: one line a process, nothing, the end") \
+    NUMBER(stack_walk, CHOICE, 0, 0, 0, "tables frames", START, \
+           "how call stacks are found: by unwind tables, or by frame pointers where the program is compiled with them") \
     NUMBER(stats, CHOICE, 0, 0, 0, "never exit", LIVE, "exit: print statistics on stderr when the process ends") \
     NUMBER(stats_format, CHOICE, 0, 0, 0, "text json prometheus", LIVE, \
            "in which form; stats_file takes a line of a few numbers for text") \

@@ -1,0 +1,105 @@
+#include "core/process/stack.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/auxv.h>
+#include <unwind.h>
+
+#include "core/process/stack_objects.h"
+#include "core/told/options.h"
+#include "platform/bits.h"
+#include "platform/compiler.h"
+#include "platform/os.h"
+
+// The private copy's _Unwind_Backtrace and _Unwind_GetIPInfo.
+_Unwind_Reason_Code mb_unwind_backtrace(_Unwind_Trace_Fn visitor, void *argument);
+uintptr_t mb_unwind_address(struct _Unwind_Context *context, int *before_call);
+
+// Where this library lies; empty where it is a part of the program. Written by the first captures, all the same; `end` last.
+static struct { _Atomic uintptr_t start, end; } own_shared;
+
+static void find_own(void) {
+    struct mb_object us = {0};
+    uintptr_t start = 1, end = 1, program = (uintptr_t)getauxval(AT_PHDR);
+    if (mb_object_find((const void *)(uintptr_t)find_own, &us)) start = (uintptr_t)us.start, end = (uintptr_t)us.end;
+    if (program - start < end - start) end = start;
+    atomic_store_explicit(&own_shared.start, start, memory_order_relaxed);
+    atomic_store_explicit(&own_shared.end, end, memory_order_release);
+}
+
+static bool is_own(uintptr_t address) {
+    uintptr_t end = atomic_load_explicit(&own_shared.end, memory_order_acquire);
+    uintptr_t start = atomic_load_explicit(&own_shared.start, memory_order_relaxed);
+    return address - start < end - start;
+}
+
+// --- what has been found so far -----------------------------------------------------------------------------------------
+
+struct stack {
+    uintptr_t *out;
+    unsigned count, most;
+};
+
+// False: enough.
+static bool add(struct stack *stack, uintptr_t address) {
+    if (stack->count == 0 && is_own(address)) return true;
+    if (stack->count < stack->most) stack->out[stack->count++] = address;
+    return stack->count < stack->most;
+}
+
+static unsigned most_of(unsigned most) { return most < MB_STACK_MOST ? most : MB_STACK_MOST; }
+
+// --- by tables ----------------------------------------------------------------------------------------------------------
+
+static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *argument) {
+    int before = 0;
+    uintptr_t address = mb_unwind_address(context, &before);
+    if (address == 0) return _URC_END_OF_STACK;
+    // A signal has interrupted this function before the address, not in a call that ends there.
+    return add(argument, address + (before != 0 ? 1 : 0)) ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
+static MB_NOINLINE unsigned by_tables(uintptr_t *out, unsigned most) {
+    struct stack stack = {out, 0, most};
+    if (mb_object_can_find()) mb_unwind_backtrace(visit, &stack);
+    return stack.count;
+}
+
+// --- by frame pointers --------------------------------------------------------------------------------------------------
+
+struct frame {
+    const struct frame *caller;
+    uintptr_t address;
+};
+
+enum { FRAME_BYTES_MOST = 1 << 20 };
+
+// Frames lie one above the other; a page is asked of the kernel before it is read for the first time.
+static const struct frame *frame_above(const struct frame *frame, uintptr_t *readable) {
+    const struct frame *next = frame->caller;
+    if (next <= frame || (uintptr_t)next - (uintptr_t)frame > FRAME_BYTES_MOST || !mb_is_aligned((uintptr_t)next, sizeof(void *)))
+        return NULL;
+    uintptr_t page = mb_os_page_size(), last = mb_align_down((uintptr_t)next + sizeof *next - 1, page);
+    if (last != *readable && !mb_os_readable(next, sizeof *next)) return NULL;
+    *readable = last;
+    return next;
+}
+
+static unsigned by_frames(const struct frame *frame, uintptr_t *out, unsigned most) {
+    struct stack stack = {out, 0, most};
+    uintptr_t readable = 0;
+    while (frame != NULL && frame->address != 0 && add(&stack, frame->address)) frame = frame_above(frame, &readable);
+    return stack.count;
+}
+
+MB_NOINLINE unsigned mb_stack_capture_frames(uintptr_t *out, unsigned most) {
+    if (atomic_load_explicit(&own_shared.end, memory_order_acquire) == 0) find_own();
+    return by_frames(__builtin_frame_address(0), out, most_of(most));
+}
+
+MB_NOINLINE unsigned mb_stack_capture(uintptr_t *out, unsigned most) {
+    if (mb_option.stack_walk != 0) return mb_stack_capture_frames(out, most);
+    if (atomic_load_explicit(&own_shared.end, memory_order_acquire) == 0) find_own();
+    return by_tables(out, most_of(most));
+}

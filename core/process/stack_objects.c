@@ -1,0 +1,91 @@
+#include "core/process/stack_objects.h"
+
+#include <link.h>
+#include <pthread.h>
+
+#include "core/base/check.h"
+#include "core/process/foreign.h"
+#include "platform/compiler.h"
+#include "platform/os_process.h"
+#include "platform/unwind_end.h"
+
+// glibc's from 2.35 on: lock-free.
+struct dl_find_object;
+__attribute__((weak)) int _dl_find_object(void *address, struct dl_find_object *out);
+
+// --- without it ---------------------------------------------------------------------------------------------------------
+
+struct search {
+    uintptr_t address;
+    struct mb_object *out;
+};
+
+static bool covers(const struct dl_phdr_info *info, uintptr_t address, struct mb_object *out) {
+    uintptr_t start = UINTPTR_MAX, end = 0, table = 0;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        uintptr_t at = info->dlpi_addr + header->p_vaddr;
+        if (header->p_type == PT_GNU_EH_FRAME) table = at;
+        if (header->p_type != PT_LOAD) continue;
+        if (at < start) start = at;
+        if (at + header->p_memsz > end) end = at + header->p_memsz;
+    }
+    *out = (struct mb_object){.start = (const void *)start, .end = (const void *)end, .unwind_table = (const void *)table};
+    return start <= address && address < end;
+}
+
+static int look(struct dl_phdr_info *info, size_t bytes, void *state) {
+    const struct search *search = state;
+    (void)bytes;
+    return covers(info, search->address, search->out) ? 1 : 0;
+}
+
+static bool find_by_visit(const void *address, struct mb_object *out) {
+    struct search search = {(uintptr_t)address, out};
+    out->end = NULL;
+    return mb_foreign_visit(look, &search) && (uintptr_t)out->start <= search.address && search.address < (uintptr_t)out->end;
+}
+
+bool mb_object_find(const void *address, struct mb_object *out) {
+    if (_dl_find_object != NULL) return _dl_find_object((void *)(uintptr_t)address, (void *)out) == 0;
+    return find_by_visit(address, out);
+}
+
+bool mb_object_can_find(void) { return _dl_find_object != NULL || mb_foreign_page.sealed.pid == (uint32_t)mb_os_pid(); }
+
+// --- what the unwinder calls --------------------------------------------------------------------------------------------
+
+int mb_unwind_find_object(const void *address, struct mb_object *out) {
+    if (!mb_object_find(address, out) || out->unwind_table == NULL) out->unwind_table = &mb_unwind_end;
+    return 0;
+}
+
+// Where the unwinder's compiler knew no _dl_find_object.
+int mb_unwind_visit(int (*visitor)(struct dl_phdr_info *, size_t, void *), void *argument);
+int mb_unwind_visit(int (*visitor)(struct dl_phdr_info *, size_t, void *), void *argument) {
+    mb_foreign_visit(visitor, argument);
+    return 0;
+}
+
+// It fills a table of constants: two threads that do it write the same.
+int mb_unwind_once(pthread_once_t *control, void (*fill)(void));
+int mb_unwind_once(pthread_once_t *control, void (*fill)(void)) {
+    if (__atomic_load_n(control, __ATOMIC_ACQUIRE) != 0) return 0;
+    fill();
+    __atomic_store_n(control, 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
+// Malformed tables: the process would end on the first C++ exception that passes there.
+_Noreturn void mb_unwind_abort(void);
+_Noreturn void mb_unwind_abort(void) { mb_fatal("call stack: malformed unwind tables near", __builtin_return_address(0)); }
+
+// Only for tables that are registered with this copy of the unwinder: nobody knows it.
+#define MB_NEVER(name)                                                                                                                     \
+    void *mb_unwind_##name(void);                                                                                                          \
+    void *mb_unwind_##name(void) { return NULL; }
+MB_NEVER(key)
+MB_NEVER(lock)
+MB_NEVER(unlock)
+MB_NEVER(malloc)
+MB_NEVER(free)
