@@ -58,13 +58,13 @@ static unsigned blocks_worth_hint(const struct mb_unit *unit) {
     return capacity >= 64 ? 8 : capacity >= 32 ? 4 : capacity >= 16 ? 2 : 1;
 }
 
-// An owner looks himself. The slab may be gone already, its last block freed by yet another thread: then nothing fits any more.
-static void after_remote_free(struct mb_unit *unit, const struct mb_slab_bits *bits, uint32_t word) {
-    uint64_t state = mb_remote_load(unit);
-    if (mb_remote_state(state) != MB_SLAB_UNOWNED && mb_remote_state(state) != MB_SLAB_QUEUED) return;
-    uint64_t remote = mb_remote_bits(bits, word);
+// The slab may be gone already, its last block freed by yet another thread: then nothing fits any more.
+MB_NOINLINE static void look_after_remote_free(struct mb_unit *unit, uint32_t word, uint64_t state) {
+    struct mb_slab_bits bits = mb_slab_bits(unit);
+    if (word >= bits.words) return;
+    uint64_t remote = mb_remote_bits(&bits, word);
     uint64_t full = mb_slab_full_word(MB_PEEK(unit->slab.carved), word);
-    if ((remote | mb_free_bits(bits, word)) == full && mb_own_claim_if_free(unit)) {
+    if ((remote | mb_free_bits(&bits, word)) == full && mb_own_claim_if_free(unit)) {
         mb_background_span_freed(1);
     } else if ((mb_count_bits(remote) & (blocks_worth_hint(unit) - 1)) == 0) {
         mb_pool_put(MB_PEEK(unit->slab.class_index),
@@ -72,16 +72,23 @@ static void after_remote_free(struct mb_unit *unit, const struct mb_slab_bits *b
     }
 }
 
-static void free_remote(struct mb_unit *unit, uint32_t index) {
+// An owner looks himself.
+MB_INLINE void after_remote_free(struct mb_unit *unit, uint32_t index) {
+    uint64_t word = mb_remote_load(unit);
+    enum mb_slab_state state = mb_remote_state(word);
+    if (state == MB_SLAB_UNOWNED || state == MB_SLAB_QUEUED) look_after_remote_free(unit, index / 64, word);
+}
+
+MB_INLINE void free_remote(struct mb_unit *unit, uint32_t index) {
     struct mb_slab_bits bits = mb_slab_bits(unit);
     if (MB_UNLIKELY((mb_free_bits(&bits, index / 64) >> (index % 64) & 1) != 0)) return report_again(unit, index);
     if (MB_UNLIKELY(mb_remote_free(&bits, index))) return report_again(unit, index);
-    after_remote_free(unit, &bits, index / 64);
+    after_remote_free(unit, index);
 }
 
+// The empty and the departed heap have never had a slab.
 static bool is_home(const struct mb_unit *unit) {
-    struct mb_heap *heap = mb_heap_self;
-    return mb_heap_is_real(heap) && atomic_load_explicit(&unit->shared.home, memory_order_relaxed) == heap;
+    return atomic_load_explicit(&unit->shared.home, memory_order_relaxed) == mb_heap_self;
 }
 
 MB_COLD static void fill_freed(const struct mb_unit *unit, uint32_t index) {
@@ -147,11 +154,17 @@ MB_INLINE bool keep_large(struct mb_unit *unit, uint32_t offset) {
     return large != NULL && mb_large_keep_own(mb_heap_self, large);
 }
 
-// Most calls come for this: a block of a slab that is another's, or nobody's.
+MB_NOINLINE static void free_no_block(struct mb_unit *unit, uint32_t offset) {
+    if (!keep_large(unit, offset)) free_any(address_in(unit, offset));
+}
+
+// Most calls come for this: a block of a slab that is another's, or nobody's, and was not ours before.
 MB_NOINLINE void mb_free_unowned_slow(struct mb_unit *unit, uint32_t offset) {
     struct mb_halves product = mb_slab_product(&unit->slab, offset);
-    if (MB_LIKELY(product.low < MB_PEEK(unit->slab.bound))) return free_in_slab(unit, (uint32_t)product.high);
-    if (!keep_large(unit, offset)) free_any(address_in(unit, offset));
+    if (MB_UNLIKELY(product.low >= MB_PEEK(unit->slab.bound))) return free_no_block(unit, offset);
+    bool remote = !mb_fork_is_due() && mb_perturb_byte() == 0 && !is_home(unit);
+    if (MB_UNLIKELY(!remote)) return free_in_slab(unit, (uint32_t)product.high);
+    free_remote(unit, (uint32_t)product.high);
 }
 
 // And for this: a large block of our own, in whose unit a block of our own begins.

@@ -12,6 +12,7 @@
 #define MB_CORE_PROCESS_FORK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,10 +30,18 @@ void mb_fork_init(void);
 void mb_fork_watch(void);
 void mb_fork_recover_slow(_Atomic uint32_t *page);
 
+MB_INLINE bool mb_fork_is_seen(const _Atomic uint32_t *page) {
+    return MB_UNLIKELY(page != NULL) && MB_UNLIKELY(atomic_load_explicit(page, memory_order_acquire) != 1);
+}
+
+// Whether mb_fork_check has something to do, for who then goes where it is called.
+MB_INLINE bool mb_fork_is_due(void) {
+    return mb_fork_is_seen(atomic_load_explicit(&mb_fork_watch_shared.page, memory_order_acquire));
+}
+
 MB_INLINE void mb_fork_check(void) {
     _Atomic uint32_t *page = atomic_load_explicit(&mb_fork_watch_shared.page, memory_order_acquire);
-    if (MB_LIKELY(page == NULL) || MB_LIKELY(atomic_load_explicit(page, memory_order_acquire) == 1)) return;
-    mb_fork_recover_slow(page);
+    if (mb_fork_is_seen(page)) mb_fork_recover_slow(page);
 }
 
 // Before memory is given back to the system, under a lock that an absent thread of the parent may have held.

@@ -1,6 +1,8 @@
-// The workload of scripts/check-hotpath: N pairs of malloc and free: of 64 bytes, one block in turn or in batches of 100; or in a working set of 1,000
-// blocks of random sizes, of which one at random is replaced.
+// The workload of scripts/check-hotpath: N pairs of malloc and free: of 64 bytes, one block in turn or in batches of 100; in a working set of 1,000
+// blocks of random sizes, of which one at random is replaced; or of 64 bytes, freed by another thread, 1,000 at a time.
 // What: nothing but the pairs, so that the difference of two runs with different N is the cost of the pairs alone.
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,14 +49,40 @@ static void working_set(long pairs) {
     while (pairs-- > 0) replace(&blocks[below(SET)]);
 }
 
+static sem_t filled, emptied;
+
+static void *free_all(void *context) {
+    for (long rounds = *(long *)context; rounds > 0; rounds--) {
+        sem_wait(&filled);
+        for (int i = 0; i < SET; i++) free(blocks[i]);
+        sem_post(&emptied);
+    }
+    return NULL;
+}
+
+static void hand_over(long pairs) {
+    long rounds = pairs / SET;
+    pthread_t other;
+    sem_init(&filled, 0, 0);
+    sem_init(&emptied, 0, 0);
+    if (pthread_create(&other, NULL, free_all, &rounds) != 0) abort();
+    for (long round = 0; round < rounds; round++) {
+        for (int i = 0; i < SET; i++) blocks[i] = malloc(BLOCK_BYTES);
+        sem_post(&filled);
+        sem_wait(&emptied);
+    }
+    pthread_join(other, NULL);
+}
+
 int main(int argc, char **argv) {
     if (argc != 3) {
-        fputs("usage: pair turn|batch|set N\n", stderr);
+        fputs("usage: pair turn|batch|set|two N\n", stderr);
         return 2;
     }
     long at_once = strcmp(argv[1], "batch") == 0 ? BATCH : 1;
     long pairs = strtol(argv[2], NULL, 10);
     if (strcmp(argv[1], "set") == 0) return working_set(pairs), 0;
+    if (strcmp(argv[1], "two") == 0) return hand_over(pairs), 0;
     for (long done = 0; done < pairs; done += at_once) batch(at_once);
     return 0;
 }
