@@ -35,9 +35,7 @@ MB_INLINE bool mb_fork_is_seen(const _Atomic uint32_t *page) {
 }
 
 // Whether mb_fork_check has something to do, for who then goes where it is called.
-MB_INLINE bool mb_fork_is_due(void) {
-    return mb_fork_is_seen(atomic_load_explicit(&mb_fork_watch_shared.page, memory_order_acquire));
-}
+MB_INLINE bool mb_fork_is_due(void) { return mb_fork_is_seen(atomic_load_explicit(&mb_fork_watch_shared.page, memory_order_acquire)); }
 
 MB_INLINE void mb_fork_check(void) {
     _Atomic uint32_t *page = atomic_load_explicit(&mb_fork_watch_shared.page, memory_order_acquire);
