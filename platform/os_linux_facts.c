@@ -4,6 +4,7 @@
 #define _GNU_SOURCE // environ, program_invocation_short_name
 #endif
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -215,6 +216,11 @@ bool mb_os_program_is(const char *text, size_t length) {
     char **arguments = start_arguments(&count);
     const char *first = arguments != NULL && count > 0 ? arguments[0] : program_invocation_name;
     return is_name((const char *)mb_auxv(AT_EXECFN), text, length) || is_name(first, text, length);
+}
+
+size_t mb_os_program_file(char *out, size_t bytes) {
+    long length = mb_syscall4(__NR_readlinkat, AT_FDCWD, mb_arg("/proc/self/exe"), mb_arg(out), (long)bytes);
+    return length > 0 ? (size_t)length : 0;
 }
 
 int mb_os_pid(void) { return (int)mb_syscall0(__NR_getpid); }

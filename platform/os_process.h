@@ -13,6 +13,9 @@ const char *mb_os_env(const char *name);
 // The program's short name for reports; never NULL.
 const char *mb_os_program_name(void);
 
+// The path of the file that was executed: its length, at most `bytes`, without an end. 0: the system does not tell.
+size_t mb_os_program_file(char *out, size_t bytes);
+
 // Whether that is a name of the program: of the file that was executed (a script's name, too), or argv[0], without folders. A star at the
 // end of the text stands for anything.
 bool mb_os_program_is(const char *text, size_t length);

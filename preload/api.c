@@ -1,10 +1,12 @@
 // The functions of core/told/public.h: what a program may ask of the allocator and tell it.
 //
 // What: thin names over core/insight. Where another copy of the library serves, or the libc, what only the serving one knows is empty. Who: any thread.
+#include <limits.h>
 #include <malloc.h>
 #include <string.h>
 
 #include "core/front/malloc.h"
+#include "core/hardened/hardened.h"
 #include "core/insight/blocks.h"
 #include "core/insight/count.h"
 #include "core/insight/write.h"
@@ -98,6 +100,13 @@ int mb_block_describe(const void *p, struct mb_block_info *out) {
 
 int mb_blocks_visit(int (*visit)(void *context, const struct mb_block_info *block), void *context) {
     return serves() ? mb_blocks_each(visit, context) : 0;
+}
+
+int mb_check(void) {
+    mb_init();
+    if (!mb_is_hardened()) return -1;
+    size_t faults = mb_hard_check();
+    return faults < INT_MAX ? (int)faults : INT_MAX;
 }
 
 // --- limits -------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-# The same tests with profile=hardened: hardened_NAME beside NAME, under the label "hardened".
+# The same tests with profile=hardened: hardened_NAME beside NAME, under the label "hardened"; some with profile=debug, too: debug_NAME.
 #
 # By default those that take a second or two; -DMB_TESTS_HARDENED=ON adds all others of these folders. A test that sets options of its own, or
 # looks into the default front, has no twin.
@@ -11,7 +11,11 @@ set(MB_HARDENED_FOLDERS fork limits misuse model process programs race soak)
 set(MB_HARDENED_NOT "^(misuse_told|process_(large|large_kept|idle_helper|many_keepers|shrink_refused|line_pairs|purge_refused)|limits_(stranded|idle)|limits_mlock_future|race_.*)$")
 
 set(MB_HARDENED_QUICK
-    "^(soak|model_.*|misuse_.*|process_(small|sizes|alignment|calloc_zero|enomem|errno_kept|fork_nested|fork_unused|vfork_spawn|life_.*|tls_destructors|tsd_destructors|tiny_stacks|cancel|twin.*|override.*|static_program|purge_.*|cxx.*|libc_.*|deepbind|seccomp_.*)|programs_(sqlite3|perl|lua|awk|sort))$")
+    "^(soak|model_.*|misuse_.*|process_(small|sizes|alignment|calloc_zero|enomem|errno_kept|fork_nested|fork_unused|vfork_spawn|life_.*|tls_destructors|tsd_destructors|tiny_stacks|cancel|twin.*|override.*|static_program|purge_.*|cxx.*|libc_.*|deepbind|seccomp_.*)|program_(sqlite3|perl|lua|awk|sort))$")
+
+# What runs with profile=debug, too; most of the programs take a minute there.
+set(MB_DEBUG_TOO "^(misuse_.*|program_(python|gcc|git|sqlite3|redis))$")
+set(MB_DEBUG_QUICK "^(misuse_(double_free|pointer|sweep|sized|attack|ending|policy|cxx|damage)|program_git)$")
 
 # A memory of freed blocks is what the mode is for: tests of growth allow this much more.
 set(MB_HARDENED_SLACK_KIB 8192)
@@ -25,6 +29,11 @@ function(mb_hardened_twin_ name)
     get_test_property(${name} RUN_SERIAL serial)
     if(MB_SANITIZE OR NOT folder IN_LIST MB_HARDENED_FOLDERS OR env MATCHES "MBMALLOC_OPTIONS" OR name MATCHES "${MB_HARDENED_NOT}")
         return()
+    endif()
+    if(name MATCHES "${MB_DEBUG_TOO}" AND (MB_TESTS_HARDENED OR name MATCHES "${MB_DEBUG_QUICK}"))
+        add_test(NAME debug_${name} COMMAND ${H_COMMAND})
+        set_tests_properties(debug_${name} PROPERTIES LABELS hardened SKIP_RETURN_CODE 77 TIMEOUT 3600 RUN_SERIAL ${serial}
+            ENVIRONMENT "${env};MBMALLOC_OPTIONS=profile=debug;MB_TEST_STAGE_SECONDS=1200")
     endif()
     if(NOT MB_TESTS_HARDENED AND NOT name MATCHES "${MB_HARDENED_QUICK}")
         return()

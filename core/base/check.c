@@ -18,10 +18,14 @@ static void keep(const struct mb_line *line) {
     memcpy(mb_abort_message, line->text, mb_min(line->length, MB_ABORT_MESSAGE_BYTES - 1));
 }
 
-MB_COLD _Noreturn void mb_fatal_line(struct mb_line *line) {
+MB_COLD void mb_fatal_say(struct mb_line *line) {
     keep(line);
     mb_os_block_pipe_signal();
     mb_line_write(line, STANDARD_ERROR);
+}
+
+MB_COLD _Noreturn void mb_fatal_line(struct mb_line *line) {
+    mb_fatal_say(line);
     mb_os_abort();
 }
 

@@ -13,8 +13,9 @@ _Noreturn void mb_fatal(const char *what, const void *address);
 enum { MB_ABORT_MESSAGE_BYTES = 512 };
 extern MB_EXPORT char mb_abort_message[MB_ABORT_MESSAGE_BYTES];
 
-// The same with any line.
+// The same with any line / only its first part: the process lives on until mb_os_abort.
 struct mb_line;
+void mb_fatal_say(struct mb_line *line);
 _Noreturn void mb_fatal_line(struct mb_line *line);
 
 // Writes the same line as mb_fatal and goes on.

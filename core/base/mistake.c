@@ -58,6 +58,7 @@ MB_COLD void mb_mistake_tell(const struct mb_mistake *mistake) {
     struct mb_line line = {0};
     add_all(&line, mistake);
     mb_line_write(&line, STANDARD_ERROR);
+    if (mistake->more != NULL) mistake->more(mistake->context);
 }
 
 MB_COLD void mb_mistake_meet(const struct mb_mistake *mistake) {
@@ -69,5 +70,7 @@ MB_COLD void mb_mistake_meet(const struct mb_mistake *mistake) {
 MB_COLD _Noreturn void mb_mistake_end(const struct mb_mistake *mistake) {
     struct mb_line line = {0};
     add_all(&line, mistake);
-    mb_fatal_line(&line);
+    mb_fatal_say(&line);
+    if (mistake->more != NULL) mistake->more(mistake->context);
+    mb_os_abort();
 }

@@ -26,6 +26,8 @@ struct mb_mistake {
     size_t given_align;  // the alignment that it named; 0: none
     const char *ago;     // the unit of freed_ago, after the number; NULL: it is not known when the block was freed
     uint64_t freed_ago;
+    void (*more)(const void *context); // writes further lines behind the first; NULL: there are none
+    const void *context;
 };
 
 enum mb_on_error { MB_ON_ERROR_ABORT, MB_ON_ERROR_COUNT, MB_ON_ERROR_LOG };

@@ -31,6 +31,11 @@ void mb_line_hex(struct mb_line *line, uint64_t value) {
     put_digits(line, value, 16);
 }
 
+void mb_line_byte(struct mb_line *line, uint8_t value) {
+    put(line, "0123456789abcdef"[value / 16]);
+    put(line, "0123456789abcdef"[value % 16]);
+}
+
 void mb_line_size(struct mb_line *line, uint64_t bytes) {
     static const char units[][8] = {" bytes", " KiB", " MiB", " GiB", " TiB"};
     unsigned power = 0;

@@ -27,6 +27,7 @@ static size_t large_budget(void) {
 
 static const struct mb_calls *start(uint64_t seed) {
     struct mb_rng rng = {seed};
+    if (mb_option.stacks != 0 && !mb_trace_init((unsigned)mb_option.stacks)) return NULL;
     mb_hard_waiting_init(mb_rng_next(&rng), large_budget());
     mb_hard_large_init(mb_rng_next(&rng));
     if (!mb_hard_small_init(mb_rng_next(&rng), mb_option.quarantine)) return NULL;
@@ -59,7 +60,9 @@ static void *alloc(size_t align, size_t bytes) {
     void *p;
     mb_fork_check();
     if (bytes > PTRDIFF_MAX || align > PTRDIFF_MAX) return no_memory();
-    if (MB_LIKELY(mb_hard_small_class_of(align, bytes, &class_index))) {
+    bool small = mb_hard_small_class_of(align, bytes, &class_index);
+    if (mb_option.guard == MB_GUARD_ALL && small && bytes > 0 && (p = mb_hard_large_alloc(align, bytes)) != NULL) return p;
+    if (MB_LIKELY(small)) {
         p = mb_hard_small_alloc(class_index, bytes);
         if (p == NULL && ((int)mb_hard_waiting_flush() | (int)mb_hard_small_trim()) != 0) p = mb_hard_small_alloc(class_index, bytes);
     } else {
@@ -283,16 +286,6 @@ static void hard_stats_get(struct mb_stats *out) {
         .purged_bytes = mb_arena_purged_bytes(),
         .outside_bytes = outside.bytes,
     };
-}
-
-// What nobody has freed, resized or taken since it was damaged.
-__attribute__((destructor)) static void check_at_exit(void) {
-    const void *p = NULL;
-    if (mb_option.check == 0 || !mb_is_hardened()) return;
-    mb_fork_check();
-    enum mb_hard_fault fault = mb_hard_small_sweep(&p);
-    if (fault == MB_HARD_FINE) fault = mb_hard_large_sweep(&p);
-    if (fault != MB_HARD_FINE) mb_hard_wrong(MB_OP_FREE, fault, p);
 }
 
 const struct mb_calls mb_hard_calls = {

@@ -11,6 +11,7 @@
 #include "core/region/arena.h"
 #include "core/region/changed.h"
 #include "core/region/purge.h"
+#include "core/told/options.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
@@ -31,6 +32,7 @@ static size_t pages_of(size_t bytes) { return mb_align_up(bytes, mb_os_page_size
 // Where the block lies in its span, and how long that is.
 struct plan {
     size_t lead, open, units, align_units;
+    size_t lead_bytes; // guard=all: so that the block ends at the guard, as far as its alignment lets it
 };
 
 static bool plan_for(size_t align, size_t bytes, size_t room, struct plan *out) {
@@ -38,6 +40,7 @@ static bool plan_for(size_t align, size_t bytes, size_t room, struct plan *out) 
     if (bytes > MB_WINDOW_BYTES / 2 || align > MB_WINDOW_BYTES / 2) return false;
     out->lead = mb_max(align, page);
     out->open = pages_of(bytes);
+    out->lead_bytes = mb_option.guard == MB_GUARD_ALL ? mb_align_down(out->open - bytes, align) : 0;
     out->units = mb_align_up(out->lead + out->open + room + page, MB_UNIT_BYTES) >> MB_UNIT_SHIFT;
     out->align_units = mb_max(align >> MB_UNIT_SHIFT, 1);
     return true;
@@ -72,6 +75,9 @@ static uint32_t put_guards(char *p, const struct plan *plan, char *span_end) {
     return put_guard(p - page, page) + put_guard(p + plan->open, rest <= MB_UNIT_BYTES ? rest : page);
 }
 
+// Bytes of the block's pages from its start on.
+static size_t open_from_start(const struct mb_hard_large *large) { return large->open_bytes - large->lead_bytes; }
+
 static char *set_up(const struct plan *plan, const struct mb_span *span, size_t bytes, bool moved) {
     char *start = (char *)mb_unit_address(span->first), *end = start + (span->units << MB_UNIT_SHIFT), *p = start + plan->lead;
     struct mb_unit *unit = mb_unit_of(p), *lead = mb_unit_at(span->first);
@@ -80,13 +86,16 @@ static char *set_up(const struct plan *plan, const struct mb_span *span, size_t 
     *large = (struct mb_hard_large){.salt = mb_mix64(large_shared.seed + served * MB_RNG_STEP),
                                     .bytes = bytes,
                                     .open_bytes = plan->open,
+                                    .lead_bytes = plan->lead_bytes,
                                     .room_bytes = (size_t)(end - p) - mb_os_page_size(),
                                     .first = (uint32_t)span->first,
                                     .units = (uint32_t)span->units,
                                     .moved = moved,
                                     .served = served,
                                     .accesses = put_guards(p, plan, end)};
-    mb_slack_fill(large->salt, p, bytes, plan->open);
+    p += plan->lead_bytes;
+    mb_slack_fill(large->salt, p, bytes, open_from_start(large));
+    if (MB_UNLIKELY(mb_trace_is_on())) mb_hard_past_made(&large->past);
     if (unit != lead) {
         mb_hard_set_units(lead, (size_t)(unit - lead));
         mb_unit_set_kind(lead, MB_UNIT_HARD_LEAD);
@@ -108,7 +117,8 @@ void *mb_hard_large_alloc(size_t align, size_t bytes) {
 static enum mb_hard_fault examine(struct mb_unit *unit, const void *p) {
     const struct mb_hard_large *large = mb_hard_large_of(unit);
     if (p != mb_hard_large_start(large)) return MB_HARD_INTERIOR;
-    return mb_slack_is_intact(large->salt, p, large->bytes, large->open_bytes) ? MB_HARD_FINE : MB_HARD_OVERFLOW;
+    if (!mb_slack_is_intact(large->salt, p, large->bytes, open_from_start(large))) return MB_HARD_OVERFLOW;
+    return mb_slack_is_zero((const char *)p - large->lead_bytes, large->lead_bytes) ? MB_HARD_FINE : MB_HARD_UNDERFLOW;
 }
 
 static bool claim(struct mb_unit *unit) {
@@ -132,11 +142,13 @@ enum mb_hard_fault mb_hard_large_free(struct mb_unit *unit, void *p) {
     if (fault != MB_HARD_FINE) return fault;
     if (!claim(unit)) return MB_HARD_FREED;
     if (changed && renew(large)) large->accesses = 0;
+    if (MB_UNLIKELY(mb_trace_is_on())) mb_hard_past_freed(&large->past);
     struct mb_hard_gone gone = {.first = large->first,
                                 .units = large->units,
                                 .start = (uintptr_t)p,
                                 .accesses = large->accesses,
                                 .moved = large->moved,
+                                .past = large->past,
                                 .touchable = large->bytes > 0 && !has_changed(large) ? p : NULL};
     mb_unit_set_kind(mb_unit_at(gone.first), MB_UNIT_NONE);
     mb_hard_wait(&gone);
@@ -165,23 +177,23 @@ static bool move_guard(struct mb_hard_large *large, char *p, size_t open) {
 }
 
 static void set_length(struct mb_hard_large *large, char *p, size_t bytes, size_t open) {
-    if (bytes < large->bytes) memset(p + bytes, 0, mb_min(open, large->bytes) - bytes);
+    if (bytes < large->bytes) memset(p + bytes, 0, mb_min(open - large->lead_bytes, large->bytes) - bytes);
     large->bytes = bytes;
     large->open_bytes = open;
-    mb_slack_fill(large->salt, p, bytes, open);
+    mb_slack_fill(large->salt, p, bytes, open_from_start(large));
 }
 
 bool mb_hard_large_resize(struct mb_unit *unit, char *p, size_t bytes) {
     struct mb_hard_large *large = mb_hard_large_of(unit);
     if (bytes > MB_WINDOW_BYTES / 2) return false;
-    size_t open = pages_of(bytes);
-    if (open > large->room_bytes) return false;
-    mb_slack_clear(p, large->bytes, large->open_bytes);
+    size_t open = large->lead_bytes == 0 ? pages_of(bytes) : large->open_bytes; // what ends at its guard stays in its pages
+    if (open > large->room_bytes || bytes > open - large->lead_bytes) return false;
+    mb_slack_clear(p, large->bytes, open_from_start(large));
     bool done = open == large->open_bytes || move_guard(large, p, open);
     if (done)
         set_length(large, p, bytes, open);
     else
-        mb_slack_fill(large->salt, p, large->bytes, large->open_bytes);
+        mb_slack_fill(large->salt, p, large->bytes, open_from_start(large));
     return done;
 }
 
@@ -189,7 +201,8 @@ enum moved { COPIED, MOVED, LOST };
 
 static enum moved move_or_copy(const char *from, char *to, size_t bytes) {
     size_t pages = mb_align_down(bytes, mb_os_page_size());
-    int error = bytes >= MOVE_PAGES_MIN ? mb_os_move_pages((void *)(uintptr_t)from, to, pages) : -EINVAL;
+    bool paged = ((uintptr_t)from | (uintptr_t)to) % mb_os_page_size() == 0;
+    int error = paged && bytes >= MOVE_PAGES_MIN ? mb_os_move_pages((void *)(uintptr_t)from, to, pages) : -EINVAL;
     if (error == -ENXIO || error == -ESTALE) return LOST;
     size_t done = error == 0 ? pages : 0;
     memcpy(to + done, from + done, bytes - done);
@@ -201,7 +214,7 @@ void *mb_hard_large_move(struct mb_unit *unit, char *p, size_t bytes) {
     struct plan plan;
     struct mb_span span;
     if (!plan_for(MB_GRANULE, bytes, mb_min(bytes / 2, ROOM_MAX), &plan) || !take_span(&plan, &span) || !make_zero(&span)) return NULL;
-    char *to = (char *)mb_unit_address(span.first) + plan.lead;
+    char *to = (char *)mb_unit_address(span.first) + plan.lead + plan.lead_bytes;
     enum moved moved = move_or_copy(p, to, mb_min(old->bytes, bytes));
     if (moved == LOST) {
         mb_arena_abandon(span.first, span.units);
@@ -214,7 +227,7 @@ void *mb_hard_large_move(struct mb_unit *unit, char *p, size_t bytes) {
 // --- looking ----------------------------------------------------------------------------------------------------------
 
 // The unit's own kind, or that of the span that covers it.
-static struct mb_unit *covering(struct mb_unit *unit) {
+struct mb_unit *mb_hard_large_covering(struct mb_unit *unit) {
     for (size_t i = mb_unit_index(unit) + 1; i > 0; i--) {
         struct mb_unit *candidate = mb_unit_at(i - 1);
         if (mb_unit_kind(candidate) != MB_UNIT_NONE) return (size_t)(unit - candidate) < mb_hard_units(candidate) ? candidate : NULL;
@@ -224,7 +237,7 @@ static struct mb_unit *covering(struct mb_unit *unit) {
 }
 
 enum mb_hard_fault mb_hard_large_fault(const void *p) {
-    struct mb_unit *unit = covering(mb_unit_of(p));
+    struct mb_unit *unit = mb_hard_large_covering(mb_unit_of(p));
     switch (unit == NULL ? MB_UNIT_NONE : mb_unit_kind(unit)) {
     case MB_UNIT_HARD_LARGE: return MB_HARD_INTERIOR;
     case MB_UNIT_HARD_WAITING: break;
@@ -246,14 +259,24 @@ void mb_hard_large_count(struct mb_hard_large_totals *out) {
     }
 }
 
-enum mb_hard_fault mb_hard_large_sweep(const void **p) {
+size_t mb_hard_large_sweep(void (*found)(enum mb_hard_fault fault, const void *p)) {
+    size_t end = mb_arena_units(), count = 0;
+    for (size_t i = 0; i < end; i++) {
+        struct mb_unit *unit = mb_unit_at(i);
+        if (mb_unit_kind(unit) != MB_UNIT_HARD_LARGE || has_changed(mb_hard_large_of(unit))) continue;
+        const char *p = mb_hard_large_start(mb_hard_large_of(unit));
+        enum mb_hard_fault fault = examine(unit, p);
+        if (fault == MB_HARD_FINE) continue;
+        found(fault, p);
+        count++;
+    }
+    return count;
+}
+
+void mb_hard_large_visit(void (*visit)(struct mb_trace *made, size_t bytes)) {
     size_t end = mb_arena_units();
     for (size_t i = 0; i < end; i++) {
         struct mb_unit *unit = mb_unit_at(i);
-        if (mb_unit_kind(unit) != MB_UNIT_HARD_LARGE) continue;
-        const struct mb_hard_large *large = mb_hard_large_of(unit);
-        *p = mb_hard_large_start(large);
-        if (!mb_slack_is_intact(large->salt, *p, large->bytes, large->open_bytes)) return MB_HARD_OVERFLOW;
+        if (mb_unit_kind(unit) == MB_UNIT_HARD_LARGE) visit(mb_hard_large_of(unit)->past.made, mb_hard_large_of(unit)->bytes);
     }
-    return MB_HARD_FINE;
 }

@@ -30,14 +30,18 @@ void *mb_hard_large_move(struct mb_unit *unit, char *p, size_t bytes);
 // What is wrong with an address in a unit that is neither a slab nor the start of a large block.
 enum mb_hard_fault mb_hard_large_fault(const void *p);
 
+// The first unit of what covers the unit: a slab, a large block, a span that waits. NULL: nothing.
+struct mb_unit *mb_hard_large_covering(struct mb_unit *unit);
+
 struct mb_hard_large_totals {
     size_t blocks, bytes;
     uint64_t served;
 };
 void mb_hard_large_count(struct mb_hard_large_totals *out);
 
-// Looks at every block's slack, while no other thread frees one: see mb_hard_small_sweep.
-enum mb_hard_fault mb_hard_large_sweep(const void **p);
+// As mb_hard_small_sweep and mb_hard_small_visit, while no other thread frees or resizes a large block.
+size_t mb_hard_large_sweep(void (*found)(enum mb_hard_fault fault, const void *p));
+void mb_hard_large_visit(void (*visit)(struct mb_trace *made, size_t bytes));
 
 void mb_hard_large_init(uint64_t seed);
 

@@ -16,9 +16,13 @@ uint32_t mb_hard_slots_of(unsigned class_index) { return (uint32_t)(usable_bytes
 
 static size_t bit_words(uint32_t slots) { return (slots + 63) / 64; }
 
+static size_t bits_and_notes_bytes(uint32_t slots) {
+    return 3 * bit_words(slots) * sizeof(uint64_t) + mb_align_up(slots * sizeof(uint16_t), sizeof(uint64_t));
+}
+
 size_t mb_hard_record_bytes(unsigned class_index) {
     uint32_t slots = mb_hard_slots_of(class_index);
-    return 3 * bit_words(slots) * sizeof(uint64_t) + mb_align_up(slots * sizeof(uint16_t), sizeof(uint64_t));
+    return bits_and_notes_bytes(slots) + (mb_trace_is_on() ? slots * sizeof(struct mb_hard_past) : 0);
 }
 
 static enum mb_wall put_up_wall(size_t unit_index, unsigned class_index) {
@@ -39,6 +43,7 @@ struct mb_hard_slab *mb_hard_slab_set_up(size_t unit_index, unsigned class_index
                                   .used = (uint64_t *)record + words,
                                   .ready = (uint64_t *)record + 2 * words,
                                   .notes = (uint16_t *)(void *)((uint64_t *)record + 3 * words),
+                                  .pasts = mb_trace_is_on() ? (void *)((char *)record + bits_and_notes_bytes(slots)) : NULL,
                                   .slot_bytes = bytes,
                                   .multiplier = (uint32_t)((UINT64_C(1) << 32) / bytes) + 1,
                                   .slots = slots,

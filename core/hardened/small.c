@@ -174,6 +174,7 @@ static void *take(struct mb_hard_class_shared *class, unsigned class_index, unsi
         take_in_hand(class, p, MB_HARD_TAKES);
         mb_hard_slot_take(slab, slot, bytes);
         let_go(class);
+        if (MB_UNLIKELY(slab->pasts != NULL)) mb_hard_past_made(&slab->pasts[slot]);
         class->count++;
         class->held_bytes -= mb_min(class->held_bytes, slab->slot_bytes);
         return p;
@@ -224,6 +225,7 @@ static uint32_t empties_to_keep(const struct mb_hard_class_shared *class, const 
 static void give(struct visit *v) {
     struct mb_hard_class_shared *class = v->class;
     struct mb_hard_slab *slab = v->slab;
+    if (MB_UNLIKELY(slab->pasts != NULL)) mb_hard_past_freed(&slab->pasts[v->slot]);
     take_in_hand(class, mb_hard_slot(slab, v->slot), MB_HARD_GIVES);
     mb_hard_slot_give(slab, v->slot, (uint32_t) class->count);
     hold_or_drop(class, slab, v->slot);
@@ -275,9 +277,7 @@ enum mb_hard_fault mb_hard_small_resize(struct mb_unit *unit, const void *p, str
     struct visit v;
     enum mb_hard_fault fault = visit(unit, p, &v);
     if (fault == MB_HARD_FINE || fault == MB_HARD_OVERFLOW || fault == MB_HARD_UNDERFLOW) how->old_bytes = v.slab->notes[v.slot];
-    if (fault == MB_HARD_FINE) {
-        how->done = how->bytes == how->old_bytes || stays(v.slab, how->bytes, how->will);
-    }
+    if (fault == MB_HARD_FINE) how->done = how->bytes == how->old_bytes || stays(v.slab, how->bytes, how->will);
     if (fault == MB_HARD_FINE && how->done) {
         take_in_hand(v.class, p, MB_HARD_TAKES);
         mb_hard_slot_resize(v.slab, v.slot, how->bytes);

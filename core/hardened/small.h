@@ -59,8 +59,11 @@ struct mb_hard_small_totals {
 };
 void mb_hard_small_count(struct mb_hard_small_totals *out);
 
-// Looks at every slot: the first fault and its address; MB_HARD_FINE: none.
-enum mb_hard_fault mb_hard_small_sweep(const void **p);
+// Looks at every slot, and tells each fault with its address, from within the lock of its class. How many there are.
+size_t mb_hard_small_sweep(void (*found)(enum mb_hard_fault fault, const void *p));
+
+// Calls with every live block's past (made is NULL where none is kept) and length, from within the lock of its class.
+void mb_hard_small_visit(void (*visit)(struct mb_trace *made, size_t bytes));
 
 // How many blocks of its class and shard were handed out since a free slot was freed. False: not known (any more). Any thread, without a lock.
 bool mb_hard_small_freed_ago(struct mb_hard_slab *slab, uint32_t slot, uint64_t *blocks);

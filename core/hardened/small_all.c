@@ -72,31 +72,62 @@ bool mb_hard_small_freed_ago(struct mb_hard_slab *slab, uint32_t slot, uint64_t 
 
 // --- looking at all ---------------------------------------------------------------------------------------------------
 
-static enum mb_hard_fault sweep_slab(struct mb_hard_slab *slab, const void **p) {
-    for (uint32_t slot = 0; slot < slab->opened; slot++) {
-        if (!mb_hard_bit(slab->live, slot) || slab->notes[slot] == MB_HARD_NOTE_LOST) continue;
-        enum mb_hard_fault fault = mb_hard_slab_examine(slab, slot * slab->slot_bytes, &(uint32_t){0});
-        *p = mb_hard_slot(slab, slot);
-        if (fault != MB_HARD_FINE) return fault;
-    }
-    uint32_t dirty = slab->class_index == MB_HARD_ZERO_CLASS ? MB_HARD_NO_SLOT : mb_hard_slab_find_dirty(slab);
-    if (dirty == MB_HARD_NO_SLOT) return MB_HARD_FINE;
-    *p = mb_hard_slot(slab, dirty);
-    return MB_HARD_WRITTEN;
+typedef void found_fault(enum mb_hard_fault fault, const void *p);
+
+static enum mb_hard_fault examine(struct mb_hard_slab *slab, uint32_t slot) {
+    if (slab->notes[slot] == MB_HARD_NOTE_LOST && mb_hard_bit(slab->live, slot)) return MB_HARD_FINE;
+    if (mb_hard_bit(slab->live, slot)) return mb_hard_slab_examine(slab, slot * slab->slot_bytes, &(uint32_t){0});
+    return mb_hard_slot_is_clean(slab, slot) ? MB_HARD_FINE : MB_HARD_WRITTEN;
 }
 
-enum mb_hard_fault mb_hard_small_sweep(const void **p) {
+static size_t sweep_slab(struct mb_hard_slab *slab, found_fault *found) {
+    size_t count = 0;
+    for (uint32_t slot = 0; slot < slab->opened; slot++) {
+        enum mb_hard_fault fault = examine(slab, slot);
+        if (fault == MB_HARD_FINE) continue;
+        found(fault, mb_hard_slot(slab, slot));
+        count++;
+    }
+    return count;
+}
+
+static void visit_slab(struct mb_hard_slab *slab, void (*visit)(struct mb_trace *made, size_t bytes)) {
+    for (uint32_t slot = 0; slot < slab->opened; slot++) {
+        bool live = mb_hard_bit(slab->live, slot) && slab->notes[slot] != MB_HARD_NOTE_LOST;
+        if (live) visit(slab->pasts != NULL ? slab->pasts[slot].made : NULL, slab->notes[slot]);
+    }
+}
+
+// The lock of the class, if the unit is a slab; NULL: it is none.
+static struct mb_hard_class_shared *lock_slab_in(size_t unit_index) {
+    struct mb_hard_slab *slab = slab_in(unit_index);
+    if (slab == NULL) return NULL;
+    struct mb_hard_class_shared *class = class_of(slab);
+    mb_lock(&class->lock);
+    if (slab_in(unit_index) == slab && class_of(slab) == class) return class;
+    mb_unlock(&class->lock);
+    return NULL;
+}
+
+size_t mb_hard_small_sweep(found_fault *found) {
+    size_t end = mb_arena_units(), count = 0;
+    for (size_t i = 0; i < end; i++) {
+        struct mb_hard_class_shared *class = lock_slab_in(i);
+        if (class == NULL) continue;
+        count += sweep_slab(slab_in(i), found);
+        mb_unlock(&class->lock);
+    }
+    return count;
+}
+
+void mb_hard_small_visit(void (*visit)(struct mb_trace *made, size_t bytes)) {
     size_t end = mb_arena_units();
     for (size_t i = 0; i < end; i++) {
-        struct mb_hard_slab *slab = slab_in(i);
-        if (slab == NULL) continue;
-        struct mb_hard_class_shared *class = class_of(slab);
-        mb_lock(&class->lock);
-        enum mb_hard_fault fault = slab_in(i) == slab && class_of(slab) == class ? sweep_slab(slab, p) : MB_HARD_FINE;
+        struct mb_hard_class_shared *class = lock_slab_in(i);
+        if (class == NULL) continue;
+        visit_slab(slab_in(i), visit);
         mb_unlock(&class->lock);
-        if (fault != MB_HARD_FINE) return fault;
     }
-    return MB_HARD_FINE;
 }
 
 // --- after fork -------------------------------------------------------------------------------------------------------

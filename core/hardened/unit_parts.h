@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/hardened/past.h"
 #include "core/region/unit.h"
 #include "platform/os.h"
 
@@ -33,8 +34,9 @@ struct mb_hard_slab {
     uint8_t class_index;
     uint8_t shard;
     bool listed;
-    uint8_t wall; // enum mb_wall of the last page
-    uint64_t spare[6];
+    uint8_t wall;                // enum mb_wall of the last page
+    struct mb_hard_past *pasts; // one for each slot; NULL: not in profile=debug
+    uint64_t spare[5];
 };
 
 struct mb_hard_large {
@@ -47,7 +49,9 @@ struct mb_hard_large {
     uint32_t accesses;   // walls by access in it
     bool moved;          // pages were moved in or out
     uint64_t served;     // number of the block
-    uint64_t spare[9];
+    struct mb_hard_past past;
+    uint64_t lead_bytes; // from the start of its pages to the block: guard=all
+    uint64_t spare[4];
 };
 
 struct mb_hard_waiting {
@@ -56,7 +60,8 @@ struct mb_hard_waiting {
     uint32_t accesses;
     uint8_t wall; // enum mb_wall of all of it
     bool moved;
-    uint64_t spare[13];
+    struct mb_hard_past past; // of the block that was there
+    uint64_t spare[9];
 };
 
 _Static_assert(sizeof(struct mb_hard_slab) == sizeof(((struct mb_unit *)0)->bits), "in place of the bits");
@@ -68,7 +73,7 @@ MB_INLINE struct mb_hard_large *mb_hard_large_of(struct mb_unit *unit) { return 
 MB_INLINE struct mb_hard_waiting *mb_hard_waiting_of(struct mb_unit *unit) { return (struct mb_hard_waiting *)(void *)unit->bits; }
 
 MB_INLINE char *mb_hard_large_start(const struct mb_hard_large *large) {
-    return (char *)mb_unit_address(large->first + large->units) - mb_os_page_size() - large->room_bytes;
+    return (char *)mb_unit_address(large->first + large->units) - mb_os_page_size() - large->room_bytes + large->lead_bytes;
 }
 
 MB_INLINE struct mb_unit *mb_hard_slab_unit(struct mb_hard_slab *slab) {

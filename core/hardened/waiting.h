@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/hardened/past.h"
+
 enum { MB_HARD_WAITING = 256 };
 
 void mb_hard_waiting_init(uint64_t seed, size_t budget_bytes);
@@ -24,6 +26,7 @@ struct mb_hard_gone {
     char *touchable; // an address in it; NULL: none
     uint32_t accesses;
     bool moved;
+    struct mb_hard_past past;
 };
 void mb_hard_wait(const struct mb_hard_gone *gone);
 

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "core/base/mistake.h"
+#include "core/hardened/large.h"
 #include "core/hardened/small.h"
 
 static struct {
@@ -18,28 +19,46 @@ struct place {
     size_t bytes;
     const char *ago; // as in struct mb_mistake
     uint64_t freed_ago;
+    const struct mb_hard_past *past; // NULL: not kept
 };
+
+static struct place with_past(struct place place, const struct mb_hard_past *past) {
+    if (past->made_by == 0) return place;
+    place.past = past;
+    if (past->freed_by == 0) return place;
+    place.ago = " ms ago";
+    place.freed_ago = mb_hard_past_freed_ms(past);
+    return place;
+}
 
 static struct place in_slab(struct mb_unit *unit, const void *p) {
     struct mb_hard_slab *slab = mb_hard_slab_of(unit);
     bool start;
     uint32_t slot = mb_hard_slot_at(slab, mb_unit_offset(p), &start);
     if (slot < slab->slots && mb_hard_bit(slab->live, slot))
-        return (struct place){.start = mb_hard_slot(slab, slot), .bytes = slab->notes[slot]};
+        
+        return (struct place){.start = mb_hard_slot(slab, slot), .bytes = slab->notes[slot], .past = slab->pasts != NULL ? &slab->pasts[slot] : NULL};
     struct place place = {.bytes = slab->slot_bytes};
-    bool known = slot < slab->slots && mb_hard_small_freed_ago(slab, slot, &place.freed_ago);
-    if (known) place.ago = " blocks of its class ago";
+    if (slot >= slab->slots) return place;
+    if (slab->pasts != NULL) return with_past(place, &slab->pasts[slot]);
+    if (mb_hard_small_freed_ago(slab, slot, &place.freed_ago)) place.ago = " blocks of its class ago";
     return place;
 }
 
 static struct place place_of(const void *p) {
     struct mb_unit *unit = mb_space_contains(p) ? mb_unit_of(p) : NULL;
     if (unit != NULL && mb_unit_kind(unit) == MB_UNIT_HARD_SLAB) return in_slab(unit, p);
+    unit = unit != NULL ? mb_hard_large_covering(unit) : NULL;
+    if (unit != NULL && mb_unit_kind(unit) == MB_UNIT_HARD_WAITING) return with_past((struct place){.start = NULL}, &mb_hard_waiting_of(unit)->past);
     if (unit == NULL || mb_unit_kind(unit) != MB_UNIT_HARD_LARGE) return (struct place){.start = NULL};
-    return (struct place){.start = mb_hard_large_start(mb_hard_large_of(unit)), .bytes = mb_hard_large_of(unit)->bytes};
+    const struct mb_hard_large *large = mb_hard_large_of(unit);
+    struct place place = {.start = mb_hard_large_start(large), .bytes = large->bytes};
+    return (const char *)p >= (const char *)place.start ? with_past(place, &large->past) : (struct place){.start = NULL};
 }
 
 // --- reports --------------------------------------------------------------------------------------------------------------
+
+static void tell_past(const void *context) { mb_hard_past_tell(context); }
 
 MB_COLD static void meet(const char *what, const char *called, const void *p) {
     struct place place = place_of(p);
@@ -49,7 +68,9 @@ MB_COLD static void meet(const char *what, const char *called, const void *p) {
                                  .start = place.start,
                                  .bytes = place.bytes,
                                  .ago = place.ago,
-                                 .freed_ago = place.freed_ago};
+                                 .freed_ago = place.freed_ago,
+                                 .more = mb_trace_is_on() ? tell_past : NULL,
+                                 .context = place.past};
     if (mb_mistake_policy == MB_ON_ERROR_ABORT) atomic_store_explicit(&wrong_shared.ending, true, memory_order_relaxed);
     mb_mistake_meet(&mistake);
 }

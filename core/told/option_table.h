@@ -30,19 +30,22 @@ enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
     PROFILE(balanced, "", "what the other options say by default") \
     PROFILE(speed, "purge_delay_ms=10s,huge_pages=on", "keeps freed memory for 10 s, asks for huge pages where the heap grows") \
     PROFILE(lowmem, "purge_delay_ms=100ms", "gives freed memory back after a tenth of a second") \
-    PROFILE(hardened, "hardened=on,sized=abort", "finds overflows and use after free, at about twice the time malloc takes")
+    PROFILE(hardened, "hardened=on,sized=abort", "finds overflows and use after free, at about twice the time malloc takes") \
+    PROFILE(debug, "hardened=on,sized=abort,stacks=16,check=exit", "hardened, and where each block was made and freed, for finding faults; slow")
 
 #define MB_PROFILE_WORD(name, values, help) #name " "
 
 #define MB_OPTION_TABLE(NUMBER, TEXT) \
     NUMBER(background, SWITCH, 1, 0, 1, "", START, "a helper thread gives memory back while two or more threads have heaps") \
     NUMBER(check, CHOICE, 0, 0, 0, "never exit", START, "hardened, exit: look at every block and free slot when the process ends") \
+    NUMBER(guard, CHOICE, 0, 0, 0, "slabs all", START, "hardened, all: every block ends at a page that cannot be touched; 64 KiB each") \
     NUMBER(hardened, SWITCH, 0, 0, 1, "", START, "canaries, random places, delayed reuse, guard pages, zeroed freed blocks: mbmalloc(3)") \
     NUMBER(huge_pages, SWITCH, 0, 0, 1, "", START, \
            "ask for huge pages where the heap grows from 16 MiB on: fewer page faults, more memory where blocks stay unwritten") \
     NUMBER(on_error, CHOICE, 0, 0, 0, "abort count log", START, \
            "a mistake with a pointer: one line and the end; the call does nothing, silent or after the line") \
     NUMBER(purge_delay_ms, TIME_MS, 1000, 0, 3600000, "", LIVE, "free pages older than this go back to the system") \
+    NUMBER(leaks, COUNT, 0, 0, 1000, "", START, "with stacks: print where blocks were made that live when the process ends, so many places at most") \
     NUMBER(limit, SHARE, 0, 0, UINT64_C(1) << 50, "", START, \
            "not 0: allocations fail with ENOMEM when more memory would be held; a share is one of the control group's limit") \
     NUMBER(soft_limit, SHARE, 0, 0, UINT64_C(1) << 50, "", START, \
@@ -56,6 +59,7 @@ enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
            "a sized free with a wrong size, malloc_usable_size of no live block: one line a process, nothing, the end") \
     NUMBER(stack_walk, CHOICE, 0, 0, 0, "tables frames", START, \
            "how call stacks are found: by unwind tables, or by frame pointers where the program is compiled with them") \
+    NUMBER(stacks, COUNT, 0, 0, 32, "", START, "hardened: keep so many calls of where each block was made and freed; reports tell them") \
     NUMBER(stats, CHOICE, 0, 0, 0, "never exit", LIVE, "exit: print statistics on stderr when the process ends") \
     NUMBER(stats_format, CHOICE, 0, 0, 0, "text json prometheus", LIVE, \
            "in which form; stats_file takes a line of a few numbers for text") \

@@ -18,6 +18,7 @@ enum mb_stats_when { MB_STATS_NEVER, MB_STATS_EXIT };
 // Where a value came from.
 enum mb_option_source { MB_FROM_DEFAULT, MB_FROM_PROFILE, MB_FROM_PROGRAM, MB_FROM_ENVIRONMENT, MB_FROM_API };
 
+enum mb_guard { MB_GUARD_SLABS, MB_GUARD_ALL };
 enum mb_sized { MB_SIZED_WARN, MB_SIZED_IGNORE, MB_SIZED_ABORT };
 
 extern MB_HIDDEN struct mb_option_values mb_option;

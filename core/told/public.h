@@ -58,6 +58,11 @@ int mb_block_describe(const void *p, struct mb_block_info *out);
 // allocate or free meanwhile may be missed or seen.
 int mb_blocks_visit(int (*visit)(void *context, const struct mb_block_info *block), void *context);
 
+// Looks at the whole heap for damage: every live block's surroundings and every free one. Each fault is reported as by the call that would meet it,
+// so the process ends at the first one unless the option on_error says otherwise. How many there are; -1: nothing is kept that could tell (only
+// profile=hardened and profile=debug do). While it runs no other thread may free or resize a block of more than 32 KiB.
+int mb_check(void);
+
 // --- limits -------------------------------------------------------------------------------------------------------------
 
 // Limits the memory that the library holds for blocks (bytes that may have pages; 0: no limit). At `hard` allocations fail with

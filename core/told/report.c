@@ -12,7 +12,7 @@
 // --- words ------------------------------------------------------------------------------------------------------------
 
 const char *mb_operation_name(enum mb_operation operation) {
-    static const char *const names[] = {"free", "free_sized", "free_aligned_sized", "realloc", "malloc_usable_size"};
+    static const char *const names[] = {"free", "free_sized", "free_aligned_sized", "realloc", "malloc_usable_size", "mb_check", "exit"};
     return names[operation];
 }
 

@@ -18,6 +18,7 @@ static const struct command {
     {"trim", tool_trim, "PID", "have a running process give back what is free"},
     {"set", tool_set, "PID KEY=VALUE[,KEY=VALUE]", "change options of a running process"},
     {"map", tool_map, "PID [-o FILE.html]", "a picture of the heap of a running process"},
+    {"symbols", tool_symbols, "[FILE]", "make names of the addresses in a report of profile=debug"},
     {"diff", tool_diff, "A.json B.json", "what has changed between two outputs of stat --json"},
 };
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0] };

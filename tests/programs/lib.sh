@@ -48,6 +48,7 @@ mb_begin() {
     trap mb_cleanup EXIT
     trap 'exit 130' INT TERM HUP
     ulimit -c 0
+    mb_options=${MBMALLOC_OPTIONS:+,$MBMALLOC_OPTIONS} # of a test in another profile
     unset LD_PRELOAD MBMALLOC_OPTIONS MALLOC_ARENA_MAX GLIBC_TUNABLES
     export LC_ALL=C.UTF-8 TZ=UTC
     export HOME=$mb_tmp/home TMPDIR=$mb_tmp/tmp # the same paths in both runs
@@ -55,7 +56,7 @@ mb_begin() {
     mkdir "$IN"
     WORK=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/work" && pwd)
     export WORK
-    mb_limit_s=$(mb_scale 120 800)
+    mb_limit_s=${MB_TEST_STAGE_SECONDS:-$(mb_scale 120 800)}
     mb_stage=
     mb_group=
 }
@@ -68,7 +69,7 @@ mb_run() {
     rm -rf -- "${mb_tmp:?}/work" "${mb_tmp:?}/home" "${mb_tmp:?}/tmp" "${mb_tmp:?}/${side:?}"
     mkdir -- "$mb_tmp/work" "$mb_tmp/home" "$mb_tmp/tmp" "$mb_tmp/$side"
     local -a setting=(env)
-    [[ $side == plain ]] || setting+=("LD_PRELOAD=$MBMALLOC_SO" "MBMALLOC_OPTIONS=stats_file=$mb_tmp/stats")
+    [[ $side == plain ]] || setting+=("LD_PRELOAD=$MBMALLOC_SO" "MBMALLOC_OPTIONS=stats_file=$mb_tmp/stats$mb_options")
     (
         cd -- "$mb_tmp/work" || exit 1
         exec timeout -k 5 "$mb_limit_s" "${setting[@]}" \

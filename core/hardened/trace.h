@@ -1,0 +1,39 @@
+// Stacks of calls, each kept once: where blocks were made and freed (profile=debug).
+//
+// What: return addresses, the innermost first, without those of this library. A stack that was met before is found again by its hash. Nothing is
+// ever forgotten, so a pointer to one stays good. Addresses are told with file, offset and build-id; `mbmalloc symbols` makes names of them.
+// Who: any thread. A stack is complete before it is on a list, and the lists only grow at their heads: a forked child finds them in order.
+// Idea: the stack depot of the sanitizers' runtimes.
+#ifndef MB_CORE_HARDENED_TRACE_H
+#define MB_CORE_HARDENED_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/compiler.h"
+
+struct mb_trace {
+    struct mb_trace *next;  // of the same bucket
+    struct mb_trace *older; // of all
+    uint64_t blocks, bytes; // scratch of who counts what is live (leaks.c)
+    uint32_t hash, depth;
+    uintptr_t frames[];
+};
+
+enum { MB_TRACE_DEPTH_MAX = 32 };
+
+// From now on stacks are kept, of so many calls at most. False: no memory.
+bool mb_trace_init(unsigned depth);
+bool mb_trace_is_on(void);
+
+// The calls that have led here. NULL: none are kept, or there is no memory.
+struct mb_trace *mb_trace_here(void);
+
+// Every stack: the youngest first.
+struct mb_trace *mb_trace_youngest(void);
+
+// One line on standard error for each call. NULL: a line that says so.
+void mb_trace_tell(const struct mb_trace *trace);
+
+#endif

@@ -1,0 +1,73 @@
+#include "core/process/code_file.h"
+
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+
+#include "core/process/foreign.h"
+#include "platform/bits.h"
+#include "platform/os.h"
+
+struct search {
+    uintptr_t address;
+    struct mb_code_file *out;
+    bool found;
+};
+
+static bool covers(const struct dl_phdr_info *object, uintptr_t address) {
+    for (unsigned i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        if (header->p_type == PT_LOAD && address - object->dlpi_addr - header->p_vaddr < header->p_memsz) return true;
+    }
+    return false;
+}
+
+// --- build-id -----------------------------------------------------------------------------------------------------------
+
+static bool is_build_id(const ElfW(Nhdr) *note) { return note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && memcmp(note + 1, "GNU", 4) == 0; }
+
+static void read_notes(const char *at, const char *end, struct mb_code_file *out) {
+    while ((size_t)(end - at) >= sizeof(ElfW(Nhdr))) {
+        const ElfW(Nhdr) *note = (const void *)at;
+        const char *text = at + sizeof *note + mb_align_up(note->n_namesz, 4);
+        if (is_build_id(note)) {
+            out->build_id_bytes = (unsigned)mb_min(note->n_descsz, MB_BUILD_ID_MAX);
+            memcpy(out->build_id, text, out->build_id_bytes);
+            return;
+        }
+        at = text + mb_align_up(note->n_descsz, 4);
+    }
+}
+
+static void read_build_id(const struct dl_phdr_info *object, struct mb_code_file *out) {
+    for (unsigned i = 0; i < object->dlpi_phnum && out->build_id_bytes == 0; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        const char *notes = (const char *)object->dlpi_addr + header->p_vaddr;
+        if (header->p_type == PT_NOTE) read_notes(notes, notes + header->p_memsz, out);
+    }
+}
+
+// --- files --------------------------------------------------------------------------------------------------------------
+
+static void name_file(const char *name, struct mb_code_file *out) {
+    size_t length = mb_min(strlen(name), MB_CODE_FILE_BYTES - 1);
+    if (length == 0) length = mb_os_program_file(out->file, MB_CODE_FILE_BYTES - 1);
+    else memcpy(out->file, name, length);
+    out->file[length] = '\0';
+}
+
+static int look(struct dl_phdr_info *object, size_t bytes, void *argument) {
+    struct search *search = argument;
+    (void)bytes;
+    if (!covers(object, search->address)) return 0;
+    search->found = true;
+    *search->out = (struct mb_code_file){.base = object->dlpi_addr};
+    name_file(object->dlpi_name != NULL ? object->dlpi_name : "", search->out);
+    read_build_id(object, search->out);
+    return 1;
+}
+
+bool mb_code_file_of(uintptr_t address, struct mb_code_file *out) {
+    struct search search = {.address = address, .out = out};
+    return mb_foreign_visit(look, &search) && search.found;
+}

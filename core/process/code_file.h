@@ -1,0 +1,23 @@
+// The file that an address of code was loaded from: for reports that somebody outside the process makes names of.
+//
+// Who: any thread; the loader's list is locked while it is walked, so only on the way to a report.
+#ifndef MB_CORE_PROCESS_CODE_FILE_H
+#define MB_CORE_PROCESS_CODE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MB_CODE_FILE_BYTES = 256, MB_BUILD_ID_MAX = 20 };
+
+struct mb_code_file {
+    char file[MB_CODE_FILE_BYTES];
+    uintptr_t base; // what is added to the file's addresses
+    uint8_t build_id[MB_BUILD_ID_MAX];
+    unsigned build_id_bytes; // 0: it has none
+};
+
+// False: no loaded file has the address.
+bool mb_code_file_of(uintptr_t address, struct mb_code_file *out);
+
+#endif
