@@ -15,7 +15,7 @@ void mb_line_text(struct mb_line *line, const char *text);
 void mb_line_piece(struct mb_line *line, const char *text, size_t length);
 void mb_line_number(struct mb_line *line, uint64_t value);
 void mb_line_hex(struct mb_line *line, uint64_t value); // with 0x
-void mb_line_byte(struct mb_line *line, uint8_t value);   // two hexadecimal digits
+void mb_line_byte(struct mb_line *line, uint8_t value); // two hexadecimal digits
 // A number of bytes as people read it: 12.3 MiB.
 void mb_line_size(struct mb_line *line, uint64_t bytes);
 // ` key=value`

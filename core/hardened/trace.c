@@ -10,9 +10,9 @@
 enum { STANDARD_ERROR = 2, BUCKETS = 1 << 14 };
 
 static struct {
-    struct mb_trace **buckets;  // BUCKETS heads; any thread pushes (release) and reads (acquire)
-    struct mb_trace *youngest;  // likewise
-    unsigned depth;             // constant after the start; 0: off
+    struct mb_trace **buckets; // BUCKETS heads; any thread pushes (release) and reads (acquire)
+    struct mb_trace *youngest; // likewise
+    unsigned depth;            // constant after the start; 0: off
 } trace_shared;
 
 bool mb_trace_init(unsigned depth) {
@@ -23,7 +23,9 @@ bool mb_trace_init(unsigned depth) {
 
 bool mb_trace_is_on(void) { return trace_shared.depth != 0; }
 
-struct mb_trace *mb_trace_youngest(void) { return __atomic_load_n(&trace_shared.youngest, __ATOMIC_ACQUIRE); }
+struct mb_trace *mb_trace_youngest(void) {
+    return __atomic_load_n(&trace_shared.youngest, __ATOMIC_ACQUIRE);
+}
 
 // --- keeping ----------------------------------------------------------------------------------------------------------
 
@@ -45,7 +47,8 @@ static struct mb_trace *find(const uintptr_t *frames, unsigned depth, uint32_t h
 
 static void push(struct mb_trace **head, struct mb_trace **link, struct mb_trace *trace) {
     *link = __atomic_load_n(head, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(head, link, trace, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {}
+    while (!__atomic_compare_exchange_n(head, link, trace, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    }
 }
 
 // Two threads that meet the same stack at once keep it twice, which does no harm.

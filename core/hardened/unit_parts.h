@@ -34,7 +34,7 @@ struct mb_hard_slab {
     uint8_t class_index;
     uint8_t shard;
     bool listed;
-    uint8_t wall;                // enum mb_wall of the last page
+    uint8_t wall;               // enum mb_wall of the last page
     struct mb_hard_past *pasts; // one for each slot; NULL: not in profile=debug
     uint64_t spare[5];
 };

@@ -108,8 +108,12 @@ static void close_span(const struct mb_hard_gone *gone) {
         wall = MB_WALL_ACCESS;
     if (wall == MB_WALL_NONE) mb_os_purge(p, bytes);
     uint32_t accesses = gone->accesses + (wall == MB_WALL_ACCESS && gone->accesses == 0);
-    *mb_hard_waiting_of(unit) = (struct mb_hard_waiting){
-        .start = gone->start, .mark = gone->touchable, .accesses = accesses, .wall = (uint8_t)wall, .moved = gone->moved, .past = gone->past};
+    *mb_hard_waiting_of(unit) = (struct mb_hard_waiting){.start = gone->start,
+                                                         .mark = gone->touchable,
+                                                         .accesses = accesses,
+                                                         .wall = (uint8_t)wall,
+                                                         .moved = gone->moved,
+                                                         .past = gone->past};
     mb_hard_set_units(unit, gone->units);
     mb_unit_set_kind(unit, MB_UNIT_HARD_WAITING);
 }

@@ -36,8 +36,9 @@ static struct place in_slab(struct mb_unit *unit, const void *p) {
     bool start;
     uint32_t slot = mb_hard_slot_at(slab, mb_unit_offset(p), &start);
     if (slot < slab->slots && mb_hard_bit(slab->live, slot))
-        
-        return (struct place){.start = mb_hard_slot(slab, slot), .bytes = slab->notes[slot], .past = slab->pasts != NULL ? &slab->pasts[slot] : NULL};
+
+        return (struct place){
+            .start = mb_hard_slot(slab, slot), .bytes = slab->notes[slot], .past = slab->pasts != NULL ? &slab->pasts[slot] : NULL};
     struct place place = {.bytes = slab->slot_bytes};
     if (slot >= slab->slots) return place;
     if (slab->pasts != NULL) return with_past(place, &slab->pasts[slot]);
@@ -49,7 +50,8 @@ static struct place place_of(const void *p) {
     struct mb_unit *unit = mb_space_contains(p) ? mb_unit_of(p) : NULL;
     if (unit != NULL && mb_unit_kind(unit) == MB_UNIT_HARD_SLAB) return in_slab(unit, p);
     unit = unit != NULL ? mb_hard_large_covering(unit) : NULL;
-    if (unit != NULL && mb_unit_kind(unit) == MB_UNIT_HARD_WAITING) return with_past((struct place){.start = NULL}, &mb_hard_waiting_of(unit)->past);
+    if (unit != NULL && mb_unit_kind(unit) == MB_UNIT_HARD_WAITING)
+        return with_past((struct place){.start = NULL}, &mb_hard_waiting_of(unit)->past);
     if (unit == NULL || mb_unit_kind(unit) != MB_UNIT_HARD_LARGE) return (struct place){.start = NULL};
     const struct mb_hard_large *large = mb_hard_large_of(unit);
     struct place place = {.start = mb_hard_large_start(large), .bytes = large->bytes};

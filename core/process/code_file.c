@@ -24,7 +24,9 @@ static bool covers(const struct dl_phdr_info *object, uintptr_t address) {
 
 // --- build-id -----------------------------------------------------------------------------------------------------------
 
-static bool is_build_id(const ElfW(Nhdr) *note) { return note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && memcmp(note + 1, "GNU", 4) == 0; }
+static bool is_build_id(const ElfW(Nhdr) * note) {
+    return note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && memcmp(note + 1, "GNU", 4) == 0;
+}
 
 static void read_notes(const char *at, const char *end, struct mb_code_file *out) {
     while ((size_t)(end - at) >= sizeof(ElfW(Nhdr))) {
@@ -51,8 +53,10 @@ static void read_build_id(const struct dl_phdr_info *object, struct mb_code_file
 
 static void name_file(const char *name, struct mb_code_file *out) {
     size_t length = mb_min(strlen(name), MB_CODE_FILE_BYTES - 1);
-    if (length == 0) length = mb_os_program_file(out->file, MB_CODE_FILE_BYTES - 1);
-    else memcpy(out->file, name, length);
+    if (length == 0)
+        length = mb_os_program_file(out->file, MB_CODE_FILE_BYTES - 1);
+    else
+        memcpy(out->file, name, length);
     out->file[length] = '\0';
 }
 

@@ -66,7 +66,9 @@ static void by_thread(char *p) {
 }
 
 APART static void commit(const char *fault) {
-    char *p = strncmp(fault, "calloc", 6) == 0 ? allocate_zeroed_here() : strncmp(fault, "realloc", 7) == 0 ? allocate_by_realloc_here() : allocate_here();
+    char *p = strncmp(fault, "calloc", 6) == 0    ? allocate_zeroed_here()
+              : strncmp(fault, "realloc", 7) == 0 ? allocate_by_realloc_here()
+                                                  : allocate_here();
     char *other = allocate_here();
     if (strstr(fault, "double") != NULL) free_here(p), free_again_here(p);
     if (strstr(fault, "remote") != NULL) by_thread(p), free_again_here(p);
