@@ -5,6 +5,7 @@
 #include "platform/probe.h"
 
 const char mb_orphanage;
+struct mb_orphans_shared mb_orphans_shared;
 const struct mb_heap mb_heap_empty;
 const struct mb_heap mb_heap_departed;
 

@@ -22,7 +22,7 @@
 #include "platform/compiler.h"
 
 extern MB_HIDDEN struct mb_large_keep_shared {
-    _Atomic size_t own_pieces_max; // the longest block that a heap keeps: 0 until what is kept has been used again; relaxed
+    _Atomic size_t own_pieces_max MB_PAIR_ALIGNED; // the longest block that a heap keeps: 0 until what is kept has been used again; relaxed
     _Atomic bool heaps_may_keep;   // a hint: set by who keeps, cleared by who flushes; relaxed
 } mb_large_keep_shared;
 

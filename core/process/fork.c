@@ -68,6 +68,7 @@ static void note_orphan(struct mb_unit *unit) {
     bool mine = mb_heap_is_real(mb_heap_self) && unit->slab.owner == mb_heap_self->token;
     if (mine || unit->slab.owner == mb_orphan_owner()) return;
     unit->slab.owner = mb_orphan_owner();
+    atomic_store_explicit(&mb_orphans_shared.any, true, memory_order_relaxed);
 }
 
 static void note_orphans(void) {

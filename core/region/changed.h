@@ -19,7 +19,7 @@
 enum mb_change { MB_CHANGE_NONE, MB_CHANGE_HINT, MB_CHANGE_STATE };
 
 extern MB_HIDDEN struct mb_changed_shared {
-    _Atomic bool any; // set with the first note
+    _Atomic bool any MB_PAIR_ALIGNED; // set with the first note. Each free of a large block reads it
 } mb_changed_shared;
 
 // Whether a range of any kind reaches into the arena's front / lies in it.

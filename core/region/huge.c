@@ -211,6 +211,7 @@ static size_t wish_run(const struct taking *taking, size_t chunk) {
 }
 
 bool mb_huge_taken(size_t first, size_t units, size_t bytes, enum mb_huge_use use) {
+    if (!mb_huge_is_wanted()) return false;
     note_unused(units, bytes, use);
     struct taking taking = {.first = first, .end = first + units, .used_end = raise_used_end(first + units), .use = use};
     taking.whole_end = first + (bytes >> MB_UNIT_SHIFT);

@@ -61,7 +61,12 @@ uint64_t mb_huge_whole(uint64_t mask);
 // Bytes for which huge pages are asked for now.
 size_t mb_huge_wished_bytes(void);
 
-MB_INLINE void mb_huge_slab_opened(void) { atomic_fetch_add_explicit(&mb_huge_shared.open_slabs, 1, memory_order_relaxed); }
-MB_INLINE void mb_huge_slab_closed(void) { atomic_fetch_sub_explicit(&mb_huge_shared.open_slabs, 1, memory_order_relaxed); }
+// Where no huge page is wanted nothing is counted: threads would share the line.
+MB_INLINE bool mb_huge_is_wanted(void) { return MB_UNLIKELY(atomic_load_explicit(&mb_huge_shared.wanted, memory_order_relaxed)); }
+MB_INLINE void mb_huge_count_open_slabs(ptrdiff_t more) {
+    if (mb_huge_is_wanted()) atomic_fetch_add_explicit(&mb_huge_shared.open_slabs, more, memory_order_relaxed);
+}
+MB_INLINE void mb_huge_slab_opened(void) { mb_huge_count_open_slabs(1); }
+MB_INLINE void mb_huge_slab_closed(void) { mb_huge_count_open_slabs(-1); }
 
 #endif

@@ -17,8 +17,8 @@
 struct mb_limit_shared {
     _Atomic size_t held_units;    // any thread
     _Atomic uint64_t fresh_units; // any thread: all that were ever taken without pages
-    _Atomic size_t hard_units;    // 0: none; who sets limits
-    _Atomic size_t soft_units;    // likewise
+    _Atomic size_t hard_units MB_PAIR_ALIGNED; // 0: none; who sets limits. Read by all, so not on a line with the counters
+    _Atomic size_t soft_units;                 // likewise
 };
 extern MB_HIDDEN struct mb_limit_shared mb_limit_shared;
 

@@ -57,7 +57,7 @@ static bool is_idle(struct mb_unit *unit, uint64_t word) {
 // --- all slabs --------------------------------------------------------------------------------------------------------
 
 static size_t look(struct mb_unit *unit) {
-    if (mb_unit_kind(unit) != MB_UNIT_SLAB) return 0;
+    if (mb_own_is_in_use(unit) || mb_unit_kind(unit) != MB_UNIT_SLAB) return 0;
     mb_own_adopt_orphan(unit);
     if (mb_own_claim_if_free(unit)) return 0;
     uint64_t word = mb_remote_load(unit);

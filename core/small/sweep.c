@@ -25,7 +25,7 @@ static uint32_t an_eighth(const struct mb_unit *unit) { return (MB_PEEK(unit->sl
 
 // Of the unit, if it is an unowned slab of the class with an eighth of it free, or with any free block.
 static bool hint_of(struct mb_unit *unit, unsigned class_index, bool any, struct mb_slab_hint *out) {
-    if (mb_unit_kind(unit) != MB_UNIT_SLAB) return false;
+    if (mb_own_is_in_use(unit) || mb_unit_kind(unit) != MB_UNIT_SLAB) return false;
     uint64_t word = tidy(unit);
     if (mb_remote_state(word) != MB_SLAB_UNOWNED || MB_PEEK(unit->slab.class_index) != class_index) return false;
     if (free_blocks(unit) < (any ? 1 : an_eighth(unit))) return false;

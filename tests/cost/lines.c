@@ -107,12 +107,12 @@ static const struct load {
 } loads[] = {
     {"pairs", pairs, 100, {2, 64}, {0, 0}},
     {"batches of 100", batches, 50, {2, 64}, {0, 0}},
-    {"live sets, 20 changes", live_set, 300, {2, 64}, {20, 160}},
-    {"60 fresh blocks of 1 KiB", fresh_slabs, 50, {2, 64}, {950, 1500}},
+    {"live sets, 20 changes", live_set, 300, {2, 64}, {8, 115}},
+    {"60 fresh blocks of 1 KiB", fresh_slabs, 50, {2, 64}, {500, 950}},
     {"32 blocks freed by another", others_free, 50, {2, 64}, {400, 400}},
     {"a large pair", large_pairs, 50, {2, 64}, {0, 0}},
     {"large pairs of two lengths", two_large_pairs, 50, {2, 64}, {0, 0}},
-    {"large pair of any length", large_jittered, 50, {2, 64}, {1050, 1900}},
+    {"large pair of any length", large_jittered, 50, {2, 64}, {700, 1550}},
     {"a thread's life", thread_lives, 4, {2, 16}, {9000, 9000}},
 };
 
