@@ -23,7 +23,7 @@
 
 extern MB_HIDDEN struct mb_large_keep_shared {
     _Atomic size_t own_pieces_max MB_PAIR_ALIGNED; // the longest block that a heap keeps: 0 until what is kept has been used again; relaxed
-    _Atomic bool heaps_may_keep;   // a hint: set by who keeps, cleared by who flushes; relaxed
+    _Atomic bool heaps_may_keep;                   // a hint: set by who keeps, cleared by who flushes; relaxed
 } mb_large_keep_shared;
 
 // --- the short ways ---------------------------------------------------------------------------------------------------

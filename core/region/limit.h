@@ -15,8 +15,8 @@
 #include "platform/compiler.h"
 
 struct mb_limit_shared {
-    _Atomic size_t held_units;    // any thread
-    _Atomic uint64_t fresh_units; // any thread: all that were ever taken without pages
+    _Atomic size_t held_units;                 // any thread
+    _Atomic uint64_t fresh_units;              // any thread: all that were ever taken without pages
     _Atomic size_t hard_units MB_PAIR_ALIGNED; // 0: none; who sets limits. Read by all, so not on a line with the counters
     _Atomic size_t soft_units;                 // likewise
 };
