@@ -9,6 +9,7 @@
 #include "core/front/lookup.h"
 #include "core/front/malloc.h"
 #include "core/front/realloc.h"
+#include "core/front/sample.h"
 #include "core/heap/perturb.h"
 #include "core/large/large_keep.h"
 #include "core/large/outside.h"
@@ -67,8 +68,7 @@ MB_NOINLINE static void look_after_remote_free(struct mb_unit *unit, uint32_t wo
     if ((remote | mb_free_bits(&bits, word)) == full && mb_own_claim_if_free(unit)) {
         mb_background_span_freed(1);
     } else if ((mb_count_bits(remote) & (blocks_worth_hint(unit) - 1)) == 0) {
-        mb_pool_put(MB_PEEK(unit->slab.class_index),
-                    (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(state)});
+        mb_pool_put(MB_PEEK(unit->slab.class_index), (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(state)});
     }
 }
 
@@ -91,13 +91,15 @@ static bool is_home(const struct mb_unit *unit) {
     return atomic_load_explicit(&unit->shared.home, memory_order_relaxed) == mb_heap_self;
 }
 
-MB_COLD static void fill_freed(const struct mb_unit *unit, uint32_t index) {
-    if (!mb_slab_is_free(unit, index)) mb_perturb_freed(mb_slab_block(unit, index), MB_PEEK(unit->slab.block_bytes));
+MB_COLD static void watch_freed(const struct mb_unit *unit, uint32_t index) {
+    mb_sample_freed(unit, mb_slab_block(unit, index));
+    if (mb_perturb_byte() != 0 && !mb_slab_is_free(unit, index))
+        mb_perturb_freed(mb_slab_block(unit, index), MB_PEEK(unit->slab.block_bytes));
 }
 
 MB_NOINLINE static void free_in_slab(struct mb_unit *unit, uint32_t index) {
     mb_fork_check();
-    if (MB_UNLIKELY(mb_perturb_byte() != 0)) fill_freed(unit, index);
+    if (MB_UNLIKELY(!mb_perturb_quick_refills())) watch_freed(unit, index);
     struct mb_slab *slab = mb_slab_if_owned(unit, mb_owner_token());
     if (slab == NULL && is_home(unit)) slab = mb_own_unowned_to_queued(mb_heap_self, unit);
     if (slab != NULL) {
@@ -131,9 +133,7 @@ MB_NOINLINE static void free_any(void *p) {
 //
 // Every call in here is a tail call, so that no register needs saving. Where the arena has memory it is this copy that serves.
 
-static void *address_in(const struct mb_unit *unit, uint32_t offset) {
-    return (void *)(mb_unit_address(mb_unit_index(unit)) + offset);
-}
+static void *address_in(const struct mb_unit *unit, uint32_t offset) { return (void *)(mb_unit_address(mb_unit_index(unit)) + offset); }
 
 // The base that the offset was taken from is the one there is, but for a thread that looked before another one ran the start.
 static void *address_outside(uintptr_t from_base) {
@@ -162,7 +162,7 @@ MB_NOINLINE static void free_no_block(struct mb_unit *unit, uint32_t offset) {
 MB_NOINLINE void mb_free_unowned_slow(struct mb_unit *unit, uint32_t offset) {
     struct mb_halves product = mb_slab_product(&unit->slab, offset);
     if (MB_UNLIKELY(product.low >= MB_PEEK(unit->slab.bound))) return free_no_block(unit, offset);
-    bool remote = !mb_fork_is_due() && mb_perturb_byte() == 0 && !is_home(unit);
+    bool remote = !mb_fork_is_due() && mb_perturb_quick_refills() && !is_home(unit);
     if (MB_UNLIKELY(!remote)) return free_in_slab(unit, (uint32_t)product.high);
     free_remote(unit, (uint32_t)product.high);
 }
@@ -175,9 +175,7 @@ MB_NOINLINE void mb_free_inside_slow(struct mb_slab *slab, struct mb_halves prod
     if (!keep_large(unit, offset)) free_any(address_in(unit, offset));
 }
 
-MB_NOINLINE void mb_free_again_slow(struct mb_slab *slab, uint64_t index) {
-    free_any(mb_slab_block(mb_slab_unit(slab), (uint32_t)index));
-}
+MB_NOINLINE void mb_free_again_slow(struct mb_slab *slab, uint64_t index) { free_any(mb_slab_block(mb_slab_unit(slab), (uint32_t)index)); }
 
 void mb_free(void *p) { mb_free_fast(p); }
 
@@ -186,7 +184,8 @@ void mb_free(void *p) { mb_free_fast(p); }
 // A block that was shrunk in place may be half empty, and one of the commons is rounded up to pairs of cache lines; less than that no call of
 // ours has left behind.
 static bool explains(size_t usable, size_t bytes) {
-    return bytes <= usable && (usable <= MB_GRANULE || bytes >= usable / 2 || mb_max(bytes, 1) + MB_LINE_PAIR > usable || mb_shrink_was_refused());
+    return bytes <= usable &&
+           (usable <= MB_GRANULE || bytes >= usable / 2 || mb_max(bytes, 1) + MB_LINE_PAIR > usable || mb_shrink_was_refused());
 }
 
 static bool size_fits(struct mb_block block, size_t bytes) {

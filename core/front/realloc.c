@@ -8,10 +8,13 @@
 #include "core/front/large.h"
 #include "core/front/lookup.h"
 #include "core/front/malloc.h"
+#include "core/front/sample.h"
 #include "core/front/slow.h"
+#include "core/heap/sampler.h"
 #include "core/process/foreign.h"
 #include "core/process/init.h"
 #include "core/process/thread.h"
+#include "core/profile/profile.h"
 #include "platform/bits.h"
 
 static struct {
@@ -69,7 +72,7 @@ static void *copy_with_room(void *p, size_t usable, size_t bytes) {
     int error = errno; // of a refusal of the room nobody shall hear
     size_t room = usable + usable / 4;
     void *fresh = room > bytes && room <= MB_MEDIUM_MAX ? copy_to_new(p, usable, room) : NULL;
-    if (fresh != NULL) return fresh;
+    if (fresh != NULL) return mb_sample_was_asked(fresh, bytes);
     errno = error;
     return copy_to_new(p, usable, bytes);
 }
@@ -85,9 +88,9 @@ static void *grow_small(void *p, size_t usable, size_t bytes) {
 // --- shrinking ----------------------------------------------------------------------------------------------------------
 
 // It serves as well, and its sized free must not find it wrong.
-static void *keep_too_long(void *p) {
+static void *keep_too_long(void *p, size_t bytes) {
     atomic_store_explicit(&realloc_shared.shrink_refused, true, memory_order_relaxed);
-    return p;
+    return mb_sample_stays(p, bytes);
 }
 
 // Whether a block of the least class is worth a copy: it is at most three quarters as long, which is where programs that give back what they did not fill
@@ -108,7 +111,7 @@ static void *shrink_small(void *p, size_t bytes) {
     void *fresh = mb_malloc(bytes);
     if (fresh == NULL) {
         errno = error;
-        return keep_too_long(p);
+        return keep_too_long(p, bytes);
     }
     memcpy(fresh, p, bytes);
     mb_free(p);
@@ -118,15 +121,31 @@ static void *shrink_small(void *p, size_t bytes) {
 
 static void *realloc_small(void *p, size_t usable, size_t bytes) {
     if (bytes > usable) return grow_small(p, usable, bytes);
-    return smaller_block_pays(p, usable, bytes) ? shrink_small(p, bytes) : p;
+    return smaller_block_pays(p, usable, bytes) ? shrink_small(p, bytes) : mb_sample_stays(p, bytes);
+}
+
+// For the heap profile a large block that grows is another one: its chance to be sampled follows its length.
+MB_COLD static void watch_grown(void *p, size_t bytes) {
+    struct mb_heap *heap = mb_thread_enter();
+    if (heap == NULL) return;
+    mb_profile_remove(p);
+    mb_sample_large(heap, p, bytes);
+    mb_thread_leave(heap);
+}
+
+static void *large_stays(void *p, size_t usable, size_t bytes) {
+    if (MB_LIKELY(mb_perturb_quick_refills()) || bytes <= usable || mb_sampling_session() == 0) return mb_sample_stays(p, bytes);
+    watch_grown(p, bytes);
+    return p;
 }
 
 static void *realloc_large(void *p, size_t usable, size_t bytes) {
     if (bytes <= MB_MEDIUM_MAX && smaller_block_pays(p, usable, bytes)) return shrink_small(p, bytes);
-    if (mb_large_resize(p, bytes)) return p;
-    if (bytes <= usable) return keep_too_long(p); // the kernel refuses to move the guard page
+    if (mb_large_resize(p, bytes)) return large_stays(p, usable, bytes);
+    if (bytes <= usable) return keep_too_long(p, bytes); // the kernel refuses to move the guard page
     struct mb_heap *heap = mb_thread_enter();
     void *fresh = heap == NULL ? NULL : mb_large_move(heap, p, bytes);
+    if (MB_UNLIKELY(!mb_perturb_quick_refills()) && fresh != NULL) mb_sample_large(heap, fresh, bytes);
     if (heap != NULL) mb_thread_leave(heap);
     return fresh != NULL ? fresh : copy_to_new(p, usable, bytes);
 }
@@ -154,7 +173,7 @@ static void *realloc_block(void *p, size_t bytes) {
 
 void *mb_realloc(void *p, size_t bytes) {
     size_t small = mb_lookup_small(p);
-    if (bytes - 1 < small && bytes > small - small / 4) return p;
+    if (bytes - 1 < small && bytes > small - small / 4) return mb_sample_stays(p, bytes);
     if (p == NULL) return mb_malloc(bytes);
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) return other->realloc(p, bytes);

@@ -7,7 +7,9 @@
 #include "core/front/fast.h"
 #include "core/front/large.h"
 #include "core/front/malloc.h"
+#include "core/front/sample.h"
 #include "core/heap/perturb.h"
+#include "core/heap/sampler.h"
 #include "core/large/large_keep.h"
 #include "core/process/background.h"
 #include "core/process/foreign.h"
@@ -158,6 +160,7 @@ static void *take_block(struct mb_heap *heap, unsigned class_index, bool searche
     const struct mb_class_slabs *slabs = &heap->slabs;
     if (slabs->current[class_index] == NULL && slabs->fresh[class_index] == NULL && !mb_commons_is(heap)) {
         void *p = from_commons(heap, class_index);
+        if (p != NULL) mb_sampler_count(heap, class_index);
         if (p != NULL) return p;
     }
     return refill(heap, class_index, searched) ? mb_front_take(&heap->front, class_index) : NULL;
@@ -165,13 +168,19 @@ static void *take_block(struct mb_heap *heap, unsigned class_index, bool searche
 
 void *mb_heap_take_block(struct mb_heap *heap, unsigned class_index) { return take_block(heap, class_index, false); }
 
+static void *take_small(struct mb_heap *heap, size_t bytes) {
+    unsigned class_index = mb_class_of(bytes);
+    void *p = MB_UNLIKELY(!mb_perturb_quick_refills()) ? mb_sample_take(heap, class_index, bytes) : NULL;
+    return p != NULL ? p : mb_heap_take_block(heap, class_index);
+}
+
 MB_NOINLINE static void *malloc_rare(size_t bytes) {
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) return other->malloc(bytes);
     if (bytes > PTRDIFF_MAX) return mb_no_memory();
     struct mb_heap *heap = mb_thread_enter();
     if (heap == NULL) return mb_no_memory();
-    void *p = bytes <= MB_MEDIUM_MAX ? mb_heap_take_block(heap, mb_class_of(bytes)) : mb_large_alloc(heap, bytes);
+    void *p = bytes <= MB_MEDIUM_MAX ? take_small(heap, bytes) : mb_large_alloc(heap, bytes);
     mb_thread_leave(heap);
     return p != NULL ? p : mb_no_memory();
 }
@@ -230,14 +239,19 @@ MB_NOINLINE void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t clas
 }
 
 // The size is not in the fast path's table, or a block of that length was freed a moment ago.
-MB_COLD static void *malloc_large_filled(size_t bytes) {
+MB_COLD static void *malloc_large_watched(size_t bytes) {
     void *p = malloc_large(bytes);
-    if (p != NULL) mb_perturb_handed_out(p, bytes);
+    struct mb_heap *heap = p != NULL && mb_sampling_session() != 0 ? mb_thread_enter() : NULL;
+    if (heap != NULL) {
+        mb_sample_large(heap, p, bytes);
+        mb_thread_leave(heap);
+    }
+    if (p != NULL && mb_perturb_byte() != 0) mb_perturb_handed_out(p, bytes);
     return p;
 }
 
 MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
-    if (bytes > MB_MEDIUM_MAX) return MB_UNLIKELY(mb_perturb_byte() != 0) ? malloc_large_filled(bytes) : malloc_large(bytes);
+    if (bytes > MB_MEDIUM_MAX) return MB_UNLIKELY(!mb_perturb_quick_refills()) ? malloc_large_watched(bytes) : malloc_large(bytes);
     struct mb_heap *heap = mb_heap_self;
     size_t class_index = MB_LIKELY(bytes <= MB_SMALL_MAX) ? mb_small_class_of[bytes] : mb_class_of(bytes);
     if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);

@@ -1,5 +1,6 @@
 #include "core/heap/heaps.h"
 
+#include "core/heap/sampler.h"
 #include "core/region/arena.h"
 #include "platform/bits.h"
 #include "platform/probe.h"
@@ -14,16 +15,16 @@ MB_THREAD_LOCAL struct mb_heap *mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_
 struct mb_heaps_root_shared mb_heaps_root_shared;
 
 static struct {
-    _Atomic uint32_t in_use;              // steers the helper thread: core/process/background.c, start_helper
-    _Atomic uint32_t ever;                // relaxed; a statistic
+    _Atomic uint32_t in_use; // steers the helper thread: core/process/background.c, start_helper
+    _Atomic uint32_t ever;   // relaxed; a statistic
 } heaps_shared;
 
 static void register_heap(struct mb_heap *heap) {
     struct mb_heap *seen = atomic_load_explicit(&mb_heaps_root_shared.registered, memory_order_relaxed);
     do {
         atomic_store_explicit(&heap->shared.next_registered, seen, memory_order_relaxed);
-    } while (!atomic_compare_exchange_weak_explicit(&mb_heaps_root_shared.registered, &seen, heap, memory_order_release,
-                                                    memory_order_relaxed));
+    } while (
+        !atomic_compare_exchange_weak_explicit(&mb_heaps_root_shared.registered, &seen, heap, memory_order_release, memory_order_relaxed));
     atomic_fetch_add_explicit(&heaps_shared.ever, 1, memory_order_relaxed);
 }
 
@@ -56,6 +57,7 @@ void mb_heap_drop_mask(struct mb_heap *heap, unsigned class_index) {
     uint64_t mask = heap->front.mask[class_index];
     if (mask == 0) return;
     MB_POKE(heap->front.mask[class_index], 0);
+    mb_sampler_draw_again(heap, class_index);
     uint64_t served = atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
     atomic_store_explicit(&heap->shared.blocks_served, served - mb_popcount64(mask), memory_order_relaxed);
 }
@@ -75,4 +77,6 @@ void mb_heaps_left(void) {
 }
 void mb_heaps_recover(uint32_t in_use) { atomic_store_explicit(&heaps_shared.in_use, in_use, memory_order_relaxed); }
 
-struct mb_heap *mb_heaps_first(void) { return atomic_load_explicit(&mb_heaps_root_shared.registered, memory_order_acquire); }
+struct mb_heap *mb_heaps_first(void) {
+    return atomic_load_explicit(&mb_heaps_root_shared.registered, memory_order_acquire);
+}

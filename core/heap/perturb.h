@@ -16,16 +16,18 @@
 
 struct mb_perturb_shared {
     _Atomic uint32_t byte;      // 0: off
-    _Atomic bool quick_refills; // nothing is filled, and the processor counts bits; false before the start
+    _Atomic bool watched;       // the heap profile wants to see refills and large blocks (core/heap/sampler.h)
+    _Atomic bool quick_refills; // nothing is filled or watched, and the processor counts bits; false before the start
 };
 extern MB_HIDDEN struct mb_perturb_shared mb_perturb_shared;
 
 MB_INLINE uint32_t mb_perturb_byte(void) { return atomic_load_explicit(&mb_perturb_shared.byte, memory_order_relaxed); }
 
-// Whether a refill needs to fill nothing and to ask the processor nothing: one look for both.
+// Whether a slow path needs to fill nothing, to tell nobody and to ask the processor nothing: one look for all.
 MB_INLINE bool mb_perturb_quick_refills(void) { return atomic_load_explicit(&mb_perturb_shared.quick_refills, memory_order_relaxed); }
 
 void mb_perturb_set(uint32_t byte);
+void mb_perturb_watch(bool watched);
 
 // Fills the blocks of a mask / a block that is handed out / one that is freed.
 void mb_perturb_mask(uintptr_t base, size_t block_bytes, uint64_t mask);

@@ -29,11 +29,11 @@ struct mb_queue {
 };
 
 struct mb_heap_shared {
-    _Atomic uint64_t blocks_served;             // blocks put into masks; written by the owner, read by statistics
-    _Atomic uint64_t large_served;              // likewise, large blocks
-    _Atomic(struct mb_heap *) next_registered;  // written once before the heap is published
-    _Atomic(struct mb_heap *) next_parked;      // written by who parks, read by who takes
-    struct mb_large_cache_shared kept;          // large blocks, see large_keep.h; filled by the owner, emptied by any thread
+    _Atomic uint64_t blocks_served;            // blocks put into masks; written by the owner, read by statistics
+    _Atomic uint64_t large_served;             // likewise, large blocks
+    _Atomic(struct mb_heap *) next_registered; // written once before the heap is published
+    _Atomic(struct mb_heap *) next_parked;     // written by who parks, read by who takes
+    struct mb_large_cache_shared kept;         // large blocks, see large_keep.h; filled by the owner, emptied by any thread
 };
 
 // What the last walk for statistics found (core/insight/count.c). Written by who walks, one at a time; relaxed.
@@ -75,18 +75,19 @@ struct mb_heap_queues {
 struct mb_heap {
     struct mb_front front;
     struct mb_class_slabs slabs;
-    struct mb_heap_queues *queues;           // made when the first slab is queued; NULL before
-    const void *token;                       // what the owner word of its slabs says
-    uint8_t borrowed[MB_CLASSES];            // blocks that its thread has had from the commons: core/small/share.h
-    uint16_t seen[MB_CLASSES];               // what its classes' masks were at the last review
-    uint32_t own_bytes;                      // what its slabs count in its share
-    uint32_t slow_calls;                     // heartbeat for the purge, of the slower calls
-    uint32_t calls_to_tick;                  // the same, of the quicker ones: counts down from MB_CALLS_A_TICK
-    uint32_t clears_left;                    // calloc of large blocks: those that are cleared until the next look,
-    uint32_t clears_again;                   //   and how many it were before it; 0: the last one found a block untouched
-    uint32_t purge_call_ns;                  //   and what giving nothing back takes, as far as it is known
-    uint32_t exit_rounds;                    // thread-exit hook: rounds postponed
-    uint8_t moved[MB_MOVED_BLOCKS];          // small blocks that realloc moved lately: core/front/realloc.c
+    struct mb_heap_queues *queues;  // made when the first slab is queued; NULL before
+    const void *token;              // what the owner word of its slabs says
+    uint8_t borrowed[MB_CLASSES];   // blocks that its thread has had from the commons: core/small/share.h
+    uint16_t seen[MB_CLASSES];      // what its classes' masks were at the last review
+    uint32_t own_bytes;             // what its slabs count in its share
+    uint32_t slow_calls;            // heartbeat for the purge, of the slower calls
+    uint32_t calls_to_tick;         // the same, of the quicker ones: counts down from MB_CALLS_A_TICK
+    uint32_t clears_left;           // calloc of large blocks: those that are cleared until the next look,
+    uint32_t clears_again;          //   and how many it were before it; 0: the last one found a block untouched
+    uint32_t purge_call_ns;         //   and what giving nothing back takes, as far as it is known
+    struct mb_sampler *sampler;     // of the heap profile, made by its first session: core/heap/sampler.h
+    uint32_t exit_rounds;           // thread-exit hook: rounds postponed
+    uint8_t moved[MB_MOVED_BLOCKS]; // small blocks that realloc moved lately: core/front/realloc.c
     struct mb_heap_shared shared;
     struct mb_heap_told_shared told_shared;
 } MB_PAIR_ALIGNED;
@@ -111,8 +112,6 @@ MB_INLINE const void *mb_owner_token(void) { return mb_thread_token(mb_heap_self
 
 _Static_assert(sizeof(struct mb_heap) <= 4096, "a heap that uses few classes touches one page");
 
-MB_INLINE bool mb_heap_is_real(const struct mb_heap *heap) {
-    return heap != &mb_heap_empty && heap != &mb_heap_departed;
-}
+MB_INLINE bool mb_heap_is_real(const struct mb_heap *heap) { return heap != &mb_heap_empty && heap != &mb_heap_departed; }
 
 #endif

@@ -29,9 +29,7 @@ static uint64_t either(const struct view *view, uint32_t word) {
     return mb_free_bits(&view->bits, word) | mb_remote_bits(&view->bits, word);
 }
 
-static bool word_is_free(const struct view *view, uint32_t word) {
-    return either(view, word) == mb_slab_full_word(view->carved, word);
-}
+static bool word_is_free(const struct view *view, uint32_t word) { return either(view, word) == mb_slab_full_word(view->carved, word); }
 
 bool mb_slab_is_free(const struct mb_unit *unit, uint32_t index) {
     struct view view = look(unit);
@@ -138,6 +136,7 @@ struct mb_slab *mb_slab_setup(size_t unit_index, unsigned class_index, const voi
     uint32_t capacity = MB_UNIT_BYTES / bytes;
     if (!place_bits(unit, capacity)) return NULL;
     unit->shared.reused = mb_unit_has_traces(unit);
+    atomic_store_explicit(&unit->shared.sampled, 0, memory_order_relaxed);
     mb_arena_note_slab(unit_index);
     MB_POKE(slab->block_bytes, bytes);
     MB_POKE(slab->multiplier, multiplier_of(bytes));
@@ -213,8 +212,8 @@ bool mb_slab_carve(struct mb_slab *slab) {
 
 MB_COLD static void report_twice(const struct mb_unit *unit, uint32_t word, uint64_t both) {
     const void *p = mb_slab_block(unit, word * 64 + mb_ctz64(both));
-    struct mb_mistake mistake = {.what = "double free", .called = MB_FREE_FOUND_LATER, .address = p, .start = p,
-                                 .bytes = MB_PEEK(unit->slab.block_bytes)};
+    struct mb_mistake mistake = {
+        .what = "double free", .called = MB_FREE_FOUND_LATER, .address = p, .start = p, .bytes = MB_PEEK(unit->slab.block_bytes)};
     mb_mistake_meet(&mistake);
 }
 

@@ -29,10 +29,10 @@
 struct mb_heap;
 
 enum mb_unit_kind {
-    MB_UNIT_NONE = 0, // free, inside a large block, or never used
-    MB_UNIT_SLAB,     // a slab
-    MB_UNIT_LARGE,    // a large block begins in it: core/region/large_record.h
-    MB_UNIT_HOLE,     // first unit of a foreign mapping inside the window
+    MB_UNIT_NONE = 0,  // free, inside a large block, or never used
+    MB_UNIT_SLAB,      // a slab
+    MB_UNIT_LARGE,     // a large block begins in it: core/region/large_record.h
+    MB_UNIT_HOLE,      // first unit of a foreign mapping inside the window
     MB_UNIT_HARD_SLAB, // from here on the hardened front's: core/hardened/unit_parts.h
     MB_UNIT_HARD_LARGE,
     MB_UNIT_HARD_WAITING,
@@ -40,10 +40,10 @@ enum mb_unit_kind {
 };
 
 enum mb_large_flags {
-    MB_LARGE_MOVED = 1,   // pages were moved in or out: map afresh when freed, so that VMAs merge again
-    MB_LARGE_GUARDED = 2, // the page behind the block is inaccessible
-    MB_LARGE_KEPT = 4,    // freed by the thread that made it, and kept for it
-    MB_LARGE_UNTOUCHED = 8, // no page was resident when calloc handed it out last
+    MB_LARGE_MOVED = 1,      // pages were moved in or out: map afresh when freed, so that VMAs merge again
+    MB_LARGE_GUARDED = 2,    // the page behind the block is inaccessible
+    MB_LARGE_KEPT = 4,       // freed by the thread that made it, and kept for it
+    MB_LARGE_UNTOUCHED = 8,  // no page was resident when calloc handed it out last
     MB_LARGE_GUARD_FAR = 16, // the guard page is the last of guard_pieces, not the one right behind the block
     MB_LARGE_GROWN = 32,     // counts from here on up: how often it has taken units behind it, up to
     MB_LARGE_GROWN_OFTEN = 4 * MB_LARGE_GROWN,
@@ -54,30 +54,30 @@ enum mb_large_flags {
 };
 
 struct mb_slab {
-    const void *owner;       // the owner's token, NULL: unowned. Written by who owns or adopts; compared by any thread (MB_PEEK). A
-                             //   large block's: who made it
-    uint64_t *free_bits;     // bit i: block i is free and not on the remote bits; constant while the slab lives
-    uint32_t used;           // two halves, see mb_slab_used; the owner's
-    uint32_t bound;          // carved * e: what the low half of the multiplied offset of a carved block's start stays below
-    uint32_t multiplier;     // floor(2^32 / block_bytes) + 1; the high half of offset * multiplier is the block's index. A large
-                             //   block's: 1
+    const void *owner;   // the owner's token, NULL: unowned. Written by who owns or adopts; compared by any thread (MB_PEEK). A
+                         //   large block's: who made it
+    uint64_t *free_bits; // bit i: block i is free and not on the remote bits; constant while the slab lives
+    uint32_t used;       // two halves, see mb_slab_used; the owner's
+    uint32_t bound;      // carved * e: what the low half of the multiplied offset of a carved block's start stays below
+    uint32_t multiplier; // floor(2^32 / block_bytes) + 1; the high half of offset * multiplier is the block's index. A large
+                         //   block's: 1
     union {
         uint32_t carved;      // blocks made so far; the rest was never touched
         uint32_t large_first; // MB_UNIT_LARGE: the piece that the block begins with
     };
     union {
-        uint32_t capacity;    // blocks
+        uint32_t capacity;     // blocks
         uint32_t guard_pieces; // MB_UNIT_LARGE: pieces up to a far guard page's end
     };
     uint32_t block_bytes;
-    uint8_t kind;            // enum mb_unit_kind; written last when a span is set up, first when it is taken down
+    uint8_t kind; // enum mb_unit_kind; written last when a span is set up, first when it is taken down
     uint8_t class_index;
-    uint8_t bit_words;       // of free bits; as many words of remote bits follow them
-    bool warm;               // of a slab: its pages have been used before
+    uint8_t bit_words; // of free bits; as many words of remote bits follow them
+    bool warm;         // of a slab: its pages have been used before
     uint32_t large_flags;
-    uint64_t large_bytes;    // MB_UNIT_LARGE: usable bytes
-    uint32_t large_pieces;   // pieces of the span, of all kinds but MB_UNIT_SLAB
-    uint32_t more_words;     // length of `more`
+    uint64_t large_bytes;  // MB_UNIT_LARGE: usable bytes
+    uint32_t large_pieces; // pieces of the span, of all kinds but MB_UNIT_SLAB
+    uint32_t more_words;   // length of `more`
 };
 
 // All blocks that fit into the slab have been handed out at least once.
@@ -86,16 +86,17 @@ struct mb_slab {
 enum { MB_INLINE_WORDS = 8, MB_INLINE_BLOCKS = 64 * MB_INLINE_WORDS };
 
 struct mb_unit_shared {
-    _Atomic uint64_t remote;         // state and generation: core/layout/slab_remote.h
-    _Atomic uint64_t bits;           // words << 48 | address of the free bits, behind which the remote bits follow; constant
-                                     //   while the slab lives, one word so that a late reader gets a pair that fits
-    _Atomic(struct mb_heap *) home;  // the heap that owns the slab or owned it last; a hint, written by it when it comes and before it goes
-    uint64_t *more;                  // room for the bits of slabs with many blocks, kept with the unit; who sets slabs up
-    _Atomic uint32_t stamp;          // state and free blocks at the last look for idle pages; any looker, relaxed
-    _Atomic uint32_t purged_pages;   // bit i: page i was given back since the slab was CURRENT last; the busy one, the owner clears
-    uint64_t served;                 // blocks_served of the owner's heap when it carved last, or MB_ALL_SERVED; the owner; a report reads it
-    uint64_t reused;                 // not 0: blocks have begun here before the slab was set up; who sets slabs up; a report reads it
-    uint64_t spare[1];
+    _Atomic uint64_t remote;        // state and generation: core/layout/slab_remote.h
+    _Atomic uint64_t bits;          // words << 48 | address of the free bits, behind which the remote bits follow; constant
+                                    //   while the slab lives, one word so that a late reader gets a pair that fits
+    _Atomic(struct mb_heap *) home; // the heap that owns the slab or owned it last; a hint, written by it when it comes and before it goes
+    uint64_t *more;                 // room for the bits of slabs with many blocks, kept with the unit; who sets slabs up
+    _Atomic uint32_t stamp;         // state and free blocks at the last look for idle pages; any looker, relaxed
+    _Atomic uint32_t purged_pages;  // bit i: page i was given back since the slab was CURRENT last; the busy one, the owner clears
+    uint64_t served;                // blocks_served of the owner's heap when it carved last, or MB_ALL_SERVED; the owner; a report reads it
+    uint64_t reused;                // not 0: blocks have begun here before the slab was set up; who sets slabs up; a report reads it
+    _Atomic uint64_t
+        sampled; // not 0: blocks of the heap profile lie here, no thread may own the slab; who sets slabs up, and the samples' commons
 };
 
 struct mb_unit {

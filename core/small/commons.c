@@ -1,5 +1,5 @@
-#include "core/heap/heaps.h"
 #include "core/small/commons.h"
+#include "core/heap/heaps.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -15,15 +15,15 @@ enum { MOMENT = 32, PATIENCE = 100, PATIENCE_NS = 5000000 };
 enum { FREE = 0, TAKEN = 1, WAITED_FOR = 2 };
 
 // One for each processor, so that threads that run at the same time seldom meet in one.
-enum { SHARDS = MB_COMMONS, SHARDS_UNKNOWN = 4 };
+enum { SHARDS = MB_COMMONS_SAMPLES, SHARDS_UNKNOWN = 4 };
 
 struct gate_shared {
     _Atomic uint32_t state; // changed by any thread: taking acquires, leaving releases
     _Atomic bool used;      // set by the first who has taken it, relaxed
 } MB_PAIR_ALIGNED;
 
-static struct gate_shared gates_shared[SHARDS];
-static struct mb_heap heaps[SHARDS]; // each of who has taken its gate
+static struct gate_shared gates_shared[MB_COMMONS];
+static struct mb_heap heaps[MB_COMMONS]; // each of who has taken its gate
 
 static bool enter(struct gate_shared *gate) {
     uint32_t seen = atomic_load_explicit(&gate->state, memory_order_relaxed);
@@ -72,9 +72,8 @@ static struct gate_shared *enter_any(const struct mb_heap *heap) {
     return enter_patiently(nearest) ? nearest : NULL;
 }
 
-struct mb_heap *mb_commons_enter(const struct mb_heap *heap) {
-    struct gate_shared *gate = enter_any(heap);
-    if (gate == NULL) return NULL;
+// The heap of who has come through.
+static struct mb_heap *behind(struct gate_shared *gate) {
     struct mb_heap *commons = &heaps[gate - gates_shared];
     if (!was_used(gate)) {
         mb_heap_set_up(commons);
@@ -82,6 +81,16 @@ struct mb_heap *mb_commons_enter(const struct mb_heap *heap) {
         atomic_store_explicit(&gate->used, true, memory_order_relaxed);
     }
     return commons;
+}
+
+struct mb_heap *mb_commons_enter(const struct mb_heap *heap) {
+    struct gate_shared *gate = enter_any(heap);
+    return gate != NULL ? behind(gate) : NULL;
+}
+
+struct mb_heap *mb_commons_enter_samples(void) {
+    struct gate_shared *gate = &gates_shared[MB_COMMONS_SAMPLES];
+    return enter_patiently(gate) ? behind(gate) : NULL;
 }
 
 void mb_commons_leave(const struct mb_heap *commons) { leave(&gates_shared[commons - heaps]); }
@@ -92,7 +101,7 @@ bool mb_commons_is(const struct mb_heap *heap) { return (uintptr_t)heap - (uintp
 unsigned mb_commons_class_of(unsigned class_index) { return mb_class_of(mb_align_up(mb_class_bytes(class_index), MB_LINE_PAIR)); }
 
 void mb_commons_release(void) {
-    for (unsigned i = 0; i < SHARDS; i++) {
+    for (unsigned i = 0; i < MB_COMMONS; i++) {
         if (!was_used(&gates_shared[i]) || !enter(&gates_shared[i])) continue;
         mb_own_release_all(&heaps[i]);
         leave(&gates_shared[i]);
@@ -107,7 +116,7 @@ const struct mb_heap *mb_commons_at(unsigned i) { return &heaps[i]; }
 
 uint64_t mb_commons_served(void) {
     uint64_t served = 0;
-    for (unsigned i = 0; i < SHARDS; i++) served += was_used(&gates_shared[i]) ? served_by(&heaps[i]) : 0;
+    for (unsigned i = 0; i < MB_COMMONS; i++) served += was_used(&gates_shared[i]) ? served_by(&heaps[i]) : 0;
     return served;
 }
 
@@ -121,7 +130,7 @@ static void renew(struct mb_heap *commons) {
 }
 
 void mb_commons_recover(void) {
-    for (unsigned i = 0; i < SHARDS; i++) {
+    for (unsigned i = 0; i < MB_COMMONS; i++) {
         if (was_used(&gates_shared[i])) renew(&heaps[i]);
         atomic_store_explicit(&gates_shared[i].state, FREE, memory_order_relaxed);
     }

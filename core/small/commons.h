@@ -22,6 +22,10 @@ enum { MB_COMMONS_APART = 16 };
 struct mb_heap *mb_commons_enter(const struct mb_heap *heap);
 void mb_commons_leave(const struct mb_heap *commons);
 
+// The one that sampled blocks come from (core/front/sample.h), likewise: their slabs are nobody's, so each free of one is a free by another thread, and
+// no thread may take such a slab over (struct mb_unit_shared, sampled).
+struct mb_heap *mb_commons_enter_samples(void);
+
 // Whether a heap is a commons.
 bool mb_commons_is(const struct mb_heap *heap);
 
@@ -32,7 +36,7 @@ unsigned mb_commons_class_of(unsigned class_index);
 void mb_commons_release(void);
 
 // The heap itself, for a report that only looks.
-enum { MB_COMMONS = 16 };
+enum { MB_COMMONS_SAMPLES = 16, MB_COMMONS };
 const struct mb_heap *mb_commons_at(unsigned i);
 
 // Blocks that it has handed out.

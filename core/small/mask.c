@@ -1,6 +1,7 @@
 #include "core/small/mask.h"
 
 #include "core/base/config.h"
+#include "core/heap/sampler.h"
 
 enum { WINDOW_BYTES = 16 << 10, WINDOW_BLOCKS_MIN = 2, NEAR_BLOCKS_MIN = 8 };
 
@@ -35,6 +36,7 @@ bool mb_mask_next_word(struct mb_heap *heap, struct mb_slab *slab, size_t class_
         mask = find(heap, slab, class_index, &word);
     }
     if (mask == 0) return false;
+    if (MB_UNLIKELY(!mb_perturb_quick_refills())) mask = mb_sampler_cut(heap, (unsigned)class_index, mask);
     mb_mask_use(heap, slab, class_index, word);
     mb_mask_note_served(heap, mb_count_bits(mask));
     heap->slabs.current[class_index] = slab;

@@ -4,6 +4,7 @@
 #include "core/heap/heaps.h"
 #include "core/region/arena.h"
 #include "core/region/changed.h"
+#include "core/small/commons.h"
 #include "core/small/mask.h"
 #include "core/small/queue.h"
 #include "core/told/report.h"
@@ -24,9 +25,7 @@ MB_COLD void mb_own_meet_freed_twice(struct mb_slab *slab) { mb_slab_collect(sla
 
 bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab) { return mb_mask_next_word(heap, slab, slab->class_index); }
 
-bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab) {
-    return mb_slab_collect(slab) && mb_own_use_local(heap, slab);
-}
+bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab) { return mb_slab_collect(slab) && mb_own_use_local(heap, slab); }
 
 bool mb_own_use_remote_batch(struct mb_heap *heap, struct mb_slab *slab) {
     const struct mb_unit *unit = mb_slab_unit(slab);
@@ -68,9 +67,15 @@ struct mb_slab *mb_own_queued_to_current(const struct mb_heap *heap, struct mb_s
     return own_as_current(heap, mb_unit_at(hint.unit));
 }
 
+// What is sampled stays so while the slab is of the hint's generation.
+static bool may_take(const struct mb_heap *heap, const struct mb_unit *unit) {
+    return atomic_load_explicit(&unit->shared.sampled, memory_order_relaxed) == 0 || heap == mb_commons_at(MB_COMMONS_SAMPLES);
+}
+
 struct mb_slab *mb_own_unowned_to_current(const struct mb_heap *heap, struct mb_slab_hint hint) {
-    if (!enter(hint, MB_SLAB_UNOWNED, MB_SLAB_CURRENT)) return NULL;
-    return own_as_current(heap, mb_unit_at(hint.unit));
+    struct mb_unit *unit = mb_unit_at(hint.unit);
+    if (!may_take(heap, unit) || !enter(hint, MB_SLAB_UNOWNED, MB_SLAB_CURRENT)) return NULL;
+    return own_as_current(heap, unit);
 }
 
 static uint32_t free_blocks(const struct mb_slab *slab) { return slab->capacity - mb_slab_used(slab); }
@@ -148,8 +153,7 @@ bool mb_own_claim_if_free(struct mb_unit *unit) {
 static void offer(struct mb_unit *unit, uint64_t word, uint32_t least) {
     uint32_t room = MB_PEEK(unit->slab.capacity) - MB_PEEK(unit->slab.carved);
     if (mb_slab_count_free(unit) + room < least) return;
-    mb_pool_put(MB_PEEK(unit->slab.class_index),
-                (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(word)});
+    mb_pool_put(MB_PEEK(unit->slab.class_index), (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(word)});
 }
 
 // From CURRENT to UNOWNED; the word as others see it from now on. The owner's part is complete before that.

@@ -27,6 +27,7 @@ static uint32_t an_eighth(const struct mb_unit *unit) { return (MB_PEEK(unit->sl
 static bool hint_of(struct mb_unit *unit, unsigned class_index, bool any, struct mb_slab_hint *out) {
     if (mb_own_is_in_use(unit) || mb_unit_kind(unit) != MB_UNIT_SLAB) return false;
     uint64_t word = tidy(unit);
+    if (atomic_load_explicit(&unit->shared.sampled, memory_order_relaxed) != 0) return false;
     if (mb_remote_state(word) != MB_SLAB_UNOWNED || MB_PEEK(unit->slab.class_index) != class_index) return false;
     if (free_blocks(unit) < (any ? 1 : an_eighth(unit))) return false;
     *out = (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(word)};

@@ -1,0 +1,60 @@
+// Which blocks the heap profile takes a sample of: those in which a point of a Poisson process falls that runs over the bytes handed out.
+//
+// What: every heap has a process of its own for each size class and one for large blocks; independent processes add up to one. `until` is how many more
+// bytes of the class are handed out before the next point. A refill, which sees whole masks, cuts the mask where the point lies, so the block with the
+// point is asked for in the slow path, with the caller's size at hand. What a mask promised and a heap did not hand out is drawn again: the distance
+// to the next point does not depend on what was before (it is exponentially distributed).
+// A block of b bytes has a point with the chance 1 - exp(-b / period), so it stands for the reciprocal of that.
+// Who: the owner thread of the heap; the session any thread. Commons have no sampler: what a thread has of them it counts itself.
+#ifndef MB_CORE_HEAP_SAMPLER_H
+#define MB_CORE_HEAP_SAMPLER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/rng.h"
+#include "core/heap/self.h"
+
+struct mb_sampler {
+    uint32_t until[MB_CLASSES]; // bytes
+    uint32_t session;           // that these are of
+    uint64_t until_large;
+    struct mb_rng rng;
+};
+
+struct mb_sampling_shared {
+    _Atomic uint32_t session; // 0: off; raised at each start. Written by who starts and stops (release), read by any
+    _Atomic uint64_t period;  // bytes, on average; written before the session
+    _Atomic uint64_t seed;    // 0: random; likewise
+    _Atomic uint64_t lost;    // samples that were due and could not be taken; any thread, relaxed
+};
+extern MB_HIDDEN struct mb_sampling_shared mb_sampling_shared;
+
+enum { MB_SAMPLE_PERIOD_MAX = 256 << 20 };
+
+MB_INLINE uint32_t mb_sampling_session(void) { return atomic_load_explicit(&mb_sampling_shared.session, memory_order_acquire); }
+MB_INLINE void mb_sampling_note_lost(void) { atomic_fetch_add_explicit(&mb_sampling_shared.lost, 1, memory_order_relaxed); }
+
+// Begins a session / ends it. A seed other than 0: the samples follow from it and from the heaps' addresses. One thread at a time.
+void mb_sampling_start(uint64_t period, uint64_t seed);
+void mb_sampling_stop(void);
+
+// Whether the next block of the class, whose mask is empty, is one to sample; then the next point is drawn. False too while there is no session.
+bool mb_sampler_is_due(struct mb_heap *heap, unsigned class_index);
+// The same for a large block of so many bytes, which counts.
+bool mb_sampler_is_due_large(struct mb_heap *heap, uint64_t bytes);
+
+// A block that did not come out of the heap's own masks has been handed out.
+void mb_sampler_count(struct mb_heap *heap, unsigned class_index);
+
+// The part of a new mask, the lowest bits, that comes before the next point, and at least one block. Any heap.
+uint64_t mb_sampler_cut(struct mb_heap *heap, unsigned class_index, uint64_t mask);
+// The rest of a mask is not handed out.
+void mb_sampler_draw_again(struct mb_heap *heap, unsigned class_index);
+
+// How many blocks a sampled one of so many bytes stands for, in units of 2^-16.
+enum { MB_WEIGHT_SHIFT = 16 };
+uint64_t mb_sampling_weight(uint64_t bytes);
+
+#endif

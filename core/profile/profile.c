@@ -1,0 +1,172 @@
+#include "core/profile/profile.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/rng.h"
+#include "core/heap/heaps.h"
+#include "core/heap/sampler.h"
+#include "core/process/stack.h"
+#include "core/profile/table.h"
+#include "core/told/options.h"
+#include "platform/bits.h"
+#include "platform/os.h"
+
+static struct {
+    _Atomic(struct mb_profile_table_shared *) table; // made by the first session, kept
+    _Atomic uint32_t starting;                       // one at a time
+} profile_shared;
+
+struct mb_profile_table_shared *mb_profile_table(void) {
+    return atomic_load_explicit(&profile_shared.table, memory_order_acquire);
+}
+
+// --- sessions -----------------------------------------------------------------------------------------------------------
+
+static size_t table_bytes(void) { return mb_align_up(sizeof(struct mb_profile_table_shared), mb_os_page_size()); }
+
+static int make_table(void) {
+    void *p;
+    int error = mb_os_reserve(NULL, table_bytes(), &p);
+    if (error != 0) return error;
+    error = mb_os_commit(p, table_bytes());
+    if (error != 0) {
+        mb_os_unmap(p, table_bytes());
+        return error;
+    }
+    mb_os_advise_huge(p, table_bytes(), false);
+    atomic_store_explicit(&profile_shared.table, p, memory_order_release);
+    return 0;
+}
+
+// Whoever frees a block of an earlier session at this moment finds it or not: it is no more counted either way.
+static int empty_table(void) { return mb_os_purge(mb_profile_table(), table_bytes()); }
+
+// What the calling thread's heap had at hand before would come unseen. Other threads' is seen from their next refill on.
+static void drop_own_masks(void) {
+    if (!mb_heap_is_real(mb_heap_self)) return;
+    for (unsigned c = 0; c < MB_CLASSES; c++) mb_heap_drop_mask(mb_heap_self, c);
+}
+
+static int start(uint64_t period) {
+    if (mb_sampling_session() != 0) return -EBUSY;
+    int error = mb_profile_table() == NULL ? make_table() : empty_table();
+    if (error != 0) return error;
+    struct mb_profile_table_shared *table = mb_profile_table();
+    atomic_store_explicit(&table->used, (uint32_t)mb_align_up(sizeof(struct mb_profile_stack), 16), memory_order_relaxed);
+    atomic_store_explicit(&table->frame[1], 1, memory_order_relaxed);
+    mb_sampling_start(period, mb_option.seed);
+    drop_own_masks();
+    return 0;
+}
+
+int mb_profile_start(uint64_t period) {
+    if (atomic_exchange(&profile_shared.starting, 1) != 0) return -EBUSY;
+    int error = start(period);
+    atomic_store(&profile_shared.starting, 0);
+    return error;
+}
+
+void mb_profile_stop(void) { mb_sampling_stop(); }
+
+void mb_profile_mark(void) {
+    struct mb_profile_table_shared *table = mb_profile_table();
+    if (table != NULL) atomic_fetch_add_explicit(&table->mark, 1, memory_order_relaxed);
+}
+
+// --- samples ------------------------------------------------------------------------------------------------------------
+
+static uint64_t stands_for(uint64_t bytes, uint64_t weight) { return (uint64_t)((double)bytes * (double)weight / (1 << MB_WEIGHT_SHIFT)); }
+
+static struct mb_sample_shared *window_of(struct mb_profile_table_shared *table, uintptr_t address) {
+    return &table->sample[mb_mix64(address) % MB_SAMPLES];
+}
+
+static struct mb_sample_shared *claim_slot(struct mb_profile_table_shared *table, uintptr_t address) {
+    struct mb_sample_shared *slot = window_of(table, address);
+    for (unsigned i = 0; i < MB_PROBES; i++, slot++) {
+        uintptr_t seen = atomic_load_explicit(&slot->address, memory_order_relaxed);
+        if (seen != 0) continue;
+        if (atomic_compare_exchange_strong_explicit(&slot->address, &seen, MB_SAMPLE_FILLING, memory_order_acquire, memory_order_relaxed))
+            return slot;
+    }
+    return NULL;
+}
+
+static struct mb_sample_shared *find(struct mb_profile_table_shared *table, uintptr_t address) {
+    struct mb_sample_shared *slot = window_of(table, address);
+    for (unsigned i = 0; i < MB_PROBES; i++, slot++) {
+        if (atomic_load_explicit(&slot->address, memory_order_acquire) == address) return slot;
+    }
+    return NULL;
+}
+
+static void count_allocated(struct mb_profile_stack *stack, uint64_t bytes, uint64_t weight) {
+    atomic_fetch_add_explicit(&stack->of[MB_ALLOCATED].weight, weight, memory_order_relaxed);
+    atomic_fetch_add_explicit(&stack->of[MB_ALLOCATED].bytes, stands_for(bytes, weight), memory_order_relaxed);
+}
+
+enum { PEAK_PERIODS = 8 };
+
+MB_NOINLINE void mb_profile_add(const void *p, uint64_t bytes, uint64_t counted) {
+    uintptr_t address[MB_STACK_MOST];
+    struct mb_profile_table_shared *table = mb_profile_table();
+    uint64_t weight = mb_sampling_weight(counted);
+    uint32_t stack = mb_profile_stack_of(table, address, mb_stack_capture(address, MB_STACK_MOST));
+    count_allocated(mb_profile_stack_at(table, stack), bytes, weight);
+    atomic_fetch_add_explicit(&table->taken, 1, memory_order_relaxed);
+    struct mb_sample_shared *slot = claim_slot(table, (uintptr_t)p);
+    if (slot == NULL) return mb_sampling_note_lost();
+    atomic_store_explicit(&slot->bytes, bytes, memory_order_relaxed);
+    slot->weight = weight;
+    slot->stack = stack;
+    slot->mark = atomic_load_explicit(&table->mark, memory_order_relaxed);
+    atomic_fetch_add_explicit(&table->live_bytes, stands_for(bytes, weight), memory_order_relaxed);
+    atomic_store_explicit(&slot->address, (uintptr_t)p, memory_order_release);
+    mb_profile_look_for_peak(table, PEAK_PERIODS * atomic_load_explicit(&mb_sampling_shared.period, memory_order_relaxed));
+}
+
+void mb_profile_remove(const void *p) {
+    struct mb_profile_table_shared *table = mb_profile_table();
+    struct mb_sample_shared *slot = table != NULL ? find(table, (uintptr_t)p) : NULL;
+    if (slot == NULL) return;
+    uint64_t bytes = stands_for(atomic_load_explicit(&slot->bytes, memory_order_relaxed), slot->weight);
+    uintptr_t seen = (uintptr_t)p;
+    if (!atomic_compare_exchange_strong_explicit(&slot->address, &seen, 0, memory_order_release, memory_order_relaxed)) return;
+    atomic_fetch_sub_explicit(&table->live_bytes, bytes, memory_order_relaxed);
+}
+
+// By how many bytes the live ones change.
+static uint64_t resize(struct mb_profile_table_shared *table, struct mb_sample_shared *slot, uint64_t bytes) {
+    uint64_t before = atomic_exchange_explicit(&slot->bytes, bytes, memory_order_relaxed);
+    uint64_t change = stands_for(bytes, slot->weight) - stands_for(before, slot->weight);
+    atomic_fetch_add_explicit(&table->live_bytes, change, memory_order_relaxed);
+    return change;
+}
+
+void mb_profile_resize(const void *p, uint64_t bytes) {
+    struct mb_profile_table_shared *table = mb_profile_table();
+    struct mb_sample_shared *slot = table != NULL ? find(table, (uintptr_t)p) : NULL;
+    if (slot != NULL) resize(table, slot, bytes);
+}
+
+void mb_profile_correct(const void *p, uint64_t bytes) {
+    struct mb_profile_table_shared *table = mb_profile_table();
+    struct mb_sample_shared *slot = table != NULL ? find(table, (uintptr_t)p) : NULL;
+    if (slot == NULL) return;
+    uint64_t change = resize(table, slot, bytes);
+    atomic_fetch_add_explicit(&mb_profile_stack_at(table, slot->stack)->of[MB_ALLOCATED].bytes, change, memory_order_relaxed);
+}
+
+void mb_profile_facts(struct mb_profile_facts *out) {
+    const struct mb_profile_table_shared *table = mb_profile_table();
+    memset(out, 0, sizeof *out);
+    if (table == NULL) return;
+    out->period = atomic_load_explicit(&mb_sampling_shared.period, memory_order_relaxed);
+    out->samples = atomic_load_explicit(&table->taken, memory_order_relaxed);
+    out->lost_samples = atomic_load_explicit(&mb_sampling_shared.lost, memory_order_relaxed);
+    out->lost_stacks = atomic_load_explicit(&table->lost_stacks, memory_order_relaxed);
+    out->lost_frames = atomic_load_explicit(&table->lost_frames, memory_order_relaxed);
+}
+
+uintptr_t mb_profile_frame(uint32_t index) { return atomic_load_explicit(&mb_profile_table()->frame[index], memory_order_relaxed); }

@@ -1,0 +1,48 @@
+// The mapping of the heap profile: what lies where. See core/profile/profile.h.
+#ifndef MB_CORE_PROFILE_TABLE_H
+#define MB_CORE_PROFILE_TABLE_H
+
+#include "core/profile/profile.h"
+
+enum { MB_SAMPLES = 1 << 15, MB_PROBES = 64, MB_HEADS = 1 << 12, MB_STACK_BYTES = 800 << 10 };
+
+struct mb_sample_shared {
+    _Atomic uintptr_t
+        address; // 0: free, MB_SAMPLE_FILLING: somebody writes the rest, which is constant while the address stands but for `bytes`
+    _Atomic uint64_t bytes;
+    uint64_t weight;
+    uint32_t stack, mark;
+};
+enum { MB_SAMPLE_FILLING = 1 };
+
+struct mb_profile_table_shared {
+    struct mb_sample_shared sample[MB_SAMPLES + MB_PROBES];
+    _Atomic uintptr_t frame[MB_PROFILE_FRAMES]; // 0: free; [0] stays 0, [1] is 1
+    _Atomic uint32_t head[MB_HEADS];            // offset of the first stack of a chain; 0: none
+    _Atomic uint64_t live_bytes, peak_bytes, taken, lost_stacks, lost_frames;
+    _Atomic uint32_t used, mark, walker;     // bytes of stacks; process that walks, 0: nobody
+    _Alignas(16) char stack[MB_STACK_BYTES]; // [0]: the stack without frames
+};
+_Static_assert(sizeof(struct mb_profile_table_shared) <= 2 << 20, "the profile's bound");
+
+// NULL: no session yet.
+struct mb_profile_table_shared *mb_profile_table(void);
+
+// --- stacks -------------------------------------------------------------------------------------------------------------
+
+// The offset of the stack with these return addresses, which is made if it is new; that of the stack without frames if there is no room.
+uint32_t mb_profile_stack_of(struct mb_profile_table_shared *table, const uintptr_t *address, unsigned count);
+
+MB_INLINE struct mb_profile_stack *mb_profile_stack_at(struct mb_profile_table_shared *table, uint32_t offset) {
+    return (struct mb_profile_stack *)(void *)(table->stack + offset);
+}
+
+// Calls the visitor for each stack.
+void mb_profile_each(struct mb_profile_table_shared *table, void (*visit)(void *context, struct mb_profile_stack *stack), void *context);
+
+// --- walks --------------------------------------------------------------------------------------------------------------
+
+// Takes the peak's snapshot if it is due: so many bytes have come.
+void mb_profile_look_for_peak(struct mb_profile_table_shared *table, uint64_t least_growth);
+
+#endif

@@ -1,0 +1,83 @@
+// Walks over all samples, one at a time: who finds another thread in a walk does without. In a forked child a walk of the parent's does not count.
+#include "core/heap/sampler.h"
+#include "core/profile/table.h"
+#include "platform/os.h"
+
+static bool begin(struct mb_profile_table_shared *table) {
+    uint32_t self = (uint32_t)mb_os_pid(), seen = atomic_load_explicit(&table->walker, memory_order_relaxed);
+    return seen != self && atomic_compare_exchange_strong_explicit(&table->walker, &seen, self, memory_order_acquire, memory_order_relaxed);
+}
+
+static void end(struct mb_profile_table_shared *table) { atomic_store_explicit(&table->walker, 0, memory_order_release); }
+
+// --- counting -----------------------------------------------------------------------------------------------------------
+
+static void clear_amount(struct mb_amount_shared *amount) {
+    atomic_store_explicit(&amount->weight, 0, memory_order_relaxed);
+    atomic_store_explicit(&amount->bytes, 0, memory_order_relaxed);
+}
+
+static void clear(void *value, struct mb_profile_stack *stack) { clear_amount(&stack->of[*(const enum mb_profile_value *)value]); }
+
+static void add(struct mb_amount_shared *amount, uint64_t weight, uint64_t bytes) {
+    uint64_t estimate = (uint64_t)((double)bytes * (double)weight / (1 << MB_WEIGHT_SHIFT));
+    atomic_store_explicit(&amount->weight, atomic_load_explicit(&amount->weight, memory_order_relaxed) + weight, memory_order_relaxed);
+    atomic_store_explicit(&amount->bytes, atomic_load_explicit(&amount->bytes, memory_order_relaxed) + estimate, memory_order_relaxed);
+}
+
+// Those of the last mark alone, where growth is asked for.
+static void count(struct mb_profile_table_shared *table, enum mb_profile_value value) {
+    uint32_t mark = atomic_load_explicit(&table->mark, memory_order_relaxed);
+    mb_profile_each(table, clear, &value);
+    for (unsigned i = 0; i < MB_SAMPLES + MB_PROBES; i++) {
+        const struct mb_sample_shared *sample = &table->sample[i];
+        uintptr_t address = atomic_load_explicit(&sample->address, memory_order_acquire);
+        if (address <= MB_SAMPLE_FILLING || (value == MB_GROWN && sample->mark != mark)) continue;
+        add(&mb_profile_stack_at(table, sample->stack)->of[value], sample->weight,
+            atomic_load_explicit(&sample->bytes, memory_order_relaxed));
+    }
+}
+
+// --- the peak -----------------------------------------------------------------------------------------------------------
+
+enum { PEAK_SHARE = 16 };
+
+static void look_for_peak(struct mb_profile_table_shared *table, uint64_t least_growth) {
+    uint64_t live = atomic_load_explicit(&table->live_bytes, memory_order_relaxed);
+    uint64_t peak = atomic_load_explicit(&table->peak_bytes, memory_order_relaxed);
+    if ((int64_t)live <= 0 || live <= peak + least_growth) return;
+    count(table, MB_PEAK);
+    atomic_store_explicit(&table->peak_bytes, live, memory_order_relaxed);
+}
+
+void mb_profile_look_for_peak(struct mb_profile_table_shared *table, uint64_t least_growth) {
+    uint64_t live = atomic_load_explicit(&table->live_bytes, memory_order_relaxed);
+    uint64_t peak = atomic_load_explicit(&table->peak_bytes, memory_order_relaxed);
+    if ((int64_t)live <= 0 || live <= peak + peak / PEAK_SHARE + least_growth || !begin(table)) return;
+    look_for_peak(table, least_growth);
+    end(table);
+}
+
+// --- all of it ----------------------------------------------------------------------------------------------------------
+
+struct visitor {
+    void (*visit)(void *context, const struct mb_profile_stack *stack);
+    void *context;
+};
+
+static void show(void *visitor, struct mb_profile_stack *stack) {
+    const struct visitor *who = visitor;
+    who->visit(who->context, stack);
+}
+
+bool mb_profile_walk(void (*visit)(void *context, const struct mb_profile_stack *stack), void *context) {
+    struct visitor who = {visit, context};
+    struct mb_profile_table_shared *table = mb_profile_table();
+    if (table == NULL || !begin(table)) return false;
+    look_for_peak(table, 0);
+    count(table, MB_LIVE);
+    count(table, MB_GROWN);
+    mb_profile_each(table, show, &who);
+    end(table);
+    return true;
+}
