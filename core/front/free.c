@@ -87,9 +87,7 @@ MB_INLINE void free_remote(struct mb_unit *unit, uint32_t index) {
 }
 
 // The empty and the departed heap have never had a slab.
-static bool is_home(const struct mb_unit *unit) {
-    return atomic_load_explicit(&unit->shared.home, memory_order_relaxed) == mb_heap_self;
-}
+static bool is_home(const struct mb_unit *unit) { return atomic_load_explicit(&unit->shared.home, memory_order_relaxed) == mb_heap_self; }
 
 MB_COLD static void watch_freed(const struct mb_unit *unit, uint32_t index) {
     mb_sample_freed(unit, mb_slab_block(unit, index));

@@ -103,9 +103,7 @@ extern MB_HIDDEN const char mb_orphanage;
 MB_INLINE const void *mb_orphan_owner(void) { return &mb_orphanage; }
 
 // Whether there may be such slabs: set by the child that marks them, before its first malloc; relaxed.
-extern MB_HIDDEN struct mb_orphans_shared {
-    _Atomic bool any MB_PAIR_ALIGNED;
-} mb_orphans_shared;
+extern MB_HIDDEN struct mb_orphans_shared { _Atomic bool any MB_PAIR_ALIGNED; } mb_orphans_shared;
 
 // What a slab's owner word says when the calling thread owns it: the token of its heap.
 MB_INLINE const void *mb_owner_token(void) { return mb_thread_token(mb_heap_self); }
