@@ -86,6 +86,44 @@ static uint64_t starts_of(uint64_t bits, size_t count) {
     return bits;
 }
 
+// The longest run of set bits, by halves: the powers of two that fit, then what fits behind the greatest.
+static size_t longest_of(uint64_t bits) {
+    uint64_t runs[7] = {bits}; // bit i of runs[k]: 2^k bits from i on are set
+    unsigned k = 0;
+    if (bits == 0) return 0;
+    while (k < 6 && (runs[k + 1] = runs[k] & runs[k] >> (1u << k)) != 0) k++;
+    uint64_t starts = runs[k];
+    size_t length = (size_t)1 << k;
+    while (k-- > 0 && length < MB_PIECE_WORD) {
+        uint64_t longer = starts & runs[k] >> length;
+        if (longer == 0) continue;
+        starts = longer;
+        length += (size_t)1 << k;
+    }
+    return length;
+}
+
+static unsigned tail_of(uint64_t bits) { return ~bits == 0 ? MB_PIECE_WORD : 63 - mb_log2(~bits); }
+
+// Free pieces at the head of the words from this one on, LANE_MAX at most.
+static size_t head_from(const struct mb_chunk_shared *chunk, size_t word) {
+    size_t pieces = 0;
+    for (; word < MB_CHUNK_WORDS && pieces < LANE_MAX; word++) {
+        uint64_t taken = ~atomic_load(&chunk->free[word]);
+        if (taken != 0) return mb_min(pieces + mb_ctz64(taken), LANE_MAX);
+        pieces += MB_PIECE_WORD;
+    }
+    return mb_min(pieces, LANE_MAX);
+}
+
+// The longest run that begins in this word.
+static size_t longest_from(const struct mb_chunk_shared *chunk, size_t word) {
+    uint64_t bits = atomic_load(&chunk->free[word]);
+    unsigned tail = tail_of(bits);
+    size_t over = tail == 0 ? 0 : mb_min(tail + head_from(chunk, word + 1), LANE_MAX);
+    return mb_max(longest_of(bits), over);
+}
+
 // Free pieces at the head of the words from this one on, if they are so many.
 static bool goes_on(const struct mb_chunk_shared *chunk, size_t word, size_t pieces) {
     for (; word < MB_CHUNK_WORDS; word++) {
@@ -101,7 +139,7 @@ static bool goes_on(const struct mb_chunk_shared *chunk, size_t word, size_t pie
 static unsigned begins_in(const struct mb_chunk_shared *chunk, size_t word, size_t pieces) {
     uint64_t bits = atomic_load(&chunk->free[word]), starts = pieces <= MB_PIECE_WORD ? starts_of(bits, pieces) : 0;
     if (starts != 0) return mb_ctz64(starts);
-    unsigned tail = ~bits == 0 ? MB_PIECE_WORD : 63 - mb_log2(~bits);
+    unsigned tail = tail_of(bits);
     return tail != 0 && goes_on(chunk, word + 1, pieces - tail) ? MB_PIECE_WORD - tail : MB_PIECE_WORD;
 }
 
@@ -109,7 +147,7 @@ static unsigned begins_in(const struct mb_chunk_shared *chunk, size_t word, size
 static unsigned begins_or_lower(struct mb_chunk_shared *chunk, size_t word, size_t pieces) {
     unsigned begin = begins_in(chunk, word, pieces);
     if (MB_LIKELY(begin < MB_PIECE_WORD)) return begin;
-    lower_word(chunk, word, pieces - 1);
+    lower_word(chunk, word, mb_min(longest_from(chunk, word), pieces - 1));
     begin = begins_in(chunk, word, pieces);
     if (begin < MB_PIECE_WORD) raise_word(chunk, word);
     return begin;
