@@ -47,6 +47,7 @@ enum {
     MB_MARGIN_MIN_UNITS = 2 << 20 >> MB_UNIT_SHIFT,
     MB_MARGIN_WARM_UNITS = (16 << 20 >> MB_UNIT_SHIFT) + 1, // the most in free spans: one of 16 MiB and a guard page
     MB_MARGIN_KEPT_UNITS = 40 << 20 >> MB_UNIT_SHIFT,       // the most in large blocks that are kept whole for everybody
+    MB_MARGIN_MORE_UNITS = 64 << 20 >> MB_UNIT_SHIFT,       // the most that either grows by, or a quarter of the heap
     MB_PURGE_CALL_UNITS = 1 << 20 >> MB_UNIT_SHIFT,
 };
 

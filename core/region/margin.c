@@ -6,7 +6,7 @@
 
 static const uint64_t SOON_NS = UINT64_C(1000000000); // who comes later has done without
 static const uint64_t LONG_NS = UINT64_C(20000000000);
-enum { MORE_UNITS_MAX = MB_MARGIN_WARM_UNITS + MB_MARGIN_KEPT_UNITS, HEAP_SHARE = 8 };
+enum { HEAP_SHARE = 8, MORE_SHARE = 4 };
 
 struct mb_margin_shared mb_margin_shared;
 
@@ -32,17 +32,20 @@ static size_t span_freed_lately(void) {
     return 0;
 }
 
+// The most that was missed and is heeded.
+static size_t more_max(void) { return mb_max(mb_arena_units() / MORE_SHARE, MB_MARGIN_MORE_UNITS); }
+
 size_t mb_margin_units(void) {
     size_t share = mb_min(mb_arena_units() / HEAP_SHARE, MB_MARGIN_WARM_UNITS);
     size_t least = mb_max(mb_max(share, MB_MARGIN_MIN_UNITS), span_freed_lately());
-    size_t wanted = mb_min(least + atomic_load_explicit(&mb_margin_shared.more_units, memory_order_relaxed), MORE_UNITS_MAX);
+    size_t wanted = least + mb_margin_more_units();
     size_t bound = atomic_load_explicit(&mb_margin_shared.bound_units, memory_order_relaxed);
     return bound != 0 ? mb_min(wanted, bound - 1) : wanted;
 }
 
 void mb_margin_bound(size_t bytes) {
     size_t units = bytes >> MB_UNIT_SHIFT;
-    atomic_store_explicit(&mb_margin_shared.bound_units, units < MORE_UNITS_MAX ? units + 1 : 0, memory_order_relaxed);
+    atomic_store_explicit(&mb_margin_shared.bound_units, units + 1, memory_order_relaxed);
 }
 
 void mb_margin_owe(size_t units) {
@@ -72,6 +75,6 @@ MB_COLD void mb_margin_missed(size_t units) {
     size_t missed = mb_min(units, owed);
     size_t more = atomic_load_explicit(&mb_margin_shared.more_units, memory_order_relaxed) + missed;
     atomic_store_explicit(&mb_margin_shared.owed_units, owed - missed, memory_order_relaxed);
-    atomic_store_explicit(&mb_margin_shared.more_units, mb_min(more, MORE_UNITS_MAX), memory_order_relaxed);
+    atomic_store_explicit(&mb_margin_shared.more_units, mb_min(more, more_max()), memory_order_relaxed);
     atomic_store_explicit(&mb_margin_shared.grown_at, now, memory_order_relaxed);
 }

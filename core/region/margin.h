@@ -3,7 +3,8 @@
 // What: little at first: an eighth of the heap, from 2 to 16 MiB, or for a second as much as the longest span that came free in it (to 16 MiB).
 // What exceeds it goes back to the system and is owed: if fresh pages are taken within a second of the last such giving, the margin was too small
 // by as much, and grows. So a program that frees and takes megabytes in turn faults for them once, and one that has had a single peak keeps
-// little, without looking at a clock. Growth that nobody missed for 20 seconds ends with the next excess.
+// little, without looking at a clock. It grows by 64 MiB or a quarter of the heap at most; growth that nobody missed for 20 seconds ends with the
+// next excess.
 // Who: any thread, relaxed: a lost count makes the margin a little too small or too large.
 // Idea: dynamic trim threshold of Doug Lea's malloc as in glibc (there by the length of mapped blocks that are freed).
 #ifndef MB_CORE_REGION_MARGIN_H
@@ -31,9 +32,13 @@ extern MB_HIDDEN struct mb_margin_shared mb_margin_shared;
 
 // In units of 64 KiB, of free spans and of large blocks that are kept whole together / of that, how much in free spans.
 size_t mb_margin_units(void);
-MB_INLINE size_t mb_margin_of_warm(size_t margin) { return margin < MB_MARGIN_WARM_UNITS ? margin : MB_MARGIN_WARM_UNITS; }
+MB_INLINE size_t mb_margin_more_units(void) { return atomic_load_explicit(&mb_margin_shared.more_units, memory_order_relaxed); }
+MB_INLINE size_t mb_margin_of_warm(size_t margin) {
+    size_t most = MB_MARGIN_WARM_UNITS + mb_margin_more_units();
+    return margin < most ? margin : most;
+}
 
-// No more than so many bytes (mallopt's M_TRIM_THRESHOLD); longer than what is kept at most: no bound.
+// No more than so many bytes (mallopt's M_TRIM_THRESHOLD).
 void mb_margin_bound(size_t bytes);
 
 // A span of so many units comes free: ask mb_margin_units after that.

@@ -5,6 +5,7 @@
 #include "core/region/arena.h"
 #include "core/region/changed.h"
 #include "core/region/huge.h"
+#include "core/region/margin.h"
 #include "core/region/piece_map.h"
 #include "core/region/pieces_shared.h"
 #include "core/region/purge.h"
@@ -35,7 +36,10 @@ static void give(size_t first, size_t pieces, bool warm) {
 
 static bool claimed(size_t first, size_t pieces) {
     size_t warm = mb_piece_map_count_warm(first, pieces);
-    if (warm < pieces) mb_piece_map_set_warm(first, pieces);
+    if (warm < pieces) {
+        mb_piece_map_set_warm(first, pieces);
+        mb_margin_taken_cold(mb_units_for(pieces - warm));
+    }
     mb_count_subtract(&mb_pieces_shared.free, pieces);
     mb_count_subtract(&mb_pieces_shared.warm, warm);
     mb_count_add(&mb_pieces_shared.taken, pieces);

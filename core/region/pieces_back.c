@@ -1,6 +1,7 @@
 // Pieces that go back: whole units to the arena, pages to the system.
 #include "core/region/arena.h"
 #include "core/region/huge.h"
+#include "core/region/margin.h"
 #include "core/region/piece_map.h"
 #include "core/region/pieces.h"
 #include "core/region/pieces_shared.h"
@@ -93,7 +94,8 @@ void mb_pieces_settle(void) {
 bool mb_pieces_are_many_free(void) {
     bool only_freed = mb_count_look(&mb_pieces_shared.taken) < EXCESS_MIN / 2;
     size_t share = only_freed ? 0 : mb_pieces_in(mb_arena_units()) / EXCESS_SHARE;
-    return mb_count_look(&mb_pieces_shared.free) > mb_count_look(&mb_pieces_shared.settled) + mb_min(mb_max(share, EXCESS_MIN), EXCESS_MAX);
+    size_t excess = mb_min(mb_max(share, EXCESS_MIN), EXCESS_MAX) + mb_pieces_in(mb_margin_more_units());
+    return mb_count_look(&mb_pieces_shared.free) > mb_count_look(&mb_pieces_shared.settled) + excess;
 }
 
 // --- pages go back ----------------------------------------------------------------------------------------------------
@@ -135,6 +137,7 @@ size_t mb_pieces_purge(void) {
 struct aging {
     struct row row;
     size_t purges; // words that may give pages back yet
+    size_t purged; // pieces
 };
 
 // A word whose turn to purge has not come stays old.
@@ -143,22 +146,27 @@ static void age_word(void *context, size_t word) {
     settle_word(&aging->row, mb_piece_map_old, word);
     uint64_t old = mb_piece_map_old(word);
     if (old != 0 && aging->purges > 0) {
-        purge_word(word, old);
+        aging->purged += purge_word(word, old);
         aging->purges--;
     }
     mb_piece_map_age(word);
 }
 
 // Goes on where the last call stopped.
-static void age(size_t chunks, size_t purges) {
+static size_t age(size_t chunks, size_t purges) {
     struct aging aging = {.purges = purges};
     size_t next = mb_piece_map_walk(mb_count_look(&mb_pieces_shared.cursor), chunks, age_word, &aging);
     end_row(&aging.row);
     atomic_store_explicit(&mb_pieces_shared.cursor, next == MB_NO_PIECE ? 0 : next, memory_order_relaxed);
     note_settled();
+    return aging.purged;
 }
 
-void mb_pieces_age_some(void) { age(STEP_CHUNKS, STEP_PURGES); }
+// What is taken again soon was given back in vain, and more of it stays from then on.
+void mb_pieces_age_some(void) {
+    size_t purged = age(STEP_CHUNKS, STEP_PURGES);
+    if (purged != 0) mb_margin_owe(mb_units_for(purged));
+}
 
 void mb_pieces_age_at_tick(void) {
     size_t half = mb_pieces_warm_units() / 2;

@@ -6,7 +6,7 @@
 #include "platform/os.h"
 #include "tests/unit/memory.h"
 
-enum { LEAST = MB_MARGIN_MIN_UNITS, WARM = MB_MARGIN_WARM_UNITS, MOST = MB_MARGIN_WARM_UNITS + MB_MARGIN_KEPT_UNITS };
+enum { LEAST = MB_MARGIN_MIN_UNITS, WARM = MB_MARGIN_WARM_UNITS, MORE = MB_MARGIN_MORE_UNITS };
 static const uint64_t SECOND = UINT64_C(1000000000);
 static uint64_t now = UINT64_C(1000000000000);
 
@@ -103,7 +103,7 @@ static void it_has_an_end(void **state) {
     (void)state;
     mb_margin_owe(100000);
     mb_margin_taken_cold(100000);
-    assert_int_equal(mb_margin_units(), MOST);
+    assert_int_equal(mb_margin_units(), LEAST + MORE);
 }
 
 static void it_begins_anew_when_nobody_missed_anything_for_long(void **state) {
@@ -136,6 +136,15 @@ static void a_long_span_may_wait_for_a_second(void **state) {
     assert_int_equal(mb_margin_units(), WARM);
 }
 
+static void free_spans_may_be_what_was_missed(void **state) {
+    (void)state;
+    assert_int_equal(mb_margin_of_warm(100000), WARM);
+    mb_margin_owe(300);
+    mb_margin_taken_cold(200);
+    assert_int_equal(mb_margin_of_warm(100000), WARM + 200);
+    assert_int_equal(mb_margin_of_warm(100), 100);
+}
+
 static void a_large_heap_may_keep_a_share(void **state) {
     (void)state;
     size_t bytes = mb_space.bytes;
@@ -145,7 +154,10 @@ static void a_large_heap_may_keep_a_share(void **state) {
     assert_int_equal(mb_margin_units(), WARM);
     mb_margin_owe(100000);
     mb_margin_taken_cold(100000);
-    assert_int_equal(mb_margin_units(), MOST);
+    assert_int_equal(mb_margin_units(), WARM + 100000);
+    mb_margin_owe((size_t)1 << 30);
+    mb_margin_taken_cold((size_t)1 << 30);
+    assert_int_equal(mb_margin_units(), WARM + (mb_space.bytes >> MB_UNIT_SHIFT) / 4);
     mb_space.bytes = bytes;
 }
 
@@ -160,6 +172,7 @@ int main(void) {
         cmocka_unit_test_setup(a_refusal_holds_for_a_second, forget),
         cmocka_unit_test_setup(it_has_an_end, forget),
         cmocka_unit_test_setup(a_long_span_may_wait_for_a_second, forget),
+        cmocka_unit_test_setup(free_spans_may_be_what_was_missed, forget),
         cmocka_unit_test_setup(a_large_heap_may_keep_a_share, forget),
         cmocka_unit_test_setup(it_begins_anew_when_nobody_missed_anything_for_long, forget),
     };
