@@ -44,6 +44,11 @@ int mb_os_open_to_append(const char *path);
 void mb_os_close(int fd);
 int mb_os_duplicate(int fd, int least);
 
+// From now on the function is called with the address of each memory fault (SIGSEGV), in the signal's handler, before whoever handled it so far; if
+// nobody did, the fault then ends the process as ever. A handler that the program sets later replaces it. False: refused.
+typedef void mb_os_fault_look(const void *address);
+bool mb_os_on_fault(mb_os_fault_look *look);
+
 // Ends the process by a signal whose default action that is.
 _Noreturn void mb_os_end_by(int signal_number);
 

@@ -31,9 +31,11 @@ static void add_place(struct mb_line *line, const struct mb_mistake *mistake) {
     } else if (inside == 0) {
         add_number(line, ", a block of ", mistake->bytes, " bytes");
     } else {
-        bool behind = inside >= mistake->bytes;
-        add_number(line, ", ", behind ? inside - mistake->bytes : inside,
-                   behind ? " bytes behind the block of " : " bytes into the block of ");
+        bool before = inside > PTRDIFF_MAX, behind = !before && inside >= mistake->bytes;
+        add_number(line, ", ", before ? 0 - inside : behind ? inside - mistake->bytes : inside,
+                   before   ? " bytes before the block of "
+                   : behind ? " bytes behind the block of "
+                            : " bytes into the block of ");
         add_number(line, "", mistake->bytes, " bytes at ");
         mb_line_hex(line, (uintptr_t)mistake->start);
     }
@@ -67,10 +69,14 @@ MB_COLD void mb_mistake_meet(const struct mb_mistake *mistake) {
     if (mb_mistake_policy == MB_ON_ERROR_LOG) mb_mistake_tell(mistake);
 }
 
-MB_COLD _Noreturn void mb_mistake_end(const struct mb_mistake *mistake) {
+MB_COLD void mb_mistake_say(const struct mb_mistake *mistake) {
     struct mb_line line = {0};
     add_all(&line, mistake);
     mb_fatal_say(&line);
     if (mistake->more != NULL) mistake->more(mistake->context);
+}
+
+MB_COLD _Noreturn void mb_mistake_end(const struct mb_mistake *mistake) {
+    mb_mistake_say(mistake);
     mb_os_abort();
 }

@@ -10,6 +10,7 @@
 #include "core/front/malloc.h"
 #include "core/front/realloc.h"
 #include "core/front/sample.h"
+#include "core/guarded/guarded.h"
 #include "core/heap/perturb.h"
 #include "core/large/large_keep.h"
 #include "core/large/outside.h"
@@ -112,6 +113,7 @@ static void free_block(struct mb_block block, void *p) {
     case MB_BLOCK_NONE: break;
     case MB_BLOCK_SLAB: free_in_slab(block.unit, mb_slab_index(block.unit, p)); break;
     case MB_BLOCK_LARGE: mb_large_free(p); break;
+    case MB_BLOCK_GUARDED: mb_guarded_free(p); break;
     case MB_BLOCK_OUTSIDE: mb_outside_free(p); break;
     case MB_BLOCK_LIBC: mb_foreign_free(p); break;
     }
@@ -191,6 +193,7 @@ static bool size_fits(struct mb_block block, size_t bytes) {
     case MB_BLOCK_SLAB: return explains(block.bytes, bytes);
     case MB_BLOCK_LARGE: return bytes <= block.bytes && (bytes + MB_UNIT_BYTES > block.bytes || mb_shrink_was_refused());
     case MB_BLOCK_NONE:
+    case MB_BLOCK_GUARDED:
     case MB_BLOCK_OUTSIDE:
     case MB_BLOCK_LIBC: break;
     }

@@ -2,6 +2,7 @@
 
 #include "core/front/fault.h"
 #include "core/front/malloc.h"
+#include "core/guarded/guarded.h"
 #include "core/hardened/hardened.h"
 #include "core/large/large_keep.h"
 #include "core/large/outside.h"
@@ -14,7 +15,9 @@ static bool describe(struct mb_block *out, enum mb_block_kind kind, struct mb_un
 }
 
 static bool outside(const void *p, struct mb_block *out) {
-    size_t bytes = mb_outside_bytes(p);
+    size_t bytes = mb_guarded_bytes(p);
+    if (bytes != 0) return describe(out, MB_BLOCK_GUARDED, NULL, bytes);
+    bytes = mb_outside_bytes(p);
     return bytes != 0 && describe(out, MB_BLOCK_OUTSIDE, NULL, bytes);
 }
 
@@ -28,14 +31,16 @@ static bool in_arena(const void *p, struct mb_block *out) {
 
 bool mb_lookup_any(const void *p, struct mb_block *out) {
     if (mb_space_contains(p)) return in_arena(p, out);
-    return outside(p, out) || (mb_foreign_is_libc_block(p) && describe(out, MB_BLOCK_LIBC, NULL, mb_foreign_usable_size(p)));
+    return outside(p, out) || (!mb_guarded_contains(p) && mb_foreign_is_libc_block(p) && describe(out, MB_BLOCK_LIBC, NULL, mb_foreign_usable_size(p)));
 }
 
 static const struct mb_block NO_BLOCK = {MB_BLOCK_NONE, NULL, 0};
 
 MB_COLD static struct mb_block report(enum mb_operation operation, const void *p) {
     struct mb_outside_block around = mb_outside_block_of(p);
-    if (mb_space_contains(p) && around.start == NULL)
+    if (mb_guarded_contains(p))
+        mb_guarded_report(operation, p);
+    else if (mb_space_contains(p) && around.start == NULL)
         mb_report_inside(operation, p);
     else
         mb_report_outside(operation, p, around.start, around.bytes);
@@ -52,6 +57,7 @@ bool mb_block_is_freed(const struct mb_block *block, const void *p) {
     case MB_BLOCK_SLAB: return mb_slab_is_free(block->unit, mb_slab_index(block->unit, p));
     case MB_BLOCK_LARGE: return mb_large_is_kept(mb_large_of_piece(mb_piece_of(p)));
     case MB_BLOCK_NONE:
+    case MB_BLOCK_GUARDED:
     case MB_BLOCK_OUTSIDE:
     case MB_BLOCK_LIBC: break;
     }
@@ -70,11 +76,11 @@ struct mb_block mb_lookup_live(enum mb_operation operation, const void *p) {
     return NO_BLOCK;
 }
 
-bool mb_owns(const void *p) { return mb_space_contains(p) || mb_outside_contains(p); }
+bool mb_owns(const void *p) { return mb_space_contains(p) || mb_outside_contains(p) || mb_guarded_contains(p); }
 
 bool mb_is_block(const void *p) {
     if (mb_is_hardened()) return mb_hard_calls.is_block(p);
-    if (!mb_space_contains(p)) return mb_outside_bytes(p) != 0;
+    if (!mb_space_contains(p)) return mb_guarded_bytes(p) != 0 || mb_outside_bytes(p) != 0;
     struct mb_unit *unit = mb_unit_of(p);
     const struct mb_slab *large = mb_large_at(unit, mb_unit_offset(p));
     if (large != NULL) return !mb_large_is_kept(large);

@@ -9,7 +9,7 @@
 #include "core/told/report.h"
 
 // MB_BLOCK_NONE: no block, which has been reported, and the process goes on.
-enum mb_block_kind { MB_BLOCK_NONE, MB_BLOCK_SLAB, MB_BLOCK_LARGE, MB_BLOCK_OUTSIDE, MB_BLOCK_LIBC };
+enum mb_block_kind { MB_BLOCK_NONE, MB_BLOCK_SLAB, MB_BLOCK_LARGE, MB_BLOCK_OUTSIDE, MB_BLOCK_GUARDED, MB_BLOCK_LIBC };
 
 struct mb_block {
     enum mb_block_kind kind;

@@ -166,6 +166,7 @@ static void *realloc_block(void *p, size_t bytes) {
     case MB_BLOCK_SLAB: return realloc_small(p, block.bytes, bytes);
     case MB_BLOCK_LARGE: return realloc_large(p, block.bytes, bytes);
     case MB_BLOCK_LIBC: return realloc_of_libc(p, block.bytes, bytes);
+    case MB_BLOCK_GUARDED: return bytes == block.bytes ? p : copy_to_new(p, block.bytes, bytes);
     case MB_BLOCK_OUTSIDE: break;
     }
     return bytes <= block.bytes && bytes >= block.bytes / 2 ? p : copy_to_new(p, block.bytes, bytes);

@@ -8,6 +8,7 @@
 #include "core/front/large.h"
 #include "core/front/malloc.h"
 #include "core/front/sample.h"
+#include "core/guarded/guarded.h"
 #include "core/heap/perturb.h"
 #include "core/heap/sampler.h"
 #include "core/large/large_keep.h"
@@ -180,7 +181,8 @@ MB_NOINLINE static void *malloc_rare(size_t bytes) {
     if (bytes > PTRDIFF_MAX) return mb_no_memory();
     struct mb_heap *heap = mb_thread_enter();
     if (heap == NULL) return mb_no_memory();
-    void *p = bytes <= MB_MEDIUM_MAX ? take_small(heap, bytes) : mb_large_alloc(heap, bytes);
+    void *p = MB_UNLIKELY(mb_guarded_is_on()) ? mb_guarded_alloc(heap, bytes) : NULL;
+    if (p == NULL) p = bytes <= MB_MEDIUM_MAX ? take_small(heap, bytes) : mb_large_alloc(heap, bytes);
     mb_thread_leave(heap);
     return p != NULL ? p : mb_no_memory();
 }

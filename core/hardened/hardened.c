@@ -27,7 +27,7 @@ static size_t large_budget(void) {
 
 static const struct mb_calls *start(uint64_t seed) {
     struct mb_rng rng = {seed};
-    if (mb_option.stacks != 0 && !mb_trace_init((unsigned)mb_option.stacks)) return NULL;
+    if (mb_option.stacks != 0 && (!mb_trace_init((unsigned)mb_option.stacks) || !mb_os_on_fault(mb_hard_on_fault))) return NULL;
     mb_hard_waiting_init(mb_rng_next(&rng), large_budget());
     mb_hard_large_init(mb_rng_next(&rng));
     if (!mb_hard_small_init(mb_rng_next(&rng), mb_option.quarantine)) return NULL;

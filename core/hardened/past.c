@@ -1,9 +1,8 @@
 #include "core/hardened/past.h"
 
-#include "core/base/print.h"
 #include "platform/os.h"
 
-enum { STANDARD_ERROR = 2, NS_A_MS = 1000000 };
+enum { NS_A_MS = 1000000 };
 
 void mb_hard_past_made(struct mb_hard_past *past) {
     past->made = mb_trace_here();
@@ -21,13 +20,7 @@ void mb_hard_past_freed(struct mb_hard_past *past) {
 uint64_t mb_hard_past_freed_ms(const struct mb_hard_past *past) { return (mb_os_now_ns() - past->freed_ns) / NS_A_MS; }
 
 static void tell(const char *what, int thread, const struct mb_trace *trace) {
-    struct mb_line line = {0};
-    mb_line_text(&line, "mbmalloc:   ");
-    mb_line_text(&line, what);
-    mb_line_number(&line, (uint64_t)thread);
-    mb_line_text(&line, ":");
-    mb_line_write(&line, STANDARD_ERROR);
-    mb_trace_tell(trace);
+    mb_trace_tell_calls(what, thread, trace != NULL ? trace->frames : NULL, trace != NULL ? trace->depth : 0);
 }
 
 void mb_hard_past_tell(const struct mb_hard_past *past) {

@@ -92,10 +92,25 @@ static void tell_frame(unsigned number, uintptr_t address) {
     mb_line_write(&line, STANDARD_ERROR);
 }
 
-void mb_trace_tell(const struct mb_trace *trace) {
-    for (unsigned i = 0; trace != NULL && i < trace->depth; i++) tell_frame(i, trace->frames[i]);
-    if (trace != NULL && trace->depth > 0) return;
+static void tell_line(const char *text) {
     struct mb_line line = {0};
-    mb_line_text(&line, "mbmalloc:     (not known)");
+    mb_line_text(&line, text);
     mb_line_write(&line, STANDARD_ERROR);
+}
+
+static void tell_frames(const uintptr_t *frames, unsigned depth) {
+    for (unsigned i = 0; i < depth; i++) tell_frame(i, frames[i]);
+    if (depth == 0) tell_line("mbmalloc:     (not known)");
+}
+
+void mb_trace_tell(const struct mb_trace *trace) { tell_frames(trace != NULL ? trace->frames : NULL, trace != NULL ? trace->depth : 0); }
+
+void mb_trace_tell_calls(const char *what, int thread, const uintptr_t *frames, unsigned depth) {
+    struct mb_line line = {0};
+    mb_line_text(&line, "mbmalloc:   ");
+    mb_line_text(&line, what);
+    mb_line_number(&line, (uint64_t)thread);
+    mb_line_text(&line, ":");
+    mb_line_write(&line, STANDARD_ERROR);
+    tell_frames(frames, depth);
 }

@@ -35,5 +35,7 @@ struct mb_trace *mb_trace_youngest(void);
 
 // One line on standard error for each call. NULL: a line that says so.
 void mb_trace_tell(const struct mb_trace *trace);
+// The same of calls that are kept otherwise, behind a line `what` with a thread's number.
+void mb_trace_tell_calls(const char *what, int thread, const uintptr_t *frames, unsigned depth);
 
 #endif

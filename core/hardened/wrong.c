@@ -5,6 +5,7 @@
 #include "core/base/mistake.h"
 #include "core/hardened/large.h"
 #include "core/hardened/small.h"
+#include "platform/bits.h"
 
 static struct {
     _Atomic bool ending; // set once by any thread, relaxed
@@ -62,17 +63,20 @@ static struct place place_of(const void *p) {
 
 static void tell_past(const void *context) { mb_hard_past_tell(context); }
 
+static struct mb_mistake mistake_of(const char *what, const char *called, const void *p, struct place place) {
+    return (struct mb_mistake){.what = what,
+                               .called = called,
+                               .address = p,
+                               .start = place.start,
+                               .bytes = place.bytes,
+                               .ago = place.ago,
+                               .freed_ago = place.freed_ago,
+                               .more = mb_trace_is_on() ? tell_past : NULL,
+                               .context = place.past};
+}
+
 MB_COLD static void meet(const char *what, const char *called, const void *p) {
-    struct place place = place_of(p);
-    struct mb_mistake mistake = {.what = what,
-                                 .called = called,
-                                 .address = p,
-                                 .start = place.start,
-                                 .bytes = place.bytes,
-                                 .ago = place.ago,
-                                 .freed_ago = place.freed_ago,
-                                 .more = mb_trace_is_on() ? tell_past : NULL,
-                                 .context = place.past};
+    struct mb_mistake mistake = mistake_of(what, called, p, place_of(p));
     if (mb_mistake_policy == MB_ON_ERROR_ABORT) atomic_store_explicit(&wrong_shared.ending, true, memory_order_relaxed);
     mb_mistake_meet(&mistake);
 }
@@ -106,3 +110,44 @@ MB_COLD void mb_hard_wrong_outside(enum mb_operation operation, const void *p) {
 }
 
 MB_COLD void mb_hard_wrong_written(const void *slot) { meet("write after free", "malloc", slot); }
+
+// --- memory faults ------------------------------------------------------------------------------------------------------
+
+// The last page of a slab is its guard: what is touched there belongs to its last slot.
+static struct place at_slab_guard(struct mb_unit *unit) {
+    struct mb_hard_slab *slab = mb_hard_slab_of(unit);
+    return place_of(mb_hard_slot(slab, slab->slots - 1));
+}
+
+// The slab whose unit begins at the next page's start.
+static bool is_just_before_slab(const void *address) {
+    size_t page = mb_os_page_size();
+    const void *next = (const void *)(mb_align_down((uintptr_t)address, page) + page);
+    bool nearer = (uintptr_t)address % page >= page / 2 && (uintptr_t)next % MB_UNIT_BYTES == 0;
+    return nearer && mb_space_contains(next) && mb_unit_kind(mb_unit_of(next)) == MB_UNIT_HARD_SLAB;
+}
+
+static struct place place_of_fault(const void *address) {
+    if (is_just_before_slab(address)) return place_of((const char *)mb_align_down((uintptr_t)address, MB_UNIT_BYTES) + MB_UNIT_BYTES);
+    struct mb_unit *unit = mb_space_contains(address) ? mb_hard_large_covering(mb_unit_of(address)) : NULL;
+    if (unit == NULL) return (struct place){.start = NULL};
+    if (mb_unit_kind(unit) == MB_UNIT_HARD_LEAD) unit += mb_hard_units(unit);
+    if (mb_unit_kind(unit) == MB_UNIT_HARD_LARGE) {
+        const struct mb_hard_large *large = mb_hard_large_of(unit);
+        return with_past((struct place){.start = mb_hard_large_start(large), .bytes = large->bytes}, &large->past);
+    }
+    if (mb_unit_kind(unit) != MB_UNIT_HARD_SLAB) return place_of(address);
+    struct mb_hard_slab *slab = mb_hard_slab_of(unit);
+    bool in_slot = mb_unit_offset(address) < slab->slots * slab->slot_bytes;
+    return in_slot ? place_of(address) : at_slab_guard(unit);
+}
+
+MB_COLD void mb_hard_on_fault(const void *address) {
+    struct place place = place_of_fault(address);
+    if (place.past == NULL) return;
+    const char *what = place.past->freed_by != 0                   ? "use after free"
+                       : (const char *)address < (const char *)place.start ? "heap underflow (touched before the block)"
+                                                                           : "heap overflow (touched behind the block)";
+    struct mb_mistake mistake = mistake_of(what, "access", address, place);
+    mb_mistake_say(&mistake);
+}

@@ -8,12 +8,18 @@
 struct mb_perturb_shared mb_perturb_shared;
 
 static void look_again(void) {
-    bool quick = mb_perturb_byte() == 0 && mb_cpu_counts_bits && !atomic_load_explicit(&mb_perturb_shared.watched, memory_order_relaxed);
+    bool guarded = atomic_load_explicit(&mb_perturb_shared.guarded, memory_order_relaxed);
+    bool quick = !guarded && mb_perturb_byte() == 0 && mb_cpu_counts_bits && !atomic_load_explicit(&mb_perturb_shared.watched, memory_order_relaxed);
     atomic_store_explicit(&mb_perturb_shared.quick_refills, quick, memory_order_relaxed);
 }
 
 void mb_perturb_set(uint32_t byte) {
     atomic_store_explicit(&mb_perturb_shared.byte, byte, memory_order_relaxed);
+    look_again();
+}
+
+void mb_perturb_set_guarded(bool guarded) {
+    atomic_store_explicit(&mb_perturb_shared.guarded, guarded, memory_order_relaxed);
     look_again();
 }
 

@@ -16,8 +16,9 @@
 
 struct mb_perturb_shared {
     _Atomic uint32_t byte;      // 0: off
+    _Atomic bool guarded;       // refills may have to be guarded samples (core/guarded)
     _Atomic bool watched;       // the heap profile wants to see refills and large blocks (core/heap/sampler.h)
-    _Atomic bool quick_refills; // nothing is filled or watched, and the processor counts bits; false before the start
+    _Atomic bool quick_refills; // nothing is filled, guarded or watched, and the processor counts bits; false before the start
 };
 extern MB_HIDDEN struct mb_perturb_shared mb_perturb_shared;
 
@@ -28,6 +29,7 @@ MB_INLINE bool mb_perturb_quick_refills(void) { return atomic_load_explicit(&mb_
 
 void mb_perturb_set(uint32_t byte);
 void mb_perturb_watch(bool watched);
+void mb_perturb_set_guarded(bool guarded);
 
 // Fills the blocks of a mask / a block that is handed out / one that is freed.
 void mb_perturb_mask(uintptr_t base, size_t block_bytes, uint64_t mask);

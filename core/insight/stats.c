@@ -2,6 +2,7 @@
 #include <stdint.h>
 
 #include "core/front/malloc.h"
+#include "core/guarded/guarded.h"
 #include "core/heap/heaps.h"
 #include "core/large/large_count.h"
 #include "core/large/large_keep.h"
@@ -74,8 +75,9 @@ static void count_arena(struct mb_stats *out) {
     out->outside_bytes = outside.bytes;
     out->large_blocks_max = mb_large_most().blocks;
     out->large_bytes_max = mb_large_most().bytes;
-    out->live_blocks += outside.blocks;
-    out->live_bytes += outside.bytes;
+    struct mb_guarded_totals guarded = mb_guarded_totals();
+    out->live_blocks += outside.blocks + guarded.blocks;
+    out->live_bytes += outside.bytes + guarded.bytes;
     out->large_blocks += outside.blocks;
     out->large_bytes += outside.bytes;
 }

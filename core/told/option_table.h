@@ -39,6 +39,8 @@ enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
     NUMBER(background, SWITCH, 1, 0, 1, "", START, "a helper thread gives memory back while two or more threads have heaps") \
     NUMBER(check, CHOICE, 0, 0, 0, "never exit", START, "hardened, exit: look at every block and free slot when the process ends") \
     NUMBER(guard, CHOICE, 0, 0, 0, "slabs all", START, "hardened, all: every block ends at a page that cannot be touched; 64 KiB each") \
+    NUMBER(guard_rate, COUNT, 0, 0, 1000000000, "", START, \
+           "not 0: one in so many refills is a block between guard pages; faults are told with their calls. 5000 is cheap") \
     NUMBER(hardened, SWITCH, 0, 0, 1, "", START, "canaries, random places, delayed reuse, guard pages, zeroed freed blocks: mbmalloc(3)") \
     NUMBER(huge_pages, SWITCH, 0, 0, 1, "", START, \
            "ask for huge pages where the heap grows from 16 MiB on: fewer page faults, more memory where blocks stay unwritten") \

@@ -66,7 +66,7 @@ for bytes in 50 20000 600000; do
     [[ $(grep -c 'heap overflow' <<<"$out") == 2 ]] || wrong "not both are told"
 done
 for bytes in 50 3000; do
-    case="$bytes underflow" out=$(report "" 50 underflow)
+    case="$bytes underflow" out=$(report "" "$bytes" underflow)
     innermost "allocated by thread" allocate_here
     case="$bytes reuse" out=$(report ",quarantine=0" "$bytes" reuse)
     says "^mbmalloc: write after free: "
@@ -79,6 +79,19 @@ for bytes in 50 3000; do
     case="$bytes leak" out=$(report ",leaks=3" "$bytes" leak)
     says "^mbmalloc: live at exit: $((3 * bytes)) bytes in 3 blocks$"
     has "live at exit: $bytes bytes in 1 blocks" allocate_zeroed_here
+done
+
+# At a guard the access itself is told.
+for bytes in 64 8192 70000; do
+    case="$bytes guarded overflow" out=$(report ",guard=all" "$bytes" touch-behind)
+    says "^mbmalloc: heap overflow (touched behind the block): .* bytes behind the block of $bytes bytes at "
+    innermost "found in thread" read_here
+    innermost "allocated by thread" allocate_here
+    case="$bytes guarded use" out=$(report ",guard=all" "$bytes" touch-freed)
+    says "^mbmalloc: use after free: .* freed [0-9]* ms ago"
+    innermost "found in thread" read_here
+    innermost "allocated by thread" allocate_here
+    innermost "freed by thread" free_here
 done
 
 # A run can be repeated, addresses and all.
