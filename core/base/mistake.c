@@ -32,7 +32,10 @@ static void add_place(struct mb_line *line, const struct mb_mistake *mistake) {
         add_number(line, ", a block of ", mistake->bytes, " bytes");
     } else {
         bool before = inside > PTRDIFF_MAX, behind = !before && inside >= mistake->bytes;
-        add_number(line, ", ", before ? 0 - inside : behind ? inside - mistake->bytes : inside,
+        add_number(line, ", ",
+                   before   ? 0 - inside
+                   : behind ? inside - mistake->bytes
+                            : inside,
                    before   ? " bytes before the block of "
                    : behind ? " bytes behind the block of "
                             : " bytes into the block of ");

@@ -31,7 +31,8 @@ static bool in_arena(const void *p, struct mb_block *out) {
 
 bool mb_lookup_any(const void *p, struct mb_block *out) {
     if (mb_space_contains(p)) return in_arena(p, out);
-    return outside(p, out) || (!mb_guarded_contains(p) && mb_foreign_is_libc_block(p) && describe(out, MB_BLOCK_LIBC, NULL, mb_foreign_usable_size(p)));
+    return outside(p, out) ||
+           (!mb_guarded_contains(p) && mb_foreign_is_libc_block(p) && describe(out, MB_BLOCK_LIBC, NULL, mb_foreign_usable_size(p)));
 }
 
 static const struct mb_block NO_BLOCK = {MB_BLOCK_NONE, NULL, 0};

@@ -54,7 +54,9 @@ static bool is_made(void) {
     return true;
 }
 
-struct mb_guarded_slot *mb_guarded_slot_at(size_t index) { return &pool_shared.slots[index]; }
+struct mb_guarded_slot *mb_guarded_slot_at(size_t index) {
+    return &pool_shared.slots[index];
+}
 
 static char *page_of(size_t index) {
     return (char *)atomic_load_explicit(&mb_guarded_range_shared.base, memory_order_relaxed) + (2 * index + 1) * mb_os_page_size();

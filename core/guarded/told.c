@@ -62,9 +62,9 @@ MB_COLD void mb_guarded_on_fault(const void *address) {
     if (!mb_guarded_contains(address)) return;
     struct mb_guarded_slot *slot = nearest(address);
     if (!was_used(slot)) return;
-    const char *what = !is_live(slot)                          ? "use after free"
+    const char *what = !is_live(slot)                        ? "use after free"
                        : (const char *)address < slot->start ? "heap underflow (touched before the block)"
-                                                               : "heap overflow (touched behind the block)";
+                                                             : "heap overflow (touched behind the block)";
     struct mb_mistake mistake = mistake_of(slot, what, "access", address);
     mb_mistake_say(&mistake);
 }

@@ -145,7 +145,7 @@ static struct place place_of_fault(const void *address) {
 MB_COLD void mb_hard_on_fault(const void *address) {
     struct place place = place_of_fault(address);
     if (place.past == NULL) return;
-    const char *what = place.past->freed_by != 0                   ? "use after free"
+    const char *what = place.past->freed_by != 0                           ? "use after free"
                        : (const char *)address < (const char *)place.start ? "heap underflow (touched before the block)"
                                                                            : "heap overflow (touched behind the block)";
     struct mb_mistake mistake = mistake_of(what, "access", address, place);

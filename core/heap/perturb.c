@@ -9,7 +9,8 @@ struct mb_perturb_shared mb_perturb_shared;
 
 static void look_again(void) {
     bool guarded = atomic_load_explicit(&mb_perturb_shared.guarded, memory_order_relaxed);
-    bool quick = !guarded && mb_perturb_byte() == 0 && mb_cpu_counts_bits && !atomic_load_explicit(&mb_perturb_shared.watched, memory_order_relaxed);
+    bool quick =
+        !guarded && mb_perturb_byte() == 0 && mb_cpu_counts_bits && !atomic_load_explicit(&mb_perturb_shared.watched, memory_order_relaxed);
     atomic_store_explicit(&mb_perturb_shared.quick_refills, quick, memory_order_relaxed);
 }
 

@@ -86,7 +86,7 @@ struct mb_heap {
     uint32_t clears_again;          //   and how many it were before it; 0: the last one found a block untouched
     uint32_t purge_call_ns;         //   and what giving nothing back takes, as far as it is known
     struct mb_sampler *sampler;     // of the heap profile, made by its first session: core/heap/sampler.h
-    uint32_t guard_countdown;                // refills until the next guarded sample; 0: not drawn yet
+    uint32_t guard_countdown;       // refills until the next guarded sample; 0: not drawn yet
     uint32_t exit_rounds;           // thread-exit hook: rounds postponed
     uint8_t moved[MB_MOVED_BLOCKS]; // small blocks that realloc moved lately: core/front/realloc.c
     struct mb_heap_shared shared;

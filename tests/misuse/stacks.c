@@ -85,7 +85,8 @@ APART static void commit(const char *fault) {
     if (strstr(fault, "check") != NULL) write_here(p, (long)bytes), write_here(other, (long)bytes), check_here();
     if (strstr(fault, "reuse") != NULL) free_here(p), write_here(p, 3), reuse_here();
     if (strstr(fault, "exit") != NULL) free_here(p), write_here(p, 3), exit(0);
-    if (strcmp(fault, "touch-behind") == 0) read_here(p, (bytes + 4095) / 4096 * 4096 == bytes || bytes < 4096 ? bytes : (bytes + 4095) / 4096 * 4096);
+    if (strcmp(fault, "touch-behind") == 0)
+        read_here(p, (bytes + 4095) / 4096 * 4096 == bytes || bytes < 4096 ? bytes : (bytes + 4095) / 4096 * 4096);
     if (strcmp(fault, "touch-freed") == 0) free_here(p), read_here(p, bytes / 2);
     if (strstr(fault, "leak") != NULL) allocate_zeroed_here(), exit(0);
 }

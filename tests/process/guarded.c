@@ -224,7 +224,8 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         length = lengths[i];
         expect(read_behind, SIGSEGV, "heap overflow (touched behind the block): ");
-        EXPECT(strstr(text, "found in thread") != NULL && strstr(text, "allocated by thread") != NULL && strstr(text, "guarded+0x") != NULL);
+        EXPECT(strstr(text, "found in thread") != NULL && strstr(text, "allocated by thread") != NULL &&
+               strstr(text, "guarded+0x") != NULL);
         expect(write_behind, SIGSEGV, "(access, 100 bytes behind the block of ");
         expect(read_before, SIGSEGV, "heap underflow (touched before the block): ");
         expect(write_slack, SIGABRT, "heap overflow (written behind the block): ");
