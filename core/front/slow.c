@@ -154,17 +154,22 @@ static void *from_commons(struct mb_heap *heap, unsigned class_index) {
     return p;
 }
 
+static void *refill_and_take(struct mb_heap *heap, unsigned class_index, bool searched) {
+    return refill(heap, class_index, searched) ? mb_front_take(&heap->front, class_index) : NULL;
+}
+
 static void *take_block(struct mb_heap *heap, unsigned class_index, bool searched) {
     if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);
+    if (mb_commons_is(heap)) return refill_and_take(heap, class_index, searched); // for whom it is, has looked at the clock
     if ((++heap->slow_calls & 3) == 0) mb_background_tick();
     if (heap->slow_calls % REVIEW_CALLS == 0) mb_share_review(heap);
     const struct mb_class_slabs *slabs = &heap->slabs;
-    if (slabs->current[class_index] == NULL && slabs->fresh[class_index] == NULL && !mb_commons_is(heap)) {
+    if (slabs->current[class_index] == NULL && slabs->fresh[class_index] == NULL) {
         void *p = from_commons(heap, class_index);
         if (p != NULL) mb_sampler_count(heap, class_index);
         if (p != NULL) return p;
     }
-    return refill(heap, class_index, searched) ? mb_front_take(&heap->front, class_index) : NULL;
+    return refill_and_take(heap, class_index, searched);
 }
 
 void *mb_heap_take_block(struct mb_heap *heap, unsigned class_index) { return take_block(heap, class_index, false); }

@@ -80,6 +80,7 @@ struct mb_heap {
     uint8_t borrowed[MB_CLASSES];   // blocks that its thread has had from the commons: core/small/share.h
     uint16_t seen[MB_CLASSES];      // what its classes' masks were at the last review
     uint32_t own_bytes;             // what its slabs count in its share
+    uint32_t own_part;              // how much that may be, at the last look
     uint32_t slow_calls;            // heartbeat for the purge, of the slower calls
     uint32_t calls_to_tick;         // the same, of the quicker ones: counts down from MB_CALLS_A_TICK
     uint32_t clears_left;           // calloc of large blocks: those that are cleared until the next look,

@@ -113,7 +113,7 @@ static struct mb_heap *acquire(void) {
     heap->exit_rounds = 0;
     heap->token = token_of(heap);
     memset(heap->borrowed, 0, sizeof heap->borrowed);
-    heap->own_bytes = 0;
+    heap->own_bytes = heap->own_part = 0;
     return heap;
 }
 

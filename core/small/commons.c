@@ -98,7 +98,10 @@ void mb_commons_leave(const struct mb_heap *commons) { leave(&gates_shared[commo
 bool mb_commons_is(const struct mb_heap *heap) { return (uintptr_t)heap - (uintptr_t)heaps < sizeof heaps; }
 
 // Blocks of two threads must not share a pair of cache lines, so a block of the commons has whole pairs: the multiples of a pair are classes.
-unsigned mb_commons_class_of(unsigned class_index) { return mb_class_of(mb_align_up(mb_class_bytes(class_index), MB_LINE_PAIR)); }
+unsigned mb_commons_class_of(unsigned class_index) {
+    uint32_t bytes = mb_class_bytes(class_index);
+    return bytes % MB_LINE_PAIR == 0 ? class_index : mb_class_of(mb_align_up(bytes, MB_LINE_PAIR));
+}
 
 void mb_commons_release(void) {
     for (unsigned i = 0; i < MB_COMMONS; i++) {

@@ -49,13 +49,17 @@ static void count_own(struct mb_heap *heap) {
     for (unsigned c = 0; c < MB_CLASSES; c++) heap->own_bytes += has_slab(heap, c) ? cost_of(c) : 0;
 }
 
+static uint32_t part_of_each(uint32_t heaps) { return (uint32_t)mb_min((uint64_t)OWN_BYTES_A_CPU * cpus_seen() / heaps, UINT32_MAX); }
+
+// Most who come here have what they may have: they look at how much that is now and then only.
 static bool may_own(struct mb_heap *heap, unsigned class_index, uint32_t heaps) {
-    if (mb_class_bytes(class_index) < MB_LONG_FROM) return true;
-    uint64_t part = (uint64_t)OWN_BYTES_A_CPU * cpus_seen() / heaps;
-    if (heap->own_bytes + cost_of(class_index) <= part) return true;
-    if (heap->own_bytes == 0 || heap->slow_calls % COUNT_CALLS != 0) return false;
-    count_own(heap);
-    return heap->own_bytes + cost_of(class_index) <= part;
+    uint32_t cost = cost_of(class_index);
+    bool looks = heap->slow_calls % COUNT_CALLS == 0;
+    if (cost == 0) return true;
+    if (!looks && heap->own_part != 0 && heap->own_bytes + cost > heap->own_part) return false;
+    heap->own_part = part_of_each(heaps);
+    if (looks && heap->own_bytes + cost > heap->own_part) count_own(heap);
+    return heap->own_bytes + cost <= heap->own_part;
 }
 
 bool mb_share_is_common(struct mb_heap *heap, unsigned class_index) {
@@ -103,7 +107,7 @@ static void review_class(struct mb_heap *heap, unsigned class_index) {
 }
 
 void mb_share_review(struct mb_heap *heap) {
-    if (mb_heaps_in_use() < MANY_HEAPS || mb_commons_is(heap)) return;
+    if (mb_heaps_in_use() < MANY_HEAPS) return;
     for (unsigned c = 0; c < MB_CLASSES; c++) review_class(heap, c);
     count_own(heap);
 }
