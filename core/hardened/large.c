@@ -95,7 +95,7 @@ static char *set_up(const struct plan *plan, const struct mb_span *span, size_t 
                                     .accesses = put_guards(p, plan, end)};
     p += plan->lead_bytes;
     mb_slack_fill(large->salt, p, bytes, open_from_start(large));
-    if (MB_UNLIKELY(mb_trace_is_on())) mb_hard_past_made(&large->past);
+    if (MB_UNLIKELY(mb_trace_is_on())) mb_hard_past_made(&large->past, mb_trace_here());
     if (unit != lead) {
         mb_hard_set_units(lead, (size_t)(unit - lead));
         mb_unit_set_kind(lead, MB_UNIT_HARD_LEAD);
@@ -142,7 +142,7 @@ enum mb_hard_fault mb_hard_large_free(struct mb_unit *unit, void *p) {
     if (fault != MB_HARD_FINE) return fault;
     if (!claim(unit)) return MB_HARD_FREED;
     if (changed && renew(large)) large->accesses = 0;
-    if (MB_UNLIKELY(mb_trace_is_on())) mb_hard_past_freed(&large->past);
+    if (MB_UNLIKELY(mb_trace_is_on())) mb_hard_past_freed(&large->past, mb_trace_here());
     struct mb_hard_gone gone = {.first = large->first,
                                 .units = large->units,
                                 .start = (uintptr_t)p,

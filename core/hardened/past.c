@@ -4,15 +4,15 @@
 
 enum { NS_A_MS = 1000000 };
 
-void mb_hard_past_made(struct mb_hard_past *past) {
-    past->made = mb_trace_here();
+void mb_hard_past_made(struct mb_hard_past *past, struct mb_trace *here) {
+    past->made = here;
     past->made_by = mb_os_thread_id();
     past->freed_by = 0;
     past->freed = NULL;
 }
 
-void mb_hard_past_freed(struct mb_hard_past *past) {
-    past->freed = mb_trace_here();
+void mb_hard_past_freed(struct mb_hard_past *past, struct mb_trace *here) {
+    past->freed = here;
     past->freed_by = mb_os_thread_id();
     past->freed_ns = mb_os_now_ns();
 }

@@ -14,9 +14,10 @@ struct mb_hard_past {
     int32_t made_by, freed_by; // threads
 };
 
-// The block has just been made / is being freed, by the calling thread and from where it was called.
-void mb_hard_past_made(struct mb_hard_past *past);
-void mb_hard_past_freed(struct mb_hard_past *past);
+// The block has just been made / is being freed, by the calling thread, from `here` (mb_trace_here, called before any lock was taken: the C library may
+// lock its list of files for it, and who holds that may be in malloc).
+void mb_hard_past_made(struct mb_hard_past *past, struct mb_trace *here);
+void mb_hard_past_freed(struct mb_hard_past *past, struct mb_trace *here);
 
 // Lines on standard error: where the calling thread is, and what is known of a block's past. `past` may be NULL.
 void mb_hard_past_tell(const struct mb_hard_past *past);

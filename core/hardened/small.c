@@ -108,9 +108,8 @@ static void retire(struct mb_hard_class_shared *class, struct mb_hard_slab *slab
     if (dirty != MB_HARD_NO_SLOT) mb_hard_wrong_written(mb_hard_slot(slab, dirty));
     unlink_slab(class, slab);
     class->slabs--;
-    void *record = slab->live;
     mb_unit_set_kind(unit, MB_UNIT_NONE);
-    mb_hard_record_give(slab->class_index, record);
+    mb_hard_record_give(slab->class_index, slab->live);
     mb_hard_wait(&gone);
 }
 
@@ -164,7 +163,7 @@ static bool is_clean(struct mb_hard_slab *slab, uint32_t slot) {
     return false;
 }
 
-static void *take(struct mb_hard_class_shared *class, unsigned class_index, unsigned shard, size_t bytes) {
+static void *take(struct mb_hard_class_shared *class, unsigned class_index, unsigned shard, size_t bytes, struct mb_trace *here) {
     for (;;) {
         uint32_t slot = find_slot(class, class_index, shard);
         if (slot == MB_HARD_NO_SLOT) return NULL;
@@ -174,7 +173,7 @@ static void *take(struct mb_hard_class_shared *class, unsigned class_index, unsi
         take_in_hand(class, p, MB_HARD_TAKES);
         mb_hard_slot_take(slab, slot, bytes);
         let_go(class);
-        if (MB_UNLIKELY(slab->pasts != NULL)) mb_hard_past_made(&slab->pasts[slot]);
+        if (MB_UNLIKELY(slab->pasts != NULL)) mb_hard_past_made(&slab->pasts[slot], here);
         class->count++;
         class->held_bytes -= mb_min(class->held_bytes, slab->slot_bytes);
         return p;
@@ -184,8 +183,9 @@ static void *take(struct mb_hard_class_shared *class, unsigned class_index, unsi
 void *mb_hard_small_alloc(unsigned class_index, size_t bytes) {
     unsigned shard = mb_thread_number() % (bytes < MB_HARD_HALF_SHARDS_MIN ? MB_HARD_SHARDS : MB_HARD_SHARDS / 2);
     struct mb_hard_class_shared *class = mb_hard_class_at(shard, class_index);
+    struct mb_trace *here = mb_trace_here();
     bool locked = enter(class);
-    void *p = take(class, class_index, shard, bytes);
+    void *p = take(class, class_index, shard, bytes, here);
     leave(class, locked);
     return p;
 }
@@ -197,6 +197,7 @@ struct visit {
     struct mb_hard_slab *slab;
     uint32_t slot;
     bool locked;
+    struct mb_trace *here;
 };
 
 // With the lock of the slab's class, if the unit is a slab of it (still).
@@ -225,7 +226,7 @@ static uint32_t empties_to_keep(const struct mb_hard_class_shared *class, const 
 static void give(struct visit *v) {
     struct mb_hard_class_shared *class = v->class;
     struct mb_hard_slab *slab = v->slab;
-    if (MB_UNLIKELY(slab->pasts != NULL)) mb_hard_past_freed(&slab->pasts[v->slot]);
+    if (MB_UNLIKELY(slab->pasts != NULL)) mb_hard_past_freed(&slab->pasts[v->slot], v->here);
     take_in_hand(class, mb_hard_slot(slab, v->slot), MB_HARD_GIVES);
     mb_hard_slot_give(slab, v->slot, (uint32_t) class->count);
     hold_or_drop(class, slab, v->slot);
@@ -248,7 +249,7 @@ MB_COLD static void open_pages(struct mb_unit *unit, const void *p) {
 }
 
 enum mb_hard_fault mb_hard_small_free(struct mb_unit *unit, const void *p) {
-    struct visit v;
+    struct visit v = {.here = mb_trace_here()};
     if (mb_changed(mb_unit_index(unit), 1) == MB_CHANGE_STATE) open_pages(unit, p);
     enum mb_hard_fault fault = visit(unit, p, &v);
     if (MB_LIKELY(fault == MB_HARD_FINE)) give(&v);

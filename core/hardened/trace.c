@@ -12,16 +12,15 @@ enum { STANDARD_ERROR = 2, BUCKETS = 1 << 14 };
 static struct {
     struct mb_trace **buckets; // BUCKETS heads; any thread pushes (release) and reads (acquire)
     struct mb_trace *youngest; // likewise
-    unsigned depth;            // constant after the start; 0: off
 } trace_shared;
+
+unsigned mb_trace_depth;
 
 bool mb_trace_init(unsigned depth) {
     trace_shared.buckets = mb_arena_metadata(BUCKETS * sizeof *trace_shared.buckets, sizeof(void *));
-    trace_shared.depth = trace_shared.buckets == NULL ? 0 : depth < MB_TRACE_DEPTH_MAX ? depth : MB_TRACE_DEPTH_MAX;
+    mb_trace_depth = trace_shared.buckets == NULL ? 0 : depth < MB_TRACE_DEPTH_MAX ? depth : MB_TRACE_DEPTH_MAX;
     return trace_shared.buckets != NULL;
 }
-
-bool mb_trace_is_on(void) { return trace_shared.depth != 0; }
 
 struct mb_trace *mb_trace_youngest(void) {
     return __atomic_load_n(&trace_shared.youngest, __ATOMIC_ACQUIRE);
@@ -63,10 +62,9 @@ static struct mb_trace *keep(const uintptr_t *frames, unsigned depth, uint32_t h
     return trace;
 }
 
-MB_NOINLINE struct mb_trace *mb_trace_here(void) {
+MB_NOINLINE struct mb_trace *mb_trace_capture(void) {
     uintptr_t frames[MB_TRACE_DEPTH_MAX];
-    if (!mb_trace_is_on()) return NULL;
-    unsigned depth = mb_stack_capture(frames, trace_shared.depth);
+    unsigned depth = mb_stack_capture(frames, mb_trace_depth);
     uint32_t hash = hash_of(frames, depth);
     struct mb_trace *trace = find(frames, depth, hash);
     return trace != NULL ? trace : keep(frames, depth, hash);

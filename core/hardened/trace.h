@@ -25,10 +25,12 @@ enum { MB_TRACE_DEPTH_MAX = 32 };
 
 // From now on stacks are kept, of so many calls at most. False: no memory.
 bool mb_trace_init(unsigned depth);
-bool mb_trace_is_on(void);
+extern MB_HIDDEN unsigned mb_trace_depth; // constant after the start; 0: none are kept
+MB_INLINE bool mb_trace_is_on(void) { return mb_trace_depth != 0; }
 
 // The calls that have led here. NULL: none are kept, or there is no memory.
-struct mb_trace *mb_trace_here(void);
+struct mb_trace *mb_trace_capture(void);
+MB_INLINE struct mb_trace *mb_trace_here(void) { return MB_UNLIKELY(mb_trace_is_on()) ? mb_trace_capture() : NULL; }
 
 // Every stack: the youngest first.
 struct mb_trace *mb_trace_youngest(void);

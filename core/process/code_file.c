@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/process/foreign.h"
+#include "core/process/stack_objects.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
@@ -41,11 +42,10 @@ static void read_notes(const char *at, const char *end, struct mb_code_file *out
     }
 }
 
-static void read_build_id(const struct dl_phdr_info *object, struct mb_code_file *out) {
-    for (unsigned i = 0; i < object->dlpi_phnum && out->build_id_bytes == 0; i++) {
-        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
-        const char *notes = (const char *)object->dlpi_addr + header->p_vaddr;
-        if (header->p_type == PT_NOTE) read_notes(notes, notes + header->p_memsz, out);
+static void read_build_id(const ElfW(Phdr) *headers, unsigned count, struct mb_code_file *out) {
+    for (unsigned i = 0; i < count && out->build_id_bytes == 0; i++) {
+        const char *notes = (const char *)out->base + headers[i].p_vaddr;
+        if (headers[i].p_type == PT_NOTE) read_notes(notes, notes + headers[i].p_memsz, out);
     }
 }
 
@@ -67,11 +67,24 @@ static int look(struct dl_phdr_info *object, size_t bytes, void *argument) {
     search->found = true;
     *search->out = (struct mb_code_file){.base = object->dlpi_addr};
     name_file(object->dlpi_name != NULL ? object->dlpi_name : "", search->out);
-    read_build_id(object, search->out);
+    read_build_id(object->dlpi_phdr, object->dlpi_phnum, search->out);
     return 1;
 }
 
+// Without a lock: the report may come from inside one of ours, and who has the loader's may wait for that.
+static bool from_map(const struct mb_object *object, struct mb_code_file *out) {
+    const struct link_map *map = object->map;
+    const ElfW(Ehdr) *elf = object->start;
+    *out = (struct mb_code_file){.base = map->l_addr};
+    name_file(map->l_name != NULL ? map->l_name : "", out);
+    if (memcmp(elf->e_ident, ELFMAG, SELFMAG) == 0) read_build_id((const void *)((const char *)elf + elf->e_phoff), elf->e_phnum, out);
+    return true;
+}
+
 bool mb_code_file_of(uintptr_t address, struct mb_code_file *out) {
+    struct mb_object object;
+    if (!mb_object_can_find() || !mb_object_find((const void *)address, &object)) return false;
+    if (object.map != NULL) return from_map(&object, out);
     struct search search = {.address = address, .out = out};
     return mb_foreign_visit(look, &search) && search.found;
 }

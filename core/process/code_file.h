@@ -1,6 +1,6 @@
 // The file that an address of code was loaded from: for reports that somebody outside the process makes names of.
 //
-// Who: any thread; the loader's list is locked while it is walked, so only on the way to a report.
+// Who: any thread, a signal handler too. With glibc from 2.35 on no lock is taken; else the loader's list is locked while it is walked.
 #ifndef MB_CORE_PROCESS_CODE_FILE_H
 #define MB_CORE_PROCESS_CODE_FILE_H
 

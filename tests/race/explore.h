@@ -3,7 +3,7 @@
 //   explore.c          scenarios, the search over all orders of steps, the report of a failure
 //   explore_fibers.c   fibers, atomic accesses as steps, states to come back to
 //   explore_script.c   the scenarios, the arena under the slabs, the operations of a script, the checks
-//   explore_map.c      instead of that: the same for the map of units
+//   explore_map.c      instead of that: the same for the map of units; explore_slots.c: for the slots of guarded samples
 //
 // Who: one system thread.
 #ifndef MB_TESTS_RACE_EXPLORE_H
@@ -95,7 +95,7 @@ uint64_t state_hash(void);
 void state_save(size_t slot);
 void state_restore(size_t slot);
 
-// --- explore_script.c or explore_map.c ------------------------------------------------------------------------------
+// --- explore_script.c, explore_map.c or explore_slots.c ---------------------------------------------------------------
 
 extern const struct scenario scenarios[]; // the last one has no name
 
