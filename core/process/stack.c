@@ -62,7 +62,7 @@ static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *argument
 
 static MB_NOINLINE unsigned by_tables(uintptr_t *out, unsigned most) {
     struct stack stack = {out, 0, most};
-    if (mb_object_can_find()) mb_unwind_backtrace(visit, &stack);
+    mb_unwind_backtrace(visit, &stack);
     return stack.count;
 }
 
@@ -94,12 +94,13 @@ static unsigned by_frames(const struct frame *frame, uintptr_t *out, unsigned mo
 }
 
 MB_NOINLINE unsigned mb_stack_capture_frames(uintptr_t *out, unsigned most) {
-    if (atomic_load_explicit(&own_shared.end, memory_order_acquire) == 0) find_own();
+    if (atomic_load_explicit(&own_shared.end, memory_order_acquire) == 0 && mb_object_can_find()) find_own();
     return by_frames(__builtin_frame_address(0), out, most_of(most));
 }
 
 MB_NOINLINE unsigned mb_stack_capture(uintptr_t *out, unsigned most) {
     if (mb_option.stack_walk != 0) return mb_stack_capture_frames(out, most);
+    if (!mb_object_can_find()) return 0;
     if (atomic_load_explicit(&own_shared.end, memory_order_acquire) == 0) find_own();
     return by_tables(out, most_of(most));
 }

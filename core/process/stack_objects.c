@@ -2,6 +2,7 @@
 
 #include <link.h>
 #include <pthread.h>
+#include <sys/auxv.h>
 
 #include "core/base/check.h"
 #include "core/process/foreign.h"
@@ -51,7 +52,16 @@ bool mb_object_find(const void *address, struct mb_object *out) {
     return find_by_visit(address, out);
 }
 
-bool mb_object_can_find(void) { return _dl_find_object != NULL || mb_foreign_page.sealed.pid == (uint32_t)mb_os_pid(); }
+static bool constructed; // by the thread that runs the constructors
+
+__attribute__((constructor)) static void note_constructed(void) { constructed = true; }
+
+// In a static program the libc allocates before it knows the program's own object.
+static bool is_early(void) { return !constructed && getauxval(AT_BASE) == 0; }
+
+bool mb_object_can_find(void) {
+    return !is_early() && (_dl_find_object != NULL || mb_foreign_page.sealed.pid == (uint32_t)mb_os_pid());
+}
 
 // --- what the unwinder calls --------------------------------------------------------------------------------------------
 
