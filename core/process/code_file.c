@@ -42,7 +42,7 @@ static void read_notes(const char *at, const char *end, struct mb_code_file *out
     }
 }
 
-static void read_build_id(const ElfW(Phdr) *headers, unsigned count, struct mb_code_file *out) {
+static void read_build_id(const ElfW(Phdr) * headers, unsigned count, struct mb_code_file *out) {
     for (unsigned i = 0; i < count && out->build_id_bytes == 0; i++) {
         const char *notes = (const char *)out->base + headers[i].p_vaddr;
         if (headers[i].p_type == PT_NOTE) read_notes(notes, notes + headers[i].p_memsz, out);

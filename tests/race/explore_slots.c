@@ -31,9 +31,7 @@ struct world world;
 
 enum { SLOTS = 2 };
 
-static struct {
-    struct mb_guarded_word_shared words[SLOTS];
-} ground_shared;
+static struct { struct mb_guarded_word_shared words[SLOTS]; } ground_shared;
 
 _Noreturn void explore_fatal(const char *what, const void *address);
 _Noreturn void explore_assert_failed(const char *condition, const char *file, int line);
