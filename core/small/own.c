@@ -179,12 +179,11 @@ static void leave(struct mb_heap *heap, struct mb_slab *slab, uint32_t least) {
 
 void mb_own_release(struct mb_heap *heap, struct mb_slab *slab) { leave(heap, slab, 1); }
 
-// Where nobody else frees, the slab is full: nothing to count, nobody to tell.
+// The owner has no block of it left: nothing to count. What others freed stays on their side, for who takes the slab over.
 void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
     uint32_t least = blocks_worth_using(slab);
     unit->shared.served = MB_ALL_SERVED;
-    if (mb_slab_has_remote(unit)) return leave(heap, slab, least);
     mb_slab_set_used(slab, slab->carved, slab->carved);
     uint64_t word = disown(heap, slab);
     if (mb_slab_has_remote(unit) && !mb_own_claim_if_free(unit)) offer(unit, word, least);
