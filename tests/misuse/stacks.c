@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define APART __attribute__((noinline, noipa))
+#define APART __attribute__((noinline))
 #define KEEP_FRAME() __asm__ volatile("" : : : "memory")
 
 static size_t bytes;
