@@ -164,13 +164,32 @@ void mb_guarded_free(void *p) {
     mb_guarded_give(&slot->word);
 }
 
+void mb_guarded_visit(void (*visit)(void *context, uintptr_t block, size_t bytes), void *context) {
+    if (atomic_load_explicit(&mb_guarded_range_shared.base, memory_order_acquire) == 0) return;
+    for (size_t i = 0; i < MB_GUARDED_SLOTS; i++) {
+        struct mb_guarded_slot *slot = &pool_shared.slots[i];
+        if (mb_guarded_state(&slot->word) == MB_GUARDED_LIVE) visit(context, (uintptr_t)slot->start, slot->bytes);
+    }
+}
+
+static void add(void *context, uintptr_t block, size_t bytes) {
+    struct mb_guarded_totals *all = context;
+    (void)block;
+    all->blocks++;
+    all->bytes += bytes;
+}
+
 struct mb_guarded_totals mb_guarded_totals(void) {
     struct mb_guarded_totals all = {0, 0};
-    bool made = atomic_load_explicit(&mb_guarded_range_shared.base, memory_order_acquire) != 0;
-    for (size_t i = 0; made && i < MB_GUARDED_SLOTS; i++) {
-        if (mb_guarded_state(&pool_shared.slots[i].word) != MB_GUARDED_LIVE) continue;
-        all.blocks++;
-        all.bytes += MB_PEEK(pool_shared.slots[i].bytes);
-    }
+    mb_guarded_visit(add, &all);
     return all;
+}
+
+void mb_guarded_count(struct mb_statistics *all) {
+    struct mb_guarded_totals totals = mb_guarded_totals();
+    all->live_blocks += totals.blocks;
+    all->live_bytes += totals.bytes;
+    all->live_resident_bytes += totals.blocks * mb_os_page_size(); // each is on a page of its own, which its canary has touched
+    all->committed_bytes += totals.blocks * mb_os_page_size();
+    all->reserved_bytes += atomic_load_explicit(&mb_guarded_range_shared.bytes, memory_order_relaxed);
 }

@@ -18,6 +18,7 @@
 #include "core/heap/self.h"
 #include "core/told/options.h"
 #include "core/told/report.h"
+#include "core/told/statistics.h"
 
 enum { MB_GUARDED_SLOTS = 64, MB_GUARDED_DEPTH = 16 };
 
@@ -51,5 +52,9 @@ struct mb_guarded_totals {
     size_t blocks, bytes;
 };
 struct mb_guarded_totals mb_guarded_totals(void);
+// Calls `visit` for each live one.
+void mb_guarded_visit(void (*visit)(void *context, uintptr_t block, size_t bytes), void *context);
+// Adds them to statistics.
+void mb_guarded_count(struct mb_statistics *all);
 
 #endif

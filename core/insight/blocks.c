@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "core/guarded/guarded.h"
 #include "core/large/large_keep.h"
 #include "core/large/outside.h"
 #include "core/layout/slab.h"
@@ -72,6 +73,7 @@ bool mb_block_find(const void *p, struct mb_block_info *out) {
     }
     struct outside_search search = {p, out, false};
     mb_outside_visit(look_outside, &search);
+    mb_guarded_visit(look_outside, &search);
     return search.found;
 }
 
@@ -123,5 +125,6 @@ int mb_blocks_each(mb_block_visitor *visit, void *context) {
     }
     struct outside_visit v = {visit, context, 0};
     mb_outside_visit(visit_one_outside, &v);
+    mb_guarded_visit(visit_one_outside, &v);
     return v.result;
 }

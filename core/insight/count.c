@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "core/guarded/guarded.h"
 #include "core/heap/heaps.h"
 #include "core/insight/residency.h"
 #include "core/large/large_keep.h"
@@ -199,8 +200,7 @@ static void add_outside(void *context, uintptr_t block, size_t bytes) {
     mb_residency_init(&walk->residency, block + bytes);
     all->live_resident_bytes += mb_residency_bytes(&walk->residency, block, block + bytes);
     all->live_blocks++, all->large_live_blocks++;
-    all->live_bytes += bytes, all->large_live_bytes += bytes;
-    all->committed_bytes += bytes, all->reserved_bytes += bytes;
+    all->live_bytes += bytes, all->large_live_bytes += bytes, all->committed_bytes += bytes, all->reserved_bytes += bytes;
 }
 
 static void count_metadata(struct walk *walk) {
@@ -217,6 +217,7 @@ static void count_units(struct walk *walk) {
     for (size_t i = 0; i < walk->end;) i += count_unit(walk, i);
     walk->out->all.residency_measured = walk->residency.measured;
     mb_outside_visit(add_outside, walk);
+    mb_guarded_count(&walk->out->all);
     count_metadata(walk);
 }
 

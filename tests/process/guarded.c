@@ -2,6 +2,7 @@
 // of a fault that is made again and again the expected share is found; a program's own handler comes first.
 //
 // Who: each fault in a forked child, whose standard error is read.
+#include "core/told/public.h"
 #include "tests/process/blocks.h"
 #include <malloc.h>
 #include <setjmp.h>
@@ -184,6 +185,32 @@ static void behaves(void) {
     }
 }
 
+static int add_block(void *sum, const struct mb_block_info *block) {
+    *(size_t *)sum += block->usable_bytes;
+    return 0;
+}
+
+// Statistics, the walk over blocks and the description of an address know samples.
+static void is_counted(void) {
+    int (*get)(struct mb_statistics *) = (int (*)(struct mb_statistics *))dlsym(RTLD_DEFAULT, "mb_statistics_get");
+    int (*walk)(int (*)(void *, const struct mb_block_info *), void *) =
+        (int (*)(int (*)(void *, const struct mb_block_info *), void *))dlsym(RTLD_DEFAULT, "mb_blocks_visit");
+    int (*describe)(const void *, struct mb_block_info *) =
+        (int (*)(const void *, struct mb_block_info *))dlsym(RTLD_DEFAULT, "mb_block_describe");
+    struct mb_statistics before = {.size = sizeof before}, after = {.size = sizeof after};
+    struct mb_block_info info = {.size = sizeof info};
+    size_t bytes = 0, blocks = 0;
+    EXPECT(get(&before) == 1);
+    char *p = sample(ends_at_guard);
+    EXPECT(get(&after) == 1 && walk(add_block, &bytes) == 0);
+    while (taken[blocks] != NULL) blocks++;
+    EXPECT(after.live_blocks - before.live_blocks == blocks);
+    EXPECT(bytes == after.live_bytes);
+    EXPECT(describe(p + 5, &info) == 1 && info.base == p && info.usable_bytes == length && info.live);
+    free(p);
+    EXPECT(describe(p + 5, &info) == 0);
+}
+
 // --- how soon a fault is found ----------------------------------------------------------------------------------------------
 
 // Reads behind each block: a fault only at a guard. What is read behind others is some other block.
@@ -243,6 +270,8 @@ int main(int argc, char **argv) {
     expect(sent_by_somebody, SIGSEGV, "");
     expect_silence();
     expect(own_handler, -7, "");
+    expect_silence();
+    expect(is_counted, 0, "");
     expect_silence();
     expect(behaves, 0, "");
     expect_silence();
