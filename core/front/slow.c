@@ -192,11 +192,16 @@ MB_NOINLINE static void *malloc_rare(size_t bytes) {
     return p != NULL ? p : mb_no_memory();
 }
 
-// For a heap whose current slab has been searched. A heap with a slab is a real one, and the thread's own.
-MB_NOINLINE static void *malloc_from_others(size_t class_index, struct mb_heap *heap) {
+// For a real heap, the thread's own.
+static void *malloc_from(struct mb_heap *heap, unsigned class_index, bool searched) {
     mb_fork_check();
-    void *p = take_block(heap, (unsigned)class_index, true);
+    void *p = take_block(heap, class_index, searched);
     return p != NULL ? p : mb_no_memory();
+}
+
+// For a heap whose current slab has been searched: one with a slab is a real one.
+MB_NOINLINE static void *malloc_from_others(size_t class_index, struct mb_heap *heap) {
+    return malloc_from(heap, (unsigned)class_index, true);
 }
 
 // Blocks of the current slab were freed twice, by its owner and by another thread before.
@@ -235,10 +240,16 @@ MB_NOINLINE static void *refill_from_far(size_t class_index, struct mb_heap *hea
     return count_to_tick(heap, mb_mask_take(heap, slab, class_index, word, mask));
 }
 
+// For a class of which the heap has no slab to take from: mostly a block of the commons.
+MB_NOINLINE static void *malloc_without_slab(size_t bytes, struct mb_heap *heap, size_t class_index) {
+    bool usual = mb_heap_is_real(heap) && mb_perturb_quick_refills();
+    return MB_LIKELY(usual) ? malloc_from(heap, (unsigned)class_index, false) : malloc_rare(bytes);
+}
+
 // Most calls come for this: the slab that the mask was of has other free blocks. Every call in here that comes back is a tail call.
 MB_NOINLINE void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t class_index) {
     struct mb_slab *slab = heap->slabs.current[class_index];
-    if (MB_UNLIKELY(slab == NULL || !mb_perturb_quick_refills())) return malloc_rare(bytes);
+    if (MB_UNLIKELY(slab == NULL || !mb_perturb_quick_refills())) return malloc_without_slab(bytes, heap, class_index);
     uint64_t *word, mask = mb_mask_next(heap, slab, class_index, &word);
     if (mask == 0) return refill_from_far(class_index, heap);
     if (MB_UNLIKELY(mb_mask_freed_twice(slab, word, mask))) return malloc_after_mistake(class_index, heap);
