@@ -7,8 +7,9 @@
 // assertion, and each access to a block ordered by acquire and release after the one before it (not only in this order
 // of steps). At each end: every free block on exactly one list, every empty slab given back.
 //
-// Usage: race_explore [scenario]. On failure the schedule that leads to it is printed step by step.
-// Limit: steps are sequentially consistent; what weaker orders allow beyond the check above is not explored.
+// Usage: race_explore [--weak] [scenario]. On failure the schedule that leads to it is printed step by step. With --weak loads find older values
+// where their order allows it (explore_memory.c); without it steps are sequentially consistent. race_explore --weakened: each order of
+// weakenings[] is made weaker in turn, and each must fail.
 #include "tests/race/explore.h"
 
 #include <setjmp.h>
@@ -36,8 +37,8 @@ void fail(const char *format, ...) {
 // --- the search -----------------------------------------------------------------------------------------------------
 
 static struct {
-    uint8_t fiber;
-    uint8_t others; // that could have gone instead and have not been tried, a bit each
+    uint8_t choice; // fiber * PICKS + pick
+    uint16_t others; // that could have been taken instead and have not been tried, a bit each
 } path[STEPS_MAX];
 static size_t depth;
 
@@ -73,10 +74,12 @@ static bool see(void) {
     return seen_insert(state_hash());
 }
 
-static unsigned ready_fibers(void) {
+_Static_assert(FIBERS * PICKS <= 16, "path[].others");
+
+static unsigned choices(void) {
     unsigned ready = 0;
     for (unsigned i = 0; i < FIBERS; i++)
-        if (!fiber_is_done(i) && !(world.waits[i] && world.got == world.put)) ready |= 1u << i;
+        if (!fiber_is_done(i) && !(world.waits[i] && world.got == world.put)) ready |= fiber_picks(i) << (i * PICKS);
     return ready;
 }
 
@@ -88,18 +91,18 @@ static bool all_done(void) {
 
 static void push_choice(unsigned ready) {
     if (depth == STEPS_MAX) fail("more than %d steps", STEPS_MAX);
-    unsigned fiber = (unsigned)__builtin_ctz(ready);
-    path[depth].fiber = (uint8_t)fiber;
-    path[depth].others = (uint8_t)(ready & (ready - 1));
+    unsigned choice = (unsigned)__builtin_ctz(ready);
+    path[depth].choice = (uint8_t)choice;
+    path[depth].others = (uint16_t)(ready & (ready - 1));
     if (path[depth].others != 0) state_save(depth);
     depth++;
-    fiber_step(fiber);
+    fiber_step(choice);
 }
 
 // Goes on from where the path ends until nothing new can come. True if the run came to its end.
 static bool go_on(void) {
     while (see()) {
-        unsigned ready = ready_fibers();
+        unsigned ready = choices();
         if (ready == 0 && !all_done()) fail("all fibers wait");
         if (ready == 0) {
             script_check_end();
@@ -115,16 +118,16 @@ static bool turn_back(void) {
     while (depth > 0 && path[depth - 1].others == 0) depth--;
     if (depth == 0) return false;
     unsigned others = path[depth - 1].others;
-    path[depth - 1].fiber = (uint8_t)__builtin_ctz(others);
-    path[depth - 1].others = (uint8_t)(others & (others - 1));
+    path[depth - 1].choice = (uint8_t)__builtin_ctz(others);
+    path[depth - 1].others = (uint16_t)(others & (others - 1));
     state_restore(depth - 1);
-    fiber_step(path[depth - 1].fiber);
+    fiber_step(path[depth - 1].choice);
     return true;
 }
 
 static void replay(void) {
     state_restore(FIRST_STATE);
-    for (size_t i = 0; i < depth; i++) fiber_step(path[i].fiber);
+    for (size_t i = 0; i < depth; i++) fiber_step(path[i].choice);
 }
 
 // --- a scenario -----------------------------------------------------------------------------------------------------
@@ -142,7 +145,8 @@ static void begin_scenario(void) {
 // The whole of every scenario takes minutes; the default run stops each after so many states.
 static size_t states_max(void) {
     const char *value = getenv("MB_TEST_LONG");
-    return value != NULL && strcmp(value, "1") == 0 ? SIZE_MAX : 40000;
+    if (value != NULL && strcmp(value, "1") == 0) return SIZE_MAX;
+    return weak && weakened == NULL ? 15000 : 40000;
 }
 
 static void search(void) {
@@ -177,21 +181,54 @@ static void tell(void) {
     printf("explore: %s\n", failure);
 }
 
-static bool run_scenario(const struct scenario *s) {
+// False on a failure.
+static bool holds(const struct scenario *s) {
     scenario = s;
     if (setjmp(on_failure) == 0) {
         search();
         return true;
     }
     current = NOBODY;
-    tell();
     return false;
 }
 
+static bool run_scenario(const struct scenario *s) {
+    bool right = holds(s);
+    if (!right) tell();
+    return right;
+}
+
+static bool run_scenarios(const char *name) {
+    for (size_t i = 0; scenarios[i].name != NULL; i++)
+        if ((name == NULL || strcmp(name, scenarios[i].name) == 0) && !run_scenario(&scenarios[i])) return false;
+    return true;
+}
+
+// Whether the scenario fails with the weaker order. (Without it the tests race_explore_weak and race_explore_map_weak are for.)
+static bool finds(const struct weakened *order, const struct scenario *s) {
+    weakened = order;
+    bool found = !holds(s);
+    weakened = NULL;
+    printf("explore: %s, %s of order %d: %s\n", order->place, (const char *[]){"load", "store", "exchange"}[order->kind], order->to,
+           found ? failure : "NOT FOUND");
+    return found;
+}
+
+static const struct scenario *scenario_named(const char *name) {
+    const struct scenario *s = scenarios;
+    while (strcmp(s->name, name) != 0) s++;
+    return s;
+}
+
+static bool run_weakened(void) {
+    bool all = true;
+    for (const struct weakened *w = weakenings; w->place != NULL; w++) all &= finds(w, scenario_named(w->scenario));
+    return all;
+}
+
 int main(int argc, char **argv) {
-    for (size_t i = 0; scenarios[i].name != NULL; i++) {
-        if (argc > 1 && strcmp(argv[1], scenarios[i].name) != 0) continue;
-        if (!run_scenario(&scenarios[i])) return 1;
-    }
-    return 0;
+    bool weaker_orders = argc > 1 && strcmp(argv[1], "--weakened") == 0;
+    weak = weaker_orders || (argc > 1 && strcmp(argv[1], "--weak") == 0);
+    if (weaker_orders) return run_weakened() ? 0 : 1;
+    return run_scenarios(argc > 1 + weak ? argv[1 + weak] : NULL) ? 0 : 1;
 }

@@ -2,6 +2,7 @@
 //
 //   explore.c          scenarios, the search over all orders of steps, the report of a failure
 //   explore_fibers.c   fibers, atomic accesses as steps, states to come back to
+//   explore_memory.c   what an atomic access may read, and what it lets a fiber know
 //   explore_script.c   the scenarios, the arena under the slabs, the operations of a script, the checks
 //   explore_map.c      instead of that: the same for the map of units; explore_slots.c: for the slots of guarded samples
 //
@@ -13,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/race/explore_atomics.h"
+
 #include "core/heap/self.h"
 #include "core/region/unit.h"
 
@@ -23,7 +26,10 @@ enum {
     GRANULES_PER_UNIT = MB_UNIT_BYTES / MB_GRANULE,
     PRESETS = 8,
     CELLS = 4,
-    LOCATIONS = 160,
+    STRAYS = 160,         // atomics outside the world
+    PLACES = 128,
+    OLDER = 2,            // values of an atomic that are kept besides the newest
+    PICKS = 1 + OLDER,    // what a load may find
     STACK_BYTES = 32 << 10,
     SAVED_STACK_BYTES = 6 << 10,
     STACK_SLACK = 256, // below the marked end of a live stack: what the switch itself saves there
@@ -64,10 +70,18 @@ extern struct world {
     bool waits[FIBERS];              // for cell[got]
     unsigned script_at[FIBERS];      // next character
     uint32_t knows[FIBERS];          // bit g: the last access of granule g happens before what the fiber does next
-    struct {
-        const volatile void *address;
-        uint32_t carries;            // what an acquire of this atomic lets a fiber know
-    } location[LOCATIONS];
+    uint8_t old_reads;               // that may still find an older value
+    uint8_t view[FIBERS][PLACES];    // how many of a place's older values the fiber may still find
+    struct place {                   // an atomic, and its last values
+        struct message {
+            uint64_t value;
+            uint32_t carries;        // what an acquire of it lets a fiber know
+            uint8_t view[PLACES];    // and which older values it may not find any more
+        } message[PICKS];            // newest first
+        uint8_t older;               // how many there are behind the newest
+        uint8_t in_order;            // how many of these a sequentially consistent load may find
+        bool met;
+    } place[PLACES];
 } world;
 
 // --- explore.c ------------------------------------------------------------------------------------------------------
@@ -87,7 +101,8 @@ bool within(const volatile void *p, const void *start, size_t bytes);
 void fibers_start(void);         // the scenario's fibers, each before its first operation
 void fibers_forget_strays(void); // puts back what a scenario has changed outside the world
 void fibers_begin(void);         // what is there now is the state at the start of a run
-void fiber_step(unsigned index); // runs the fiber up to its next atomic access
+void fiber_step(unsigned choice); // fiber * PICKS + pick: runs it up to its next atomic access; a load finds the pick-th newest value
+unsigned fiber_picks(unsigned index); // those that it has, a bit each
 bool fiber_is_done(unsigned index);
 
 // Memory, fibers and all: a hash, never 0; and a copy that can be gone back to. `slot` is below STEPS_MAX, or FIRST_STATE.
@@ -95,7 +110,34 @@ uint64_t state_hash(void);
 void state_save(size_t slot);
 void state_restore(size_t slot);
 
-// --- explore_script.c, explore_map.c or explore_slots.c ---------------------------------------------------------------
+// --- explore_memory.c -----------------------------------------------------------------------------------------------
+
+enum { OLD_READS = 2 };
+extern bool weak; // loads may find older values
+
+// The accesses of this kind to places of that name get a weaker order; or NULL.
+extern const struct weakened {
+    const char *place;
+    enum explore_kind kind;
+    int to; // memory_order
+    const char *scenario; // that fails then
+} *weakened;
+
+uint64_t value_at(const volatile void *p, size_t bytes);
+const char *place_name(const volatile void *p); // by explore_script.c or one of its kind
+extern const struct weakened weakenings[]; // by the same; each must be found, the last one has no place
+int weaker(const volatile void *address, enum explore_kind kind, int order);
+
+void memory_forget(void);               // a scenario begins
+unsigned memory_picks(unsigned fiber, const struct explore_access *access);
+void memory_pick(unsigned pick);        // of the access that follows
+bool memory_meet(const struct explore_access *access); // before it; true: on an older value
+void memory_read(const volatile void *address, void *value, size_t bytes, int order);
+void memory_written(const volatile void *address, size_t bytes, enum explore_kind kind, int order);
+void memory_unlearn(uint32_t bits);     // nobody knows these but the current fiber
+uint64_t memory_hash(void);
+
+// --- explore_script.c, explore_map.c or explore_slots.c ------------------------------------------------------------------------------
 
 extern const struct scenario scenarios[]; // the last one has no name
 

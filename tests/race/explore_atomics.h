@@ -2,8 +2,8 @@
 // into a step of explore.c, and shrinks the units so that a slab has two to four blocks.
 //
 // What: the generic functions of <stdatomic.h> and the compiler's builtins become plain accesses between a call that may let
-// another thread run first (explore_before) and one that notes what the memory order promises (explore_after).
-// Everything runs on one system thread, so plain accesses are exact. A weak exchange never fails without cause here.
+// another thread run first (explore_before) and one that notes what the memory order promises (explore_after), or finds an older value that it
+// allows (explore_read). Everything runs on one system thread, so plain accesses are exact. A weak exchange never fails without cause here.
 #ifndef MB_TESTS_RACE_EXPLORE_ATOMICS_H
 #define MB_TESTS_RACE_EXPLORE_ATOMICS_H
 
@@ -18,21 +18,35 @@ struct explore_access {
     const volatile void *address;
     size_t bytes;
     enum explore_kind kind;
-    int order; // memory_order
+    int order;            // memory_order
+    const void *expected; // by a compare-and-swap; else NULL
     const char *file;
     int line;
 };
 
-void explore_before(struct explore_access access);
-// `order` as the memory_order of what happened: of the failure for an exchange that failed.
-void explore_after(const volatile void *address, enum explore_kind kind, int order);
+// True when a compare-and-swap is to fail on an older value.
+bool explore_before(struct explore_access access);
+// What a load finds, or an exchange that fails: may put an older value there.
+void explore_read(const volatile void *address, void *value, size_t bytes, int order);
+// After a store or an exchange that has succeeded.
+void explore_after(const volatile void *address, size_t bytes, enum explore_kind kind, int order);
 
-#define EXPLORE_BEFORE(p, kind, order) \
+#define EXPLORE_BEFORE_SWAP(p, kind, order, expected) \
     explore_before( \
-        (struct explore_access){(const volatile void *)(p), sizeof *(p), (kind), (int)(order), __FILE__, __LINE__})
-#define EXPLORE_AFTER(p, kind, order) explore_after((const volatile void *)(p), (kind), (int)(order))
+        (struct explore_access){(const volatile void *)(p), sizeof *(p), (kind), (int)(order), (expected), __FILE__, __LINE__})
+#define EXPLORE_BEFORE(p, kind, order) (void)EXPLORE_BEFORE_SWAP(p, kind, order, NULL)
+#define EXPLORE_AFTER(p, kind, order) explore_after((const volatile void *)(p), sizeof *(p), (kind), (int)(order))
 
-#define EXPLORE_READ(p, order) (EXPLORE_BEFORE(p, EXPLORE_LOAD, order), EXPLORE_AFTER(p, EXPLORE_LOAD, order), *(p))
+// A value without the atomic's qualifiers; not evaluated.
+#define EXPLORE_PLAIN(p) ((void)0, *(p))
+
+#define EXPLORE_READ(p, order) \
+    __extension__({ \
+        EXPLORE_BEFORE(p, EXPLORE_LOAD, order); \
+        __typeof__(EXPLORE_PLAIN(p)) explore_value = *(p); \
+        explore_read((const volatile void *)(p), &explore_value, sizeof explore_value, (int)(order)); \
+        explore_value; \
+    })
 #define EXPLORE_WRITE(p, value, order) \
     __extension__({ \
         EXPLORE_BEFORE(p, EXPLORE_STORE, order); \
@@ -49,11 +63,14 @@ void explore_after(const volatile void *address, enum explore_kind kind, int ord
     })
 #define EXPLORE_SWAP(p, expected, desired, success, failure) \
     __extension__({ \
-        EXPLORE_BEFORE(p, EXPLORE_EXCHANGE, success); \
-        bool explore_same = *(p) == *(expected); \
-        if (explore_same) *(p) = (desired); \
-        else *(expected) = *(p); \
-        EXPLORE_AFTER(p, explore_same ? EXPLORE_EXCHANGE : EXPLORE_LOAD, explore_same ? (success) : (failure)); \
+        bool explore_same = !EXPLORE_BEFORE_SWAP(p, EXPLORE_EXCHANGE, success, expected) && *(p) == *(expected); \
+        if (explore_same) { \
+            *(p) = (desired); \
+            EXPLORE_AFTER(p, EXPLORE_EXCHANGE, success); \
+        } else { \
+            *(expected) = *(p); \
+            explore_read((const volatile void *)(p), (expected), sizeof *(p), (int)(failure)); \
+        } \
         explore_same; \
     })
 

@@ -20,7 +20,7 @@ static struct stray {
     volatile void *address;
     size_t bytes;
     uint64_t first; // at the start of the run
-} strays[LOCATIONS];
+} strays[STRAYS];
 static size_t stray_count;
 
 // --- fibers ---------------------------------------------------------------------------------------------------------
@@ -30,23 +30,31 @@ static struct fiber {
     ucontext_t context;
     size_t live_bytes;       // of the stack, at its upper end: the fiber's state
     struct mb_heap *self;    // its mb_heap_self
+    struct explore_access next; // what it is about to do; no address: no access
     bool done;
     _Alignas(16) unsigned char stack[STACK_BYTES];
 } fibers[FIBERS];
 
 static jmp_buf scheduler;
 
-__attribute__((noinline)) static void pause_here(void) {
+__attribute__((noinline)) static void pause_before(struct explore_access access) {
     unsigned char mark[16];
     struct fiber *fiber = &fibers[current];
     __asm__ volatile("" : : "r"(mark) : "memory");
     fiber->live_bytes = (size_t)(fiber->stack + STACK_BYTES - mark);
     fiber->self = mb_heap_self;
+    fiber->next = access;
     if (_setjmp(fiber->resume) == 0) _longjmp(scheduler, 1);
 }
 
-void fiber_step(unsigned index) {
+static void pause_here(void) { pause_before((struct explore_access){0}); }
+
+unsigned fiber_picks(unsigned index) { return fibers[index].next.address == NULL ? 1 : memory_picks(index, &fibers[index].next); }
+
+void fiber_step(unsigned choice) {
+    unsigned index = choice / PICKS;
     current = (int)index;
+    memory_pick(choice % PICKS);
     mb_heap_self = fibers[index].self;
     if (_setjmp(scheduler) == 0) _longjmp(fibers[index].resume, 1);
     current = NOBODY;
@@ -85,7 +93,7 @@ bool fiber_is_done(unsigned index) { return fibers[index].done; }
 
 bool within(const volatile void *p, const void *start, size_t bytes) { return (uintptr_t)p - (uintptr_t)start < bytes; }
 
-static uint64_t value_at(const volatile void *p, size_t bytes) {
+uint64_t value_at(const volatile void *p, size_t bytes) {
     uint64_t value = 0;
     __builtin_memcpy(&value, (const void *)(uintptr_t)p, bytes);
     return value;
@@ -94,7 +102,7 @@ static uint64_t value_at(const volatile void *p, size_t bytes) {
 static void note_stray(const struct explore_access *access) {
     for (size_t i = 0; i < stray_count; i++)
         if (strays[i].address == access->address) return;
-    if (stray_count == LOCATIONS) fail("more than %d atomics outside the world", LOCATIONS);
+    if (stray_count == STRAYS) fail("more than %d atomics outside the world", STRAYS);
     strays[stray_count++] = (struct stray){(volatile void *)(uintptr_t)access->address, access->bytes,
                                            value_at(access->address, access->bytes)};
 }
@@ -108,6 +116,7 @@ static void set_stray(const struct stray *stray, uint64_t value) {
 void fibers_forget_strays(void) {
     for (size_t i = 0; i < stray_count; i++) set_stray(&strays[i], strays[i].first);
     stray_count = 0;
+    memory_forget();
 }
 
 void fibers_begin(void) {
@@ -115,29 +124,9 @@ void fibers_begin(void) {
     state_save(FIRST_STATE);
 }
 
-static const char *unit_field(size_t offset) {
-    static const struct {
-        size_t offset;
-        const char *name;
-    } fields[] = {{offsetof(struct mb_unit, shared.remote), "remote"}, {offsetof(struct mb_unit, shared.home), "home"},
-                  {offsetof(struct mb_unit, shared.bits), "bits"}, {offsetof(struct mb_unit, slab.owner), "owner"},
-                  {offsetof(struct mb_unit, slab.used), "used"}, {offsetof(struct mb_unit, slab.kind), "kind"},
-                  {offsetof(struct mb_unit, slab.carved), "carved"}, {offsetof(struct mb_unit, bits), "free bits"}};
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
-        if (fields[i].offset == offset) return fields[i].name;
-    return "field";
-}
-
 static void trace(const struct explore_access *access) {
     static const char *const kinds[] = {"load", "store", "exchange"};
-    char where[64] = "elsewhere";
-    if (within(access->address, world.table, sizeof world.table)) {
-        size_t offset = (size_t)((uintptr_t)access->address - (uintptr_t)world.table);
-        snprintf(where, sizeof where, "unit %zu %s", offset / sizeof(struct mb_unit), unit_field(offset % sizeof(struct mb_unit)));
-    } else if (within(access->address, &world.free_units, sizeof world.free_units)) {
-        snprintf(where, sizeof where, "arena");
-    }
-    printf("  fiber %d  %-8s %-16s is %#llx  %s:%d\n", current, kinds[access->kind], where,
+    printf("  fiber %d  %-8s %-24s is %#llx  %s:%d\n", current, kinds[access->kind], place_name(access->address),
            (unsigned long long)value_at(access->address, access->bytes), access->file, access->line);
 }
 
@@ -157,32 +146,26 @@ static bool is_quiet(const struct explore_access *access) {
            (outside && access->kind == EXPLORE_LOAD && access->order == memory_order_relaxed);
 }
 
-void explore_before(struct explore_access access) {
+bool explore_before(struct explore_access access) {
     bool looks_on = current == NOBODY && access.kind == EXPLORE_LOAD;
     if (!within(access.address, &world, sizeof world) && !looks_on) note_stray(&access);
-    if (current == NOBODY || is_quiet(&access)) return;
-    pause_here();
-    if (tracing) trace(&access);
-}
-
-static uint32_t *carried_by(const volatile void *address) {
-    for (size_t i = 0; i < LOCATIONS; i++) {
-        if (world.location[i].address == NULL) world.location[i].address = address;
-        if (world.location[i].address == address) return &world.location[i].carries;
+    if (current == NOBODY || is_quiet(&access)) {
+        memory_pick(0);
+        return false;
     }
-    fail("more than %d atomics", LOCATIONS);
+    access.order = weaker(access.address, access.kind, access.order);
+    pause_before(access);
+    if (tracing) trace(&access);
+    return !is_private(access.address) && memory_meet(&access);
 }
 
-static bool acquires(int order) { return order != memory_order_relaxed && order != memory_order_release; }
-static bool releases(int order) { return order >= memory_order_release; }
+void explore_read(const volatile void *address, void *value, size_t bytes, int order) {
+    if (current != NOBODY && !is_private(address)) memory_read(address, value, bytes, order);
+}
 
-void explore_after(const volatile void *address, enum explore_kind kind, int order) {
+void explore_after(const volatile void *address, size_t bytes, enum explore_kind kind, int order) {
     if (current == NOBODY || is_private(address)) return;
-    uint32_t *carries = carried_by(address);
-    uint32_t *knows = &world.knows[current];
-    if (kind != EXPLORE_STORE && acquires(order)) *knows |= *carries;
-    if (kind == EXPLORE_STORE) *carries = releases(order) ? *knows : 0;
-    if (kind == EXPLORE_EXCHANGE && releases(order)) *carries |= *knows;
+    memory_written(address, bytes, kind, order);
     // The plain accesses that follow a change of ownership may come later than others' steps.
     if (kind == EXPLORE_EXCHANGE && within(address, world.table, sizeof world.table)) pause_here();
 }
@@ -219,7 +202,7 @@ static uint64_t mix_heap(uint64_t hash, const struct mb_heap *heap) {
 
 uint64_t state_hash(void) {
     uint64_t hash = mix(UINT64_C(0x243f6a8885a308d3), &world, offsetof(struct world, heaps));
-    hash = mix(hash, world.metadata, offsetof(struct world, location) - offsetof(struct world, metadata));
+    hash = mix(hash, world.metadata, offsetof(struct world, place) - offsetof(struct world, metadata));
     for (unsigned i = 0; i < FIBERS; i++) hash = mix_heap(hash, &world.heaps[i]);
     for (unsigned i = 0; i < FIBERS; i++) {
         const struct fiber *fiber = &fibers[i];
@@ -232,8 +215,7 @@ uint64_t state_hash(void) {
         uint64_t value = value_at(strays[i].address, strays[i].bytes);
         if (value != strays[i].first) hash += mix_word(value, (uintptr_t)strays[i].address);
     }
-    for (size_t i = 0; i < LOCATIONS && world.location[i].address != NULL; i++) // whichever was met first
-        if (world.location[i].carries != 0) hash += mix_word(world.location[i].carries, (uintptr_t)world.location[i].address);
+    hash += memory_hash();
     return hash == 0 ? 1 : hash;
 }
 
@@ -241,7 +223,7 @@ uint64_t state_hash(void) {
 
 static struct snapshot {
     struct world world;
-    uint64_t strays[LOCATIONS];
+    uint64_t strays[STRAYS];
     size_t stray_count; // those found later had their first value
     struct {
         unsigned char head[offsetof(struct fiber, stack)];

@@ -73,7 +73,7 @@ static void enter(unsigned index, size_t first, size_t units) {
         if (current == NOBODY) continue;
         if ((world.knows[current] >> unit & 1) == 0) fail("unit %zu: not ordered after its last use", unit + FIRST);
         for (unsigned i = 0; i < FIBERS; i++) world.knows[i] &= ~(1u << unit);
-        for (size_t i = 0; i < LOCATIONS; i++) world.location[i].carries &= ~(1u << unit);
+        memory_unlearn(1u << unit);
         world.knows[current] |= 1u << unit;
     }
     if (world.owned[index] == PRESETS) fail("script too long");
@@ -141,6 +141,7 @@ void script_run(unsigned index) {
 void script_set_up(void) {
     memset(&world, 0, sizeof world);
     memset(&ground_shared, 0, sizeof ground_shared);
+    world.old_reads = OLD_READS;
     for (unsigned i = 0; i < FIBERS; i++) world.knows[i] = UINT32_MAX;
     if (!mb_map_extend(&map, ALL_UNITS, make_chunk, NULL)) fail("no map");
     mb_map_release(&map, FIRST, COUNT);
@@ -149,6 +150,31 @@ void script_set_up(void) {
 }
 
 bool script_is_constant(const volatile void *p) { return within(p, &ground_shared.chunks[0], sizeof ground_shared.chunks[0]); }
+
+const char *place_name(const volatile void *p) {
+    if (within(p, &ground_shared.top, sizeof ground_shared.top)) return "top";
+    if (within(p, ground_shared.chunks, sizeof ground_shared.chunks)) return "chunks";
+    if (within(p, ground_shared.upper, sizeof ground_shared.upper)) return "sum";
+    for (unsigned i = 0; i < 2; i++) {
+        const struct mb_map_chunk_shared *chunk = &ground_shared.chunk[i];
+        size_t offset = (size_t)((uintptr_t)p - (uintptr_t)chunk->word) % sizeof chunk->word[0];
+        if (within(p, chunk->word, sizeof chunk->word)) return offset == offsetof(struct mb_map_word_shared, free) ? "free" : "other bits";
+        if (within(p, chunk, sizeof *chunk)) return "sum";
+    }
+    return "elsewhere";
+}
+
+const struct weakened weakenings[] = {
+    {"free", EXPLORE_EXCHANGE, memory_order_acq_rel, "give while bare begins"},
+    {"free", EXPLORE_EXCHANGE, memory_order_acquire, "give while bare begins"},
+    {"free", EXPLORE_EXCHANGE, memory_order_release, "give while bare begins"},
+    {"free", EXPLORE_LOAD, memory_order_acquire, "give while bare begins"},
+    {"sum", EXPLORE_LOAD, memory_order_acquire, "take and give, cold"},
+    {"sum", EXPLORE_EXCHANGE, memory_order_acq_rel, "take and give, cold"},
+    {"top", EXPLORE_LOAD, memory_order_relaxed, "give while bare begins"},
+    {"top", EXPLORE_STORE, memory_order_relaxed, "give while bare begins"},
+    {NULL, EXPLORE_LOAD, 0, NULL},
+};
 
 // --- the end of a run -------------------------------------------------------------------------------------------------
 

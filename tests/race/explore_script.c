@@ -149,7 +149,7 @@ static void touch(size_t first, size_t count) {
     uint32_t bits = ((1u << count) - 1) << first;
     if ((world.knows[current] & bits) != bits) fail("granule %zu: not ordered after its last use", first);
     for (unsigned i = 0; i < FIBERS; i++) world.knows[i] &= ~bits;
-    for (size_t i = 0; i < LOCATIONS; i++) world.location[i].carries &= ~bits;
+    memory_unlearn(bits);
     world.knows[current] |= bits;
 }
 
@@ -240,6 +240,7 @@ static void set_up_heap(struct mb_heap *heap) {
 static void set_up_world(void) {
     memset(&world, 0, sizeof world);
     world.free_units = (1u << UNITS) - 1;
+    world.old_reads = OLD_READS;
     for (unsigned i = 0; i < FIBERS; i++) set_up_heap(&world.heaps[i]);
     for (unsigned i = 0; i < FIBERS; i++) world.knows[i] = UINT32_MAX;
     mb_space.base = (uintptr_t)world.memory;
@@ -264,6 +265,40 @@ bool script_is_constant(const volatile void *p) {
     (void)p;
     return false;
 }
+
+// --- names of atomics --------------------------------------------------------------------------------------------------
+
+static const char *unit_field(size_t offset) {
+    static const struct {
+        size_t offset;
+        const char *name;
+    } fields[] = {{offsetof(struct mb_unit, shared.remote), "state"}, {offsetof(struct mb_unit, shared.home), "home"},
+                  {offsetof(struct mb_unit, shared.bits), "place of bits"}, {offsetof(struct mb_unit, slab.owner), "owner"},
+                  {offsetof(struct mb_unit, slab.used), "used"}, {offsetof(struct mb_unit, slab.kind), "kind"},
+                  {offsetof(struct mb_unit, slab.carved), "carved"}, {offsetof(struct mb_unit, bits), "free bits"}};
+    if (offset > offsetof(struct mb_unit, bits)) return "remote bits"; // or more words of free bits, which stay 0 here
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (fields[i].offset == offset) return fields[i].name;
+    return "field";
+}
+
+const char *place_name(const volatile void *p) {
+    static const size_t stride = sizeof(struct mb_unit);
+    size_t offset = (size_t)((uintptr_t)p - (uintptr_t)world.table);
+    if (within(p, world.table, sizeof world.table)) return unit_field(offset % stride);
+    if (within(p, &world.free_units, sizeof world.free_units)) return "arena";
+    return within(p, world.metadata, sizeof world.metadata) ? "metadata" : "elsewhere";
+}
+
+const struct weakened weakenings[] = {
+    {"remote bits", EXPLORE_EXCHANGE, memory_order_relaxed, "queued, claimed, class changes"},
+    {"remote bits", EXPLORE_LOAD, memory_order_relaxed, "short of memory"},
+    {"state", EXPLORE_EXCHANGE, memory_order_acq_rel, "owner pops, others push"},
+    {"state", EXPLORE_EXCHANGE, memory_order_relaxed, "owner pops, others push"},
+    {"state", EXPLORE_LOAD, memory_order_acquire, "owner pops, others push"},
+    {"state", EXPLORE_LOAD, memory_order_relaxed, "owner pops, others push"},
+    {NULL, EXPLORE_LOAD, 0, NULL},
+};
 
 // --- the end of a run -----------------------------------------------------------------------------------------------
 
@@ -293,7 +328,6 @@ static void check_units(void) {
 // All threads leave; then the live blocks are freed one by one, and the last of each slab must bring it home.
 void script_check_end(void) {
     for (unsigned i = 0; i < FIBERS; i++) mb_own_release_all(&world.heaps[i]);
-    mb_background_claim_all();
     check_units();
     mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_heap_departed;
     for (size_t g = 0; g < GRANULES; g++)

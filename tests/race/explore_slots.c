@@ -1,8 +1,8 @@
-// What: the slots of guarded samples under the explorer. Fibers take slots, hand them out, free them, free one twice, and look at one as the handler of a
-// memory fault does.
+// What: the slots of guarded samples under the explorer. Fibers take slots, hand them out, free them, free one twice, and look at one as the
+// handler of a memory fault does.
 //
-// Checks at each step: no slot in two hands, each use of a slot ordered after the one before it, of several frees of one block one that succeeds. At each
-// end: what is in nobody's hands is free.
+// Checks at each step: no slot in two hands, each use of a slot ordered after the one before it, of several frees of one block one that
+// succeeds. At each end: what is in nobody's hands is free.
 #include "tests/race/explore.h"
 
 #include <string.h>
@@ -51,7 +51,7 @@ static void enter(size_t slot, uint8_t was) {
     if (current == NOBODY) return;
     if ((world.knows[current] >> slot & 1) == 0) fail("slot %zu: not ordered after its last use", slot);
     for (unsigned i = 0; i < FIBERS; i++) world.knows[i] &= ~(1u << slot);
-    for (size_t i = 0; i < LOCATIONS; i++) world.location[i].carries &= ~(1u << slot);
+    memory_unlearn(1u << slot);
     world.knows[current] |= 1u << slot;
 }
 
@@ -96,6 +96,7 @@ void script_run(unsigned index) {
 void script_set_up(void) {
     memset(&world, 0, sizeof world);
     memset(&ground_shared, 0, sizeof ground_shared);
+    world.old_reads = OLD_READS;
     for (unsigned i = 0; i < FIBERS; i++) world.knows[i] = UINT32_MAX;
     for (const char *at = scenario->setup; *at != '\0'; at++) run_operation(0, *at);
 }
@@ -104,6 +105,14 @@ bool script_is_constant(const volatile void *p) {
     (void)p;
     return false;
 }
+
+const char *place_name(const volatile void *p) { return within(p, &ground_shared, sizeof ground_shared) ? "slot" : "elsewhere"; }
+
+const struct weakened weakenings[] = {
+    {"slot", EXPLORE_EXCHANGE, memory_order_relaxed, "take and give in turn"},
+    {"slot", EXPLORE_STORE, memory_order_relaxed, "take and give in turn"},
+    {NULL, EXPLORE_LOAD, 0, NULL},
+};
 
 // --- the end of a run -------------------------------------------------------------------------------------------------
 
