@@ -6,7 +6,7 @@
 //   line 2  struct mb_chain_unit_shared   the only memory of a slab that other threads write
 //
 // What: malloc's descriptors (core/region/unit.h) have a bit for each block; these slabs keep their free blocks on lists through
-// the blocks, so a descriptor has one size whatever the blocks are, and a slab any number of units. core/README.md says why both exist.
+// the blocks, so a descriptor has one size whatever the blocks are, and a slab any number of units. core/layout/README.md says why both exist.
 // Who: the owner; any thread may read what never changes while a block of the slab lives (kind, class, block size, start).
 // Invariant: a descriptor whose kind is MB_CHAIN_NONE has bound 0, which admits no block.
 #ifndef MB_CORE_REGION_CHAIN_UNIT_H
