@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# scripts/check-documents agrees with the tree as it is, and names each kind of fault once it is put into a copy.
+set -euo pipefail
+check=$MB_SOURCE_DIR/scripts/check-documents
+python3 "$check" "$MB_SOURCE_DIR"
+
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+tar -C "$MB_SOURCE_DIR" --exclude=./.git --exclude='./build*' -c . | tar -C "$tree" -x
+
+# breaks FILE SED TEXT: with the file changed so, the check fails and says TEXT.
+breaks() {
+    cp "$tree/$1" "$tree/kept"
+    sed -i "$2" "$tree/$1"
+    if cmp -s "$tree/$1" "$tree/kept"; then echo "nothing to change in $1: $2" && exit 1; fi
+    if said=$(python3 "$check" "$tree"); then echo "not found: $3" && exit 1; fi
+    [[ $said == *"$3"* ]] || { printf 'not named: %s\n%s\n' "$3" "$said" && exit 1; }
+    mv "$tree/kept" "$tree/$1"
+}
+breaks README.md 's,(core/README.md),(core/TOUR.md),' 'the link core/TOUR.md leads nowhere'
+breaks README.md '/^| `purge_delay_ms`/s/1000/2000/' 'the default of purge_delay_ms is 1000'
+breaks README.md 's/MBMALLOC_OPTIONS=verbose=1/MBMALLOC_OPTIONS=verbos=1/' 'there is no option verbos'
+breaks README.md 's/`profile=hardened`/`profile=hard`/' 'the option profile has no value hard'
+breaks README.md 's/^\$ mbmalloc stat /$ mbmalloc state /' 'the tool has no command state'
+breaks README.md 's/needs 1.02 times/needs 0.92 times/' 'has other figures of mbmalloc'
+breaks .github/CONTRIBUTING.md 's/scripts\/test --coverage/scripts\/test --covered/' 'scripts/test does not know --covered'
+breaks core/region/unit.h '1s,$, (core/region/no_such.h),' 'there is no core/region/no_such.h'
+rm "$tree/core/heap/README.md"
+said=$(python3 "$check" "$tree") && { echo 'not found: a folder without README' && exit 1; }
+[[ $said == *'core/heap: no README.md'* ]]
