@@ -22,7 +22,7 @@ breaks README.md '/^| `purge_delay_ms`/s/1000/2000/' 'the default of purge_delay
 breaks README.md 's/MBMALLOC_OPTIONS=verbose=1/MBMALLOC_OPTIONS=verbos=1/' 'there is no option verbos'
 breaks README.md 's/`profile=hardened`/`profile=hard`/' 'the option profile has no value hard'
 breaks README.md 's/^\$ mbmalloc stat /$ mbmalloc state /' 'the tool has no command state'
-breaks README.md 's/needs 1.02 times/needs 0.92 times/' 'has other figures of mbmalloc'
+breaks README.md 's/1.02 times the CPU/0.92 times the CPU/' 'has other figures of mbmalloc'
 breaks .github/CONTRIBUTING.md 's/scripts\/test --coverage/scripts\/test --covered/' 'scripts/test does not know --covered'
 breaks core/region/unit.h '1s,$, (core/region/no_such.h),' 'there is no core/region/no_such.h'
 rm "$tree/core/heap/README.md"

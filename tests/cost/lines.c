@@ -99,7 +99,8 @@ static void thread_lives(unsigned t) {
     pthread_join(thread, NULL);
 }
 
-// Lines for a hundred turns of a thread, with two and with 64 of them, and some room: what the arena's tree and the commons cost is in core/README.md, What threads share.
+// Lines for a hundred turns of a thread, with two and with 64 of them, and some room. What the arena's tree and the commons
+// cost is in core/README.md, What threads share.
 static const struct load {
     const char *name;
     void (*turn)(unsigned t);
