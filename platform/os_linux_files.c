@@ -19,6 +19,7 @@ static int open_file(const char *path, int flags, int mode) {
 }
 
 int mb_os_open_to_append(const char *path) { return open_file(path, O_WRONLY | O_APPEND | O_CREAT, 0666); }
+int mb_os_open_to_write(const char *path) { return open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0600); }
 void mb_os_close(int fd) { mb_syscall1(__NR_close, fd); }
 int mb_os_duplicate(int fd, int least) { return (int)mb_syscall3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, least); }
 void mb_os_remove_file(const char *path) { mb_syscall3(__NR_unlinkat, AT_FDCWD, mb_arg(path), 0); }
@@ -30,6 +31,11 @@ bool mb_file_text(const char *path, char *out, size_t size) {
     mb_os_close(fd);
     out[bytes > 0 ? bytes : 0] = '\0';
     return bytes >= 0;
+}
+
+int mb_os_open_new(const char *path) {
+    mb_os_remove_file(path);
+    return open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 }
 
 // Whoever may write to the folder could have put something there before us: a file of that name is removed, and never opened.

@@ -22,15 +22,11 @@ void mb_os_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns) 
     mb_syscall4(__NR_futex, mb_arg(word), MB_FUTEX_WAIT_PRIVATE, (long)expected, mb_arg(timeout));
 }
 
-void mb_os_wake(_Atomic uint32_t *word, int threads) {
-    mb_syscall3(__NR_futex, mb_arg(word), MB_FUTEX_WAKE_PRIVATE, threads);
-}
+void mb_os_wake(_Atomic uint32_t *word, int threads) { mb_syscall3(__NR_futex, mb_arg(word), MB_FUTEX_WAKE_PRIVATE, threads); }
 
 // --- files ----------------------------------------------------------------------------------------------------------
 
-static int open_file(const char *path, int flags) {
-    return (int)mb_syscall4(__NR_openat, AT_FDCWD, mb_arg(path), flags | O_CLOEXEC, 0666);
-}
+static int open_file(const char *path, int flags) { return (int)mb_syscall4(__NR_openat, AT_FDCWD, mb_arg(path), flags | O_CLOEXEC, 0666); }
 
 static long write_some(int fd, const char *bytes, size_t count) {
     long written;
@@ -39,15 +35,18 @@ static long write_some(int fd, const char *bytes, size_t count) {
     return written;
 }
 
-void mb_os_write(int fd, const void *bytes, size_t count) {
+int mb_os_write_all(int fd, const void *bytes, size_t count) {
     const char *next = bytes;
     while (count > 0) {
         long written = write_some(fd, next, count);
-        if (written <= 0) return;
+        if (written <= 0) return written < 0 ? (int)written : -ENOSPC;
         next += written;
         count -= (size_t)written;
     }
+    return 0;
 }
+
+void mb_os_write(int fd, const void *bytes, size_t count) { mb_os_write_all(fd, bytes, count); }
 
 int mb_os_append_file(const char *path, const void *bytes, size_t count) {
     int fd = open_file(path, O_WRONLY | O_APPEND | O_CREAT);

@@ -29,8 +29,9 @@ uint64_t mb_os_page_faults(void);
 
 // --- the last word --------------------------------------------------------------------------------------------------
 
-// Writes all bytes to a descriptor (retries on EINTR, gives up quietly on other errors).
+// Writes all bytes to a descriptor (retries on EINTR, gives up quietly on other errors) / and tells: 0 or a negative errno value.
 void mb_os_write(int fd, const void *bytes, size_t count);
+int mb_os_write_all(int fd, const void *bytes, size_t count);
 
 // Appends the bytes to a file, created 0666 & ~umask if missing. One open, one write, one close.
 int mb_os_append_file(const char *path, const void *bytes, size_t count);
@@ -41,6 +42,9 @@ void mb_os_remove_file(const char *path);
 
 // A descriptor for a file to append to, made if missing / what closes it / a copy with at least that number, closed by exec.
 int mb_os_open_to_append(const char *path);
+// For this user alone (0600): emptied / new, a file or link of that name is removed before.
+int mb_os_open_to_write(const char *path);
+int mb_os_open_new(const char *path);
 void mb_os_close(int fd);
 int mb_os_duplicate(int fd, int least);
 

@@ -1,6 +1,7 @@
 // The functions of core/told/public.h: what a program may ask of the allocator and tell it.
 //
 // What: thin names over core/insight. Where another copy of the library serves, or the libc, what only the serving one knows is empty. Who: any thread.
+#include <errno.h>
 #include <limits.h>
 #include <malloc.h>
 #include <string.h>
@@ -9,11 +10,13 @@
 #include "core/hardened/hardened.h"
 #include "core/insight/blocks.h"
 #include "core/insight/count.h"
+#include "core/insight/profile_write.h"
 #include "core/insight/write.h"
 #include "core/large/large_span.h"
 #include "core/layout/size_class.h"
 #include "core/process/init.h"
 #include "core/process/relief.h"
+#include "core/profile/profile.h"
 #include "core/region/limit.h"
 #include "core/told/option_value.h"
 #include "core/told/options.h"
@@ -68,6 +71,20 @@ void mb_statistics_write(int fd, enum mb_statistics_format format) {
     struct mb_count all;
     count(&all);
     mb_count_write(fd, &all, format, true);
+}
+
+// --- heap profile -------------------------------------------------------------------------------------------------------
+
+enum { USUAL_PERIOD = 512 << 10 };
+
+int mb_heap_profile_start(size_t period) { return serves() && mb_profile_start(period != 0 ? period : USUAL_PERIOD) == 0 ? 1 : 0; }
+void mb_heap_profile_stop(void) { mb_profile_stop(); }
+void mb_heap_profile_mark(void) { mb_profile_mark(); }
+
+int mb_heap_profile_write(int fd) {
+    int error = mb_profile_write(fd);
+    if (error != 0) errno = -error;
+    return error == 0 ? 1 : 0;
 }
 
 // --- blocks -------------------------------------------------------------------------------------------------------------

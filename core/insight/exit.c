@@ -8,6 +8,7 @@
 #include "core/front/malloc.h"
 #include "core/insight/count.h"
 #include "core/insight/monitor.h"
+#include "core/insight/profile_option.h"
 #include "core/insight/write.h"
 #include "core/process/init.h"
 #include "core/told/options.h"
@@ -61,7 +62,9 @@ static void append(const struct mb_count *count) {
 // --- once in each process -----------------------------------------------------------------------------------------------
 
 static bool is_served(void) { return mb_other_copy() == NULL || mb_is_hardened(); }
-static bool is_asked(void) { return mb_option.stats == MB_STATS_EXIT || mb_option.stats_file[0] != '\0'; }
+static bool is_asked(void) {
+    return mb_option.stats == MB_STATS_EXIT || mb_option.stats_file[0] != '\0' || mb_option.heap_profile_file[0] != '\0';
+}
 
 static bool claim(void) {
     uint32_t self = (uint32_t)mb_os_pid();
@@ -75,6 +78,7 @@ static void report(void) {
         mb_count_write(exit_shared.standard_error, &count, (enum mb_statistics_format)mb_option.stats_format, mb_option.verbose != 0);
     }
     if (mb_option.stats_file[0] != '\0') append(&count);
+    mb_profile_end_asked(exit_shared.standard_error);
 }
 
 void mb_exit_report(void) {
@@ -110,12 +114,13 @@ static void handle_signals(void) {
 static void prepare_report(void) {
     in_child();
     mb_libc_at_fork(in_child);
-    if (mb_option.stats == MB_STATS_EXIT) keep_standard_error();
+    if (mb_option.stats == MB_STATS_EXIT || mb_option.heap_profile_file[0] != '\0') keep_standard_error();
 }
 
 __attribute__((constructor)) static void prepare(void) {
     if (!mb_options_are_given() || (!mb_init() && !mb_is_hardened())) return;
     if (is_asked()) prepare_report();
+    mb_profile_begin_asked(STANDARD_ERROR);
     if (mb_option.monitor != 0) mb_monitor_start();
     if (is_asked() || mb_option.monitor != 0) handle_signals();
 }

@@ -1,5 +1,6 @@
 #include "core/insight/monitor.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -9,10 +10,13 @@
 #include "core/front/malloc.h"
 #include "core/insight/count.h"
 #include "core/insight/map.h"
+#include "core/insight/profile_write.h"
 #include "core/insight/write.h"
 #include "core/process/background.h"
 #include "core/process/foreign.h"
+#include "core/process/init.h"
 #include "core/process/thread.h"
+#include "core/profile/profile.h"
 #include "core/region/arena.h"
 #include "core/told/monitor_page.h"
 #include "core/told/options.h"
@@ -56,12 +60,33 @@ static void answer_set(struct mb_monitor_shared *page) {
     page->number = mb_options_set(text);
 }
 
+static void answer_start(struct mb_monitor_shared *page) {
+    int error = mb_other_copy() == NULL ? mb_profile_start(page->argument) : -EOPNOTSUPP;
+    page->number = error == 0 ? 1 : error == -EBUSY ? 0 : (uint64_t)-error;
+}
+
+// In a folder that others may write to, too: what stands there by that name is not opened.
+static void answer_write(struct mb_monitor_shared *page) {
+    struct mb_line name = {0};
+    mb_line_text(&name, monitor_shared.path);
+    mb_line_text(&name, ".pb.gz");
+    name.text[name.length] = '\0';
+    int fd = mb_os_open_new(name.text), error = fd < 0 ? fd : mb_profile_write(fd);
+    if (fd >= 0) mb_os_close(fd);
+    page->number = (uint64_t)-error;
+    memcpy(page->text, name.text, name.length + 1);
+}
+
 static void answer(struct mb_monitor_shared *page) {
     switch (page->command) {
     case MB_MONITOR_STATISTICS: answer_statistics(page); break;
     case MB_MONITOR_TRIM: answer_trim(page); break;
     case MB_MONITOR_MAP: page->number = mb_map_units((size_t)page->argument, page->units, MB_MONITOR_UNITS); break;
     case MB_MONITOR_SET: answer_set(page); break;
+    case MB_MONITOR_PROFILE_START: answer_start(page); break;
+    case MB_MONITOR_PROFILE_MARK: mb_profile_mark(); break;
+    case MB_MONITOR_PROFILE_WRITE: answer_write(page); break;
+    case MB_MONITOR_PROFILE_STOP: mb_profile_stop(); break;
     default: break; // a later tool's: `answered` without an answer
     }
 }

@@ -60,14 +60,18 @@ static void name_file(const char *name, struct mb_code_file *out) {
     out->file[length] = '\0';
 }
 
+void mb_code_file_describe(const struct dl_phdr_info *object, struct mb_code_file *out) {
+    *out = (struct mb_code_file){.base = object->dlpi_addr};
+    name_file(object->dlpi_name != NULL ? object->dlpi_name : "", out);
+    read_build_id(object->dlpi_phdr, object->dlpi_phnum, out);
+}
+
 static int look(struct dl_phdr_info *object, size_t bytes, void *argument) {
     struct search *search = argument;
     (void)bytes;
     if (!covers(object, search->address)) return 0;
     search->found = true;
-    *search->out = (struct mb_code_file){.base = object->dlpi_addr};
-    name_file(object->dlpi_name != NULL ? object->dlpi_name : "", search->out);
-    read_build_id(object->dlpi_phdr, object->dlpi_phnum, search->out);
+    mb_code_file_describe(object, search->out);
     return 1;
 }
 

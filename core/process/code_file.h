@@ -17,6 +17,9 @@ struct mb_code_file {
     unsigned build_id_bytes; // 0: it has none
 };
 
+struct dl_phdr_info;
+void mb_code_file_describe(const struct dl_phdr_info *object, struct mb_code_file *out);
+
 // False: no loaded file has the address.
 bool mb_code_file_of(uintptr_t address, struct mb_code_file *out);
 

@@ -20,6 +20,10 @@ enum mb_monitor_command {
     MB_MONITOR_TRIM,           // gives back what is free; `number`: bytes
     MB_MONITOR_MAP,            // fills `units` from unit `argument` on; `number`: units in all
     MB_MONITOR_SET,            // sets the options in `text`; `number`: 1 when they were good
+    MB_MONITOR_PROFILE_START, // begins to sample a block in `argument` bytes; `number`: 1, or 0 where that ran already, else an errno value
+    MB_MONITOR_PROFILE_MARK,  // what is allocated from now on counts as growth
+    MB_MONITOR_PROFILE_WRITE, // writes a file beside the page's: `text` is its name, `number` 0 or an errno value
+    MB_MONITOR_PROFILE_STOP,
 };
 
 enum mb_monitor_unit_kind { MB_MAP_FREE, MB_MAP_SLAB, MB_MAP_LARGE, MB_MAP_HOLE, MB_MAP_KEPT };

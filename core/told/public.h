@@ -32,6 +32,19 @@ int mb_statistics_get(struct mb_statistics *out);
 // Writes them, and what each size class holds, to a descriptor.
 void mb_statistics_write(int fd, enum mb_statistics_format format);
 
+// --- heap profile -------------------------------------------------------------------------------------------------------
+
+// Begins to note the call stack of one block in `period` bytes (0: 512 KiB), chosen at random by bytes, from nothing. 1: done; 0: it runs already, there is
+// no memory, or another malloc or profile=hardened serves. / Ends it: what was noted can still be written.
+int mb_heap_profile_start(size_t period);
+void mb_heap_profile_stop(void);
+
+// What is allocated from now on and still live when the profile is written counts as growth.
+void mb_heap_profile_mark(void);
+
+// Writes it to a descriptor as pprof reads it (gzip): objects and bytes allocated, live, live at the peak, grown since the mark. 1: done; 0: see errno.
+int mb_heap_profile_write(int fd);
+
 // --- blocks -------------------------------------------------------------------------------------------------------------
 
 // What malloc(bytes) would give: all of it may be used. 0: too much.

@@ -12,12 +12,15 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *usage, *help;
 } COMMANDS[] = {
-    {"run", tool_run, "[--profile NAME] [--stats[=FORMAT]] [--monitor] [--options TEXT] [--] COMMAND...", "run a program under mbmalloc"},
+    {"run", tool_run, "[--profile NAME] [--stats[=FORMAT]] [--heap-profile[=FILE]] [--monitor] [--options TEXT] [--] COMMAND...",
+     "run a program under mbmalloc"},
     {"doctor", tool_doctor, "PID | -- COMMAND...", "who serves a process's malloc, and what stands in its way"},
     {"stat", tool_stat, "PID [-i SECONDS] [-n TIMES] [--json]", "where the memory of a running process is"},
     {"trim", tool_trim, "PID", "have a running process give back what is free"},
     {"set", tool_set, "PID KEY=VALUE[,KEY=VALUE]", "change options of a running process"},
     {"map", tool_map, "PID [-o FILE.html]", "a picture of the heap of a running process"},
+    {"prof", tool_prof, "PID [--seconds N] [--period BYTES] [-o FILE.pb.gz]", "who allocates in a running process, as a file for pprof"},
+    {"top", tool_top, "FILE.pb.gz [--value NAME] [-n LINES] [--folded]", "the functions that hold most in a heap profile"},
     {"symbols", tool_symbols, "[FILE]", "make names of the addresses in a report of profile=debug"},
     {"diff", tool_diff, "A.json B.json", "what has changed between two outputs of stat --json"},
 };
@@ -50,9 +53,8 @@ static int help(FILE *out, int status) {
     fprintf(out, "usage: mbmalloc COMMAND ...\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(out, "  %-7s %s\n          %s\n", COMMANDS[i].name, COMMANDS[i].usage, COMMANDS[i].help);
-    fprintf(
-        out,
-        "\nstat, trim, set and map ask a process that was started with the option monitor=1 (mbmalloc run --monitor). See mbmalloc(1).\n");
+    fprintf(out, "\nstat, trim, set, map and prof ask a process that was started with the option monitor=1 (mbmalloc run --monitor). See "
+                 "mbmalloc(1).\n");
     return status;
 }
 

@@ -84,6 +84,10 @@ static int read_settings(int argc, char **argv, struct settings *s) {
             add(s, argv[++i], "");
         else if (strcmp(argv[i], "--monitor") == 0)
             add(s, "monitor=1", "");
+        else if (strcmp(argv[i], "--heap-profile") == 0)
+            add(s, "heap_profile=512K,heap_profile_file=heap.%p.pb.gz", "");
+        else if (strncmp(argv[i], "--heap-profile=", 15) == 0 && strchr(argv[i], ',') == NULL)
+            add(s, "heap_profile=512K,heap_profile_file=", argv[i] + 15);
         else if (strcmp(argv[i], "--stats") == 0)
             add(s, "stats=exit", "");
         else if (strncmp(argv[i], "--stats=", 8) == 0)

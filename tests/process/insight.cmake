@@ -20,6 +20,11 @@ mb_script_test(NAME process_cgroup_limit SCRIPT cgroup_limit.sh ARGS $<TARGET_FI
 mb_script_test(NAME process_tool SCRIPT tool.sh TIMEOUT 180
     ARGS $<TARGET_FILE:mbmalloc_tool> $<TARGET_FILE:process_tool_probe_plain> $<TARGET_FILE:process_tool_probe_static>
          $<TARGET_FILE:process_refuse_exec>)
+add_executable(process_heap_profile_probe heap_profile_probe.c)
+target_link_libraries(process_heap_profile_probe PRIVATE mb_test_flags)
+target_compile_options(process_heap_profile_probe PRIVATE -g)
+mb_script_test(NAME process_heap_profile SCRIPT heap_profile.sh TIMEOUT 180
+    ARGS $<TARGET_FILE:mbmalloc_tool> $<TARGET_FILE:process_heap_profile_probe>)
 mb_script_test(NAME process_gdb SCRIPT gdb.sh ARGS $<TARGET_FILE:process_gdb_probe> TIMEOUT 120)
 
 mb_plain_test(NAME process_api SOURCES api.c)
