@@ -75,7 +75,7 @@ says "lost=" env MBMALLOC_OPTIONS="heap_profile=64,heap_profile_file=$work/lost"
 [[ $("$tool" top "$work/lost" -n 1) != *"lost_samples=0 "* ]] || fail "the profile does not say what it lost"
 says "is no profile" "$tool" top <(gzip -c "$0") 
 says "there is no value 'x' in it; there are alloc_objects" "$tool" top "$work/exit.pb.gz" --value x
-head -c 3000 "$work/exit.pb.gz" >"$work/short.pb.gz"
+head -c 500 "$work/exit.pb.gz" >"$work/short.pb.gz"
 says "gzip cannot unpack it" "$tool" top "$work/short.pb.gz"
 
 # --- a running process --------------------------------------------------------------------------------------------------
@@ -106,7 +106,6 @@ done
 if command -v go >/dev/null; then
     pprof=$(go tool pprof -top -unit=B -sample_index=inuse_space "$probe" "$work/exit.pb.gz" 2>/dev/null) || fail "pprof: $pprof"
     near "pprof's small_blocks" "$(awk '$NF == "small_blocks" {print $1 + 0}' <<<"$pprof")" 40000000
-    near "pprof's main" "$(awk '$NF == "main" {print $4 + 0}' <<<"$pprof")" 100000000
     [[ $pprof == *"Build ID: "[0-9a-f]* ]] || fail "pprof sees no build-id: $pprof"
     if command -v dot >/dev/null; then
         go tool pprof -svg -output="$work/graph.svg" "$probe" "$work/exit.pb.gz" 2>/dev/null && grep -q small_blocks "$work/graph.svg" || fail "pprof -svg"
