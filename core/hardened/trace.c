@@ -17,7 +17,7 @@ static struct {
 unsigned mb_trace_depth;
 
 bool mb_trace_init(unsigned depth) {
-    trace_shared.buckets = mb_arena_metadata(BUCKETS * sizeof *trace_shared.buckets, sizeof(void *));
+    trace_shared.buckets = mb_arena_metadata(BUCKETS * sizeof(void *), sizeof(void *));
     mb_trace_depth = trace_shared.buckets == NULL ? 0 : depth < MB_TRACE_DEPTH_MAX ? depth : MB_TRACE_DEPTH_MAX;
     return trace_shared.buckets != NULL;
 }
