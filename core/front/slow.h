@@ -6,7 +6,7 @@
 
 #include "core/heap/self.h"
 
-// One block of the class; NULL when no memory is to be had. Owner thread of `heap`.
+// One block of the class; NULL: out of memory. Owner thread of `heap`.
 void *mb_heap_take_block(struct mb_heap *heap, unsigned class_index);
 
 // Sets errno to ENOMEM and returns NULL.

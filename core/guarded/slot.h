@@ -1,4 +1,4 @@
-// Whose a slot of guarded samples is: one word for each, which threads, signal handlers and forked children see.
+// The state of each slot of guarded samples, and which thread may use it: one word, which threads, signal handlers and forked children see.
 //
 //   FREE --take--> TAKEN --hand out--> LIVE --claim--> GOING --give--> FREE
 //

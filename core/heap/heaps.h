@@ -14,7 +14,7 @@ extern MB_HIDDEN struct mb_heaps_root_shared mb_heaps_root_shared;
 
 // Makes a zeroed heap an empty one.
 void mb_heap_set_up(struct mb_heap *heap);
-// A new empty heap, on the list of all; NULL when no memory is to be had.
+// A new empty heap, on the list of all; NULL: out of memory.
 struct mb_heap *mb_heap_new(void);
 
 // Small blocks that the heap has handed out: what came into its masks, without what is still there. A near figure for other threads.

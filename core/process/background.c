@@ -172,7 +172,7 @@ static void start_helper(void) {
     atomic_store(&background_shared.starting, false);
 }
 
-// All that the helper would have given back in time: one thread is left, and it may come past no purge clock for long.
+// All that the helper would have given back in time: one thread is left, which may call malloc too rarely to drive the purge clock.
 void mb_background_settle(void) {
     mb_commons_release();
     mb_background_claim_all();

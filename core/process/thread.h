@@ -6,7 +6,7 @@
 
 #include "core/heap/self.h"
 
-// The calling thread's heap, made or taken over if it has none; NULL when no memory is to be had. Pair with mb_thread_leave.
+// The calling thread's heap, made or taken over if it has none; NULL: out of memory. Pair with mb_thread_leave.
 struct mb_heap *mb_thread_enter(void);
 
 // Ends a slow path: a departed thread gives the heap back at once.

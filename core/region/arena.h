@@ -38,7 +38,7 @@ void mb_arena_abandon(size_t first, size_t units);
 // Gives the pages of at most `max_units` free warm units back to the system, highest addresses first. Returns the number of units.
 size_t mb_arena_purge_any(size_t max_units);
 
-// A step of the purge clock: it comes past every free warm unit once a pass, from the highest address on, gives back those that were free and warm
+// A step of the purge clock: it visits every free warm unit once a pass, from the highest address on, gives back those that were free and warm
 // when the last pass came past them, and marks the others. It ends after so many units, or some thousand words of the map.
 struct mb_purge_step {
     size_t units;

@@ -67,7 +67,7 @@ static uint32_t flags_of(size_t chunk) {
     return flags != NULL ? atomic_load_explicit(flags, memory_order_relaxed) : 0;
 }
 
-// Of two threads that make the same piece one has made it in vain.
+// If two threads make the same piece, one of the two results is discarded.
 static bool make_piece(size_t chunk) {
     if (flags_at(chunk) != NULL) return true;
     _Atomic uint8_t *none = NULL, *piece = mb_arena_metadata(PIECE_CHUNKS, 64);

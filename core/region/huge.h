@@ -7,7 +7,7 @@
 // chunk while more than 1/32 of what spans take is room behind blocks.
 // A chunk of which a part is given back loses the wish: else the kernel may make it whole again. One that was given back whole loses it when
 // something other than a block of malloc's fills it. Where the system's mode is `never` the wishes change nothing.
-// Who: any thread. A wish is a hint: races between threads may lose one, or ask in vain.
+// Who: any thread. A wish is a hint: races between threads may lose one, or ask for one that is not used.
 // Invariant: the system is only ever asked about chunks whose units are all the arena's own.
 #ifndef MB_CORE_REGION_HUGE_H
 #define MB_CORE_REGION_HUGE_H

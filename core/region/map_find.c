@@ -97,7 +97,7 @@ static struct look look_from(const struct mb_unit_map *map, enum mb_map_plane pl
     return (struct look){MB_NO_UNIT, from};
 }
 
-// The lowest ones; then those behind where the last search that was in vain had stopped, so that none is passed over for ever; then a run that is
+// The lowest ones; then those behind the point where the last unsuccessful search stopped, so that none is passed over for ever; then a run that is
 // longer by an alignment, which fits wherever it begins.
 static size_t find_aligned(const struct mb_unit_map *map, enum mb_map_plane plane, const struct mb_map_query *query) {
     struct look look = look_from(map, plane, query, 0);

@@ -45,7 +45,7 @@ void mb_margin_bound(size_t bytes);
 void mb_margin_freed(size_t units);
 // So many units were given back because they exceeded the margin; 0: the system took nothing.
 void mb_margin_owe(size_t units);
-// Whether it took nothing within the last second, so that trying again is in vain.
+// Whether it took nothing within the last second, so that trying again would change nothing.
 bool mb_margin_is_refused(void);
 
 // So many units without pages were taken. The second one where something is owed.

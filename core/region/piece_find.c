@@ -143,7 +143,7 @@ static unsigned begins_in(const struct mb_chunk_shared *chunk, size_t word, size
     return tail != 0 && goes_on(chunk, word + 1, pieces - tail) ? MB_PIECE_WORD - tail : MB_PIECE_WORD;
 }
 
-// A give between the look and the lowering of the hint may have raised it in vain: so who lowers it looks again.
+// A give between the look and the lowering of the hint may have raised it, and the raise would be lost: so whoever lowers it looks again.
 static unsigned begins_or_lower(struct mb_chunk_shared *chunk, size_t word, size_t pieces) {
     unsigned begin = begins_in(chunk, word, pieces);
     if (MB_LIKELY(begin < MB_PIECE_WORD)) return begin;

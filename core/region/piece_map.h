@@ -5,7 +5,7 @@
 //   aged   it was free and warm at the last tick          written by who ticks, cleared by who claims the piece
 //
 // What: each word of 64 pieces, each 64 words (a chunk, 16 MiB), and each 64 chunks have a hint: no run that begins there is longer. A search that
-// finds less lowers it, whoever gives raises it to the most, so a search looks at few words in vain. Hints only cost: whether a run is free its
+// finds less lowers it, whoever gives raises it to the most, so a search looks at few words without success. Hints only cost: whether a run is free its
 // bits say. A run does not reach from one chunk into the next. Chunks in which a unit has come free are flagged, for who looks for such.
 // Who: any thread, without locks; the map is extended by one thread at a time, before the units exist.
 #ifndef MB_CORE_REGION_PIECE_MAP_H

@@ -43,7 +43,7 @@ static size_t purge_slab(struct mb_unit *unit, uint64_t word) {
     size_t purged = purge_pages(unit, pages);
     atomic_store_explicit(&unit->shared.purged_pages, known | pages, memory_order_relaxed);
     mb_remote_end_busy(unit, word);
-    mb_pool_note_lost(MB_PEEK(unit->slab.class_index)); // a hint that came meanwhile was in vain
+    mb_pool_note_lost(MB_PEEK(unit->slab.class_index)); // a hint that was put meanwhile found the slab busy and was dropped
     mb_own_claim_if_free(unit);
     return purged;
 }

@@ -85,7 +85,7 @@ MB_INLINE uint64_t mb_mask_next(const struct mb_heap *heap, const struct mb_slab
     return MB_PEEK(**word);
 }
 
-// The same for who has asked that in vain; 0: the slab has no free block of its owner's.
+// The same after the above has found nothing; 0: the owner's bits show no free block.
 MB_INLINE uint64_t mb_mask_next_far(const struct mb_heap *heap, const struct mb_slab *slab, size_t class_index, uint64_t **word) {
     *word = mb_mask_find_behind(slab, mb_mask_word_behind(slab, heap->front.word[class_index]));
     return MB_PEEK(**word);

@@ -37,7 +37,7 @@ void mb_own_release(struct mb_heap *heap, struct mb_slab *slab);
 void mb_own_release_class(struct mb_heap *heap, unsigned class_index);
 void mb_own_release_all(struct mb_heap *heap);
 
-// Whether nothing is to be done about a slab for who comes past it: a thread allocates from it. Does not read the line that its owner writes
+// Whether a walk may skip the slab, because a thread allocates from it. Does not read the line that its owner writes
 // at each free. Any thread.
 MB_INLINE bool mb_own_is_in_use(const struct mb_unit *unit) {
     if (MB_UNLIKELY(atomic_load_explicit(&mb_orphans_shared.any, memory_order_relaxed))) return false;

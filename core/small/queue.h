@@ -7,10 +7,10 @@
 
 #include "core/heap/self.h"
 
-// The queues of a class; NULL when no memory for the first ones is to be had.
+// The queues of a class; NULL: out of memory.
 struct mb_class_queues *mb_queue_of(struct mb_heap *heap, unsigned class_index);
 
-// Makes sure that one entry fits; false when no memory for a larger ring is to be had.
+// Makes sure that one entry fits; false: no memory for a larger ring.
 bool mb_queue_make_room(struct mb_heap *heap, struct mb_queue *queue);
 // After mb_queue_make_room.
 void mb_queue_push(struct mb_queue *queue, struct mb_slab_hint hint);

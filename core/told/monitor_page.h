@@ -1,6 +1,6 @@
 // The page by which a tool asks a running process: a file of its user's (0600) that both have mapped.
 //
-//   request      raised by who asks, behind its command and argument   ->  the process answers, and sets `answered` to it
+//   request      raised by the asking tool, after its command and argument   ->  the process answers, and sets `answered` to it
 //
 // What: the layout and the commands. Both sides only read and write words; what stands in the page directs no pointer of the process.
 // Who: one asker at a time (he holds a lock on the file), and whichever thread of the process answers.
@@ -43,7 +43,7 @@ struct mb_monitor_shared {
     uint32_t version, pid;
     char library[64];            // version of the library
     uint64_t base;               // address of unit 0
-    _Atomic uint32_t asker;      // who asks is there: its process id
+    _Atomic uint32_t asker;      // the process id of the tool that asks
     _Atomic uint32_t request;    // futex word
     _Atomic uint32_t answered;   // futex word
     _Atomic uint32_t has_thread; // 1: a thread waits for requests; else the next slow call of malloc answers
