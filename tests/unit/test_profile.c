@@ -266,8 +266,10 @@ static void run(void *(*body)(void *), size_t shift) {
     for (size_t t = 0; t < THREADS; t++) pthread_join(thread[t], NULL);
 }
 
+// With fewer samples than by default: 21,000 live ones fill two thirds of the table, and a place for one may be missing.
 static void freed_by_other_threads(void **state) {
     (void)state;
+    again_with(6000);
     run(allocate, 0);
     run(free_some, 1);
     expect_truth();
