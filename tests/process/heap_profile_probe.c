@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PLACE __attribute__((noinline, noclone))
+#define PLACE __attribute__((noinline))
 #define NO_TAIL_CALL() __asm__ volatile("" : : : "memory")
 
 enum { SMALL = 400000, LONG = 5000, LARGE = 400, IN_TURN = 1000000 };
