@@ -38,7 +38,8 @@ static size_t more_max(void) { return mb_max(mb_arena_units() / MORE_SHARE, MB_M
 size_t mb_margin_units(void) {
     size_t share = mb_min(mb_arena_units() / HEAP_SHARE, MB_MARGIN_WARM_UNITS);
     size_t least = mb_max(mb_max(share, MB_MARGIN_MIN_UNITS), span_freed_lately());
-    size_t wanted = least + mb_margin_more_units();
+    size_t missed = atomic_load_explicit(&mb_margin_shared.missed_units, memory_order_relaxed);
+    size_t wanted = least + mb_max(mb_min(missed, MB_MARGIN_KEPT_UNITS), mb_margin_more_units());
     size_t bound = atomic_load_explicit(&mb_margin_shared.bound_units, memory_order_relaxed);
     return bound != 0 ? mb_min(wanted, bound - 1) : wanted;
 }
@@ -58,7 +59,7 @@ void mb_margin_owe(size_t units) {
     size_t owed = soon ? atomic_load_explicit(&mb_margin_shared.owed_units, memory_order_relaxed) : 0;
     atomic_store_explicit(&mb_margin_shared.owed_at, now, memory_order_relaxed);
     atomic_store_explicit(&mb_margin_shared.owed_units, owed + units, memory_order_relaxed);
-    if (!is_soon(&mb_margin_shared.grown_at, now, LONG_NS)) atomic_store_explicit(&mb_margin_shared.more_units, 0, memory_order_relaxed);
+    if (!is_soon(&mb_margin_shared.grown_at, now, LONG_NS)) atomic_store_explicit(&mb_margin_shared.missed_units, 0, memory_order_relaxed);
 }
 
 bool mb_margin_is_refused(void) {
@@ -73,8 +74,8 @@ MB_COLD void mb_margin_missed(size_t units) {
         return;
     }
     size_t missed = mb_min(units, owed);
-    size_t more = atomic_load_explicit(&mb_margin_shared.more_units, memory_order_relaxed) + missed;
+    size_t all = atomic_load_explicit(&mb_margin_shared.missed_units, memory_order_relaxed) + missed;
     atomic_store_explicit(&mb_margin_shared.owed_units, owed - missed, memory_order_relaxed);
-    atomic_store_explicit(&mb_margin_shared.more_units, mb_min(more, more_max()), memory_order_relaxed);
+    atomic_store_explicit(&mb_margin_shared.missed_units, mb_min(all, MB_MARGIN_MISSED_SHARE * more_max()), memory_order_relaxed);
     atomic_store_explicit(&mb_margin_shared.grown_at, now, memory_order_relaxed);
 }

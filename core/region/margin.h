@@ -3,8 +3,8 @@
 // What: little at first: an eighth of the heap, from 2 to 16 MiB, or for a second as much as the longest span that came free in it (to 16 MiB).
 // What exceeds it goes back to the system and is owed: if fresh pages are taken within a second of the last such giving, the margin was too small
 // by as much, and grows. So a program that frees and takes megabytes in turn faults for them once, and one that has had a single peak keeps
-// little, without looking at a clock. It grows by 64 MiB or a quarter of the heap at most; growth that nobody missed for 20 seconds ends with the
-// next excess.
+// little, without looking at a clock. It grows by what was missed up to 40 MiB, and then by an eighth of it, up to 64 MiB or a quarter of the heap:
+// two large cycles keep little, twenty keep what they need. Growth that nobody missed for 20 seconds ends with the next excess.
 // Who: any thread, relaxed: a lost count makes the margin a little too small or too large.
 // Idea: dynamic trim threshold of Doug Lea's malloc as in glibc (there by the length of mapped blocks that are freed).
 #ifndef MB_CORE_REGION_MARGIN_H
@@ -19,7 +19,7 @@
 #include "platform/compiler.h"
 
 struct mb_margin_shared {
-    _Atomic size_t more_units;   // growth
+    _Atomic size_t missed_units; // altogether: what growth comes from
     _Atomic uint64_t grown_at;   //   and when it was missed last, ns
     _Atomic size_t owed_units;   // given back for the margin's sake
     _Atomic uint64_t owed_at;    //   and when, the last time
@@ -32,7 +32,11 @@ extern MB_HIDDEN struct mb_margin_shared mb_margin_shared;
 
 // In units of 64 KiB, of free spans and of large blocks that are kept whole together / of that, how much in free spans.
 size_t mb_margin_units(void);
-MB_INLINE size_t mb_margin_more_units(void) { return atomic_load_explicit(&mb_margin_shared.more_units, memory_order_relaxed); }
+// By how much free spans and pieces may exceed their part of it: what was missed again and again.
+enum { MB_MARGIN_MISSED_SHARE = 8 };
+MB_INLINE size_t mb_margin_more_units(void) {
+    return atomic_load_explicit(&mb_margin_shared.missed_units, memory_order_relaxed) / MB_MARGIN_MISSED_SHARE;
+}
 MB_INLINE size_t mb_margin_of_warm(size_t margin) {
     size_t most = MB_MARGIN_WARM_UNITS + mb_margin_more_units();
     return margin < most ? margin : most;
