@@ -80,14 +80,22 @@ static void put_top(struct mb_gzip *out, unsigned field, uint64_t value) {
 
 // --- what every profile has ---------------------------------------------------------------------------------------------
 
-#define STRING_TABLE(S)                                                                                                                    \
-    S(NOTHING, "")                                                                                                                         \
-    S(ALLOCATED_OBJECTS, "alloc_objects")                                                                                                  \
-    S(ALLOCATED_SPACE, "alloc_space")                                                                                                      \
-    S(LIVE_OBJECTS, "inuse_objects")                                                                                                       \
-    S(LIVE_SPACE, "inuse_space") S(PEAK_OBJECTS, "peak_objects") S(PEAK_SPACE, "peak_space") S(GROWN_OBJECTS, "growth_objects")            \
-        S(GROWN_SPACE, "growth_space") S(COUNT, "count") S(BYTES, "bytes") S(SPACE, "space") S(                                            \
-            DROPPED, "(mb_|__libc_)?(malloc|calloc|realloc|memalign|aligned_alloc|posix_memalign|free_sized)(_.*)?|mb_.*|operator new.*")
+// clang-format off
+#define STRING_TABLE(S) \
+    S(NOTHING, "") \
+    S(ALLOCATED_OBJECTS, "alloc_objects") \
+    S(ALLOCATED_SPACE, "alloc_space") \
+    S(LIVE_OBJECTS, "inuse_objects") \
+    S(LIVE_SPACE, "inuse_space") \
+    S(PEAK_OBJECTS, "peak_objects") \
+    S(PEAK_SPACE, "peak_space") \
+    S(GROWN_OBJECTS, "growth_objects") \
+    S(GROWN_SPACE, "growth_space") \
+    S(COUNT, "count") \
+    S(BYTES, "bytes") \
+    S(SPACE, "space") \
+    S(DROPPED, "(mb_|__libc_)?(malloc|calloc|realloc|memalign|aligned_alloc|posix_memalign|free_sized)(_.*)?|mb_.*|operator new.*")
+// clang-format on
 enum string {
 #define STRING_NAME(name, text) STRING_##name,
     STRING_TABLE(STRING_NAME)
