@@ -2,6 +2,7 @@
 #include "preload/tool/profile.h"
 
 #include <elf.h>
+#include <inttypes.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,7 @@ static void write_questions(const struct tool_profile *p, const struct tool_mapp
     for (size_t i = 0; i < p->locations; i++) {
         const struct tool_location *l = &p->location[i];
         if (l->mapping == mapping->id)
-            fprintf(questions, "0x%llx\n", (unsigned long long)(l->address - mapping->start + mapping->offset + shift));
+            fprintf(questions, "0x%" PRIx64 "\n", l->address - mapping->start + mapping->offset + shift);
     }
     fflush(questions);
     rewind(questions);
