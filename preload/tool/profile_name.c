@@ -56,8 +56,7 @@ static bool ask(const char *file, FILE *questions, FILE *answers) {
 static void write_questions(const struct tool_profile *p, const struct tool_mapping *mapping, uint64_t shift, FILE *questions) {
     for (size_t i = 0; i < p->locations; i++) {
         const struct tool_location *l = &p->location[i];
-        if (l->mapping == mapping->id)
-            fprintf(questions, "0x%" PRIx64 "\n", l->address - mapping->start + mapping->offset + shift);
+        if (l->mapping == mapping->id) fprintf(questions, "0x%" PRIx64 "\n", l->address - mapping->start + mapping->offset + shift);
     }
     fflush(questions);
     rewind(questions);
