@@ -143,13 +143,15 @@ static unsigned begins_in(const struct mb_chunk_shared *chunk, size_t word, size
     return tail != 0 && goes_on(chunk, word + 1, pieces - tail) ? MB_PIECE_WORD - tail : MB_PIECE_WORD;
 }
 
-// A give between the look and the lowering of the hint may have raised it, and the raise would be lost: so whoever lowers it looks again.
+// A give between the look and the lowering of the hint may have raised it, and the raise would be lost, also that of a run that is too short for this
+// search: so whoever lowers it looks again.
 static unsigned begins_or_lower(struct mb_chunk_shared *chunk, size_t word, size_t pieces) {
     unsigned begin = begins_in(chunk, word, pieces);
     if (MB_LIKELY(begin < MB_PIECE_WORD)) return begin;
-    lower_word(chunk, word, mb_min(longest_from(chunk, word), pieces - 1));
+    size_t longest = mb_min(longest_from(chunk, word), pieces - 1);
+    lower_word(chunk, word, longest);
     begin = begins_in(chunk, word, pieces);
-    if (begin < MB_PIECE_WORD) raise_word(chunk, word);
+    if (begin < MB_PIECE_WORD || longest_from(chunk, word) > longest) raise_word(chunk, word);
     return begin;
 }
 
