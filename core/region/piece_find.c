@@ -1,6 +1,7 @@
 #include <stdatomic.h>
 
 #include "core/region/piece_map_shared.h"
+#include "core/region/run.h"
 #include "platform/bits.h"
 #include "platform/compiler.h"
 
@@ -76,16 +77,6 @@ void mb_piece_hints_found_none(size_t chunk, uint32_t seen) { lower(&mb_piece_ma
 
 // --- finding ----------------------------------------------------------------------------------------------------------
 
-// Bit i: bits i to i + count - 1 are set.
-static uint64_t starts_of(uint64_t bits, size_t count) {
-    for (size_t have = 1; bits != 0 && have < count;) {
-        size_t step = mb_min(have, count - have);
-        bits &= bits >> step;
-        have += step;
-    }
-    return bits;
-}
-
 // The longest run of set bits, by halves: the powers of two that fit, then what fits behind the greatest.
 static size_t longest_of(uint64_t bits) {
     uint64_t runs[7] = {bits}; // bit i of runs[k]: 2^k bits from i on are set
@@ -137,7 +128,7 @@ static bool goes_on(const struct mb_chunk_shared *chunk, size_t word, size_t pie
 
 // Where a run of so many begins in this word, as a bit; 64: nowhere.
 static unsigned begins_in(const struct mb_chunk_shared *chunk, size_t word, size_t pieces) {
-    uint64_t bits = atomic_load(&chunk->free[word]), starts = pieces <= MB_PIECE_WORD ? starts_of(bits, pieces) : 0;
+    uint64_t bits = atomic_load(&chunk->free[word]), starts = pieces <= MB_PIECE_WORD ? mb_run_starts(bits, pieces) : 0;
     if (starts != 0) return mb_ctz64(starts);
     unsigned tail = tail_of(bits);
     return tail != 0 && goes_on(chunk, word + 1, pieces - tail) ? MB_PIECE_WORD - tail : MB_PIECE_WORD;
