@@ -1,13 +1,16 @@
-// Large blocks that were freed a moment ago: who keeps them for whom, and until when.
+// Freed large blocks that are kept mapped for the next large malloc, so that a buffer that a program allocates and
+// frees again and again costs no system call, no page fault and no search of the arena.
 //
-// What: a block that the thread frees which made it stays in that thread's heap, marked MB_LARGE_KEPT, once something kept was used again; what
-// another thread frees, and all before that, goes to a cache that is everybody's, its record MB_UNIT_NONE. Who finds no match and needs fresh
-// memory empties the caches first, so nothing kept makes the heap larger (where there have been more than 64 heaps, 64 of them in turn).
-// Nor does it outlive two ticks of the purge clock, malloc_trim, a shortage or its thread.
-// Double frees: any second free sees KEPT or NONE. The owner's way has at most one atomic operation, the taking out of the cache; so of two
-// threads that free the same block at the same moment the other one may miss KEPT, and claims the block. Then that claim, or what has
-// become of the units since, stands in the descriptor, and whoever takes them out of the heap's cache finds it and ends the process.
-// Who: any thread; what is named own, and mb_large_take_same, act for the calling thread's heap.
+// What: two kinds of cache of four blocks each (core/heap/large_cache.h). A heap's own cache holds blocks that its
+// thread has both made and freed; their descriptors have the flag MB_LARGE_KEPT. The shared cache holds blocks that
+// were freed by another thread than the one that made them; their descriptors say MB_UNIT_NONE. Until a block of the
+// shared cache has been used again, every freed block goes there, so a program that reuses none keeps four at most.
+// Memory: before the arena grows, the caches are emptied (of the other heaps at most 64, in turn). Two ticks of the
+// purge clock, malloc_trim, a shortage of memory and the end of the thread empty them, too.
+// Double free: a second free sees MB_LARGE_KEPT or MB_UNIT_NONE. If two threads free one block at the same moment, the
+// other thread may miss the flag and claim the block; whoever next takes the block out of the heap's cache then finds
+// the changed descriptor, and ends the process. So keeping needs no atomic read-modify-write, and taking one at most.
+// Who: any thread; the functions named own and mb_large_take_same are for the calling thread's heap.
 #ifndef MB_CORE_LARGE_LARGE_KEEP_H
 #define MB_CORE_LARGE_LARGE_KEEP_H
 
@@ -22,29 +25,29 @@
 #include "platform/compiler.h"
 
 extern MB_HIDDEN struct mb_large_keep_shared {
-    _Atomic size_t own_pieces_max MB_PAIR_ALIGNED; // the longest block that a heap keeps: 0 until what is kept has been used again; relaxed
-    _Atomic bool heaps_may_keep;                   // a hint: set by who keeps, cleared by who flushes; relaxed
+    _Atomic size_t own_pieces_max MB_PAIR_ALIGNED; // longest block that heaps keep; 0: they keep none yet; relaxed
+    _Atomic bool heaps_may_keep;                   // a hint: set when a heap keeps one, cleared by a flush; relaxed
 } mb_large_keep_shared;
 
-// --- the short ways ---------------------------------------------------------------------------------------------------
-//
-// A buffer that is taken and given back again and again, in a few dozen instructions.
+// --- inline: allocating and freeing one buffer repeatedly, in a few dozen instructions --------------------------------
 
-// The longest span that a heap keeps for its thread: of 4 MiB and a guard page.
+// The longest span that a heap keeps, in pieces: 4 MiB and a unit for its guard page.
 enum { MB_OWN_KEPT_PIECES = (4 << 20 >> MB_PIECE_SHIFT) + MB_UNIT_PIECES };
 
 MB_INLINE bool mb_large_is_kept(const struct mb_slab *large) {
     return mb_large_is_record(large) && (MB_PEEK(large->large_flags) & MB_LARGE_KEPT) != 0;
 }
 
-// The block has come out of the heap's cache, and loses these flags.
+// Clears `flags` of a block that was just taken out of the heap's cache. Ends the process if its descriptor says that
+// it has been freed a second time meanwhile. Owner thread.
 MB_INLINE void mb_large_unkeep_own(const struct mb_heap *heap, struct mb_slab *large, const void *p, uint32_t flags) {
     if (MB_UNLIKELY(!mb_large_is_kept(large) || MB_PEEK(large->owner) != heap->token)) mb_report_freed_at_once(p);
     mb_large_unmark(large, flags);
 }
 
-// A large block that is freed is kept, if the heap's thread has made it. False: it has not, or the block must go the other way. Its pages no program has
-// changed. Any heap.
+// Puts a block that is being freed into the heap's cache. False, and nothing has changed: another thread made the
+// block, it is too long or has a flag that the long way of free looks at, or the cache is full. The caller has made
+// sure that the program has not changed the pages' state (mprotect and the like). Owner thread.
 MB_INLINE bool mb_large_keep_own(struct mb_heap *heap, struct mb_slab *large) {
     if (MB_PEEK(large->owner) != heap->token) return false;
     uint32_t flags = MB_PEEK(large->large_flags);
@@ -66,7 +69,8 @@ MB_INLINE void mb_large_note_served(struct mb_heap *heap) {
     atomic_store_explicit(&heap->shared.large_served, served + 1, memory_order_relaxed);
 }
 
-// A block that the heap keeps and that is as many pages long as asked for, a live one again. NULL: none. Any heap; bytes > 0.
+// Takes a kept block of exactly as many pages as `bytes` (> 0) need out of the heap's cache and returns its address;
+// the block is live again. NULL: there is none. Owner thread.
 MB_INLINE void *mb_large_take_same(struct mb_heap *heap, size_t bytes) {
     struct mb_large_cache_shared *kept = &heap->shared.kept;
     uint64_t pieces = ((bytes - 1) >> MB_PIECE_SHIFT) + 1;
@@ -82,29 +86,33 @@ MB_INLINE void *mb_large_take_same(struct mb_heap *heap, size_t bytes) {
     return NULL;
 }
 
-// --- all ways -----------------------------------------------------------------------------------------------------------
+// --- out of line ------------------------------------------------------------------------------------------------------
 
-// A kept block of so many bytes, or up to an eighth more, as a live block again (`heap` is the calling thread's) / as MB_UNIT_NONE; NULL: none.
+// Takes a kept block of `bytes` to 9/8 of it out of the heap's cache (it is live again; owner thread), or out of the
+// shared cache (its descriptor still says MB_UNIT_NONE; any thread). NULL: there is none.
 struct mb_slab *mb_large_take_own(struct mb_heap *heap, size_t bytes);
 struct mb_slab *mb_large_take_everybodys(size_t bytes);
 
-// Keeps a block whose record says MB_UNIT_NONE for everybody, or says no: no slot, or more than `units_max` would be kept.
+// Puts a block whose descriptor says MB_UNIT_NONE into the shared cache. False: it is full, or would hold more than
+// `units_max` units. Any thread.
 bool mb_large_put_everybodys(const struct mb_slab *large, size_t units_max);
 
-// What is kept goes back to the arena: all of it (memory is short, or asked for), what has been kept for a tick, or one heap's.
+// Return kept blocks to the arena: all (malloc_trim, shortage); those kept for a whole tick (up to 1,024 heaps a call,
+// in turn); those of one heap. Any thread.
 void mb_large_flush(void);
 void mb_large_age(void);
 void mb_large_flush_heap(struct mb_heap *heap);
-// Before the arena grows by so many units: what this heap and everybody keeps, and other heaps' if that is not enough.
+// Before the arena grows: returns the blocks of the shared cache and of `heap`, and, while fewer than `units` units are
+// free with pages, those of other heaps.
 void mb_large_flush_to_grow(struct mb_heap *heap, size_t units);
 
-// What is kept now, in units / by everybody, and by heaps if there have been few.
+// Units in the caches now: of all heaps and the shared one; without the heaps where there have been more than 64.
 size_t mb_large_kept_units(void);
 size_t mb_large_kept_at_hand(void);
-// These go back to the arena, and heaps keep no more until what is kept for everybody is used again.
+// Returns kept blocks to the arena; heaps keep none from now on until a block of the shared cache is used again.
 void mb_large_flush_at_hand(void);
 
-// In a forked child: what absent threads kept, and what they had in their hands.
+// In a forked child: returns blocks that threads which do not exist here were putting into or taking out of a cache.
 void mb_large_recover(void);
 
 #endif

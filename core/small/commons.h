@@ -1,13 +1,14 @@
-// The commons: a heap that all threads share for their first few blocks of each size.
+// Commons: heaps that all threads share for their first few blocks of each size class.
 //
-// What: a thread that needs one block of a size would else take a page for it, in twenty sizes twenty pages; a thousand such threads
-// are a thing (80 KiB each became 12). So the first blocks of a class come from the commons, densely packed; a thread that
-// goes on gets slabs of its own. A process with one heap has no commons. Frees of such blocks are frees by another thread.
-// They are as long as whole pairs of cache lines, so that what one thread writes is on no line of another's (two threads that each counted in 16
-// bytes of their own took 3.3 times the CPU time).
-// Who: any thread, one at a time. Who finds another in it waits, a few milliseconds at most, then takes a slab of his own. (Several commons,
-// the next one where the first is taken, were tried: each has slabs of its own, and programs with few threads held up to a quarter more.) A forked
-// child starts anew.
+// What: a thread that needs a single block of a class would otherwise own a slab for it and touch a page of its own; in
+// twenty classes that is 80 KiB a thread, and from the commons it is about 8. A thread that goes on allocating gets
+// slabs of its own. While the process has one heap, the commons are not used. There is one commons up to 15 heaps, and
+// then one for each processor. To every thread the blocks look like those of another thread, so frees are remote frees.
+// False sharing: block sizes are rounded up to pairs of cache lines (128 bytes), so two threads never write to the same
+// pair (two threads that each counted in 16 bytes of their own took 3.3 times the CPU time).
+// Who: any thread, one at a time in each commons; others wait, at most half a second, and then take a slab of their
+// own. A forked child starts with empty ones. Rejected: a fresh commons where the first is busy, for programs with few
+// threads; each commons has slabs of its own, and such programs held up to a quarter more memory.
 #ifndef MB_CORE_SMALL_COMMONS_H
 #define MB_CORE_SMALL_COMMONS_H
 
@@ -15,34 +16,38 @@
 
 #include "core/heap/self.h"
 
-// From so many heaps on there is one commons for each processor.
+// From so many heaps on there is one commons for each processor (at most 16).
 enum { MB_COMMONS_APART = 16 };
 
-// A commons for the owner of `heap` alone, until he leaves it; NULL when somebody else is at it.
+// Locks a commons and returns its heap, for the owner thread of `heap`; unlock it by mb_commons_leave. NULL: it was
+// busy for too long.
 struct mb_heap *mb_commons_enter(const struct mb_heap *heap);
 void mb_commons_leave(const struct mb_heap *commons);
 
-// The one that sampled blocks come from (core/front/sample.h), likewise: their slabs are nobody's, so each free of one is a free by another thread, and
-// no thread may take such a slab over (struct mb_unit_shared, sampled).
+// The same for the commons of the blocks that the heap profile samples (core/front/sample.h). Every free of such a
+// block is a remote free, so the fast path of free need not know of samples; no thread may adopt such a slab (struct
+// mb_unit_shared, sampled).
 struct mb_heap *mb_commons_enter_samples(void);
 
 // Whether a heap is a commons.
 bool mb_commons_is(const struct mb_heap *heap);
 
-// What to take there for a block of the class.
+// The class that serves a request of `class_index` in a commons: its block size is a multiple of 128 bytes.
 unsigned mb_commons_class_of(unsigned class_index);
 
-// Lets its slabs go, if nobody is at it.
+// Abandons the slabs of every commons that is not busy, so that empty ones go back to the arena.
 void mb_commons_release(void);
 
-// The heap itself, for a report that only looks.
+// The heap of commons `i`, for statistics that read without the lock. i < MB_COMMONS; MB_COMMONS_SAMPLES is that of the
+// sampled blocks.
 enum { MB_COMMONS_SAMPLES = 16, MB_COMMONS };
 const struct mb_heap *mb_commons_at(unsigned i);
 
-// Blocks that it has handed out.
+// Blocks that all commons have handed out so far.
 uint64_t mb_commons_served(void);
 
-// In a forked child, alone: starts anew. Its slabs are orphans like those of absent threads.
+// In a forked child, before a second thread: empties the heaps. Their slabs are left without an owner, as are those of
+// the threads that do not exist in the child.
 void mb_commons_recover(void);
 
 #endif
