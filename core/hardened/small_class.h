@@ -7,7 +7,10 @@
 #include "core/base/lock.h"
 #include "core/base/rng.h"
 #include "core/hardened/small.h"
+#include "core/hardened/wrong.h"
+#include "platform/atomic.h"
 #include "platform/compiler.h"
+#include "platform/thread.h"
 
 // What a thread is doing to the slot in its hands: lowest bits of in_hand, since slots are aligned to 16.
 enum mb_hard_deed { MB_HARD_TAKES = 1, MB_HARD_GIVES = 2, MB_HARD_DEEDS = 15 };
@@ -30,7 +33,35 @@ MB_INLINE struct mb_hard_class_shared *mb_hard_class_at(unsigned shard, size_t c
     return &mb_hard_classes[shard * MB_HARD_CLASSES + class_index];
 }
 
-// Puts the slab at the end of the list.
+// The only thread needs none. Nor does who reports a fault: a handler of SIGABRT may allocate.
+MB_INLINE bool mb_hard_class_enter(struct mb_hard_class_shared *class) {
+    if (mb_thread_is_only() || mb_hard_is_ending()) return false;
+    mb_lock(&class->lock);
+    return true;
+}
+
+MB_INLINE void mb_hard_class_leave(struct mb_hard_class_shared *class, bool locked) {
+    if (locked) mb_unlock(&class->lock);
+}
+
+// What a forked child finishes if its other threads stopped in between.
+MB_INLINE void mb_hard_class_take_in_hand(struct mb_hard_class_shared *class, const char *slot, enum mb_hard_deed deed) {
+    __atomic_store_n(&class->in_hand, (uintptr_t)slot | (uintptr_t)deed, __ATOMIC_RELAXED);
+    mb_release_fence(); // before what is done to the slot
+}
+MB_INLINE void mb_hard_class_let_go(struct mb_hard_class_shared *class) { __atomic_store_n(&class->in_hand, 0, __ATOMIC_RELEASE); }
+
+MB_INLINE uint32_t mb_hard_slab_number(struct mb_hard_slab *slab) { return (uint32_t)mb_unit_index(mb_hard_slab_unit(slab)) + 1; }
+MB_INLINE struct mb_hard_slab *mb_hard_slab_at(uint32_t number) { return number == 0 ? NULL : mb_hard_slab_of(mb_unit_at(number - 1)); }
+
+// Puts the slab at the end of the list / takes it off.
 void mb_hard_class_append(struct mb_hard_class_shared *class, struct mb_hard_slab *slab);
+void mb_hard_class_unlink(struct mb_hard_class_shared *class, struct mb_hard_slab *slab);
+
+// The slab has no live block, and is on the list: it waits as a whole, and is none any more.
+void mb_hard_class_retire(struct mb_hard_class_shared *class, struct mb_hard_slab *slab);
+
+// A slot of what is the current slab then. MB_HARD_NO_SLOT: no memory.
+uint32_t mb_hard_class_find_slot(struct mb_hard_class_shared *class, unsigned class_index, unsigned shard);
 
 #endif

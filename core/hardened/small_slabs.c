@@ -1,0 +1,147 @@
+// The slabs of a size class and shard: which one blocks come from, which others have free slots, and how slabs come and go.
+//
+// Who: whoever holds the lock of the class.
+#include <string.h>
+
+#include "core/hardened/record.h"
+#include "core/hardened/small_class.h"
+#include "core/hardened/waiting.h"
+#include "core/hardened/wall.h"
+#include "core/hardened/wrong.h"
+#include "core/region/arena.h"
+
+enum { LOOKS = 4 };
+
+// --- lists -----------------------------------------------------------------------------------------------------------
+
+void mb_hard_class_append(struct mb_hard_class_shared *class, struct mb_hard_slab *slab) {
+    uint32_t number = mb_hard_slab_number(slab);
+    struct mb_hard_slab *last = mb_hard_slab_at(class->last);
+    slab->next = 0;
+    slab->previous = class->last;
+    if (last != NULL)
+        last->next = number;
+    else
+        class->first = number;
+    class->last = number;
+    slab->listed = true;
+    if (slab->live_count == 0) class->empties++;
+}
+
+void mb_hard_class_unlink(struct mb_hard_class_shared *class, struct mb_hard_slab *slab) {
+    struct mb_hard_slab *next = mb_hard_slab_at(slab->next), *previous = mb_hard_slab_at(slab->previous);
+    if (next != NULL)
+        next->previous = slab->previous;
+    else
+        class->last = slab->previous;
+    if (previous != NULL)
+        previous->next = slab->next;
+    else
+        class->first = slab->next;
+    slab->listed = false;
+    if (slab->live_count == 0) class->empties--;
+}
+
+// --- whole slabs -----------------------------------------------------------------------------------------------------
+
+static bool take_unit(struct mb_span *span) {
+    if (mb_arena_take(1, 1, span)) return true;
+    if (mb_hard_waiting_flush() && mb_arena_take(1, 1, span)) return true;
+    mb_arena_shortage_enter();
+    mb_arena_decommit_all();
+    bool taken = mb_arena_take(1, 1, span);
+    mb_arena_shortage_leave();
+    return taken;
+}
+
+static struct mb_hard_slab *make_slab(struct mb_hard_class_shared *class, unsigned class_index, unsigned shard) {
+    struct mb_span span;
+    void *record = mb_hard_record_take(class_index);
+    if (record == NULL) return NULL;
+    if (!take_unit(&span)) {
+        mb_hard_record_give(class_index, record);
+        return NULL;
+    }
+    if (!span.zero) memset((void *)mb_unit_address(span.first), 0, MB_UNIT_BYTES);
+    class->slabs++;
+    return mb_hard_slab_set_up(span.first, class_index, shard, mb_rng_next(&class->rng), record);
+}
+
+void mb_hard_class_retire(struct mb_hard_class_shared *class, struct mb_hard_slab *slab) {
+    struct mb_unit *unit = mb_hard_slab_unit(slab);
+    bool touchable = slab->class_index != MB_HARD_ZERO_CLASS;
+    struct mb_hard_gone gone = {.first = mb_unit_index(unit),
+                                .units = 1,
+                                .accesses = slab->wall == MB_WALL_ACCESS,
+                                .touchable = touchable ? mb_hard_slot(slab, 0) : NULL};
+    uint32_t dirty = touchable ? mb_hard_slab_find_dirty(slab) : MB_HARD_NO_SLOT;
+    if (dirty != MB_HARD_NO_SLOT) mb_hard_wrong_written(mb_hard_slot(slab, dirty));
+    mb_hard_class_unlink(class, slab);
+    class->slabs--;
+    mb_unit_set_kind(unit, MB_UNIT_NONE);
+    mb_hard_record_give(slab->class_index, slab->live);
+    mb_hard_wait(&gone);
+}
+
+// --- choosing --------------------------------------------------------------------------------------------------------
+
+static uint32_t pick(struct mb_hard_class_shared *class, struct mb_hard_slab *slab) {
+    return mb_hard_slab_pick(slab, &class->rng, (uint32_t) class->count, class->delay);
+}
+
+static void leave_current(struct mb_hard_class_shared *class) {
+    struct mb_hard_slab *slab = mb_hard_slab_at(class->current);
+    class->current = 0;
+    if (slab != NULL && !mb_hard_is_full(slab)) mb_hard_class_append(class, slab);
+}
+
+static uint32_t pick_from_list(struct mb_hard_class_shared *class) {
+    for (int looks = 0; looks < LOOKS && class->first != 0; looks++) {
+        struct mb_hard_slab *slab = mb_hard_slab_at(class->first);
+        mb_hard_class_unlink(class, slab);
+        class->current = mb_hard_slab_number(slab);
+        uint32_t slot = pick(class, slab);
+        if (slot != MB_HARD_NO_SLOT) return slot;
+        leave_current(class);
+    }
+    return MB_HARD_NO_SLOT;
+}
+
+static uint32_t pick_from_new(struct mb_hard_class_shared *class, unsigned class_index, unsigned shard) {
+    struct mb_hard_slab *slab = make_slab(class, class_index, shard);
+    if (slab == NULL) return MB_HARD_NO_SLOT;
+    class->current = mb_hard_slab_number(slab);
+    return pick(class, slab);
+}
+
+uint32_t mb_hard_class_find_slot(struct mb_hard_class_shared *class, unsigned class_index, unsigned shard) {
+    struct mb_hard_slab *slab = mb_hard_slab_at(class->current);
+    uint32_t slot = slab != NULL ? pick(class, slab) : MB_HARD_NO_SLOT;
+    if (MB_LIKELY(slot != MB_HARD_NO_SLOT)) return slot;
+    leave_current(class);
+    slot = pick_from_list(class);
+    return slot != MB_HARD_NO_SLOT ? slot : pick_from_new(class, class_index, shard);
+}
+
+// --- giving back -----------------------------------------------------------------------------------------------------
+
+static bool retire_empties(struct mb_hard_class_shared *class) {
+    uint32_t before = class->slabs;
+    for (struct mb_hard_slab *slab = mb_hard_slab_at(class->first); slab != NULL && class->empties > 0;) {
+        struct mb_hard_slab *next = mb_hard_slab_at(slab->next);
+        if (slab->live_count == 0) mb_hard_class_retire(class, slab);
+        slab = next;
+    }
+    return class->slabs < before;
+}
+
+bool mb_hard_small_trim(void) {
+    bool any = false;
+    for (unsigned i = 0; i < MB_HARD_SHARDS * MB_HARD_CLASSES; i++) {
+        bool locked = mb_hard_class_enter(&mb_hard_classes[i]);
+        leave_current(&mb_hard_classes[i]);
+        any |= retire_empties(&mb_hard_classes[i]);
+        mb_hard_class_leave(&mb_hard_classes[i], locked);
+    }
+    return any;
+}
