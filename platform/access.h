@@ -1,4 +1,4 @@
-// Access rights to pages, as platform/os.h and the public API of the region family name them.
+// Access rights of pages, for platform/os.h and the public API of the region family. The values are a set of bits.
 #ifndef MB_PLATFORM_ACCESS_H
 #define MB_PLATFORM_ACCESS_H
 

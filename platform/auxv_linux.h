@@ -1,4 +1,5 @@
-// What the kernel told the program at its start. Any thread, any time.
+// The auxiliary vector: what the kernel passes to a program at its start (page size, addresses, secure execution). Any
+// thread, any time.
 #ifndef MB_PLATFORM_AUXV_LINUX_H
 #define MB_PLATFORM_AUXV_LINUX_H
 
@@ -7,7 +8,7 @@
 
 #include "platform/compiler.h"
 
-// The entry's value, 0 when there is none. Keeps errno, which getauxval sets for a missing entry.
+// The value of an entry (AT_PAGESZ and the like, getauxval(3)); 0: there is none. Keeps errno.
 MB_INLINE unsigned long mb_auxv(unsigned long type) {
     int saved = errno;
     unsigned long value = getauxval(type);

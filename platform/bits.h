@@ -1,4 +1,4 @@
-// Bit and size arithmetic without surprises. Pure functions, any thread.
+// Bit operations, rounding and overflow checks on integers. Pure functions, any thread.
 #ifndef MB_PLATFORM_BITS_H
 #define MB_PLATFORM_BITS_H
 
@@ -38,7 +38,8 @@ MB_INLINE uint64_t mb_lowest_bit(uint64_t x) {
 }
 MB_INLINE unsigned mb_ctz64(uint64_t x) { return (unsigned)__builtin_ctzll(x); }
 MB_INLINE unsigned mb_log2(uint64_t x) { return 63u - (unsigned)__builtin_clzll(x); }
-// Without the machine's instruction for it, which not every processor has; the compiler's own stand-in is a call.
+// How many bits are set, without the popcnt instruction, which not every x86-64 has. Written out, because the
+// compiler's builtin is then a call of libgcc.
 MB_INLINE unsigned mb_popcount64(uint64_t x) {
     x -= x >> 1 & UINT64_C(0x5555555555555555);
     x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
@@ -52,7 +53,7 @@ MB_INLINE uint64_t mb_bit_range(unsigned first, unsigned count) {
     return (~UINT64_C(0) >> (64 - count)) << first;
 }
 
-// Both halves of a product of 32-bit numbers.
+// The low and the high half of the 64-bit product of two 32-bit numbers.
 struct mb_halves {
     uint32_t low;
     uint64_t high; // 64 bits wide, so that it can be an index without an extension
@@ -70,7 +71,7 @@ MB_INLINE struct mb_halves mb_multiply(uint32_t a, const uint32_t *b) {
     return product;
 }
 
-// Sets bit `index % 64` of *word; whether it was set before.
+// Sets bit `index % 64` of *word and returns whether it was set before.
 MB_INLINE bool mb_bit_test_set(uint64_t *word, uint64_t index) {
 #if defined(__x86_64__)
     bool was; // one instruction, which compilers do not find

@@ -1,6 +1,8 @@
-// The words of C11 that public headers use and C++ lacks. preload/public_headers.cmake writes mb_c11_ before them where it copies a header
-// for installation, and includes this; nothing else does. In C++ an atomic member is a plain word of the same size and alignment, and the
-// operations are the compiler's.
+// Keywords and operations of C11 that installed headers use and C++ lacks (_Atomic, _Static_assert, atomic_load ...).
+//
+// What: preload/public_headers.cmake puts mb_c11_ before such words when it copies a header for installation, and makes
+// the copy include this file; nothing else does. In C the names mean the originals; in C++ an atomic member is a plain
+// word of the same size and alignment, and the operations are the compiler's builtins.
 #ifndef MB_PLATFORM_C11_H
 #define MB_PLATFORM_C11_H
 

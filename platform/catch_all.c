@@ -1,9 +1,8 @@
-// What: catch_all.h. A frame of a few instructions with a personality of its own: it says that it handles every exception, and has
-// the unwinder go on at a landing pad, which hands the exception to the runtime as caught.
-//
-// All that belongs to the runtime and the unwinder is a weak reference: the linker binds a static program's own, and the
-// library needs neither.
-// Source of the protocol: Itanium C++ ABI, Exception Handling, 1.6 and 2.5.
+// What: implements platform/catch_all.h by a stack frame in assembly with its own personality routine. When an
+// exception reaches the frame, the routine tells the unwinder that it is handled here; the landing pad passes it to the
+// C++ runtime as caught (__cxa_begin_catch, __cxa_end_catch). The symbols of the runtime and the unwinder are weak
+// references: in a static C++ program the linker binds them, and libmbmalloc.so, which must not depend on a C++
+// runtime, does without. Source of the protocol: Itanium C++ ABI, Exception Handling, 1.6 and 2.5.
 #include "platform/catch_all.h"
 
 #include <stdint.h>
@@ -84,7 +83,7 @@ MB_UNUSED void *mb_catch_swallow(void *exception) {
     return NULL;
 }
 
-// A forced unwind (a thread that is cancelled or exits) is no exception and goes on.
+// A forced unwind (pthread_cancel, pthread_exit) is not caught: it continues through the frame.
 MB_UNUSED _Unwind_Reason_Code mb_catch_personality(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
                                                    struct _Unwind_Exception *exception, struct _Unwind_Context *context) {
     (void)class;

@@ -1,4 +1,5 @@
-// A call that ends C++ exceptions: what C cannot say.
+// try { function() } catch (...) {} for C: calls a function and swallows a C++ exception that it throws. Used for
+// new-handlers in static C++ programs.
 // Who: any thread.
 #ifndef MB_PLATFORM_CATCH_ALL_H
 #define MB_PLATFORM_CATCH_ALL_H
@@ -8,11 +9,11 @@
 
 typedef void *mb_catchable(size_t first, size_t second);
 
-// Whether the program has a C++ runtime and an unwinder that are bound to us (always in a static C++ program), on a processor
-// that we know.
+// Whether that is possible: a C++ runtime and an unwinder are linked to us (always in a static C++ program), and the
+// processor is x86-64 or aarch64.
 bool mb_can_catch_all(void);
 
-// What `function` returns, or NULL when it has thrown; the exception is over then. Only where mb_can_catch_all.
+// Returns what `function` returns, or NULL after it has thrown. Only where mb_can_catch_all.
 void *mb_call_caught(mb_catchable *function, size_t first, size_t second);
 
 #endif

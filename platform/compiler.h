@@ -1,5 +1,5 @@
-// What the compiler must do for us, in one place: attributes, prefetch, tagged inlining.
-// Nothing here knows about allocators.
+// Attributes and extensions of gcc and clang, each under a name of ours, so that another compiler needs changes here
+// alone.
 #ifndef MB_PLATFORM_COMPILER_H
 #define MB_PLATFORM_COMPILER_H
 
@@ -15,16 +15,17 @@
 #define MB_UNUSED __attribute__((unused))
 #define MB_MALLOC_LIKE __attribute__((malloc, warn_unused_result))
 #define MB_CACHE_ALIGNED __attribute__((aligned(64)))
-// For memory that one thread writes: the processor fetches lines in pairs, so a line beside it is shared, too.
+// Alignment against false sharing: two cache lines, because processors prefetch lines in pairs of 128 bytes.
 enum { MB_LINE_PAIR = 128 };
 #define MB_PAIR_ALIGNED __attribute__((aligned(MB_LINE_PAIR)))
-// The compiler must take the value as it is: no reassociation across this point.
+// Hides from the optimiser how the value was computed, so that it keeps it in a register as it is.
 #define MB_OPAQUE(value) __asm__("" : "+r"(value))
 #define MB_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 
-// Around the declarations of a public header: what they declare is exported (our own calls of it stay direct: preload/mbmalloc.dynamic).
-// Both act in the product's own files; who includes the installed header sees plain C declarations. Not "protected": the linker then
-// refuses a program that takes a function's address and is linked to a fixed place (-no-pie).
+// Put around the declarations of a public header: the functions are exported from the library, while calls inside the
+// library stay direct (preload/mbmalloc.dynamic). They act when the library itself is built; a program that includes
+// the installed header sees plain C declarations. Not visibility "protected": the linker then refuses programs that are
+// linked with -no-pie and take a function's address.
 #ifdef MB_BUILDING
 #define MB_VISIBLE_BEGIN _Pragma("GCC visibility push(default)")
 #define MB_VISIBLE_END _Pragma("GCC visibility pop")
@@ -40,7 +41,8 @@ enum { MB_LINE_PAIR = 128 };
 #define MB_PUBLIC_END MB_VISIBLE_END
 #endif
 
-// Thread-local words live in the static TLS block: one load from the thread pointer, no call that could allocate.
+// A thread-local variable in the static TLS block: one load relative to the thread pointer, and no call of
+// __tls_get_addr, which may allocate.
 #define MB_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 
 #if defined(__SANITIZE_THREAD__)

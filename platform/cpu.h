@@ -1,4 +1,4 @@
-// What this processor has beyond what every one of its kind has. Any thread.
+// Instructions that not every x86-64 processor has, found at run time: popcnt. Any thread.
 #ifndef MB_PLATFORM_CPU_H
 #define MB_PLATFORM_CPU_H
 
@@ -8,13 +8,14 @@
 #include "platform/bits.h"
 #include "platform/compiler.h"
 
-// There is an instruction that counts bits (x86-64: popcnt). Set by mb_cpu_look, at the start; before that false, which is only slower.
+// Whether the processor has an instruction that counts set bits. False until mb_cpu_look at the start, which is slower
+// and not wrong.
 extern MB_HIDDEN bool mb_cpu_counts_bits;
 
-// Asks the processor. Writes the same each time.
+// Asks the processor (cpuid) and sets the variable above. Idempotent.
 void mb_cpu_look(void);
 
-// Bits that are set, for who knows that mb_cpu_counts_bits.
+// How many bits are set, by the instruction. Only where mb_cpu_counts_bits.
 MB_INLINE uint64_t mb_count_bits_quick(uint64_t x) {
 #if defined(__x86_64__)
     uint64_t count;
@@ -25,7 +26,8 @@ MB_INLINE uint64_t mb_count_bits_quick(uint64_t x) {
 #endif
 }
 
-// Bits that are set. Not for inline functions of public headers: it needs a hidden variable.
+// How many bits are set, by the instruction where there is one. Not for inline functions of public headers, since the
+// variable is hidden.
 MB_INLINE uint64_t mb_count_bits(uint64_t x) {
 #if defined(__x86_64__)
     if (MB_UNLIKELY(!mb_cpu_counts_bits)) return mb_popcount64(x);

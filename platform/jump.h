@@ -1,12 +1,12 @@
-// A function that lets another one answer in its place, as if the caller had called that.
+// Defines a function that tail-calls another one, chosen at each call, with the caller's return address in place.
 //
 //   MB_JUMP_BY(name, chooser, MB_JUMP_SECOND)      or MB_JUMP_THIRD
 //
-// What: defines the exported function `name` of two (three) arguments, the last one an int, the others pointers or numbers. It calls
-// `chooser`, a hidden function with the same arguments, and jumps to the function that this returns; the last argument comes
-// from there, too, the others are as they were. The target sees the caller's return address: dlopen tells by that which object asks, and
-// where that object's files are looked for.
-// C promises no such jump (a compiler makes it when it optimises).
+// What: the macro defines the exported function `name` of two (three) arguments: integers or pointers, the last one an
+// int. It calls `chooser`, a hidden function with the same arguments, which returns a struct mb_jump: the function to
+// jump to, and the value of the last argument for it; the other arguments are passed on. preload/dlopen.c needs that:
+// dlopen takes the calling object, and with it the run path and the namespace, from its return address. In C a tail
+// call is an optimisation that nothing guarantees, so it is assembly.
 #ifndef MB_PLATFORM_JUMP_H
 #define MB_PLATFORM_JUMP_H
 
@@ -14,7 +14,7 @@
 
 struct mb_jump {
     void *target;
-    uintptr_t last; // the argument; returned in a register of its own, as the target is
+    uintptr_t last; // the last argument; both members are returned in registers
 };
 
 #if defined(__x86_64__)

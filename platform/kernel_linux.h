@@ -1,5 +1,5 @@
-// Numbers of the kernel's interface that not every libc's headers have: the kernel's own headers are needed nowhere, and the headers of
-// the oldest system that we are built on do.
+// Constants of the Linux system call interface that are newer than the headers of the oldest system that we build on,
+// or missing in musl's headers. The kernel's own headers (linux/*.h) are not needed for a build.
 #ifndef MB_PLATFORM_KERNEL_LINUX_H
 #define MB_PLATFORM_KERNEL_LINUX_H
 

@@ -6,14 +6,14 @@
 
 #include "platform/syscall_linux.h"
 
-// glibc's alone.
+// Only in glibc.
 __attribute__((weak)) const char *gnu_get_libc_version(void);
 __attribute__((weak)) int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *);
 __attribute__((weak)) int pthread_attr_setsigmask_np(pthread_attr_t *, const sigset_t *); // from 2.32 on
-// In glibc a function that is linked into each object, in musl the library's own.
+// In glibc pthread_atfork is linked into each object statically, in musl it is in libc.so.
 #pragma weak pthread_atfork
 
-// libpthread: before glibc 2.34. musl's loader is its library.
+// glibc has a libpthread of its own before 2.34. In musl the loader and the library are one file.
 const char *const mb_libc_files[] = {"libc.so", "libpthread.so.0", "ld-musl-", NULL};
 
 bool mb_libc_is_glibc(void) { return gnu_get_libc_version != NULL; }
@@ -30,9 +30,9 @@ bool mb_libc_at_fork(void (*child)(void)) {
     return pthread_atfork != NULL && pthread_atfork(NULL, NULL, child) == 0;
 }
 
-// --- a thread without signals -------------------------------------------------------------------------------------------
+// --- a thread without signals ----------------------------------------------------------------------------------------
 
-// Not those by which the libraries reach every thread (32 to 34: cancellation, changes of the user id): who sends them waits.
+// All signals but 32 to 34, by which the C libraries make every thread act (cancellation, setuid) and wait for it.
 static const uint64_t SIGNALS = ~(UINT64_C(7) << 31);
 
 static uint64_t change_signals(int how, uint64_t mask) {
@@ -41,7 +41,7 @@ static uint64_t change_signals(int how, uint64_t mask) {
     return old;
 }
 
-// A thread begins with its creator's mask, where the attributes cannot name one.
+// Where the attributes cannot name a signal mask: a new thread inherits that of its creator.
 static bool create_masked(mb_libc_create *create, pthread_t *out, pthread_attr_t *attributes, void *(*body)(void *)) {
     uint64_t old = change_signals(SIG_BLOCK, SIGNALS);
     bool created = create(out, attributes, body, NULL) == 0;
@@ -49,10 +49,10 @@ static bool create_masked(mb_libc_create *create, pthread_t *out, pthread_attr_t
     return created;
 }
 
-// A library that cannot name them may have the function all the same, which then fails.
+// False: the C library has no such function, or the function fails.
 static bool set_no_signals(pthread_attr_t *attributes) {
     sigset_t all;
-    memset(&all, 0xff, sizeof all); // it leaves out its own
+    memset(&all, 0xff, sizeof all); // the library leaves out the signals that it needs itself
     return pthread_attr_setsigmask_np != NULL && pthread_attr_setsigmask_np(attributes, &all) == 0;
 }
 

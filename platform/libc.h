@@ -1,8 +1,9 @@
-// What the allocator asks of the C library besides functions on strings.
+// Functions of the C library that glibc and musl do not have in common, or have in different versions: threads, fork,
+// thread-specific keys, dlopen's constants.
 //
-// What: weak references, and the few decisions that depend on which library answers. One build serves programs of glibc (with libpthread
-// beside it, before 2.34, or without) and of musl: what a library lacks is NULL there, and only these functions know.
-// A program that links libmbmalloc.a has them all: platform/libc_static.c pulls them in.
+// What: one build serves programs of glibc (before 2.34 with libpthread beside it) and of musl. Such functions are weak
+// references, NULL where the library lacks them; only platform/libc.c looks at that. In a program that links
+// libmbmalloc.a platform/libc_static.c makes the linker pull them in.
 // Who: any thread.
 #ifndef MB_PLATFORM_LIBC_H
 #define MB_PLATFORM_LIBC_H
@@ -25,19 +26,20 @@ enum { LM_ID_BASE = 0, RTLD_DEEPBIND = 8 };
 #pragma weak pthread_setspecific
 #pragma weak pthread_attr_setstacksize
 
-// What the file names of the C library's objects start with; ends with NULL.
+// Beginnings of the C library's file names, as the loader lists them; the last entry is NULL.
 extern MB_HIDDEN const char *const mb_libc_files[];
 
-// Whether a name that a program opens (dlopen) is the C library. Its file in the list above may have another one.
+// Whether the argument of a dlopen names the C library ("libc.so.6", "libc.musl-x86_64.so.1", with or without folders).
 bool mb_libc_is_named(const char *file);
 
 // Whether the C library is glibc. False in a static program that does not ask for its version.
 bool mb_libc_is_glibc(void);
 
-// Has `child` called in each forked child. False: this library has no such thing.
+// Registers `child` to be called in each forked child, as pthread_atfork does. False: there is no such function, or it
+// failed.
 bool mb_libc_at_fork(void (*child)(void));
 
-// How the library is told to call somebody when a thread ends.
+// Thread-specific keys (pthread_key_create and its kin), whose destructors run when a thread ends.
 struct mb_libc_keys {
     int (*create)(pthread_key_t *, void (*)(void *));
     int (*set)(pthread_key_t, const void *);
@@ -46,7 +48,8 @@ struct mb_libc_keys {
 typedef int mb_libc_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 typedef int mb_libc_join(pthread_t, void **);
 
-// A thread that takes no signal, made by `create` (the library's own, or who wraps it). False: refused.
+// Starts a thread that handles no signal of the program, by `create` (pthread_create, or a wrapper of it). False: it
+// was refused.
 bool mb_libc_create_quiet(mb_libc_create *create, pthread_t *out, size_t stack_bytes, void *(*body)(void *));
 
 #endif

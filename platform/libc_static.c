@@ -1,5 +1,5 @@
-// What libmbmalloc.a needs of the C library beside what every program has: a weak reference (platform/libc.h) does not pull a function out of
-// an archive, so a static program would do without. Only in libmbmalloc.a; nobody calls this.
+// References that make the linker take functions of the C library into a static program with libmbmalloc.a: a weak
+// reference (platform/libc.h) does not pull a member out of an archive. Not part of libmbmalloc.so; nothing calls this.
 #include <pthread.h>
 #include <signal.h>
 

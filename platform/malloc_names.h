@@ -1,4 +1,5 @@
-// <malloc.h> with all that glibc's has of today: the names that we export, where the libc that we are compiled for lacks them.
+// <malloc.h>, and declarations of the functions of today's glibc that the C library at build time lacks. The library
+// exports all of them.
 #ifndef MB_PLATFORM_MALLOC_NAMES_H
 #define MB_PLATFORM_MALLOC_NAMES_H
 

@@ -1,4 +1,4 @@
-// The kinds of system calls that can be made to fail (platform/os_hook.h), named after the functions of platform/os.h.
+// The kinds of system calls that a hook (platform/os_hook.h) can make fail, named after the functions of platform/os.h.
 #ifndef MB_PLATFORM_OS_CALL_H
 #define MB_PLATFORM_OS_CALL_H
 

@@ -1,9 +1,10 @@
-// A place between the allocator and the system where calls can be made to fail, in tests and in programs that want to know
-// how they fare when the system refuses.
+// Fault injection: a hook that can make system calls fail, for tests, and for programs that want to try how they behave
+// when the system refuses memory.
 //
-// What: every function of os.h that changes mappings or contents asks the hook first; what it answers, if not 0, is the
-// call's result, and the system is not asked. Costs a load per system call. What os.h itself needs to undo a step is not asked about.
-// Who: any thread. One hook for the whole process, the malloc's own calls included.
+// What: every function of platform/os.h that changes mappings or contents calls the hook first. If the hook returns an
+// error, that is the function's result and the system is not asked. Without a hook it costs one load per system call.
+// The calls by which platform/os.h undoes a half-done step do not ask the hook.
+// Who: any thread. There is one hook for the process, which sees the calls of malloc too.
 #ifndef MB_PLATFORM_OS_HOOK_H
 #define MB_PLATFORM_OS_HOOK_H
 
@@ -13,10 +14,12 @@
 #include "platform/compiler.h"
 #include "platform/os_call.h"
 
-// 0: let it pass; a negative errno value: the call's result. Must not allocate, and may be called by any thread at any time.
+// Returns 0 to let the call pass, or a negative errno value as its result. Must not allocate; called by any thread,
+// also by several at once.
 typedef int mb_os_hook_function(enum mb_os_call call, size_t bytes);
 
-// NULL: none. Written by anybody, read by every call; release and acquire, so what the hook reads is there before it.
+// The hook; NULL: none. Set with release and loaded with acquire, so that the hook sees what was written before it was
+// set.
 extern MB_HIDDEN _Atomic(mb_os_hook_function *) mb_os_hook;
 
 MB_INLINE void mb_os_hook_set(mb_os_hook_function *hook) { atomic_store_explicit(&mb_os_hook, hook, memory_order_release); }

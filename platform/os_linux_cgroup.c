@@ -1,7 +1,8 @@
-// The memory limit of the process's control group, of version 1 or 2: the least of its own and those above it.
+// The memory limit of the process's control group (version 1 or 2): the smallest limit of the group and its ancestors.
 //
-// What: reads /proc/self/cgroup and the limits below /sys/fs/cgroup. Where a container shows another part of that tree than the path says, the
-// limit at its top counts. Who: any thread; only for callers that asked for it.
+// What: reads the group's path from /proc/self/cgroup and the limits below /sys/fs/cgroup. In a container that sees
+// only its own part of the hierarchy the path does not exist there, and the limit at the root that it sees counts.
+// Who: any thread; only called where an option asks for it.
 #include <stdint.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ static bool join(char out[PATH_BYTES], const char *root, const char *path, size_
     return true;
 }
 
-// "max", no file, or no limit in practice (version 1 says nearly 2^63): UINT64_MAX.
+// The limit in bytes. UINT64_MAX: the file says "max" or nearly 2^63 (what version 1 writes for none), or is missing.
 static uint64_t limit_in(const char *root, const char *path, size_t length, const char *file) {
     char name[PATH_BYTES];
     uint64_t limit;
@@ -38,7 +39,8 @@ static uint64_t least_limit(const char *root, const char *path, size_t length, c
     return least;
 }
 
-// The path of the line that begins, behind its number, with the controllers' names: ":memory:" or "::".
+// The path in the line of /proc/self/cgroup whose second field is `controllers`: ":memory:" (version 1) or "::"
+// (version 2).
 static const char *path_after(const char *text, const char *controllers, size_t *length) {
     const char *at = strstr(text, controllers);
     if (at == NULL) return NULL;

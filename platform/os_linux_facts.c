@@ -1,5 +1,7 @@
-// What: what platform/os.h can tell about the machine and the process: sizes, limits, environment, clock, random bytes.
-// Who: any thread, before the first constructor too; the cached sizes are idempotent relaxed atomics.
+// What: the part of platform/os.h that asks about the machine and the process: sizes, limits, environment, clock,
+// random bytes.
+// Who: any thread, before the first constructor too. Cached sizes are relaxed atomics that every thread writes with the
+// same value.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE // environ, program_invocation_short_name
 #endif
@@ -50,7 +52,7 @@ bool mb_os_huge_pages_enabled(void) {
 
 // --- limits ---------------------------------------------------------------------------------------------------------
 
-// Without /proc: the largest power-of-two part of the limit that can be mapped now.
+// Without /proc: tries the limit, half of it, a quarter and so on, and returns the first size that can be reserved now.
 static size_t probe_address_space(size_t limit) {
     size_t page = mb_os_page_size();
     for (size_t bytes = mb_align_down(limit, page); bytes >= page; bytes = mb_align_down(bytes / 2, page)) {
@@ -74,8 +76,8 @@ size_t mb_os_address_space_left(void) {
 
 void *mb_os_brk(void) { return (void *)(uintptr_t)mb_syscall1(__NR_brk, 0); }
 
-// A futex wait compares the word before it could sleep: EFAULT for an unreadable one, else EAGAIN or (on a chance match)
-// an immediate time-out.
+// A futex wait reads the word first: EFAULT if it cannot be read; otherwise EAGAIN, or an immediate time-out if the
+// word happens to have the expected value.
 static bool readable_word(uintptr_t address) {
     static const struct timespec at_once = {0, 0};
     uintptr_t word = address & ~(uintptr_t)3;
@@ -98,7 +100,8 @@ static uint64_t splitmix(uint64_t *state) {
     return z ^ (z >> 31);
 }
 
-// What is left without getrandom: the kernel's 16 bytes for this program, time, address layout and a call counter.
+// Random bits without getrandom: the kernel's 16 random bytes for this program (AT_RANDOM), the time, the address
+// layout and a counter of calls.
 static uint64_t weak_seed(void) {
     static _Atomic uint64_t calls; // any thread adds; only difference matters
     uint64_t words[2] = {0, 0};
@@ -148,8 +151,8 @@ uint64_t mb_os_now_fine_ns(void) { return read_clock(CLOCK_MONOTONIC); }
 
 // --- process --------------------------------------------------------------------------------------------------------
 
-// glibc's loader keeps the stack pointer of the process start: argc, argv, NULL, environment, NULL. Weak: other libcs
-// set environ before anything can allocate.
+// The stack pointer at the start of the process, from glibc's loader; there stand argc, argv, NULL, the environment,
+// NULL. Weak, because only glibc needs it: other C libraries set environ before anything can allocate.
 extern void *__libc_stack_end __attribute__((weak));
 
 static char **start_arguments(size_t *count) {

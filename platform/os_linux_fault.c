@@ -1,8 +1,9 @@
-// A handler of memory faults that looks at the address and then hands the signal on.
+// A SIGSEGV handler that passes the faulting address to a function and then lets the fault take its course.
 //
-// What: SIGSEGV. Whoever handled it before is called as the kernel would have called him; where nobody did, the default action is put back, and the
-// instruction that is executed again ends the process by it. Who sets a handler later replaces this one.
-// Who: any thread, in its signal handler: no locks, nothing allocates.
+// What: afterwards the handler that was installed before is called as the kernel would have called it; if there was
+// none, the default action is restored, and the faulting instruction runs again and ends the process. A handler that
+// the program installs later replaces this one.
+// Who: any thread, in its signal handler: takes no lock, allocates nothing.
 #include <signal.h>
 #include <stdint.h>
 
@@ -21,7 +22,7 @@ struct kernel_action {
 enum { RESTORER_IS_NAMED = 0x04000000 };
 
 #if defined(__x86_64__)
-// Returns from a handler, in the very bytes by which unwinders know such a frame. The other architectures have theirs in the vdso.
+// rt_sigreturn, for x86-64, which has none in the vDSO. Unwinders recognise a signal frame by exactly these bytes.
 __asm__(".text\n"
         ".type mb_os_return_from_signal, @function\n"
         "nop\n"
@@ -47,7 +48,7 @@ static void set_default(void) {
     mb_syscall4(__NR_rt_sigaction, SIGSEGV, mb_arg(&normal), 0, sizeof normal.mask);
 }
 
-// A fault comes again by itself when the handler returns; a signal that somebody sent does not.
+// A true fault repeats when the handler returns; a SIGSEGV that was sent by kill does not, and is sent again.
 static void by_default(const siginfo_t *info) {
     set_default();
     if (info->si_code <= 0) mb_syscall3(__NR_tgkill, mb_syscall0(__NR_getpid), mb_syscall0(__NR_gettid), SIGSEGV);

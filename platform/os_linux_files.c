@@ -1,4 +1,4 @@
-// What: what platform/os.h has for callers that asked for it by an option: files, words that processes share, ends by a signal.
+// What: the parts of platform/os.h that only options use: files, futexes in shared memory, handlers of ending signals.
 // Who: any thread, a signal handler included; no state.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE // O_CLOEXEC, SIG_UNBLOCK under -std=c11
@@ -12,7 +12,7 @@
 #include "platform/os.h"
 #include "platform/syscall_linux.h"
 
-// --- files ----------------------------------------------------------------------------------------------------------
+// --- files -----------------------------------------------------------------------------------------------------------
 
 static int open_file(const char *path, int flags, int mode) {
     return (int)mb_syscall4(__NR_openat, AT_FDCWD, mb_arg(path), flags | O_CLOEXEC, mode);
@@ -38,7 +38,7 @@ int mb_os_open_new(const char *path) {
     return open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 }
 
-// Whoever may write to the folder could have put something there before us: a file of that name is removed, and never opened.
+// In a folder that others may write to (/tmp), an existing file could be an attacker's: it is removed, never opened.
 int mb_os_map_new_file(const char *path, size_t bytes, void **out) {
     mb_os_remove_file(path);
     int fd = open_file(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
@@ -54,9 +54,9 @@ int mb_os_map_new_file(const char *path, size_t bytes, void **out) {
     return error;
 }
 
-// --- words that processes share ---------------------------------------------------------------------------------------
+// --- words that processes share --------------------------------------------------------------------------------------
 
-enum { WAIT = 0, WAKE = 1 }; // of the futex call, not private
+enum { WAIT = 0, WAKE = 1 }; // operations of futex(2) without the private flag
 
 void mb_os_wait_shared(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns) {
     struct timespec limit = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
@@ -66,10 +66,10 @@ void mb_os_wait_shared(_Atomic uint32_t *word, uint32_t expected, uint64_t timeo
 
 void mb_os_wake_shared(_Atomic uint32_t *word, int threads) { mb_syscall3(__NR_futex, mb_arg(word), WAKE, threads); }
 
-// --- ends by a signal -------------------------------------------------------------------------------------------------
+// --- ends by a signal ------------------------------------------------------------------------------------------------
 
-// The kernel's struct sigaction where signals return by a function of ours. Whoever does not return needs none, but the kernel
-// wants one named.
+// The kernel's struct sigaction with its restorer, which x86-64 demands. Our handlers never return, so it is not
+// called.
 struct kernel_action {
     void (*handler)(int);
     unsigned long flags;

@@ -1,4 +1,5 @@
-// What: waiting, writing and dying: the rest of platform/os.h on Linux, and small kernel files.
+// What: the rest of platform/os.h on Linux: waiting (futex), writing to descriptors, ending the process; and small
+// files of the kernel (platform/file_linux.h).
 // Who: any thread, a signal handler included; no state.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE // O_CLOEXEC, SIG_UNBLOCK under -std=c11
@@ -14,7 +15,7 @@
 #include "platform/os.h"
 #include "platform/syscall_linux.h"
 
-// --- waiting --------------------------------------------------------------------------------------------------------
+// --- waiting ---------------------------------------------------------------------------------------------------------
 
 void mb_os_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns) {
     struct timespec limit = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
@@ -24,7 +25,7 @@ void mb_os_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns) 
 
 void mb_os_wake(_Atomic uint32_t *word, int threads) { mb_syscall3(__NR_futex, mb_arg(word), MB_FUTEX_WAKE_PRIVATE, threads); }
 
-// --- files ----------------------------------------------------------------------------------------------------------
+// --- files -----------------------------------------------------------------------------------------------------------
 
 static int open_file(const char *path, int flags) { return (int)mb_syscall4(__NR_openat, AT_FDCWD, mb_arg(path), flags | O_CLOEXEC, 0666); }
 
@@ -94,9 +95,9 @@ bool mb_file_contains(const char *path, const char *wanted) {
     return read_text(path, text) && strstr(text, wanted) != NULL;
 }
 
-// --- the last word --------------------------------------------------------------------------------------------------
+// --- the last word ---------------------------------------------------------------------------------------------------
 
-// The kernel's struct sigaction all zero is SIG_DFL without flags on every architecture.
+// A kernel's struct sigaction of zeros means SIG_DFL without flags on every architecture.
 static void default_action(int signal_number) {
     uint64_t action[8] = {0};
     mb_syscall4(__NR_rt_sigaction, signal_number, mb_arg(action), 0, sizeof(uint64_t));
@@ -118,7 +119,7 @@ _Noreturn void mb_os_exit(int status) {
     for (;;) mb_syscall1(__NR_exit_group, status);
 }
 
-// libc's abort takes a lock that a forked child may have inherited held.
+// Not abort(3): it takes a lock that may be held for ever in a forked child.
 _Noreturn void mb_os_abort(void) {
     change_mask(SIG_UNBLOCK, SIGABRT);
     raise_in_this_thread(SIGABRT);

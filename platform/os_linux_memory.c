@@ -1,6 +1,6 @@
-// What: the address space and contents half of platform/os.h on Linux.
+// What: the part of platform/os.h about address space and contents, on Linux.
 // Who: any thread; nothing here has state.
-// Invariant: a call that fails has changed nothing (mremap and mlock, which do not promise that, are undone by hand).
+// Invariant: a call that fails has changed nothing. mremap and mlock do not promise that, so their effects are undone.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE // MREMAP_MAYMOVE under -std=c11
 #endif
@@ -14,13 +14,13 @@
 #include "platform/os_hook.h"
 #include "platform/syscall_linux.h"
 
-// No MAP_NORESERVE: what has no access rights is not charged anyway, and a commit must be, so that the kernel refuses what it would
-// refuse any program (in its default mode a request beyond all of RAM and swap) instead of promising what nobody has.
+// No MAP_NORESERVE: a mapping without access rights is not charged anyway, and committed memory has to be charged, so
+// that the kernel refuses what it would refuse any program (in its default mode: more than RAM and swap together).
 enum { ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS };
 
 _Atomic(mb_os_hook_function *) mb_os_hook;
 
-// What the hook answers, if not 0, else what the system does.
+// The hook's error, or, if it has none, the result of `system`.
 #define MB_ASK_HOOK(call, bytes, system) (mb_os_hook_ask(MB_OS_CALL_##call, (bytes)) ?: (system))
 
 static long map(void *at, size_t bytes, int protection, int flags) {
@@ -89,8 +89,8 @@ static bool fill_hole(void *p, size_t bytes, int protection) {
     return false;
 }
 
-// A call that failed to map over a range may have unmapped it already. mincore tells (ENOMEM: not mapped), and the hole is filled again
-// before anybody else's mapping can be placed there by chance. Its charge may have gone to somebody else meanwhile.
+// A call that failed to map over a range may have unmapped it already. mincore tells (ENOMEM: not mapped), and the hole
+// is mapped again at once, before another mapping is placed there. The commit charge may be taken by then: -ENXIO.
 static int mend(void *p, size_t bytes, int error) {
     if (error == 0 || mb_os_resident_pages(p, bytes) != -ENOMEM || fill_hole(p, bytes, PROT_READ | PROT_WRITE)) return error;
     return fill_hole(p, bytes, PROT_NONE) ? -ENXIO : -ESTALE;
@@ -104,12 +104,13 @@ static long remap(void *from, size_t old_bytes, size_t new_bytes, int flags, voi
     return mb_syscall5(__NR_mremap, mb_arg(from), mb_arg_size(old_bytes), mb_arg_size(new_bytes), flags, mb_arg(to));
 }
 
-// A move of several mappings can stop half-way (Linux 6.17; earlier kernels refuse it, with the target gone). So ask
-// first, by a growth in place that can never succeed: -EFAULT tells that the range is not one mapping.
+// Moving several mappings can stop half-way (Linux 6.17; earlier kernels refuse it, with the target unmapped). So this
+// asks before: mremap to a larger size in place, which can never succeed, returns -EFAULT if the range is not one
+// mapping.
 static int check_one_mapping(void *p, size_t bytes) {
     size_t page = mb_os_page_size();
     int error = mb_syscall_error(remap(p, bytes, (size_t)0 - page, 0, NULL));
-    if (error == -EINVAL) { // Linux 6.17 looks at the length first: let the growth end in the main thread's stack
+    if (error == -EINVAL) { // Linux 6.17 checks the new length first: choose one that ends in the main thread's stack
         uintptr_t stack_end = mb_align_down(mb_auxv(AT_EXECFN), page) + page;
         if (stack_end < (uintptr_t)p + 2 * bytes) return -EINVAL;
         error = mb_syscall_error(remap(p, bytes, stack_end - (uintptr_t)p, 0, NULL));
@@ -169,7 +170,7 @@ int mb_os_wipe_on_fork(void *p, size_t bytes) {
 }
 
 int mb_os_bind_nodes(void *p, size_t bytes, const uint64_t *mask, size_t words) {
-    long bits = (long)(words * 64 + 1); // the kernel takes one bit less than it is told
+    long bits = (long)(words * 64 + 1); // the kernel uses one bit less than this number
     return MB_ASK_HOOK(BIND_NODES, bytes,
                        mb_syscall_error(mb_syscall6(__NR_mbind, mb_arg(p), mb_arg_size(bytes), MB_MPOL_BIND, mb_arg(mask), bits, 0)));
 }

@@ -5,7 +5,7 @@
 #include "platform/page_call.h"
 #include "platform/syscall_linux.h"
 
-// Newer than the headers of the oldest system that we build on.
+// Constants that are newer than the headers of the oldest system that we build on.
 enum {
     MAPS_FIXED_NOREPLACE = 0x100000, // Linux 4.17: never over another mapping
     ADVICE_KEEPONFORK = 19,          // 4.14
@@ -30,7 +30,7 @@ enum mb_page_effect mb_page_effect_of_advice(int advice) {
     case ADVICE_DONTNEED_LOCKED:
     case ADVICE_COLLAPSE:
     case ADVICE_GUARD_REMOVE:
-    case MADV_DOFORK: // what these undo has been seen
+    case MADV_DOFORK: // they undo a change that was noted when it was made
     case ADVICE_KEEPONFORK: return MB_PAGES_STAY;
     case MADV_NORMAL:
     case MADV_RANDOM:
@@ -45,7 +45,7 @@ enum mb_page_effect mb_page_effect_of_advice(int advice) {
     }
 }
 
-// Full access is what memory has; who took it away has been seen.
+// Read and write access is what fresh memory has; a call that took it away was noted before.
 enum mb_page_effect mb_page_effect_of_protection(int protection) {
     return protection == (PROT_READ | PROT_WRITE) ? MB_PAGES_STAY : MB_PAGES_STATE;
 }

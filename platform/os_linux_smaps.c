@@ -1,5 +1,5 @@
-// What: how much of a range the kernel holds in huge pages, read from /proc/self/smaps line by line.
-// Who: any thread; no state, a kilobyte of stack.
+// What: how many bytes of a range are in huge pages, summed up from /proc/self/smaps, which is read line by line.
+// Who: any thread; no state, 1 KiB of stack.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE // O_CLOEXEC under -std=c11
 #endif
@@ -28,7 +28,7 @@ static bool next_byte(struct reader *reader, char *out) {
     return true;
 }
 
-// What does not fit in a line is dropped (names of files).
+// Reads the next line. The rest of a line that is longer than the buffer (a file name) is dropped.
 static bool next_line(struct reader *reader) {
     size_t length = 0;
     char byte;
@@ -48,7 +48,7 @@ static const char *parse(const char *text, unsigned base, uint64_t *out) {
     return text;
 }
 
-// Whether the line begins a mapping; how much of it lies in [p, p + bytes).
+// Whether the line is the first of a mapping; *inside: how many bytes of the mapping lie in [p, p + bytes).
 static bool begins_mapping(const char *line, uintptr_t p, size_t bytes, size_t *inside) {
     uint64_t first, last;
     const char *rest = parse(line, 16, &first);

@@ -1,7 +1,8 @@
-// Probe points for tracers (USDT): a nop in the code, and a note in the file that says where it is and where its arguments are.
+// Static probe points for tracers (USDT): a nop in the code, and an ELF note that tells where it is and where its
+// arguments are.
 //
-// What: the format of SystemTap's sys/sdt.h, version 3, which bpftrace, perf, gdb and systemtap read. A probe that nobody watches costs the nop; so
-// they stand in slow paths only.
+// What: the format of SystemTap's sys/sdt.h, version 3, which bpftrace, perf, gdb and SystemTap read. A probe that is
+// not traced costs a nop and the evaluation of its arguments, so probes stand in slow paths only.
 #ifndef MB_PLATFORM_PROBE_H
 #define MB_PLATFORM_PROBE_H
 

@@ -1,4 +1,5 @@
-// Whether a sanitizer watches the process: gcc's and clang's runtimes define these names. Any thread.
+// Whether the process runs under AddressSanitizer, MemorySanitizer, ThreadSanitizer or LeakSanitizer, by the names that
+// gcc's and clang's runtimes define. Any thread.
 #ifndef MB_PLATFORM_SANITIZER_H
 #define MB_PLATFORM_SANITIZER_H
 
@@ -17,7 +18,7 @@ MB_INLINE bool mb_sanitizer_watches(void) {
     return MB_TSAN || MB_ASAN || theirs;
 }
 
-// ThreadSanitizer's shadow leaves other places free than those of the others.
+// ThreadSanitizer is told apart, because its shadow memory leaves other address ranges free (platform/window.c).
 MB_INLINE bool mb_sanitizer_is_tsan(void) { return MB_TSAN || &__tsan_init != NULL; }
 
 #endif

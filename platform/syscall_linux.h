@@ -1,5 +1,6 @@
-// Raw Linux system calls: the kernel's own answer (a value or a negative errno), no errno, no cancellation point, and no
-// libc function that another preloaded library could interpose.
+// Linux system calls by the processor's instruction. They return the kernel's result (a value or a negative errno
+// value), do not set errno, are no cancellation points, and call no libc function that another preloaded library could
+// interpose.
 //
 // Who: any thread, any time, a signal handler or a vforked child included. Only platform/ includes this.
 #ifndef MB_PLATFORM_SYSCALL_LINUX_H
@@ -51,11 +52,11 @@ MB_INLINE long mb_syscall2(long number, long a, long b) { return mb_syscall6(num
 MB_INLINE long mb_syscall1(long number, long a) { return mb_syscall6(number, a, 0, 0, 0, 0, 0); }
 MB_INLINE long mb_syscall0(long number) { return mb_syscall6(number, 0, 0, 0, 0, 0, 0); }
 
-// A pointer or a length as the kernel takes it.
+// A pointer as an argument of a system call.
 MB_INLINE long mb_arg(const volatile void *p) { return (long)(uintptr_t)p; }
 MB_INLINE long mb_arg_size(size_t n) { return (long)n; }
 
-// The last page of negative values is an error, everything else an answer.
+// The negative errno value if the result is an error (-4095 to -1), else 0.
 MB_INLINE int mb_syscall_error(long result) { return result < 0 && result >= -4095 ? (int)result : 0; }
 
 #endif

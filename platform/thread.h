@@ -1,4 +1,6 @@
-// Who am I, in one instruction; am I alone; and waiting without sleep.
+// Cheap questions about the calling thread: an identity, whether it is the only one, the processor that it runs on; and
+// the pause instruction for loops that wait.
+// Who: any thread, no system calls.
 #ifndef MB_PLATFORM_THREAD_H
 #define MB_PLATFORM_THREAD_H
 
@@ -7,9 +9,9 @@
 
 #include "platform/compiler.h"
 
-// A word that differs between threads that live at the same time: the thread pointer, where it costs one instruction, else `otherwise`. The
-// next thread may get the word of one that has ended. Builds under a thread sanitizer and tests that switch threads by hand use
-// `otherwise`, too.
+// An identity of the calling thread that no other living thread has: the thread pointer where one instruction reads it
+// (x86-64, aarch64), else `otherwise`. A new thread may get the identity of one that has ended. Builds for
+// ThreadSanitizer, and tests that switch threads by hand, use `otherwise`.
 MB_INLINE const void *mb_thread_token(const void *otherwise) {
 #if defined(__x86_64__) && !MB_TSAN
     const void *pointer; // the ABI keeps the thread pointer's own address at its offset 0
@@ -26,21 +28,24 @@ MB_INLINE const void *mb_thread_token(const void *otherwise) {
 #endif
 }
 
-// The C library's word for: there is one thread (glibc 2.32 on; elsewhere it is absent). It turns false before the second thread starts,
-// by the hand of the first. A thread that is made by clone alone is unknown to it, as it is to the libc's own malloc, which asks the same.
+// glibc's flag (2.32 and later; weak, since other libraries lack it) that the process has one thread. The first thread
+// clears it before it starts a second one. It does not know threads made by a bare clone(2); glibc's malloc relies on
+// it all the same.
 extern char __libc_single_threaded __attribute__((weak));
 
-// Whether what other threads might do at this moment need not be minded. False proves nothing.
-// Builds as above: never.
+// True: this is the only thread, so atomic read-modify-write operations may be plain ones. False: there may be others.
+// Always false in builds for ThreadSanitizer.
 MB_INLINE bool mb_thread_is_only(void) { return !MB_TSAN && &__libc_single_threaded != NULL && __libc_single_threaded != 0; }
 
-// Where glibc keeps what the kernel tells about the thread (restartable sequences, glibc 2.35 on; elsewhere absent).
+// Offset from the thread pointer of the area that the kernel keeps up to date for the thread (restartable sequences;
+// glibc 2.35 and later, weak).
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 extern const unsigned __rseq_size __attribute__((weak));
 
 enum { MB_CPU_UNKNOWN = 0x10000 };
 
-// The processor that the thread runs on, without a system call; the next moment it may be another. MB_CPU_UNKNOWN: the C library does not know.
+// The number of the processor that the thread runs on, read from that area; it may change at any time. MB_CPU_UNKNOWN:
+// the C library has no such area.
 MB_INLINE unsigned mb_cpu_now(void) {
     if (&__rseq_offset == NULL || &__rseq_size == NULL || __rseq_size == 0) return MB_CPU_UNKNOWN;
 #if defined(__x86_64__)
@@ -53,7 +58,7 @@ MB_INLINE unsigned mb_cpu_now(void) {
     return cpu < MB_CPU_UNKNOWN ? cpu : MB_CPU_UNKNOWN;
 }
 
-// In a loop that waits for another processor.
+// To be called in a loop that spins on a word of another thread.
 MB_INLINE void mb_cpu_pause(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();

@@ -1,7 +1,8 @@
-// An unwind table (.eh_frame_hdr and the .eh_frame that it leads to) for every address: the stack ends there.
+// An unwind table (.eh_frame_hdr with its .eh_frame) that ends a stack walk at any address, for code that has no tables
+// of its own.
 //
-// What: one CIE that says that the return address is undefined, and one FDE from 1 to the end of the address space. Constant.
-// Source of the format: Linux Standard Base 5.0, 10.6; DWARF 5, 6.4.
+// What: one CIE which says that the return address is undefined, and one FDE that covers the address space from 1 on.
+// Constant data. Source of the format: Linux Standard Base 5.0, 10.6; DWARF 5, 6.4.
 #ifndef MB_PLATFORM_UNWIND_END_H
 #define MB_PLATFORM_UNWIND_END_H
 

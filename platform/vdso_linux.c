@@ -1,6 +1,6 @@
-// What: finds clock_gettime in the vDSO, an ELF shared object of which the auxiliary vector tells the address.
-// Who: any thread; the address found is an idempotent atomic.
-// Invariant: an image that is not laid out as expected is not used; the system call gives the same answer.
+// What: finds clock_gettime in the vDSO, the ELF shared object that the kernel maps into every process.
+// Who: any thread. The address is cached in a relaxed atomic, which every thread writes with the same value.
+// Invariant: a vDSO that does not have the expected layout is not used; the system call gives the same time.
 #include "platform/vdso_linux.h"
 
 #include <elf.h>
@@ -21,7 +21,7 @@ static const char clock_name[] = "__kernel_clock_gettime";
 typedef int clock_function(int clock, struct timespec *out);
 
 struct image {
-    uintptr_t slide; // what the kernel added to the addresses in the file
+    uintptr_t slide; // load address minus the addresses in the file
     const Elf64_Dyn *dynamic;
     const Elf64_Sym *symbols;
     const char *strings;
@@ -47,7 +47,7 @@ static bool find_tables(struct image *image) {
         if (entry->d_tag == DT_SYMTAB) image->symbols = (const Elf64_Sym *)address;
         if (entry->d_tag == DT_STRTAB) image->strings = (const char *)address;
     }
-    // Every linker puts the strings directly behind the symbols, which tells how many symbols there are.
+    // Every linker puts the string table directly behind the symbol table, which gives the number of symbols.
     return image->symbols != NULL && (uintptr_t)image->symbols < (uintptr_t)image->strings;
 }
 

@@ -1,10 +1,10 @@
-// What: the table of places for the arena's window.
+// What: the table of address ranges where the arena's window may start.
 //
-// x86-64 and aarch64 with 47 or 48 bits: programs and their brk heap lie below 1 TiB or at 0x55.. (0xaa..), libraries and
-// stacks at 0x7f.. (0xff..), grown downwards; 1 to 4 TiB and 32 to 64 TiB are empty. With 39 to 42 bits (small aarch64)
-// programs lie at two thirds of 512 GiB and 64 to 320 GiB are empty.
-// On x86-64 the shadow of ASan ends at 0x10007fff8000, TSan ends a program that has mappings elsewhere than below 512 GiB, at 0x55.. and from 0x7e80.. on, and
-// MSan one outside of 0x0.., 0x51.. to 0x5f.. and 0x7...
+// x86-64 and aarch64 with 47 or 48 bits of addresses: programs and their brk heap lie below 1 TiB or at 0x55..
+// (0xaa..), libraries and stacks at 0x7f.. (0xff..), growing down; 1 to 4 TiB and 32 to 64 TiB are empty. With 39 to 42
+// bits (some aarch64) programs lie at two thirds of 512 GiB, and 64 to 320 GiB are empty. Sanitizers on x86-64: the
+// shadow of ASan ends at 0x10007fff8000. TSan ends a program that maps memory outside of 0 to 512 GiB, 0x55.. and
+// 0x7e80.. upwards; MSan one that maps outside of 0x0.., 0x51.. to 0x5f.. and 0x7...
 #include "platform/window.h"
 
 #include "platform/bits.h"
@@ -19,7 +19,7 @@ static const struct mb_os_window wide[MB_OS_WINDOW_CANDIDATES] = {
     {32 * TIB, 63 * TIB, TIB, 0},
 };
 
-// Where no shadow lies: ThreadSanitizer's, and the others'.
+// Ranges that sanitizers leave free: ThreadSanitizer, and the others.
 #if defined(__x86_64__)
 static const struct mb_os_window beside_tsan[MB_OS_WINDOW_CANDIDATES] = {
     {0x7e8000000000u, 0x7e9000000000u, 256 * GIB, 0},
