@@ -10,7 +10,7 @@ const char mb_sample_owner;
 static void *take_apart(unsigned class_index) {
     struct mb_heap *samples = mb_commons_enter_samples();
     if (samples == NULL) return NULL;
-    void *p = mb_heap_take_block(samples, class_index);
+    void *p = mb_heap_take_block(samples, class_index); // as long as any other: realloc must do what it does else
     if (p != NULL) atomic_store_explicit(&mb_unit_of(p)->shared.sampled, 1, memory_order_relaxed);
     mb_commons_leave(samples);
     return p;
@@ -23,6 +23,7 @@ MB_NOINLINE void *mb_sample_take(struct mb_heap *heap, unsigned class_index, siz
         mb_sampling_note_lost();
     else
         mb_profile_add(p, bytes, mb_class_bytes(class_index));
+    if (p != NULL && mb_perturb_byte() != 0) mb_perturb_handed_out(p, bytes);
     return p;
 }
 

@@ -9,9 +9,11 @@ struct mb_sampling_shared mb_sampling_shared;
 
 static struct {
     _Atomic uint32_t sessions; // ever
+    _Atomic uint64_t losses;   // looks at what would have been due; any thread, relaxed
 } started_shared;
 
 void mb_sampling_start(uint64_t period, uint64_t seed) {
+    if (seed == 0) mb_os_random(&seed, sizeof seed); // here alone: a sandbox that comes later may forbid it
     atomic_store_explicit(&mb_sampling_shared.seed, seed, memory_order_relaxed);
     atomic_store_explicit(&mb_sampling_shared.period, mb_max(1, mb_min(period, MB_SAMPLE_PERIOD_MAX)), memory_order_relaxed);
     atomic_store_explicit(&mb_sampling_shared.lost, 0, memory_order_relaxed);
@@ -67,9 +69,7 @@ uint64_t mb_sampling_weight(uint64_t bytes) {
 // --- a heap's -----------------------------------------------------------------------------------------------------------
 
 static void begin(struct mb_heap *heap, struct mb_sampler *sampler, uint32_t session) {
-    uint64_t seed = atomic_load_explicit(&mb_sampling_shared.seed, memory_order_relaxed), mine = seed + (uintptr_t)heap;
-    if (seed == 0) mb_os_random(&mine, sizeof mine);
-    sampler->rng.state = mine;
+    sampler->rng.state = atomic_load_explicit(&mb_sampling_shared.seed, memory_order_relaxed) + (uintptr_t)heap;
     sampler->session = session;
     for (unsigned c = 0; c < MB_CLASSES; c++) sampler->until[c] = draw_small(sampler);
     sampler->until_large = draw(sampler);
@@ -85,8 +85,18 @@ static struct mb_sampler *sampler_of(struct mb_heap *heap) {
     return heap->sampler;
 }
 
+// A heap that has no sampler for want of memory: by chance, what it hands out would have been due.
+MB_COLD static void lose(uint64_t bytes) {
+    if (mb_sampling_session() == 0) return;
+    uint64_t turn = atomic_fetch_add_explicit(&started_shared.losses, 1, memory_order_relaxed);
+    uint64_t random = mb_mix64(turn * MB_RNG_STEP + atomic_load_explicit(&mb_sampling_shared.seed, memory_order_relaxed));
+    double period = (double)atomic_load_explicit(&mb_sampling_shared.period, memory_order_relaxed);
+    if ((double)(random >> 11) < chance((double)bytes / period) * (double)(UINT64_C(1) << 53)) mb_sampling_note_lost();
+}
+
 bool mb_sampler_is_due(struct mb_heap *heap, unsigned class_index) {
     struct mb_sampler *sampler = sampler_of(heap);
+    if (sampler == NULL) lose(mb_class_bytes(class_index));
     if (sampler == NULL || sampler->until[class_index] >= mb_class_bytes(class_index)) return false;
     sampler->until[class_index] = draw_small(sampler);
     return true;
@@ -94,6 +104,7 @@ bool mb_sampler_is_due(struct mb_heap *heap, unsigned class_index) {
 
 bool mb_sampler_is_due_large(struct mb_heap *heap, uint64_t bytes) {
     struct mb_sampler *sampler = sampler_of(heap);
+    if (sampler == NULL) lose(bytes);
     if (sampler == NULL) return false;
     if (sampler->until_large >= bytes) {
         sampler->until_large -= bytes;
@@ -123,9 +134,10 @@ static uint64_t lowest_bits(uint64_t mask, uint32_t count) {
 
 uint64_t mb_sampler_cut(struct mb_heap *heap, unsigned class_index, uint64_t mask) {
     struct mb_sampler *sampler = current(heap);
+    uint32_t bytes = mb_class_bytes(class_index), blocks = mb_popcount64(mask);
+    if (sampler == NULL && heap->token != heap && blocks > 1) lose((uint64_t)(blocks - 1) * bytes); // no commons; the first was asked for
     if (sampler == NULL || mask == 0) return mask;
-    uint32_t bytes = mb_class_bytes(class_index), until = sampler->until[class_index];
-    uint32_t blocks = mb_popcount64(mask), before = (uint32_t)mb_max(until / bytes, 1);
+    uint32_t until = sampler->until[class_index], before = (uint32_t)mb_max(until / bytes, 1);
     if (before < blocks) mask = lowest_bits(mask, before), blocks = before;
     sampler->until[class_index] = until >= blocks * bytes ? until - blocks * bytes : 0;
     return mask;

@@ -26,7 +26,7 @@ struct mb_sampler {
 struct mb_sampling_shared {
     _Atomic uint32_t session; // 0: off; raised at each start. Written by who starts and stops (release), read by any
     _Atomic uint64_t period;  // bytes, on average; written before the session
-    _Atomic uint64_t seed;    // 0: random; likewise
+    _Atomic uint64_t seed;    // likewise
     _Atomic uint64_t lost;    // samples that were due and could not be taken; any thread, relaxed
 };
 extern MB_HIDDEN struct mb_sampling_shared mb_sampling_shared;
@@ -36,7 +36,7 @@ enum { MB_SAMPLE_PERIOD_MAX = 256 << 20 };
 MB_INLINE uint32_t mb_sampling_session(void) { return atomic_load_explicit(&mb_sampling_shared.session, memory_order_acquire); }
 MB_INLINE void mb_sampling_note_lost(void) { atomic_fetch_add_explicit(&mb_sampling_shared.lost, 1, memory_order_relaxed); }
 
-// Begins a session / ends it. A seed other than 0: the samples follow from it and from the heaps' addresses. One thread at a time.
+// Begins a session / ends it. A seed other than 0 (which is a random one): the samples follow from it and from the heaps' addresses. One thread at a time.
 void mb_sampling_start(uint64_t period, uint64_t seed);
 void mb_sampling_stop(void);
 

@@ -14,7 +14,6 @@
 
 static struct {
     _Atomic(struct mb_profile_table_shared *) table; // made by the first session, kept
-    _Atomic uint32_t starting;                       // one at a time
 } profile_shared;
 
 struct mb_profile_table_shared *mb_profile_table(void) {
@@ -25,22 +24,33 @@ struct mb_profile_table_shared *mb_profile_table(void) {
 
 static size_t table_bytes(void) { return mb_align_up(sizeof(struct mb_profile_table_shared), mb_os_page_size()); }
 
+// Behind the table a page that the kernel wipes in a forked child, for what one thread does at a time.
+static size_t mapped_bytes(void) { return table_bytes() + mb_os_page_size(); }
+
 static int make_table(void) {
     void *p;
-    int error = mb_os_reserve(NULL, table_bytes(), &p);
+    int error = mb_os_reserve(NULL, mapped_bytes(), &p);
     if (error != 0) return error;
-    error = mb_os_commit(p, table_bytes());
+    error = mb_os_commit(p, mapped_bytes());
     if (error != 0) {
-        mb_os_unmap(p, table_bytes());
+        mb_os_unmap(p, mapped_bytes());
         return error;
     }
     mb_os_advise_huge(p, table_bytes(), false);
-    atomic_store_explicit(&profile_shared.table, p, memory_order_release);
+    mb_os_wipe_on_fork((char *)p + table_bytes(), mb_os_page_size()); // before Linux 4.14 a child of a process that walks has no walks
+    struct mb_profile_table_shared *none = NULL;
+    if (!atomic_compare_exchange_strong(&profile_shared.table, &none, p)) mb_os_unmap(p, mapped_bytes());
     return 0;
 }
 
+static struct mb_profile_turns_shared *turns(struct mb_profile_table_shared *table) { return (void *)((char *)table + table_bytes()); }
+_Atomic uint32_t *mb_profile_walking(struct mb_profile_table_shared *table) { return &turns(table)->walking; }
+
 // Whoever frees a block of an earlier session at this moment finds it or not: it is no more counted either way.
-static int empty_table(void) { return mb_os_purge(mb_profile_table(), table_bytes()); }
+static void empty_table(struct mb_profile_table_shared *table) {
+    bool is_fresh = atomic_load_explicit(&table->used, memory_order_relaxed) == 0;
+    if (!is_fresh && mb_os_purge(table, table_bytes()) != 0) memset((void *)table, 0, table_bytes());
+}
 
 // What the calling thread's heap had at hand before would come unseen. Other threads' is seen from their next refill on.
 static void drop_own_masks(void) {
@@ -48,11 +58,9 @@ static void drop_own_masks(void) {
     for (unsigned c = 0; c < MB_CLASSES; c++) mb_heap_drop_mask(mb_heap_self, c);
 }
 
-static int start(uint64_t period) {
+static int start(struct mb_profile_table_shared *table, uint64_t period) {
     if (mb_sampling_session() != 0) return -EBUSY;
-    int error = mb_profile_table() == NULL ? make_table() : empty_table();
-    if (error != 0) return error;
-    struct mb_profile_table_shared *table = mb_profile_table();
+    empty_table(table);
     atomic_store_explicit(&table->used, (uint32_t)mb_align_up(sizeof(struct mb_profile_stack), 16), memory_order_relaxed);
     atomic_store_explicit(&table->frame[1], 1, memory_order_relaxed);
     mb_sampling_start(period, mb_option.seed);
@@ -61,13 +69,22 @@ static int start(uint64_t period) {
 }
 
 int mb_profile_start(uint64_t period) {
-    if (atomic_exchange(&profile_shared.starting, 1) != 0) return -EBUSY;
-    int error = start(period);
-    atomic_store(&profile_shared.starting, 0);
+    int error = mb_profile_table() == NULL ? make_table() : 0;
+    if (error != 0) return error;
+    struct mb_profile_table_shared *table = mb_profile_table();
+    if (atomic_exchange(&turns(table)->switching, 1) != 0) return -EBUSY;
+    error = start(table, period);
+    atomic_store(&turns(table)->switching, 0);
     return error;
 }
 
-void mb_profile_stop(void) { mb_sampling_stop(); }
+// As if before the other one, where another thread starts or stops a session.
+void mb_profile_stop(void) {
+    struct mb_profile_table_shared *table = mb_profile_table();
+    if (table == NULL || atomic_exchange(&turns(table)->switching, 1) != 0) return;
+    mb_sampling_stop();
+    atomic_store(&turns(table)->switching, 0);
+}
 
 void mb_profile_mark(void) {
     struct mb_profile_table_shared *table = mb_profile_table();

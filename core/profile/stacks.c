@@ -1,4 +1,6 @@
 // Call stacks, each once: chains by hash, made without a lock. Two threads that meet the same new stack may both make it; readers add up.
+#include <string.h>
+
 #include "core/base/rng.h"
 #include "core/profile/table.h"
 #include "platform/bits.h"
@@ -43,6 +45,7 @@ static uint32_t make(struct mb_profile_table_shared *table, uint32_t hash, const
     struct mb_profile_stack *stack = mb_profile_stack_at(table, offset);
     stack->hash = hash;
     stack->frames = count;
+    memset(stack->of, 0, sizeof stack->of); // somebody may be late with a sample of an earlier session
     for (unsigned i = 0; i < count; i++) stack->frame[i] = frame[i];
     _Atomic uint32_t *head = &table->head[hash % MB_HEADS];
     uint32_t first = atomic_load_explicit(head, memory_order_relaxed);

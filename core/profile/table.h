@@ -20,7 +20,7 @@ struct mb_profile_table_shared {
     _Atomic uintptr_t frame[MB_PROFILE_FRAMES]; // 0: free; [0] stays 0, [1] is 1
     _Atomic uint32_t head[MB_HEADS];            // offset of the first stack of a chain; 0: none
     _Atomic uint64_t live_bytes, peak_bytes, taken, lost_stacks, lost_frames;
-    _Atomic uint32_t used, mark, walker;     // bytes of stacks; process that walks, 0: nobody
+    _Atomic uint32_t used, mark;             // bytes of stacks
     _Alignas(16) char stack[MB_STACK_BYTES]; // [0]: the stack without frames
 };
 _Static_assert(sizeof(struct mb_profile_table_shared) <= 2 << 20, "the profile's bound");
@@ -41,6 +41,12 @@ MB_INLINE struct mb_profile_stack *mb_profile_stack_at(struct mb_profile_table_s
 void mb_profile_each(struct mb_profile_table_shared *table, void (*visit)(void *context, struct mb_profile_stack *stack), void *context);
 
 // --- walks --------------------------------------------------------------------------------------------------------------
+
+// On a page of its own, which is 0 in a forked child: no system call tells whose a turn is, so that a sandbox may forbid them.
+struct mb_profile_turns_shared {
+    _Atomic uint32_t walking, switching; // 1 while a thread walks / starts or ends a session
+};
+_Atomic uint32_t *mb_profile_walking(struct mb_profile_table_shared *table);
 
 // Takes the peak's snapshot if it is due: so many bytes have come.
 void mb_profile_look_for_peak(struct mb_profile_table_shared *table, uint64_t least_growth);

@@ -1,14 +1,12 @@
 // Walks over all samples, one at a time: who finds another thread in a walk does without. In a forked child a walk of the parent's does not count.
 #include "core/heap/sampler.h"
 #include "core/profile/table.h"
-#include "platform/os.h"
 
 static bool begin(struct mb_profile_table_shared *table) {
-    uint32_t self = (uint32_t)mb_os_pid(), seen = atomic_load_explicit(&table->walker, memory_order_relaxed);
-    return seen != self && atomic_compare_exchange_strong_explicit(&table->walker, &seen, self, memory_order_acquire, memory_order_relaxed);
+    return atomic_exchange_explicit(mb_profile_walking(table), 1, memory_order_acquire) == 0;
 }
 
-static void end(struct mb_profile_table_shared *table) { atomic_store_explicit(&table->walker, 0, memory_order_release); }
+static void end(struct mb_profile_table_shared *table) { atomic_store_explicit(mb_profile_walking(table), 0, memory_order_release); }
 
 // --- counting -----------------------------------------------------------------------------------------------------------
 

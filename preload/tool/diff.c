@@ -1,4 +1,4 @@
-// mbmalloc diff: what has changed between two outputs of `stat --json`, or of stats_format=json.
+// mbmalloc diff: what has changed between two outputs of `stat --json`, or of stats_format=json. Of two heap profiles: profile_diff.c.
 #include "preload/tool/tool.h"
 
 #include <stdlib.h>
@@ -73,7 +73,16 @@ static void print_classes_of(const struct side *a, const struct side *b, const s
     }
 }
 
+// A heap profile is a gzip file.
+static bool is_profile(const char *path) {
+    FILE *file = fopen(path, "rb");
+    bool is = file != NULL && fgetc(file) == 0x1f && fgetc(file) == 0x8b;
+    if (file != NULL) fclose(file);
+    return is;
+}
+
 int tool_diff(int argc, char **argv) {
+    if (argc >= 2 && is_profile(argv[0]) && is_profile(argv[1])) return tool_profile_diff(argc, argv);
     if (argc != 2) return tool_usage("diff");
     struct side *a = malloc(sizeof *a), *b = malloc(sizeof *b);
     if (a == NULL || b == NULL) return tool_fail("no memory");

@@ -21,8 +21,10 @@ static const struct command {
     {"map", tool_map, "PID [-o FILE.html]", "a picture of the heap of a running process"},
     {"prof", tool_prof, "PID [--seconds N] [--period BYTES] [-o FILE.pb.gz]", "who allocates in a running process, as a file for pprof"},
     {"top", tool_top, "FILE.pb.gz [--value NAME] [-n LINES] [--folded]", "the functions that hold most in a heap profile"},
+    {"flame", tool_flame, "FILE.pb.gz [--value NAME] [-o FILE.svg]", "a heap profile as a flame graph"},
     {"symbols", tool_symbols, "[FILE]", "make names of the addresses in a report of profile=debug"},
-    {"diff", tool_diff, "A.json B.json", "what has changed between two outputs of stat --json"},
+    {"diff", tool_diff, "A.json B.json | A.pb.gz B.pb.gz [--value NAME] [-n LINES]",
+     "what has changed between two outputs of stat --json, or heap profiles"},
 };
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0] };
 

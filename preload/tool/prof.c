@@ -84,6 +84,10 @@ static int fetch(const struct tool_page *page, const char *file) {
 static int profile(const struct tool_page *page, const struct settings *s) {
     if (!tool_page_ask(page, MB_MONITOR_PROFILE_START, (uint64_t)s->period, PATIENCE_S)) return TOOL_FAILED;
     uint64_t began = page->page->number;
+    if (began == EOPNOTSUPP)
+        return tool_fail(
+            "process %d cannot be profiled: profile=hardened or debug serves it (debug with leaks=N says what is live), or another malloc",
+            page->pid);
     if (began > 1) return tool_fail("process %d cannot be profiled: %s", page->pid, strerror((int)began));
     if (!tool_page_ask(page, MB_MONITOR_PROFILE_MARK, 0, PATIENCE_S)) return TOOL_FAILED;
     wait_for(s->seconds);

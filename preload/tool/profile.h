@@ -37,6 +37,12 @@ bool tool_profile_read(const char *path, struct tool_profile *out);
 const char *tool_profile_string(const struct tool_profile *p, uint64_t index);
 struct tool_location *tool_profile_location(const struct tool_profile *p, uint64_t id);
 
+// The index of the value with this name among a sample's; -1, and it is said: there is none.
+int tool_profile_value(const struct tool_profile *p, const char *name);
+
+// The function of a sample's frame, innermost first. After tool_profile_name.
+const char *tool_profile_function(const struct tool_profile *p, const struct tool_sample *sample, size_t frame);
+
 // Names all locations by addr2line(1) where it is there, else by file and offset.
 void tool_profile_name(struct tool_profile *p);
 

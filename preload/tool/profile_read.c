@@ -186,3 +186,20 @@ struct tool_location *tool_profile_location(const struct tool_profile *p, uint64
     struct tool_location key = {.id = id};
     return p->locations == 0 ? NULL : bsearch(&key, p->location, p->locations, sizeof key, by_id);
 }
+
+// --- what a reader asks -------------------------------------------------------------------------------------------------
+
+int tool_profile_value(const struct tool_profile *p, const char *name) {
+    for (size_t v = 0; v < p->values; v++) {
+        if (strcmp(tool_profile_string(p, p->value_name[v]), name) == 0) return (int)v;
+    }
+    fprintf(stderr, "mbmalloc: there is no value '%s' in it; there are", name);
+    for (size_t v = 0; v < p->values; v++) fprintf(stderr, " %s", tool_profile_string(p, p->value_name[v]));
+    fputc('\n', stderr);
+    return -1;
+}
+
+const char *tool_profile_function(const struct tool_profile *p, const struct tool_sample *sample, size_t i) {
+    const struct tool_location *location = tool_profile_location(p, sample->location[i]);
+    return location != NULL ? location->name : "?";
+}

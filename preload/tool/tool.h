@@ -19,9 +19,11 @@ int tool_trim(int argc, char **argv);
 int tool_set(int argc, char **argv);
 int tool_map(int argc, char **argv);
 int tool_diff(int argc, char **argv);
+int tool_profile_diff(int argc, char **argv);
 int tool_symbols(int argc, char **argv);
 int tool_prof(int argc, char **argv);
 int tool_top(int argc, char **argv);
+int tool_flame(int argc, char **argv);
 
 // "mbmalloc: ..." on standard error; returns TOOL_FAILED / TOOL_USAGE.
 int tool_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -86,7 +86,7 @@ read -r pid <&"${PROBE[0]}"
 grown=$(value_of "$work/live.pb.gz" growth_space leaks) rest=$(value_of "$work/live.pb.gz" growth_space in_turn)
 [[ $grown -gt 50000 && $rest -lt $((grown / 5 + 20000)) ]] || fail "leaks grew by $grown, in_turn by $rest"
 [[ $(value_of "$work/live.pb.gz" alloc_space in_turn) -gt $grown ]] || fail "in_turn allocates most"
-"$tool" prof "$pid" --seconds 0.2 --period 4096 -o "$work/again.pb.gz" >/dev/null || fail "a second time"
+"$tool" prof "$pid" --seconds 1 --period 4096 -o "$work/again.pb.gz" >/dev/null || fail "a second time"
 [[ $(value_of "$work/again.pb.gz" growth_space leaks) -gt 10000 ]] || fail "the second profile has no growth"
 [[ -z $(ls /dev/shm/mbmalloc-*"$pid"*.pb.gz /run/user/*/mbmalloc-"$pid"*.pb.gz 2>/dev/null) ]] || fail "a file was left"
 kill "$pid"
@@ -100,6 +100,15 @@ for rate in 1 700 64K; do
     for file in "$work"/storm.*; do gzip -t "$file" || fail "storm at $rate: $file"; done
     rm "$work"/storm.*
 done
+
+# --- flame graphs and differences ---------------------------------------------------------------------------------------
+
+[[ $("$tool" flame "$work/exit.pb.gz") == "$work/exit.svg" ]] || fail "flame"
+grep -q '<title>small_blocks: 3[0-9.]* MiB, [34][0-9.]* %</title>' "$work/exit.svg" || fail "flame: $(grep -o '<title>small[^<]*' "$work/exit.svg")"
+[[ $(grep -c '^<g>' "$work/exit.svg") -ge 7 ]] || fail "flame has $(grep -c '^<g>' "$work/exit.svg") boxes"
+if command -v xmllint >/dev/null; then xmllint --noout "$work/exit.svg" || fail "the picture is no XML"; fi
+[[ $("$tool" diff "$work/exit.pb.gz" "$child" -n 1) == *" -38"*" MiB "*" small_blocks" ]] || fail "diff: $("$tool" diff "$work/exit.pb.gz" "$child")"
+[[ $("$tool" diff "$work/exit.pb.gz" "$work/exit.pb.gz" | wc -l) == 2 ]] || fail "diff of a profile with itself"
 
 # --- other readers ------------------------------------------------------------------------------------------------------
 
