@@ -1,7 +1,9 @@
-// The names that return aligned blocks, with glibc's rules for odd alignments and sizes.
+// The functions that return aligned blocks (posix_memalign, aligned_alloc, memalign, valloc, pvalloc), with glibc's
+// rules for alignments and sizes that are not powers of two.
 //
-// What: each checks its arguments as glibc does and asks the core, or whoever owns malloc and free (forward.h). The names with
-// __libc_ mean the allocator below any wrapper, and always ask the core.
+// What: each checks its arguments as glibc does and then calls the core, or, where another malloc serves the process,
+// that one (preload/forward.h). The names that begin with __libc_ mean the allocator below any wrapper and always call
+// the core.
 // Who: any thread.
 #include <errno.h>
 #include <stddef.h>
@@ -28,7 +30,8 @@ static size_t round_to_pow2(size_t align) { return align <= 1 ? 1 : (size_t)1 <<
 
 typedef void *(*align_function)(size_t align, size_t bytes);
 
-// mb_memalign, or its like on the heap of whoever owns malloc, for a name of ours.
+// The function that makes the aligned block: mb_memalign, or mb_forward_memalign where another malloc serves the
+// process.
 static align_function server_of(uintptr_t winner, uintptr_t ours) {
     return MB_UNLIKELY(mb_forward_wanted(winner, ours)) ? mb_forward_memalign : mb_memalign;
 }
@@ -37,13 +40,13 @@ static void *memalign_by(align_function serve, size_t align, size_t bytes) {
     return align > SIZE_MAX / 2 + 1 ? fail(EINVAL) : serve(round_to_pow2(align), bytes);
 }
 
-// Whole pages.
+// Rounds the size up to whole pages.
 static void *pvalloc_by(align_function serve, size_t bytes) {
     size_t page = mb_os_page_size(), rounded;
     return mb_align_up_checked(bytes, page, &rounded) ? serve(page, rounded) : fail(ENOMEM);
 }
 
-// The only one that returns its error and leaves errno alone.
+// As POSIX wants, it returns the error and leaves errno alone.
 static int posix_memalign_by(align_function serve, void **out, size_t align, size_t bytes) {
     int saved = errno;
     void *p = serve(align, bytes);

@@ -1,6 +1,8 @@
-// The functions of core/told/public.h: what a program may ask of the allocator and tell it.
+// The functions of mbmalloc.h (core/told/public.h): options, statistics, heap profile, blocks, limits.
 //
-// What: thin names over core/insight. Where another copy of the library serves, or the libc, what only the serving one knows is empty. Who: any thread.
+// What: thin functions over core/. Where another copy of the library or the C library serves the process, whatever only
+// the serving allocator knows is empty.
+// Who: any thread.
 #include <errno.h>
 #include <limits.h>
 #include <malloc.h>
@@ -23,12 +25,12 @@
 #include "core/told/public.h"
 #include "preload/forward.h"
 
-// True when this copy serves; it is ready then.
+// Whether this copy of the library serves the process; starts it if need be.
 static bool serves(void) { return mb_init() && mb_other_copy() == NULL; }
 
 int mb_is_active(void) { return mb_forward_malloc_is_ours() && mb_forward_free_is_ours() && (serves() || mb_is_hardened()); }
 
-// --- options ------------------------------------------------------------------------------------------------------------
+// --- options ---------------------------------------------------------------------------------------------------------
 
 int mb_option_set(const char *text) {
     mb_init();
@@ -49,7 +51,7 @@ int mb_option_get(const char *name, char *out, size_t bytes) {
     return (int)line.length;
 }
 
-// --- statistics ---------------------------------------------------------------------------------------------------------
+// --- statistics ------------------------------------------------------------------------------------------------------
 
 static void count(struct mb_count *out) {
     mb_init();
@@ -73,7 +75,7 @@ void mb_statistics_write(int fd, enum mb_statistics_format format) {
     mb_count_write(fd, &all, format, true);
 }
 
-// --- heap profile -------------------------------------------------------------------------------------------------------
+// --- heap profile ----------------------------------------------------------------------------------------------------
 
 enum { USUAL_PERIOD = 512 << 10 };
 
@@ -87,7 +89,7 @@ int mb_heap_profile_write(int fd) {
     return error == 0 ? 1 : 0;
 }
 
-// --- blocks -------------------------------------------------------------------------------------------------------------
+// --- blocks ----------------------------------------------------------------------------------------------------------
 
 size_t mb_good_size(size_t bytes) {
     if (bytes <= MB_MEDIUM_MAX) return mb_class_bytes(mb_class_of(bytes));
@@ -101,7 +103,7 @@ void *mb_alloc_at_least(size_t bytes, size_t *got) {
     return p;
 }
 
-// The part of a record that its user's compiler knows.
+// Copies as much of the record as the caller's version of the struct has.
 static void copy_info(struct mb_block_info *out, const struct mb_block_info *from) {
     size_t size = out->size;
     memcpy(out, from, size < sizeof *from ? size : sizeof *from);
@@ -126,7 +128,7 @@ int mb_check(void) {
     return faults < INT_MAX ? (int)faults : INT_MAX;
 }
 
-// --- limits -------------------------------------------------------------------------------------------------------------
+// --- limits ----------------------------------------------------------------------------------------------------------
 
 void mb_limit_set(size_t soft, size_t hard, void (*reached)(void *context, size_t held_bytes), void *context) {
     mb_relief_set_call(reached, context);

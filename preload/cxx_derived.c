@@ -1,9 +1,11 @@
-// The 16 forms of operator new and delete that the standard defines by other forms.
+// The 16 forms of operator new and delete that the C++ standard defines by other forms (new[], nothrow, sized, and so
+// on).
 //
-// What: a program may replace a basic form and expects the others to follow. So a form calls the one it is made of by its
-// name, which leads to whoever owns it. Only while that is us, sized deletes check the size and nothrow news take the short
-// way. A nothrow new whose first attempt fails leaves the rest to the runtime's own nothrow new, which calls the plain form, ours
-// again, and catches what a handler throws. Where that one is not to be had (a runtime that is linked statically), we do the same.
+// What: a program may replace a basic form and expects the derived ones to follow, so a derived form calls the basic
+// one by its exported name. If that is our own definition, sized deletes also check the size, and nothrow news take a
+// short way. After a failed first attempt a nothrow new calls the C++ runtime's own nothrow new, which calls the plain
+// form (ours) in a try block and so catches what a new-handler throws. In a static program, where that definition is
+// not reachable, platform/catch_all.h does the same.
 // Who: any thread.
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +19,7 @@
 
 #define MB_OWNED(name, ours) mb_forward_same((uintptr_t)(name), (uintptr_t)(ours))
 
-// --- arrays -------------------------------------------------------------------------------------------------------------
+// --- arrays ----------------------------------------------------------------------------------------------------------
 
 void *_Znam(size_t bytes) { return _Znwm(bytes); }
 void *_ZnamSt11align_val_t(size_t bytes, size_t align) { return _ZnwmSt11align_val_t(bytes, align); }
@@ -29,9 +31,9 @@ void *mb_self_new_array_aligned(size_t bytes, size_t align) __attribute__((alias
 void mb_self_delete_array(void *p) __attribute__((alias("_ZdaPv")));
 void mb_self_delete_array_aligned(void *p, size_t align) __attribute__((alias("_ZdaPvSt11align_val_t")));
 
-// --- nothrow new --------------------------------------------------------------------------------------------------------
+// --- nothrow new -----------------------------------------------------------------------------------------------------
 
-// Without a handler nothing changes by trying again, and nothing is thrown that a caller would see.
+// Without a new-handler there is no use in a second attempt: the result is NULL.
 static bool has_handler(void) {
     struct mb_cxx_runtime runtime;
     return mb_cxx_find(&runtime) && mb_cxx_handler(&runtime) != NULL;
@@ -61,7 +63,7 @@ static MB_COLD void *by_runtime_aligned(const char *name, size_t bytes, size_t a
     return function != NULL ? function(bytes, align, tag) : caught(_ZnwmSt11align_val_t, bytes, align);
 }
 
-// A basic form that the program has replaced is called inside the runtime's try block, or without one where there is none.
+// The program has replaced the basic form: call it inside the runtime's try block, or without one if there is none.
 static MB_COLD void *by_replacement(const char *name, void *(*basic)(size_t), size_t bytes, const struct mb_nothrow *tag) {
     nothrow_new function = (nothrow_new)mb_cxx_own_symbol(name);
     return function != NULL ? function(bytes, tag) : basic(bytes);
@@ -102,7 +104,7 @@ void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t bytes, size_t align, const struc
     return MB_LIKELY(p != NULL) ? p : by_runtime_aligned(name, bytes, align, tag);
 }
 
-// --- sized delete -------------------------------------------------------------------------------------------------------
+// --- sized delete ----------------------------------------------------------------------------------------------------
 
 MB_INLINE bool delete_is_ours(void) { return mb_forward_free_is_ours() && MB_OWNED(_ZdlPv, mb_self_delete); }
 MB_INLINE bool delete_aligned_is_ours(void) {
@@ -129,7 +131,7 @@ void _ZdaPvmSt11align_val_t(void *p, size_t bytes, size_t align) {
     else _ZdaPvSt11align_val_t(p, align);
 }
 
-// --- nothrow delete -----------------------------------------------------------------------------------------------------
+// --- nothrow delete --------------------------------------------------------------------------------------------------
 
 void _ZdlPvRKSt9nothrow_t(void *p, const struct mb_nothrow *tag) {
     (void)tag;

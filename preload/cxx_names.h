@@ -1,6 +1,8 @@
-// The 20 forms of operator new and delete by their C++ names (64-bit: size_t is m), and our own definitions of those that
-// others are made of: a program may replace only these, and the rest must follow it. All are weak, so that a program may also
-// replace them when it links the static library, and so that no compiler looks into the form that another one calls.
+// Declarations of the 20 forms of operator new and delete by their mangled names (64-bit: size_t is m), and hidden
+// names for our own definitions of the basic forms, by which a derived form sees whether the program has replaced one.
+//
+// All are weak: so a program that links the static library may replace them, and a compiler does not inline one form
+// into another.
 #ifndef MB_PRELOAD_CXX_NAMES_H
 #define MB_PRELOAD_CXX_NAMES_H
 

@@ -1,7 +1,8 @@
-// operator new and delete: the four forms that all others are made of.
+// operator new and delete: the four basic forms, which all others are made of.
 //
-// What: blocks of malloc, or of whoever owns malloc. When memory is gone: the current new-handler is called until there is
-// some; without handler std::bad_alloc is thrown; what a handler throws passes through (the build has unwind tables for C).
+// What: blocks of malloc, or of another malloc that serves the process. When memory is gone, the current new-handler is
+// called until a block can be had; without a handler std::bad_alloc is thrown. What a handler throws passes through,
+// since the library's C code is compiled with unwind tables.
 // Who: any thread.
 #include "preload/cxx_new.h"
 
@@ -59,7 +60,7 @@ void _ZdlPv(void *p) {
     mb_delete_one(p);
 }
 
-// Our own blocks know their alignment.
+// `align` is not needed: the core finds it out from the block.
 void _ZdlPvSt11align_val_t(void *p, size_t align) {
     (void)align;
     mb_delete_one(p);

@@ -1,5 +1,4 @@
-// What all forms of operator new and delete do as long as memory lasts.
-// Any thread. NULL: no memory.
+// The first attempt of every form of operator new: a block, or NULL when memory is gone. Any thread.
 #ifndef MB_PRELOAD_CXX_NEW_H
 #define MB_PRELOAD_CXX_NEW_H
 
@@ -10,12 +9,12 @@
 #include "platform/bits.h"
 #include "preload/forward.h"
 
-// Somebody else's malloc may have no block of 0 bytes.
+// A block of `bytes`. Another malloc than ours is asked for 1 byte instead of 0, for which it may return NULL.
 MB_INLINE void *mb_new_once(size_t bytes) {
     return mb_forward_malloc_is_ours() ? mb_malloc_fast(bytes) : malloc(mb_max(bytes, 1));
 }
 
-// NULL also where `align` is no power of two.
+// The same with an alignment. NULL also where `align` is not a power of two.
 MB_INLINE void *mb_new_once_aligned(size_t bytes, size_t align) {
     if (!mb_is_pow2(align)) return NULL;
     bool ours = mb_forward_malloc_is_ours() && mb_forward_free_is_ours();

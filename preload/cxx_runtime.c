@@ -3,14 +3,14 @@
 #include "core/process/foreign.h"
 #include "platform/os.h"
 
-// Bound by the loader where the runtime is part of the program, by the linker in a static one.
+// Bound by the loader if the program or one of its libraries needs the runtime, by the linker in a static program.
 __attribute__((weak)) mb_new_handler _ZSt15get_new_handlerv(void);
 __attribute__((weak)) void *__cxa_allocate_exception(size_t bytes);
 __attribute__((weak)) void __cxa_throw(void *exception, void *type, void (*destroy)(void *));
 extern __attribute__((weak)) char _ZTISt9bad_alloc[];
 extern __attribute__((weak)) void *_ZTVSt9bad_alloc[];
 
-// All of a runtime's symbols come from the first one loaded: libstdc++, libc++abi, or a libc++ that includes the latter.
+// All symbols are taken from one runtime, the first in this order: libstdc++, libc++abi, a libc++ that contains it.
 void *mb_cxx_own_symbol(const char *name) {
     static const char *const runtimes[] = {"libstdc++.so", "libc++abi.so", "libc++.so", NULL};
     return mb_foreign_symbol(runtimes, name, NULL);
@@ -36,8 +36,8 @@ mb_new_handler mb_cxx_handler(const struct mb_cxx_runtime *runtime) {
     return runtime->get_new_handler != NULL ? runtime->get_new_handler() : NULL;
 }
 
-// A bad_alloc is its virtual table pointer and nothing else; the ABI puts two words before the table's address point, and
-// lets an object without work to do go without destructor.
+// A bad_alloc object is only its virtual table pointer. By the ABI that points two words behind the table's start, and
+// an object with a trivial destructor is thrown without one.
 _Noreturn void mb_cxx_throw_bad_alloc(const struct mb_cxx_runtime *runtime) {
     void **exception = runtime->allocate_exception(sizeof(void *));
     *exception = runtime->bad_alloc_table + 2;

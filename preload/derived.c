@@ -1,7 +1,8 @@
-// C names made of other names (reallocarray, cfree), C23's sized frees, and malloc_usable_size.
+// C functions that are made of other ones (reallocarray, cfree, C23's free_sized and free_aligned_sized), and
+// malloc_usable_size.
 //
-// What: realloc and free below are whoever owns those names in this process. They are defined in another file, so that no
-// compiler takes them for ours.
+// What: realloc and free are called by their exported names, so they are those of whichever malloc serves the process.
+// This stands in a file of its own, so that the compiler does not take them for our definitions.
 // Who: any thread.
 #include <errno.h>
 #include <stddef.h>

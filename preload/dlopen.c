@@ -1,13 +1,17 @@
-// dlopen and dlmopen, so that what is loaded with RTLD_DEEPBIND allocates as the process does, and who opens the libc itself finds our free in it.
+// dlopen and dlmopen, replaced so that objects loaded with RTLD_DEEPBIND, and lookups in the C library's own handle,
+// find our malloc and free.
 //
-// What: an object loaded with that flag looks for its symbols in itself and in what it needs first, so it finds the libc's malloc and free before
-// ours, while what the libc's own functions return (strdup, getline) and what the program hands over are blocks of ours: the libc's free would
-// end the process (PHP with extensions, under every preloaded malloc). So does dlsym with a handle of the libc (Python's ctypes, Ruby's Fiddle). Before
-// the first such load the libc's entries for the names that take or return blocks are changed to ours; all other names bind as deep as
-// the caller wants. Where the system refuses that, the object is loaded without the flag.
-// Blocks that such objects have of the libc's malloc all the same, by an address that somebody noted before, core/process/foreign.h recognises.
-// A namespace of its own (dlmopen) has a libc of its own, and is left alone. Not in libmbmalloc.a: in a static program there is no next dlopen.
-// Who: any thread. The loader sees the caller, not us: by the return address dlopen tells whose run path and namespace count.
+// What: an object that is loaded with RTLD_DEEPBIND looks up symbols in itself and its dependencies first, so it finds
+// the C library's malloc and free before ours. It then passes blocks of ours (from strdup, getline or the program) to
+// the C library's free, which ends the process (seen with PHP's extensions under every preloaded malloc). The same
+// happens with dlsym on a handle of the C library (Python's ctypes, Ruby's Fiddle). So before the first such load the C
+// library's symbol table entries for functions that take or return blocks are pointed to ours; all other symbols bind
+// as the caller wants. If the system refuses to make the table writable, the object is loaded without the flag. Limits:
+// blocks that such an object has from the C library's malloc all the same are recognised by core/process/foreign.h.
+// dlmopen's other namespaces have a C library of their own and are left alone. Not in libmbmalloc.a: a static program
+// has no next dlopen.
+// Who: any thread. The loader must see our caller's return address (platform/jump.h), which decides run path and
+// namespace.
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,13 +22,13 @@
 #include "preload/forward.h"
 
 static struct {
-    _Atomic(void *) next_dlopen, next_dlmopen; // those behind us; any thread writes the same ones, relaxed
+    _Atomic(void *) next_dlopen, next_dlmopen; // the next definitions; every thread writes the same values, relaxed
     _Atomic int libc;                          // enum libc_names; likewise
 } dlopen_shared;
 
 enum libc_names { NOT_ASKED, REDIRECTED, NOT_OURS, REFUSED };
 
-// Where there is none behind us. (It has no way to say why.)
+// Stands for a missing next definition. dlerror has no message for it.
 static void *load_nothing(void) { return NULL; }
 
 static void *next(_Atomic(void *) *known, const char *name) {
@@ -36,15 +40,15 @@ static void *next(_Atomic(void *) *known, const char *name) {
     return function;
 }
 
-// To the definition that all others in the process are bound to.
+// Points the C library's entry for `name` to the definition that the process uses. False: refused.
 static bool redirect(const char *name) {
     return mb_foreign_redirect(mb_libc_files, name, mb_foreign_symbol(NULL, name, NULL));
 }
 
-// A program with its own malloc has its own rules.
+// Whether the process uses our definition of `name`. If the program has a malloc of its own, nothing is redirected.
 static bool is_ours(const char *name, const void *ours) { return mb_foreign_symbol(NULL, name, NULL) == ours; }
 
-// What a libc of some version lacks nobody can bind to.
+// Functions that this version of the C library lacks are left out: nothing can bind to them.
 static enum libc_names redirect_libc(void) {
     static const char others[][20] = {"calloc",   "realloc", "reallocarray", "posix_memalign", "aligned_alloc",
                                       "memalign", "valloc",  "pvalloc",      "cfree",          "malloc_usable_size"};

@@ -1,3 +1,6 @@
+// What: finds an earlier copy of the library (preload/calls.h), finds out whether malloc and free of the process are
+// ours, and, if another malloc serves, makes aligned blocks on its heap.
+// Who: any thread; look_for_copy runs once, as a constructor.
 #include "preload/forward.h"
 
 #include <errno.h>
@@ -9,7 +12,7 @@
 #include "platform/bits.h"
 #include "preload/calls.h"
 
-// --- another copy -------------------------------------------------------------------------------------------------------
+// --- another copy ----------------------------------------------------------------------------------------------------
 
 static const struct mb_calls our_calls = {
     .malloc = mb_malloc,
@@ -35,7 +38,7 @@ int mb_calls_answer(int piece) {
 
 typedef int (*mallopt_function)(int parameter, int value);
 
-// The functions of the copy that defines this __libc_mallopt; NULL if it is no copy's.
+// Asks a definition of __libc_mallopt for the address of its copy's functions. NULL: it is not one of ours.
 static const struct mb_calls *ask(mallopt_function whom) {
     uint64_t address = 0;
     for (int piece = 0; piece < PIECES; piece++) {
@@ -59,17 +62,17 @@ const struct mb_calls *mb_calls_serving(void) {
     return other != NULL ? other : &our_calls;
 }
 
-// A copy that was loaded with RTLD_DEEPBIND, or out of sight of another one, owns the name for itself: that somebody came first
-// shows in the loader's list only. Whoever loads such a copy calls it after this.
+// A copy loaded with RTLD_DEEPBIND or RTLD_LOCAL sees its own __libc_mallopt first; that there is an earlier copy shows
+// only in the loader's list of objects. The constructor looks there before anything else can call this copy.
 __attribute__((constructor)) static void look_for_copy(void) {
     mallopt_function first = (mallopt_function)mb_foreign_symbol(NULL, "__libc_mallopt", &our_calls);
     if (first != NULL) earlier_copy = ask(first);
     mb_init_register();
 }
 
-// --- who owns malloc and free -------------------------------------------------------------------------------------------
+// --- who owns malloc and free ----------------------------------------------------------------------------------------
 
-_Atomic bool mb_forward_alone_shared; // nothing else hangs on it, so relaxed
+_Atomic bool mb_forward_alone_shared; // relaxed: it publishes no other data
 
 bool mb_forward_wanted(uintptr_t winner, uintptr_t ours) {
     if (!mb_forward_malloc_is_ours() || !mb_forward_free_is_ours()) return mb_forward_same(winner, ours);
@@ -77,12 +80,12 @@ bool mb_forward_wanted(uintptr_t winner, uintptr_t ours) {
     return false;
 }
 
-// --- somebody else's malloc ---------------------------------------------------------------------------------------------
+// --- somebody else's malloc ------------------------------------------------------------------------------------------
 
-// What a block of theirs is to us.
+// Where a block of the other malloc comes from: a heap of its own, or our heap behind a wrapper.
 enum heap_kind { UNKNOWN, SEPARATE, WRAPPED, OURS };
 static struct {
-    _Atomic int kind; // any thread writes the same value; nothing else hangs on it, so relaxed
+    _Atomic int kind; // every thread writes the same value; relaxed, since it publishes no other data
 } seen_shared;
 
 static enum heap_kind probe(void) {
@@ -102,7 +105,8 @@ static enum heap_kind heap_kind(void) {
     return kind;
 }
 
-// A block of ours in a process with a separate heap was asked for by our own address (dlsym): it comes home.
+// Frees a block by the other malloc, except for a block of ours where that has a heap of its own: the program got such
+// a block by calling our function through dlsym.
 void mb_forward_free(void *p) {
     if (mb_calls_serving()->owns(p) && heap_kind() == SEPARATE) mb_free(p);
     else free(p);
@@ -115,9 +119,10 @@ size_t mb_forward_usable_size(void *p) {
     return mb_foreign_is_libc_block(p) ? mb_foreign_usable_size(p) : 0;
 }
 
-// --- aligned blocks from a malloc without alignment ---------------------------------------------------------------------
+// --- aligned blocks from a malloc without alignment ------------------------------------------------------------------
 
-// Blocks that were not aligned, and the fillers between them, are held until the end, else they would come back at once.
+// Blocks that turn out unaligned, and the fillers between them, are held until the search ends; freed before, the next
+// malloc would return them again.
 enum { TRIES = 6 };
 struct search {
     size_t align, bytes;
@@ -129,8 +134,9 @@ static void hold(struct search *s, void *p) {
     if (p != NULL) s->held[s->count++] = p;
 }
 
-// Sizes that are multiples of the alignment are aligned in most heaps of size classes. In a heap that lines blocks up, the
-// step from one block to the next is a filler plus a constant, which the second try has shown.
+// In most allocators with size classes a block whose size is a multiple of the alignment is aligned. In one that places
+// blocks one after the other, the distance between two blocks is the filler's size plus a constant, which the second
+// try shows.
 static void *search_aligned(struct search *s) {
     size_t mask = s->align - 1, filler = 0, extra = 0, last = 0;
     for (unsigned i = 0; i < TRIES; i++) {
@@ -165,8 +171,8 @@ static void *by_aligned_alloc(size_t align, size_t bytes) {
     return mb_align_up_checked(bytes, align, &rounded) ? aligned_alloc(align, rounded) : NULL;
 }
 
-// By whatever aligned name is theirs, else by their malloc. Where no block of it is aligned (a header before each), a block of
-// ours is the last resort: what the libc's own functions would return, so what such a program is used to.
+// An aligned block by one of the other malloc's aligned functions, else by its malloc. If none of its blocks is aligned
+// (a header before each block), the last resort is a block of ours, as without us it would be one of the C library's.
 static void *theirs(size_t align, size_t bytes) {
     if (!mb_forward_same((uintptr_t)posix_memalign, (uintptr_t)mb_self_posix_memalign)) return by_posix_memalign(align, bytes);
     if (!mb_forward_same((uintptr_t)memalign, (uintptr_t)mb_self_memalign)) return memalign(align, bytes);
@@ -176,7 +182,8 @@ static void *theirs(size_t align, size_t bytes) {
     return p != NULL ? p : mb_memalign(align, bytes);
 }
 
-// Set while we are inside their functions: what these ask of us in turn (a malloc made of aligned_alloc) is served here.
+// Set while this thread is inside a function of the other malloc. If that calls us in turn (a malloc that is made of
+// aligned_alloc), the core serves the call.
 static MB_THREAD_LOCAL bool inside;
 
 void *mb_forward_memalign(size_t align, size_t bytes) {

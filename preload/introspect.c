@@ -1,7 +1,8 @@
-// The names that ask the allocator about itself or tune it, and the names of our own header.
+// Functions about the allocator itself: mallinfo, mallinfo2, malloc_stats, malloc_info, malloc_trim, mallopt, and
+// mb_version_string and mb_serves of mbmalloc.h.
 //
-// What: the statistics in glibc's formats, malloc_trim, mallopt. Numbers are those of mb_stats_get: all of
-// the process, blocks in flight aside.
+// What: statistics in glibc's formats, with the numbers of mb_stats_get: of the whole process, without calls that are
+// in progress.
 // Who: any thread.
 #include <errno.h>
 #include <limits.h>
@@ -20,14 +21,14 @@ enum { STDERR = 2 };
 
 MB_EXPORT int malloc_trim(size_t keep_bytes) { return mb_trim(keep_bytes) ? 1 : 0; }
 
-// --- statistics ---------------------------------------------------------------------------------------------------------
+// --- statistics ------------------------------------------------------------------------------------------------------
 
-// What every format below is made of, in glibc's words: large blocks are the mapped ones, and count nowhere else; all else is one arena, and
-// system = live + unused. Of the unused, `fast` is what is free in slabs, the rest lies in spans that still have pages; what has been given back to the
-// system is no part of it.
+// The figures of all formats below, by glibc's terms. Large blocks are its "mapped" ones and are counted nowhere else;
+// all other memory is one arena, and system = live + unused. Of `unused`, `fast` is free blocks of slabs, and the rest
+// free spans that still have pages; memory that was given back to the system is not counted.
 struct totals {
     size_t system, live, unused, fast, mapped;
-    size_t most; // that system may have been
+    size_t most; // an upper bound of `system` so far
     struct mb_stats stats;
 };
 
@@ -41,10 +42,10 @@ static void totals_get(struct totals *t) {
     t->fast = mb_min(t->stats.free_block_bytes, t->unused);
 }
 
-// Pieces of free memory: blocks of slabs, and all that lies in free spans as one.
+// The number of free chunks: the free blocks of slabs, and all free spans together as one.
 static size_t free_pieces(const struct totals *t) { return t->stats.free_blocks + (t->unused != t->fast); }
 
-// keepcost: what malloc_trim(0) could give back at once.
+// keepcost is what malloc_trim(0) could give back at once.
 MB_EXPORT struct mallinfo2 mallinfo2(void) {
     struct totals t;
     totals_get(&t);
@@ -61,7 +62,7 @@ MB_EXPORT struct mallinfo2 mallinfo2(void) {
     };
 }
 
-// What does not fit stops at the largest int; glibc's wraps.
+// The largest int for what does not fit (glibc's wraps around).
 static int to_int(size_t n) { return n > INT_MAX ? INT_MAX : (int)n; }
 
 MB_EXPORT struct mallinfo __libc_mallinfo(void) {
@@ -93,8 +94,9 @@ static void write_system(FILE *out, const struct totals *t) {
     fprintf(out, "<aspace type=\"mprotect\" size=\"%zu\"/>\n", t->most);
 }
 
-// glibc's elements, for one heap that is the whole process. Its `fast` and `rest` are free chunks in bins and elsewhere: here what is free inside slabs
-// and in spans. As there, the sizes of system and aspace leave out what is mapped. The maximum is what has been committed.
+// glibc's XML elements, with one heap for the whole process. Its `fast` and `rest` are free chunks in bins and
+// elsewhere; here free blocks in slabs, and free spans. As in glibc, the sizes of system and aspace leave out mapped
+// blocks. The maximum is the committed memory.
 MB_EXPORT int malloc_info(int options, FILE *out) {
     if (options != 0) return EINVAL;
     struct totals t;
@@ -110,7 +112,7 @@ MB_EXPORT int malloc_info(int options, FILE *out) {
     return 0;
 }
 
-// glibc's form: a name of 16 letters, then the number in at least 10 places.
+// As glibc prints it: the name in 16 characters, then the number in at least 10.
 static void put_number(const char *name, size_t value) {
     struct mb_line line = {0};
     mb_line_text(&line, name);
@@ -141,7 +143,7 @@ MB_EXPORT void malloc_stats(void) {
     errno = saved;
 }
 
-// --- tuning -------------------------------------------------------------------------------------------------------------
+// --- tuning ----------------------------------------------------------------------------------------------------------
 
 static int tune(int parameter, int value) { return mb_tunables_set(parameter, value) ? 1 : 0; }
 
@@ -154,7 +156,7 @@ MB_EXPORT int __libc_mallopt(int parameter, int value) {
 int mb_self_libc_mallopt(int parameter, int value) __attribute__((alias("__libc_mallopt")));
 
 
-// --- our own header -----------------------------------------------------------------------------------------------------
+// --- our own header --------------------------------------------------------------------------------------------------
 
 MB_EXPORT const char *mb_version_string(void) { return MBMALLOC_VERSION; }
 MB_EXPORT int mb_serves(const void *p) { return mb_calls_serving()->owns(p) ? 1 : 0; }

@@ -1,10 +1,12 @@
-// The libc's functions that we call, under their own names: hidden, so that every call in the library comes here, and goes on to the libc's own
-// definition, whoever else in the process defines the name (core/process/foreign.h).
+// The C library's functions that this library calls, defined once more and hidden: every such call inside the library
+// comes here and is passed on to the C library's own definition, no matter which other object in the process defines
+// the name too (core/process/foreign.h).
 //
-// What: a preloaded tracer, profiler or sandbox wraps such functions. Its wrapper may allocate or free, so it must not be called while the allocator
-// is in the middle of something; or hold a lock of its own while it calls malloc, so it must not be called from malloc at all. Before the
-// libc is found (it never is in a program of some other loader) functions on bytes and strings are those below, others fail with ENOSYS.
-// Not in libmbmalloc.a: a static program's functions are what the linker was told.
+// Why: preloaded tracers, profilers and sandboxes wrap such functions. A wrapper may allocate, so it must not be called
+// while the allocator is changing its data; or it may hold a lock while it calls malloc, so malloc must not call it at
+// all. Before the C library is found (never, under a foreign loader) the functions on bytes and strings are those
+// written below, and the others fail with ENOSYS. Not in libmbmalloc.a: a static program gets the functions that it was
+// linked with.
 // Who: any thread.
 #include <elf.h>
 #include <errno.h>
@@ -19,9 +21,10 @@
 #include "core/process/foreign.h"
 #include "platform/compiler.h"
 
-// --- bytes and strings --------------------------------------------------------------------------------------------------
+// --- bytes and strings -----------------------------------------------------------------------------------------------
 
-// The compiler must not make a call of the function that a loop defines from it.
+// Keeps the compiler from recognising a loop, in the definition of memset for example, and replacing it by a call of
+// memset.
 #define MB_KEEP_LOOP() __asm__ volatile("" : : : "memory")
 
 static void *copy_slow(void *to, const void *from, size_t bytes) {
@@ -113,9 +116,9 @@ char *strstr(const char *text, const char *wanted) {
     return (char *)(uintptr_t)text;
 }
 
-// --- the process --------------------------------------------------------------------------------------------------------
+// --- the process -----------------------------------------------------------------------------------------------------
 
-// Only where the libc is not found: the value is lost.
+// errno where the C library was not found; nobody reads it.
 static int nobodys_errno;
 
 int *__errno_location(void) {
@@ -128,9 +131,9 @@ unsigned long getauxval(unsigned long type) {
     return own != NULL ? ((unsigned long (*)(unsigned long))own)(type) : 0;
 }
 
-// --- threads and fork ---------------------------------------------------------------------------------------------------
+// --- threads and fork ------------------------------------------------------------------------------------------------
 
-// A function of the same type as `like`; where the libc has none, one that fails.
+// The C library's definition, or, if it has none, a function that returns ENOSYS.
 static int fail(void) { return ENOSYS; }
 
 static void *own_or_fail(enum mb_own name) {

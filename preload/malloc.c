@@ -1,7 +1,7 @@
 // malloc, free, calloc, realloc and the aliases that glibc exports for them.
 //
-// What: these four serve every call themselves, whoever owns the names, because a program's own malloc may reach them by
-// RTLD_NEXT. The other names look first who serves (forward.h).
+// What: these always call the core, even where the process uses another definition: a program's own malloc may call
+// ours through dlsym(RTLD_NEXT). All other functions first look which malloc serves (preload/forward.h).
 // Who: any thread.
 #include <stddef.h>
 

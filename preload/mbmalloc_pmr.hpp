@@ -1,7 +1,7 @@
-// std::pmr::memory_resource over mbmalloc: a zone, from C++17 on. Header only.
+// A std::pmr::memory_resource over a zone of mbmalloc, for C++17 and later. Header only.
 //
 //   mbmalloc::zone_resource zone("parser", 1 << 30);
-//   std::pmr::vector<int> numbers(&zone);           // all of it goes with the zone, freed or not
+//   std::pmr::vector<int> numbers(&zone);           // its memory goes with the zone, freed or not
 //
 // Any thread may use it at any time.
 #ifndef MBMALLOC_PMR_HPP
@@ -17,7 +17,7 @@ namespace mbmalloc {
 
 class zone_resource : public std::pmr::memory_resource {
   public:
-    // Throws std::bad_alloc where the system refuses the zone.
+    // A zone of at most `max_bytes`. Throws std::bad_alloc if the system refuses the address space.
     zone_resource(const char *name, std::size_t max_bytes) : zone_(mb_zone_create(name, max_bytes)) {
         if (zone_ == nullptr) throw std::bad_alloc();
     }

@@ -1,10 +1,14 @@
-// mprotect, madvise, mlock and their kin, so that what a program does to the pages of a block ends with the block (core/region/changed.h).
+// mprotect, madvise, mlock and their kin, replaced so that what a program does to the pages of a block is undone when
+// the block is freed (core/region/changed.h), and the next block has normal pages.
 //
-// What: each notes what it is about to do to memory of ours and goes on to the next definition of its name (the libc's, or another wrapper's), which
-// the constructor has looked up; before that, in static programs, and where there is none (mbind) it makes the system call itself. For memory of others
-// that is a comparison more. munmap and mremap leave our addresses reserved, so that nobody else's mapping comes to lie in the heap.
-// A program's own system calls (syscall(2), assembly), and those of objects that are bound to the libc's names, are not seen.
-// Who: any thread, any time, a signal handler included: no lock, errno as the call leaves it. Nothing of ours calls these names.
+// What: each function notes a change of memory that is ours, and calls the next definition of its name (the C
+// library's, or another wrapper's), which the constructor looked up. Before that, in static programs, and where there
+// is no next definition (mbind) it makes the system call itself. For other memory the cost is one comparison. After
+// munmap and mremap our addresses stay reserved, so that no other mapping comes to lie inside the heap. Not seen: a
+// program's own system calls (syscall(2), assembly), and calls by objects that are bound to the C library's
+// definitions.
+// Who: any thread, any time, a signal handler included: no lock, errno as the call leaves it. The library itself does
+// not call these functions.
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -23,7 +27,7 @@ enum name { MMAP, MUNMAP, MREMAP, MPROTECT, PKEY_MPROTECT, MADVISE, POSIX_MADVIS
 enum { SET_VMA = 0x53564d41, REMAP_DONTUNMAP = 4 }; // Linux 5.17, 5.7
 
 static struct {
-    _Atomic(void *) next[NAMES]; // written once, by the constructor; nothing else hangs on them, so relaxed
+    _Atomic(void *) next[NAMES]; // written once, by the constructor; relaxed, since they publish no other data
 } page_state_shared;
 
 __attribute__((constructor)) static void look_for_next(void) {
@@ -41,7 +45,7 @@ static void note(const void *p, size_t bytes, enum mb_page_effect effect) {
     mb_changed_note(p, bytes, effect == MB_PAGES_HINT ? MB_CHANGE_HINT : MB_CHANGE_STATE);
 }
 
-// --- the system's answers -----------------------------------------------------------------------------------------------
+// --- the system's answers --------------------------------------------------------------------------------------------
 
 static long call(enum mb_page_call call, const long arguments[6]) {
     long result = mb_page_call(call, arguments);
@@ -52,7 +56,7 @@ static long call(enum mb_page_call call, const long arguments[6]) {
 
 static long of(const void *p) { return (long)(uintptr_t)p; }
 
-// --- access, advice, locks ------------------------------------------------------------------------------------------------
+// --- access, advice, locks -------------------------------------------------------------------------------------------
 
 MB_EXPORT int mprotect(void *p, size_t bytes, int protection) {
     note(p, bytes, mb_page_effect_of_protection(protection));
@@ -75,7 +79,8 @@ MB_EXPORT int madvise(void *p, size_t bytes, int advice) {
     return (int)call(MB_CALL_MADVISE, (long[6]){of(p), (long)bytes, advice});
 }
 
-// Its advice 0 to 3 is madvise's; POSIX_MADV_DONTNEED promises to keep the contents, so there is nothing to ask of the system.
+// Advice 0 to 3 means the same as for madvise. POSIX_MADV_DONTNEED must keep the contents, so it does nothing, as in
+// glibc.
 MB_EXPORT int posix_madvise(void *p, size_t bytes, int advice) {
     note(p, bytes, advice == POSIX_MADV_DONTNEED ? MB_PAGES_STAY : mb_page_effect_of_advice(advice));
     int (*next)(void *, size_t, int) = next_of(POSIX_MADVISE);
@@ -104,7 +109,7 @@ MB_EXPORT long mbind(void *p, unsigned long bytes, int mode, const unsigned long
     return call(MB_CALL_MBIND, (long[6]){of(p), (long)bytes, mode, of(nodes), (long)most, (long)flags});
 }
 
-// Reads as many arguments as the libc's does, whatever the option takes.
+// Passes on four arguments whatever the option takes, as the C library's prctl does.
 MB_EXPORT int prctl(int option, ...) {
     va_list rest;
     va_start(rest, option);
@@ -117,7 +122,7 @@ MB_EXPORT int prctl(int option, ...) {
     return (int)call(MB_CALL_PRCTL, (long[6]){option, (long)a, (long)b, (long)c, (long)d});
 }
 
-// --- mappings in the place of ours --------------------------------------------------------------------------------------------
+// --- mappings in the place of ours -----------------------------------------------------------------------------------
 
 MB_EXPORT void *mmap(void *p, size_t bytes, int protection, int flags, int fd, off_t offset) {
     note(p, bytes, mb_page_effect_of_mapping(flags));
@@ -146,7 +151,7 @@ static void *remap(void *p, size_t old_bytes, size_t bytes, int flags, void *to)
     return (void *)call(MB_CALL_MREMAP, (long[6]){of(p), (long)old_bytes, (long)bytes, flags, of(to)});
 }
 
-// What has moved away, or was cut off, leaves a hole.
+// Reserves the addresses again that mremap has left: all of the old range if it moved, or the end that was cut off.
 static void fill_hole(char *p, size_t old_bytes, const char *now_at, size_t bytes, int flags) {
     size_t kept = now_at == p ? bytes : 0;
     void *out;

@@ -1,6 +1,8 @@
-// The region family as a public API. Its include lines are the one list of what is installed: with each header named here come the
-// headers that it needs (preload/public_headers.cmake), and of each the functions between MB_PUBLIC_BEGIN and MB_PUBLIC_END
-// are exported (scripts/check-exports). mbmalloc-regions(3) says how to use them.
+// The public header of the region family: regions, arenas, pools, zones and their layers, for mbmalloc-regions(3).
+//
+// Its include lines are the list of what is installed: preload/public_headers.cmake copies each header named here, with
+// the headers that it includes in turn, and scripts/check-exports exports the functions between MB_PUBLIC_BEGIN and
+// MB_PUBLIC_END of each.
 #ifndef MB_PRELOAD_REGIONS_H
 #define MB_PRELOAD_REGIONS_H
 

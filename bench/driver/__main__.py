@@ -1,4 +1,5 @@
-"""The bench driver: see scripts/bench, which builds and starts it. Python's standard library only."""
+"""The bench driver: measures programs under several allocators and writes report.md and plots. scripts/bench builds what it
+needs and starts it. Python's standard library only."""
 import argparse
 import hashlib
 import json
@@ -21,7 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 class Parser(argparse.ArgumentParser):
     def error(self, message):
-        """One line."""
+        """An error is one line, without the usage."""
         self.exit(2, f"{self.prog}: {message}\n")
 
 

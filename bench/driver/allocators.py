@@ -1,4 +1,4 @@
-"""What is compared: names, where Debian puts the libraries, and the proof that malloc comes from them."""
+"""The allocators that are compared: their names, where Debian installs the libraries, and a check that malloc comes from them."""
 import glob
 import hashlib
 import os

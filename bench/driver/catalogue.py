@@ -1,4 +1,4 @@
-"""Every test: its name, what it runs, what it needs."""
+"""The list of tests: the name of each, the command, the programs that it needs."""
 import dataclasses
 import os
 import re
@@ -24,7 +24,7 @@ class Test:
 
     @property
     def part(self):
-        """What kind of load it is: figures are told for each part separately."""
+        """The kind of load (small blocks, large blocks, threads ...): the report gives figures for each."""
         return part_of(self.name)
 
 

@@ -11,7 +11,7 @@ from catalogue import part_of
 
 
 def quartiles(values):
-    """Of fewer than four values they would say nothing: then none."""
+    """(lower, upper) quartile; NaN for fewer than four values, of which they would say nothing."""
     if len(values) < 4:
         return math.nan, math.nan
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")

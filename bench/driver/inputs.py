@@ -1,4 +1,5 @@
-"""What whole programs work on, made here once and the same each time: sources, scripts, a repository. Sizes follow the scale."""
+"""Input files for the whole programs: sources, scripts, a repository. They are generated once, without randomness, and their
+sizes follow the scale."""
 import os
 import random
 import shutil

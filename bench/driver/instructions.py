@@ -1,4 +1,4 @@
-"""Instructions of a pair of malloc and free under callgrind: two lengths of run, and their difference."""
+"""Counts the instructions of a pair of malloc and free with callgrind: two runs of different length, and their difference."""
 import os
 import re
 import shutil

@@ -1,8 +1,8 @@
-// What: runs one command with a library preloaded and writes what the kernel counted for it.
+// What: runs one command with a library preloaded and writes its times, peak memory and page faults (wait4).
 //   bench_launch RESULT SECONDS LIBRARY|- COMMAND [ARGUMENTS...]
-// RESULT receives one line: status wall_ns user_us sys_us peak_kib minor major. status: exit code, 128 + signal, or 124 when
-// the time was up and the command's whole group was killed.
-// Why not from python: a child's peak memory begins with that of the process that it was forked from.
+// RESULT receives one line: status wall_ns user_us sys_us peak_kib minor major. status: exit code, 128 + signal, or 124
+// after SECONDS, when the command's process group is killed.
+// Why not in Python: a child's peak memory starts at that of the process that forked it.
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -72,7 +72,7 @@ int main(int count, char **arguments) {
     const pid_t child = fork();
     if (child < 0) return 1;
     if (child == 0) become(arguments[3], arguments + 4);
-    setpgid(child, child); // the child does it too: whoever is first
+    setpgid(child, child); // the child calls it too, since either may run first
     group = child;
     int status = 0;
     struct rusage usage;
@@ -80,6 +80,6 @@ int main(int count, char **arguments) {
         if (errno != EINTR) return 1;
     }
     const long long wall_ns = now_ns() - begin;
-    kill(-child, SIGKILL); // what the command left behind
+    kill(-child, SIGKILL); // processes that the command left running
     return write_result(arguments[1], status_of(status), wall_ns, &usage);
 }

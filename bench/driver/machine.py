@@ -1,4 +1,4 @@
-"""What the figures depend on: processor, memory, kernel, the commit. Neither the machine's name nor a path."""
+"""The conditions of a run that stand in the report: processor, memory, kernel, commit. No host name, no path."""
 import os
 import platform
 import subprocess

@@ -1,4 +1,4 @@
-"""report.md: what was measured, the figures that count and what they should be, then every test."""
+"""Writes report.md: the conditions, the summary figures, then a table for every test."""
 import math
 
 from allocators import OWN, is_rival

@@ -1,4 +1,5 @@
-"""The rounds: every test under every allocator, interleaved, written down one by one so that an interrupted run can go on."""
+"""The rounds of a run: every test under every allocator, interleaved. Each result is written to disk at once, so that an
+interrupted run can be continued."""
 import json
 import os
 import sys

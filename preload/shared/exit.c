@@ -1,6 +1,7 @@
-// _exit and _Exit: a program that ends by them runs no destructor, and its statistics may be asked for.
+// _exit and _Exit, replaced so that statistics which were asked for (stats=exit) are written: a program that ends by
+// them runs no destructors.
 //
-// What: the libc's do the same system call; its own exit does not come here.
+// What: then the same system call as the C library's. The C library's own exit does not call these.
 // Who: any thread, a signal handler or a vforked child included.
 #include "core/insight/exit.h"
 #include "core/insight/monitor.h"

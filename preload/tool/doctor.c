@@ -1,4 +1,5 @@
-// mbmalloc doctor: who serves a process's malloc, which options are in force, and what of the system stands in the way. Each finding is a sentence.
+// mbmalloc doctor: which allocator serves a process, which options are in force, and which limits of the system stand
+// in the way. It prints one sentence for each finding, with what to do.
 #include "preload/tool/tool.h"
 
 #include <limits.h>
@@ -11,7 +12,7 @@
 
 enum { MAPS_BYTES = 4 << 20, ENVIRONMENT_BYTES = 1 << 20, OBJECTS = 256 };
 
-static int findings; // that ask for something to be done
+static int findings; // how many ask for something to be done
 
 static void say(const char *mark, const char *format, va_list arguments) {
     printf("%s", mark);
@@ -34,7 +35,7 @@ static void __attribute__((format(printf, 1, 2))) found(const char *format, ...)
     findings++;
 }
 
-// --- objects ------------------------------------------------------------------------------------------------------------
+// --- objects ---------------------------------------------------------------------------------------------------------
 
 struct object {
     char path[PATH_MAX];
@@ -46,7 +47,7 @@ struct process {
     char exe[PATH_MAX];
     struct object *objects;
     size_t count;
-    char *environment; // of its start; entries end with 0
+    char *environment; // as at its start (/proc/PID/environ); entries end with 0
     size_t environment_bytes;
 };
 
@@ -69,7 +70,7 @@ static void note_object(struct process *p, const char *path) {
     if (tool_elf_read(path, &object->elf) && object->elf.is_elf) p->count++;
 }
 
-// Every file that a part of is executable.
+// Reads /proc/PID/maps and lists every file that has an executable mapping.
 static bool read_objects(struct process *p) {
     char *maps = malloc(MAPS_BYTES), path[PATH_MAX], access[8];
     p->objects = calloc(OBJECTS, sizeof *p->objects);
@@ -93,7 +94,7 @@ static const char *variable(const struct process *p, const char *name) {
     return NULL;
 }
 
-// --- who serves ---------------------------------------------------------------------------------------------------------
+// --- who serves ------------------------------------------------------------------------------------------------------
 
 static bool is_libc(const char *path) { return strncmp(base_name(path), "libc.", 5) == 0 || strncmp(base_name(path), "libc-", 5) == 0; }
 static bool is_loader(const char *path) { return strncmp(base_name(path), "ld-", 3) == 0; }
@@ -137,7 +138,7 @@ static bool has_malloc_symbol_table(const struct process *p) {
     return tool_elf_read(p->exe, &elf) && elf.is_static;
 }
 
-// --- the environment ----------------------------------------------------------------------------------------------------
+// --- the environment -------------------------------------------------------------------------------------------------
 
 static void judge_option(struct mb_piece name, struct mb_piece value) {
     struct mb_option_values values;
@@ -175,7 +176,7 @@ static void judge_environment(const struct process *p) {
     }
 }
 
-// --- the system ---------------------------------------------------------------------------------------------------------
+// --- the system ------------------------------------------------------------------------------------------------------
 
 static void judge_limit(const char *limits, const char *name, const char *what) {
     const char *line = strstr(limits, name);
@@ -225,7 +226,7 @@ static void judge_cgroup(const struct process *p) {
     }
 }
 
-// --- all ----------------------------------------------------------------------------------------------------------------
+// --- all -------------------------------------------------------------------------------------------------------------
 
 static int end(void) {
     if (findings == 0) return TOOL_OK;

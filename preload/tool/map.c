@@ -1,4 +1,4 @@
-// mbmalloc map: a picture of the heap as one page of HTML, that needs nothing else.
+// mbmalloc map: writes a picture of a running process's heap as one HTML file without external parts.
 #include "preload/tool/tool.h"
 
 #include <errno.h>
@@ -8,7 +8,8 @@
 
 enum { PATIENCE_S = 30 };
 
-// The page gets the units as text, five characters each (kind, class, fullness, residency, flags); equal ones in a row are counted.
+// The HTML file has the units as text: five characters each (kind, class, fullness, residency, flags), with a count for
+// equal ones in a row.
 static const char HEAD[] = "<!doctype html><html lang=en><meta charset=utf-8><title>mbmalloc map</title>\n"
                            "<style>body{font:14px/1.4 system-ui,sans-serif;margin:16px;color:#222;background:#fff}"
                            "canvas{border:1px solid #888;image-rendering:pixelated;max-width:100%}"
@@ -57,7 +58,7 @@ static void write_run(FILE *out, const struct mb_monitor_unit *unit, uint64_t co
     fprintf(out, "%llu,%u,%u,%u,%u,%u ", (unsigned long long)count, unit->kind, unit->class_index, unit->full, unit->resident, unit->flags);
 }
 
-// Asks for all units, a part at a time, and writes them. Units in all; 0: no answer.
+// Asks the process for its units, a part at a time, and writes them. Returns how many there are; 0: no answer.
 static uint64_t write_units(FILE *out, const struct tool_page *page) {
     struct mb_monitor_unit last = {0};
     uint64_t run = 0, all = 1;

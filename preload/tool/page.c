@@ -1,4 +1,5 @@
-// Asking a running process by its page (core/told/monitor_page.h).
+// Questions to a running process by its monitor page, a file in /run/user or /dev/shm that both map
+// (core/told/monitor_page.h).
 #include "preload/tool/tool.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 
 enum { WAIT = 0, WAKE = 1 }; // of futex(2); not every libc brings the kernel's headers
 
-// The process's number in its own namespace, and who its user is.
+// The process id in the process's own pid namespace, and its user id.
 static bool find_names(int pid, long *inner, long *user) {
     char text[8192];
     if (!tool_read_of(pid, "status", text, sizeof text)) return false;
@@ -43,7 +44,7 @@ static int open_page(int pid) {
         int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
         struct stat status;
         if (fd < 0) continue;
-        // what somebody else may have put there is not looked at
+        // a file of another owner or size is not a page of this process
         if (fstat(fd, &status) == 0 && (long)status.st_uid == user && status.st_size == sizeof(struct mb_monitor_shared)) return fd;
         close(fd);
     }
@@ -55,7 +56,7 @@ static bool is_served(int pid) {
     return tool_read_of(pid, "maps", maps, sizeof maps) && strstr(maps, "libmbmalloc") != NULL;
 }
 
-// What a process that was killed has left.
+// Removes the page of a process that was killed.
 static void remove_left(int pid) {
     static const char *const places[] = {"/run/user/%u/mbmalloc-%d", "/dev/shm/mbmalloc-%u-%d"};
     for (size_t i = 0; i < 2; i++) {

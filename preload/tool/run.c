@@ -1,4 +1,5 @@
-// mbmalloc run: preloads the library into a program, and refuses, with the reason, where that would do nothing.
+// mbmalloc run: starts a program with the library preloaded. Where that would have no effect (a static or setuid
+// program) it says why and does not start it.
 #include "preload/tool/tool.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// The file that execvp would execute.
+// Finds the file that execvp would execute.
 static bool find_program(const char *name, char *out, size_t bytes) {
     if (strchr(name, '/') != NULL) {
         snprintf(out, bytes, "%s", name);
@@ -25,7 +26,7 @@ static bool find_program(const char *name, char *out, size_t bytes) {
     return false;
 }
 
-// A script's interpreter is what the library is loaded into.
+// For a script: replaces the path by that of its interpreter, into which the library is loaded.
 static void follow_script(char *path, size_t bytes) {
     char line[256], interpreter[256];
     for (int depth = 0; depth < 4; depth++) {
@@ -37,7 +38,7 @@ static void follow_script(char *path, size_t bytes) {
 
 static int refuse(const char *path, const char *why) { return tool_fail("%s: %s", path, why); }
 
-// TOOL_OK, or why the library cannot serve it.
+// TOOL_OK, or prints why the library cannot serve the program.
 static int check(const char *path, const char *library) {
     struct stat status;
     struct tool_elf program, own;
@@ -70,7 +71,7 @@ static void add(struct settings *s, const char *text, const char *value) {
     snprintf(s->options + length, sizeof s->options - length, "%s%s%s", length > 0 ? "," : "", text, value);
 }
 
-// Reads what stands before the command; how many arguments that were, or -1.
+// Reads the options before the command and returns how many arguments they take; -1: a wrong one.
 static int read_settings(int argc, char **argv, struct settings *s) {
     const char *inherited = getenv("MBMALLOC_OPTIONS");
     if (inherited != NULL) add(s, inherited, "");

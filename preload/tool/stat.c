@@ -1,4 +1,5 @@
-// mbmalloc stat, trim and set: numbers of a running process, and what it is told.
+// mbmalloc stat, trim and set: prints statistics of a running process, asks it to give memory back, changes its
+// options.
 #include "preload/tool/tool.h"
 
 #include <stdlib.h>
@@ -35,7 +36,7 @@ static bool read_settings(int argc, char **argv, struct settings *s) {
     return s->pid != 0 && s->interval >= 0 && s->times > 0;
 }
 
-// --- one look -----------------------------------------------------------------------------------------------------------
+// --- one look --------------------------------------------------------------------------------------------------------
 
 static double share(uint64_t part, uint64_t whole) { return whole == 0 ? 0 : 100.0 * (double)part / (double)whole; }
 
@@ -143,7 +144,7 @@ int tool_stat(int argc, char **argv) {
     return answered ? TOOL_OK : TOOL_FAILED;
 }
 
-// --- what it is told ----------------------------------------------------------------------------------------------------
+// --- what it is told -------------------------------------------------------------------------------------------------
 
 static int tell(int pid, enum mb_monitor_command command, const char *text, uint64_t *number) {
     struct tool_page page;

@@ -1,7 +1,8 @@
-// mbmalloc symbols: makes names of the addresses in the reports of profile=debug, outside of the process that wrote them.
+// mbmalloc symbols: adds function names to the call stacks in reports of profile=debug. It runs outside of the process
+// that wrote the report, which must not allocate.
 //
-// What: copies standard input, or a file, to standard output. Behind each line `#N 0xADDRESS FILE+0xOFFSET build-id ID` it writes function, source
-// file and line, by addr2line(1), of the call that returns to the address. A file that is another build by now is said to be one.
+// What: copies standard input, or a file, to standard output. To each line `#N 0xADDRESS FILE+0xOFFSET build-id ID` it
+// adds function, source file and line of the call, by addr2line(1). Where FILE has another build id by now, it says so.
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ static bool parse(const char *line, struct frame *out) {
     return out->offset > 0;
 }
 
-// --- build-id -----------------------------------------------------------------------------------------------------------
+// --- build-id --------------------------------------------------------------------------------------------------------
 
 static void print_id(const unsigned char *bytes, size_t count, char out[ID_TEXT]) {
     for (size_t i = 0; i < count && i < ID_BYTES; i++) snprintf(out + 2 * i, 3, "%02x", bytes[i]);
@@ -66,17 +67,17 @@ static bool build_id(const char *path, char out[ID_TEXT]) {
     return found;
 }
 
-// --- names --------------------------------------------------------------------------------------------------------------
+// --- names -----------------------------------------------------------------------------------------------------------
 
 static void become_addr2line(const struct frame *frame, int out) {
     char offset[32];
-    snprintf(offset, sizeof offset, "0x%lx", frame->offset - 1); // in the call, not behind it
+    snprintf(offset, sizeof offset, "0x%lx", frame->offset - 1); // the call, not the instruction after it
     dup2(out, STDOUT_FILENO);
     execlp("addr2line", "addr2line", "-f", "-C", "-p", "-e", frame->file, offset, (char *)NULL);
     _exit(127);
 }
 
-// False: addr2line is not there, or does not know.
+// False: addr2line is not installed, or does not know the address.
 static bool name_of(const struct frame *frame, char *out, size_t bytes) {
     int ends[2], status = -1;
     if (pipe(ends) != 0) return false;

@@ -1,4 +1,4 @@
-// Files of /proc, sizes as people read them, ELF files.
+// Helpers of the `mbmalloc` command: reading files of /proc, printing sizes, finding the library, reading ELF files.
 #include "preload/tool/tool.h"
 
 #include <elf.h>
@@ -51,7 +51,7 @@ const char *tool_size(uint64_t bytes) {
 const char *tool_bold(void) { return isatty(1) ? "\033[1m" : ""; }
 const char *tool_plain(void) { return isatty(1) ? "\033[0m" : ""; }
 
-// --- the library --------------------------------------------------------------------------------------------------------
+// --- the library -----------------------------------------------------------------------------------------------------
 
 static bool is_file(const char *path) {
     struct stat status;
@@ -80,7 +80,7 @@ bool tool_library(char *out, size_t bytes) {
     return false;
 }
 
-// --- ELF ----------------------------------------------------------------------------------------------------------------
+// --- ELF -------------------------------------------------------------------------------------------------------------
 
 struct image {
     const char *bytes;
@@ -91,7 +91,7 @@ static const void *part(const struct image *image, size_t offset, size_t bytes) 
     return offset <= image->size && bytes <= image->size - offset ? image->bytes + offset : NULL;
 }
 
-// Whether one of the dynamic symbols that the file defines is malloc.
+// Whether the file's dynamic symbol table defines malloc.
 static bool defines_malloc(const struct image *image, const Elf64_Ehdr *header) {
     for (size_t i = 0; i < header->e_shnum; i++) {
         const Elf64_Shdr *section = part(image, header->e_shoff + i * sizeof *section, sizeof *section);

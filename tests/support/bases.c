@@ -1,9 +1,11 @@
+// What: see tests/support/bases.h: allocators over the C library's malloc, over a region, and over a region with a free
+// list.
 #include "tests/support/bases.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-// --- libc ---------------------------------------------------------------------------------------------------------------
+// --- libc ------------------------------------------------------------------------------------------------------------
 
 static struct libc_base *libc_of(const struct mb_allocator *a) { return (struct libc_base *)(uintptr_t)a; }
 
@@ -85,7 +87,7 @@ void libc_base_init(struct libc_base *base, uint32_t traits_missing) {
     base->api.table = &base->table;
 }
 
-// --- region -------------------------------------------------------------------------------------------------------------
+// --- region ----------------------------------------------------------------------------------------------------------
 
 static struct region_base *region_of(const struct mb_allocator *a) { return (struct region_base *)(uintptr_t)a; }
 
@@ -145,7 +147,7 @@ enum mb_error region_base_init(struct region_base *base, size_t bytes, uint32_t 
     return mb_region_new_with(&base->region, &config);
 }
 
-// --- list ---------------------------------------------------------------------------------------------------------------
+// --- list ------------------------------------------------------------------------------------------------------------
 
 static struct list_base *list_of(const struct mb_allocator *a) { return (struct list_base *)(uintptr_t)a; }
 

@@ -1,4 +1,4 @@
-// Small base allocators to wrap layers around, simple enough to be believed.
+// Simple allocators for tests to wrap the layers of core/harden and core/family around.
 #ifndef MB_TESTS_SUPPORT_BASES_H
 #define MB_TESTS_SUPPORT_BASES_H
 
@@ -7,7 +7,8 @@
 #include "core/base/allocator.h"
 #include "core/region/region.h"
 
-// Over libc's malloc. Any thread; no range; traits may be masked and the bytes limited, to see what a layer makes of it.
+// The C library's malloc. It has no address range. A test may take traits (enum mb_trait) away and limit the bytes, to
+// see how a layer copes. Any thread.
 struct libc_base {
     struct mb_allocator api;
     struct mb_allocator_table table;
@@ -17,7 +18,7 @@ struct libc_base {
 };
 void libc_base_init(struct libc_base *base, uint32_t traits_missing);
 
-// Over a region: carves, resets, frees nothing. The owner thread.
+// A bump allocator over a region: can be reset, cannot free single blocks. Owner thread.
 struct region_base {
     struct mb_allocator api;
     struct mb_region region;
@@ -26,8 +27,8 @@ struct region_base {
 };
 enum mb_error region_base_init(struct region_base *base, size_t bytes, uint32_t require);
 
-// Over a region, with an exact-size free list, newest first; it scribbles a link into the first 16 bytes of free blocks as
-// real allocators do. Frees, knows sizes, owns a range. The owner thread.
+// The same with a free list: a freed block serves the next request of exactly its size. It writes a link into the first
+// 16 bytes of free blocks, as real allocators do. Knows sizes and has an address range. Owner thread.
 enum { LIST_BASE_BLOCKS = 8192 };
 struct list_base {
     struct region_base under; // its api is the list's own

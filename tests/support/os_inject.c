@@ -1,4 +1,5 @@
-// A system that refuses. See os_inject.h.
+// What: makes chosen calls of platform/os.h fail, and counts commit charge: see tests/support/os_inject.h.
+// Who: any thread.
 #include "tests/support/os_inject.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 #include "platform/os.h"
 #include "tests/support/os_pages.h"
 
-// --- which calls fail -------------------------------------------------------------------------------------------------
+// --- which calls fail ------------------------------------------------------------------------------------------------
 
 static _Atomic unsigned armed_kinds; // bit k: calls of kind k are numbered; written by the test, read by every call
 static _Atomic unsigned long first_call, call_count, calls, failed;
@@ -49,7 +50,7 @@ static bool refuses(enum os_call kind) {
     return true;
 }
 
-// --- charge -----------------------------------------------------------------------------------------------------------
+// --- charge ----------------------------------------------------------------------------------------------------------
 
 // The charged ranges, sorted, not touching each other.
 enum { MOST_RANGES = 1 << 16 };
@@ -93,7 +94,7 @@ static size_t overlap(uintptr_t from, uintptr_t to) {
 
 // Replaces ranges [first, last) by the `count` given ones.
 static void splice(size_t first, size_t last, const struct range *with, size_t count) {
-    if (range_count - (last - first) + count > MOST_RANGES) __builtin_trap(); // a test's table, far beyond what tests use
+    if (range_count - (last - first) + count > MOST_RANGES) __builtin_trap(); // far more ranges than any test makes
     memmove(&ranges[first + count], &ranges[last], (range_count - last) * sizeof *ranges);
     memcpy(&ranges[first], with, count * sizeof *ranges);
     range_count = range_count - (last - first) + count;
@@ -124,7 +125,8 @@ static void charge(uintptr_t from, uintptr_t to) {
     charged_bytes += grown;
 }
 
-// A call that makes [p, p + bytes) writable, by `real`. The lock spans it, so that the charge is what the kernel has.
+// Charges for [p, p + bytes) and calls `real`, which makes the range writable. The lock is held meanwhile, so that the
+// charge agrees with what the kernel has mapped.
 static int with_charge(void *p, size_t bytes, int (*real)(void *, size_t)) {
     uintptr_t from = (uintptr_t)p;
     pthread_mutex_lock(&charge_lock);
@@ -145,7 +147,7 @@ static int with_uncharge(void *p, size_t bytes, int (*real)(void *, size_t)) {
 
 static int without_charge(void *p, size_t bytes, int (*real)(void *, size_t)) { return real(p, bytes); }
 
-// --- the wrapped functions --------------------------------------------------------------------------------------------
+// --- the wrapped functions -------------------------------------------------------------------------------------------
 
 #define charge_of_commit with_charge
 #define charge_of_decommit with_uncharge

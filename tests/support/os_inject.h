@@ -1,7 +1,10 @@
-// A system that refuses: chosen calls of platform/os.h fail, or commit charge is limited as under vm.overcommit_memory=2.
-// What: linked by --wrap over the functions named below, in front of the real ones. A call that is made to fail returns
-// an errno value that Linux gives for it, and changes nothing. Nothing fails until armed.
-// Who: any thread; arming and reading while other threads call is fine, counts are then as good as the moment.
+// Fault injection for tests: chosen calls of platform/os.h fail, or commit charge is limited as under
+// vm.overcommit_memory=2.
+//
+// What: linked by --wrap in front of the functions named below. A call that is made to fail returns an errno value that
+// Linux gives for it, and changes nothing. Nothing fails until a test calls os_inject_arm.
+// Who: any thread. Arming and reading the counts while other threads make calls is allowed; the counts are then of some
+// moment meanwhile.
 #ifndef MB_TESTS_SUPPORT_OS_INJECT_H
 #define MB_TESTS_SUPPORT_OS_INJECT_H
 
@@ -9,7 +12,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-// name, error. Those of the form int f(void *p, size_t bytes) first.
+// X(function, errno value): the functions of the form int f(void *p, size_t bytes).
 #define OS_INJECT_PLAIN(X)                                                                                            \
     X(unmap, ENOMEM)                                                                                                  \
     X(commit, ENOMEM)                                                                                                 \
@@ -41,22 +44,24 @@
 enum os_call { OS_INJECT_PLAIN(OS_INJECT_KIND) OS_INJECT_OTHER(OS_INJECT_KIND) OS_CALL_KINDS };
 
 static const unsigned long OS_INJECT_FOR_EVER = ~0ul;
-// A full system: everything but the rare cases that a foreign mapping is in the way, and that memory is lost.
+// Failures in which a range is lost (-ESTALE, -ENXIO). A test for a system without memory leaves them out.
 static const unsigned OS_INJECT_LOST = 1u << OS_CALL_renew_lost | 1u << OS_CALL_move_lost;
 static const unsigned OS_INJECT_ALL = ((1u << OS_CALL_KINDS) - 1) & ~(1u << OS_CALL_reserve_taken) & ~OS_INJECT_LOST;
 
-// The calls of the kinds in `kinds` (bit k = kind k) are numbered from 1 on; those from `first` on, `count` of them, fail.
+// From now on calls of the kinds in `kinds` (bit k: kind k) are numbered from 1 on, and numbers `first` to `first` +
+// `count` - 1 fail.
 void os_inject_arm(unsigned kinds, unsigned long first, unsigned long count);
 void os_inject_disarm(void); // nothing fails; the counts stay
 
 unsigned long os_inject_calls(void);  // numbered calls since the last arming
 unsigned long os_inject_failed(void); // how many of them were made to fail
-// Where the kind of the last one that was made to fail is to be noted, for example memory shared with a parent.
+// Where the kind of the last failed call is written from now on, for example memory that is shared with a parent
+// process.
 void os_inject_note_last(_Atomic unsigned *where);
 const char *os_inject_name(unsigned kind);
 
-// From now on commit, renew and protect are charged for pages that carry no charge yet and refused beyond `limit_bytes`;
-// only decommit and unmap give charge back (purging does not). Call before the allocator's first use.
+// From now on commit, renew and protect are charged for pages that carry no charge yet, and refused beyond
+// `limit_bytes`; only decommit and unmap give charge back (purging does not). Call before the allocator's first use.
 void os_inject_limit_charge(size_t limit_bytes);
 size_t os_inject_charge(void); // bytes
 

@@ -1,3 +1,5 @@
+// What: see tests/support/os_pages.h: checks addresses and lengths against a larger page size.
+// Who: any thread.
 #include "tests/support/os_pages.h"
 
 #include <errno.h>
@@ -33,7 +35,7 @@ void os_pages_check(const char *call, const void *p, size_t bytes) {
     abort();
 }
 
-// More than was asked for is reserved, and what stands out is given back.
+// Reserves a larger range and unmaps what lies before and behind the aligned part.
 int os_pages_reserve(void *at, size_t bytes, void **out) {
     size_t page = os_pages_bytes();
     os_pages_check("reserve", at, bytes);

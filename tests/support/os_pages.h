@@ -1,6 +1,9 @@
-// A system whose pages are larger than this machine's: MB_TEST_PAGE_BYTES=16384 or 65536 in the environment (4096 where it is not set).
-// What: for the wrapped functions of os_inject.c. mb_os_page_size answers that size, reserved addresses are multiples of it, and a call about an
-// address or a length that is no multiple ends the test: a kernel with such pages would refuse it, or act on a neighbour's bytes.
+// Simulates a system with larger pages than this machine's: MB_TEST_PAGE_BYTES=16384 or 65536 in the environment (4096
+// where it is not set).
+//
+// What: used by the wrapped functions of tests/support/os_inject.c. mb_os_page_size returns that size and reserved
+// addresses are multiples of it. A call with an address or length that is no multiple ends the test, since a kernel
+// with such pages would refuse the call or round it over a neighbour's bytes.
 // Who: any thread.
 #ifndef MB_TESTS_SUPPORT_OS_PAGES_H
 #define MB_TESTS_SUPPORT_OS_PAGES_H
@@ -9,7 +12,7 @@
 
 size_t os_pages_bytes(void);
 
-// The wrapped calls' own work.
+// What the wrapped mb_os_reserve and mb_os_resident_pages do.
 int os_pages_reserve(void *at, size_t bytes, void **out);
 long os_pages_resident(const void *p, size_t bytes);
 
