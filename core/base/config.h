@@ -1,4 +1,4 @@
-// The numbers that shape the allocator. Enum constants, so that both arms of every `if` always compile.
+// Compile-time settings. They are enum constants, so that both branches of every `if` on one compile in every build.
 #ifndef MB_CORE_BASE_CONFIG_H
 #define MB_CORE_BASE_CONFIG_H
 

@@ -1,4 +1,4 @@
-// What can go wrong in the region family, the same words for every member, and what is done about it.
+// Error codes of the region family, common to all members, and the policy for misuse: report, abort or ignore.
 #ifndef MB_CORE_BASE_ERROR_H
 #define MB_CORE_BASE_ERROR_H
 

@@ -1,4 +1,5 @@
-// A gzip file written to a descriptor as it comes: stored blocks, so nothing is compressed and nothing but a buffer is needed.
+// Writes a gzip file to a descriptor, a buffer at a time. The blocks are stored, not compressed, so it needs no memory
+// but its struct.
 //
 // Who: one thread for each struct. Source of the format: RFC 1951 (3.2.4) and RFC 1952.
 #ifndef MB_CORE_BASE_GZIP_H

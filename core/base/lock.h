@@ -1,7 +1,8 @@
-// A futex lock for cold, optional work (growing the arena's front). It is never held across a call that may enter the
-// allocator again and never taken before fork: the child resets it instead, so what it guards must be valid after any
-// prefix of the holder's stores. Waiters sleep, so a holder that the scheduler neglects costs no processor.
-// Source of the three-state word: Ulrich Drepper, "Futexes Are Tricky".
+// A futex lock for rare operations, such as growing the arena. Waiters sleep.
+//
+// What: it is never held across a call that may enter the allocator again, and never taken before fork. A forked child
+// resets it, so the data that it guards must be valid after any prefix of the holder's stores.
+// Who: any thread. Source of the three-state word: Ulrich Drepper, "Futexes Are Tricky".
 #ifndef MB_CORE_BASE_LOCK_H
 #define MB_CORE_BASE_LOCK_H
 

@@ -1,13 +1,14 @@
-// A mistake of the program with a pointer, told in one line:
+// The message about a wrong pointer that the program has passed to free, realloc and their kin, as one line:
 //
 //   mbmalloc: double free: 0x7f2c40a31f40 (free, a block of 64 bytes)
 //   mbmalloc: invalid free (interior pointer): 0x7f2c40a31f50 (free, 16 bytes into the block of 64 bytes at 0x7f2c40a31f40)
 //   mbmalloc: sized free with wrong size: 0x7f2c40a31f40 (free_sized, 50 bytes given, a block of 112 bytes)
 //   mbmalloc: double free: 0x7f2c40a31f40 (free, a block of 64 bytes, freed 3 blocks of its class ago, thread 4711)
 //
-// What: the fault, the address, and in parentheses the function that was called, what is known of the block, and, where there are several, the
-// thread that called. The manual page mbmalloc(3) lists the faults. What follows is the policy's (option on_error): the end, or the call does
-// nothing and the fault is counted. Who: any thread; nothing allocates.
+// What: the kind of mistake, the address, and in parentheses the function that was called, what is known of the block,
+// and, in a process of several threads, the thread. mbmalloc(3) lists the messages. The option on_error decides what
+// follows: the process ends, or the call has no effect and the mistake is counted.
+// Who: any thread; nothing allocates.
 #ifndef MB_CORE_BASE_MISTAKE_H
 #define MB_CORE_BASE_MISTAKE_H
 

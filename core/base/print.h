@@ -1,4 +1,4 @@
-// One line of text in a fixed buffer, for reports that must not allocate. What does not fit is cut.
+// Composes one line of text in a fixed buffer, for reports that must not allocate. Text that does not fit is cut off.
 #ifndef MB_CORE_BASE_PRINT_H
 #define MB_CORE_BASE_PRINT_H
 

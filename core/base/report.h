@@ -1,4 +1,5 @@
-// What a member does about misuse or damage that it has found and can survive: enum mb_policy put into effect.
+// Applies enum mb_policy when a member of the region family has found misuse or damage that it can survive: it reports,
+// aborts or ignores.
 #ifndef MB_CORE_BASE_REPORT_H
 #define MB_CORE_BASE_REPORT_H
 

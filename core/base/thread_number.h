@@ -1,4 +1,4 @@
-// A small number for each thread, for choosing a shard of a counter. Four bytes of static TLS.
+// A small number for each thread, by which threads choose different shards of a counter. Four bytes of static TLS.
 #ifndef MB_CORE_BASE_THREAD_NUMBER_H
 #define MB_CORE_BASE_THREAD_NUMBER_H
 

@@ -1,6 +1,6 @@
-// What is said of guarded samples: for the files of this room alone.
+// Reports about guarded samples. Used only by the files of this folder.
 //
-// Who: any thread, in a signal handler too. A record is read while its thread may be writing it.
+// Who: any thread, in a signal handler too. It may read a record that another thread is writing at that moment.
 #ifndef MB_CORE_GUARDED_TOLD_H
 #define MB_CORE_GUARDED_TOLD_H
 

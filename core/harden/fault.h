@@ -1,7 +1,8 @@
-// Says no on purpose: a plan of which calls fail, and a layer that fails allocations by it.
+// Fault injection: a plan of which calls fail, and a layer that makes allocations fail by it.
 //
-// What: allocate, allocate_zeroed and grow ask the plan first; those it strikes return NULL and MB_INJECTED and reach nothing
-// below. Giving up and shrinking never fail. The same plan serves the system calls: core/harden/fault_os.h.
+// What: allocate, allocate_zeroed and grow ask the plan first. A call that the plan selects returns NULL and
+// MB_INJECTED and does not reach the layers below. Freeing and shrinking never fail. core/harden/fault_os.h uses the
+// same kind of plan for system calls.
 // Who: any thread may ask a plan; arming while other threads ask leaves them with the old plan or the new one, or none.
 // Invariant: the k-th call that a count sees has the same fate in every run (chance too: it is a function of seed and k).
 // Idea: every N-th allocation failing in turn, from SQLite's fault.c and its test harness.

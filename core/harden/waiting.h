@@ -1,8 +1,9 @@
-// Blocks that wait before they are used again: the quarantine itself, without locks, layers or a base.
+// The quarantine's queue: blocks that wait before they are used again, without locks, layers or a base.
 //
-// What: remembers blocks up to a budget of bytes and says at random which one is to go. It touches no block: poison is
-// core/harden/poison_fill.h. Serves the layers (core/harden/hold.h) and whoever keeps a quarantine of its own.
-// Who: the owner thread, or whoever holds the lock of the layer it belongs to.
+// What: remembers blocks up to a budget of bytes and chooses at random which one leaves. It does not touch the blocks
+// (core/harden/poison_fill.h does). Used by the layers (core/harden/hold.h) and by allocators with a quarantine of
+// their own.
+// Who: the owner thread, or whoever holds the lock of the layer that it belongs to.
 // Invariant: that of its table. A refused addition has changed nothing.
 // Idea: the random half of hardened_malloc's slab quarantine; the byte budget from AddressSanitizer.
 #ifndef MB_CORE_HARDEN_WAITING_H

@@ -1,6 +1,6 @@
-// All heaps of the process: making one, the list of all that were ever made, how many have a living thread.
+// The list of all heaps that were ever made, and how many of them belong to a living thread.
 //
-// Who: any thread. Invariant: a heap is on the list from its making on, and is never freed.
+// Who: any thread. Invariant: a heap is on the list from the moment when it is made, and is never freed.
 #ifndef MB_CORE_HEAP_HEAPS_H
 #define MB_CORE_HEAP_HEAPS_H
 

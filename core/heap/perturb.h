@@ -1,8 +1,10 @@
-// What mallopt(M_PERTURB) asks for: blocks are filled when they are handed out, with the byte's complement, and when they are freed, with the byte.
+// mallopt(M_PERTURB): blocks are filled with the complement of a byte when they are allocated, and with the byte when
+// they are freed.
 //
-// What: malloc fills a whole mask when it is made, which no fast path sees. So that free comes to where it can fill, heaps that are made while this
-// is on own their slabs by another token than their thread's: each free is one by another thread. Large blocks are filled when they are handed out.
-// calloc clears after that.
+// What: without an instruction in the fast paths. For malloc a whole mask of blocks is filled when the mask is made.
+// For free, heaps that are made while this is on own their slabs by another token than their thread's, so each free
+// takes the slow path of remote frees, which fills. Large blocks are filled when they are allocated. calloc clears
+// afterwards.
 // Who: any thread reads, relaxed; mallopt and the start (behind mb_cpu_look) write.
 #ifndef MB_CORE_HEAP_PERTURB_H
 #define MB_CORE_HEAP_PERTURB_H

@@ -1,4 +1,6 @@
-// Blocks one by one: what an address is, and a walk over all that live.
+// What: see core/told/public.h: finds out what an address is (mb_block_info), and calls a function for every live
+// block.
+// Who: any thread.
 #include "core/insight/blocks.h"
 
 #include <stdint.h>

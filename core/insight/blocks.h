@@ -1,4 +1,5 @@
-// Blocks one by one: what an address is, and a walk over all that live. Any thread; contracts in core/told/public.h.
+// Information about single blocks: what an address is, and a walk over all live blocks. Any thread; the contracts stand
+// in core/told/public.h.
 #ifndef MB_CORE_INSIGHT_BLOCKS_H
 #define MB_CORE_INSIGHT_BLOCKS_H
 

@@ -1,4 +1,5 @@
-// What each unit of the arena is used for, for a picture. Any thread; a near picture.
+// What each unit of the arena is used for (slab, large block, free ...), for `mbmalloc map`. Any thread; while other
+// threads allocate the picture is approximate.
 #ifndef MB_CORE_INSIGHT_MAP_H
 #define MB_CORE_INSIGHT_MAP_H
 

@@ -1,8 +1,8 @@
-// Answers a tool that asks by the page of core/told/monitor_page.h: option monitor=1.
+// Answers the `mbmalloc` command, which asks by the shared page of core/told/monitor_page.h: option monitor=1.
 //
-// What: makes the page when the library starts (below /run/user or /dev/shm), a thread that sleeps until somebody asks, and in each forked child a page of
-// its own, which malloc's slow path serves. Nothing else of it exists without the option.
-// Who: the monitor's thread, or whichever thread comes by; one request is answered once.
+// What: at the start the library creates the page (in /run/user or /dev/shm) and a thread that sleeps until a request
+// comes. A forked child gets a page of its own, which malloc's slow path looks at. Without the option there is neither.
+// Who: the monitor's thread, or any thread in a slow path; each request is answered once.
 #ifndef MB_CORE_INSIGHT_MONITOR_H
 #define MB_CORE_INSIGHT_MONITOR_H
 

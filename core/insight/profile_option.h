@@ -1,4 +1,5 @@
-// The heap profile as the options heap_profile and heap_profile_file ask for it. Once at the start; once at the end, whichever thread ends the process.
+// The options heap_profile and heap_profile_file: starts sampling when the process starts, and writes the file when it
+// ends, in whichever thread ends it.
 #ifndef MB_CORE_INSIGHT_PROFILE_OPTION_H
 #define MB_CORE_INSIGHT_PROFILE_OPTION_H
 

@@ -1,4 +1,5 @@
-// What whoever serves the process counts, where that is not this copy's plain front: profile=hardened, another copy, the libc.
+// What: statistics where the default front of this copy does not serve the process: of profile=hardened, of another
+// copy of the library, of the C library.
 #include <string.h>
 
 #include "core/base/mistake.h"

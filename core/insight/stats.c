@@ -1,4 +1,4 @@
-// The statistics that mallinfo and its kin need, by a walk over the descriptors; malloc_trim.
+// What: the statistics that mallinfo and its kin need, by a walk over the descriptors; and malloc_trim.
 #include <stdint.h>
 
 #include "core/front/malloc.h"

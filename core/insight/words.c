@@ -1,4 +1,4 @@
-// Where the memory is, in a sentence or two: core/insight/write.h.
+// What: says in a sentence or two where the memory is, for the text of core/insight/write.h.
 #include "core/insight/write.h"
 
 static void percent_of(struct mb_line *line, uint64_t part, uint64_t whole) {

@@ -1,5 +1,5 @@
-// Giving memory back in time: by the calling thread as it passes its slow paths, and by a helper thread that exists only
-// while two or more threads have heaps (option background=0: never).
+// Gives unused memory back to the system about every half purge_delay_ms: threads do it when they are in a slow path,
+// and a helper thread does it while two or more threads have heaps (option background=0: never by a helper).
 #ifndef MB_CORE_PROCESS_BACKGROUND_H
 #define MB_CORE_PROCESS_BACKGROUND_H
 
@@ -10,29 +10,29 @@
 // two. Any thread, from its first slow call or its exit hook.
 void mb_background_heaps_changed(void);
 
-// A span of so many units has come back: without a helper, gives back what exceeds the margin (core/region/margin.h), and whatever has
-// been free for the purge delay. Any thread.
+// To be called when a span of `units` has been freed: without a helper, gives back to the system what exceeds the
+// margin (core/region/margin.h), and what has been free for the purge delay. Any thread.
 void mb_background_span_freed(size_t units);
 
-// Free memory that holds pages: units, and pieces of divided ones. In units.
+// How much free memory has pages, in units: free units, and free pieces of units that blocks share.
 size_t mb_background_warm_units(void);
 
-// How much free memory may wait for its reuse, in units; SIZE_MAX while there is a helper. Any thread.
+// How much free memory may keep its pages for reuse, in units; SIZE_MAX while there is a helper. Any thread.
 size_t mb_background_margin(void);
 
-// Once in a while on slow paths: the purge clock without a helper. Any thread.
+// To be called now and then on slow paths: without a helper, does the helper's work when its time has come. Any thread.
 void mb_background_tick(void);
 
-// Takes slabs that hold no live block for the arena, all of them, whoever owns them and wherever he sleeps. Any thread.
+// Returns all slabs without live blocks to the arena, also those that belong to sleeping threads. Any thread.
 void mb_background_claim_all(void);
 
 // In a forked child, alone: there is no helper.
 void mb_background_recover(void);
 
-// From now on each look at the purge clock calls this, too. Once, before there are threads.
+// Sets a function that is called at each tick, too. To be called once, before there are threads.
 void mb_background_set_visitor(void (*visitor)(void));
 
-// All that the helper would give back in time, now.
+// Gives back at once what the helper would give back in time.
 void mb_background_settle(void);
 
 #endif

@@ -1,6 +1,8 @@
-// The file that an address of code was loaded from: for reports that somebody outside the process makes names of.
+// The file that an address of code was loaded from, and the offset in it, for reports whose addresses are turned into
+// names outside of the process.
 //
-// Who: any thread, a signal handler too. With glibc from 2.35 on no lock is taken; else the loader's list is locked while it is walked.
+// Who: any thread, a signal handler too. With glibc 2.35 and later no lock is taken; else the loader's list of objects
+// is locked while it is read.
 #ifndef MB_CORE_PROCESS_CODE_FILE_H
 #define MB_CORE_PROCESS_CODE_FILE_H
 

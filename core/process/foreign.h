@@ -1,9 +1,10 @@
-// Whoever else serves memory in this process: the libc's own malloc, and another copy of this library.
+// Blocks of other allocators in this process: of the C library's own malloc, and of another copy of this library.
 //
-// What: recognises blocks of glibc's malloc that reach our free (of who noted its address early; of a plugin loaded with RTLD_DEEPBIND
-// in a program that links libmbmalloc.a), hands them to the libc's own functions, and describes how a second copy of this library reaches
-// the first. It refuses every pointer that glibc's own chunk tests do not explain; what is refused is the caller's to report.
-// Who: any thread, cold paths only. errno is kept.
+// What: recognises blocks of glibc's malloc that are passed to our free (from code that noted malloc's address early;
+// from a plugin loaded with RTLD_DEEPBIND in a program that links libmbmalloc.a), and passes them to the C library's
+// own functions. A pointer has to pass glibc's own tests of a chunk; if it does not, the caller reports it as a
+// mistake. Also defines struct mb_calls, by which one copy of this library calls another.
+// Who: any thread, slow paths only. errno is kept.
 #ifndef MB_CORE_PROCESS_FOREIGN_H
 #define MB_CORE_PROCESS_FOREIGN_H
 

@@ -1,8 +1,9 @@
-// Somebody else's malloc as the one that serves: the libc's own in a program that `only` or `skip` leaves to it, a sanitizer's in a program that is
-// built with one: it would take blocks of ours that go from thread to thread for races, and would find no misuse of them.
-//
-// What: their functions in the form of another copy's (mb_calls). The names are bound to us already, so each call comes here first.
-// Who: the functions that answer who serves by the thread that runs the start; the rest any thread, after it.
+// What: the C library's malloc as the one that serves this process: in programs that the options `only` and `skip`
+// leave to it. And a sanitizer's malloc, in programs that are built with one: a sanitizer needs its own malloc to see
+// misuse, and would take the reuse of our blocks by other threads for data races. How: its functions stand in a struct
+// mb_calls, as those of another copy of this library do. The program's calls are bound to our names by then, so each
+// comes here first and is passed on.
+// Who: the functions that decide run in the thread that runs the start; the others in any thread, after it.
 #include <stdint.h>
 
 #include "core/process/foreign.h"

@@ -1,9 +1,10 @@
-// The libc's own definitions of names that somebody else may have wrapped: a profiler, a sandbox, a tracer, whose wrapper may allocate, free, or hold
-// a lock of its own while it calls malloc.
-//
-// What: reads the loader's list of objects itself, without the loader's lock and without any call. The libc and all that stands before it in the
-// list are there from the start to the end of the process; only a name that the libc lacks is looked for behind it.
-// Who: any thread, before the first constructor too. What is found once is noted in a page that is then sealed: mb_foreign_note_libc.
+// What: finds the C library's own definition of a function that another object (a profiler, a sandbox, a tracer) may
+// have wrapped. Such a wrapper may allocate, or hold a lock while it calls malloc, so the allocator must not call it.
+// How: reads the loader's list of objects itself, without the loader's lock and without a call. The C library and every
+// object before it in the list stay loaded from the start to the end of the process; only a name that the C library
+// lacks is looked for in objects behind it.
+// Who: any thread, before the first constructor too. Results are cached in a page that is then made read-only
+// (mb_foreign_note_libc).
 #include <elf.h>
 #include <link.h>
 #include <stdatomic.h>

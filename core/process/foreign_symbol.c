@@ -1,8 +1,6 @@
-// Symbols of loaded objects, read from their tables.
-//
-// What: what dlopen(RTLD_NOLOAD) and dlsym would answer, but without allocating, which they do: this is asked when memory is
-// gone, and from inside free. The loader's list is walked by the libc's own dl_iterate_phdr.
-// Who: any thread; the loader's list is locked while it is walked.
+// What: looks up symbols in the tables of loaded objects, as dlopen(RTLD_NOLOAD) and dlsym do, but without allocating:
+// it is used when memory is gone, and from inside free. The list of objects is read by the C library's dl_iterate_phdr.
+// Who: any thread; the loader's list is locked meanwhile.
 #include <link.h>
 #include <stdint.h>
 

@@ -1,13 +1,13 @@
-// What a forked child finds: heaps of threads that do not exist in it, stopped at any instruction.
+// Repairs the heap in a forked child, where the threads that do not exist any more may have been stopped at any
+// instruction.
 //
-// What: no lock is taken before fork. A page that the kernel wipes in a child (MADV_WIPEONFORK) tells the child on its first
-// slow path, so _Fork and raw clone are covered too; a child that shares memory (vfork) sees it unchanged. After fork(3) a handler
-// looks at the page at once, in the thread that survived: a thread that the child starts must not be the first to look, because
-// whoever looks keeps his heap and takes every other for left behind.
-// The child marks the slabs of the absent owners as orphans (reading descriptors only, so that no data page is copied); a sweep
-// adopts them one by one when their class needs memory.
-// The page is made when the second heap appears or memory is first given back, which threads without a heap do, too: until then only
-// the one heap's thread can have been in the middle of anything. Where another thread forks, the handler knows by its having no heap.
+// What: no lock is taken before fork. A page that the kernel wipes in a child (MADV_WIPEONFORK) shows the child on its
+// first slow path that it is one, so _Fork and raw clone are covered too; after vfork the memory is shared, and the
+// page is not wiped. After fork(3) a handler looks at the page at once, because the first thread to look keeps its heap
+// and takes all others for abandoned: a thread that the child starts must not come first. The child marks the slabs of
+// absent owners as orphans. This reads descriptors only, so no page of data is copied; sweeps adopt the orphans one by
+// one when their class needs memory. The page is made when a second heap appears or memory is first given back: before
+// that only one thread can have been in the middle of anything.
 #ifndef MB_CORE_PROCESS_FORK_H
 #define MB_CORE_PROCESS_FORK_H
 

@@ -1,4 +1,4 @@
-// The start of the process's allocator: key, arena, options; once, from whatever call comes first.
+// Starts the allocator (thread-specific key, arena, options), once, from whichever call comes first.
 #ifndef MB_CORE_PROCESS_INIT_H
 #define MB_CORE_PROCESS_INIT_H
 

@@ -1,5 +1,5 @@
-// What the private copy of libgcc's unwinder asks of the C library, under names of its own (CMakeLists.txt, MB_UNWIND): where the unwind tables of an
-// address are. Any thread; see core/process/stack.h.
+// Functions that the private copy of libgcc's unwinder calls instead of the C library's, under names of its own
+// (CMakeLists.txt, MB_UNWIND): where the unwind tables for an address are. Any thread; see core/process/stack.h.
 #ifndef MB_CORE_PROCESS_STACK_OBJECTS_H
 #define MB_CORE_PROCESS_STACK_OBJECTS_H
 

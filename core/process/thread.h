@@ -1,6 +1,7 @@
-// The life of thread heaps: the first call of a thread, its exit, and what comes after.
+// The heaps of threads: what a thread's first allocation, its end, and allocations after its end do.
 //
-// empty heap --first slow call--> real heap --exit hook--> departed heap (each later call takes a heap and gives it back)
+// empty heap --first slow call--> real heap --exit hook--> departed heap (each later call takes a heap and gives it
+// back)
 #ifndef MB_CORE_PROCESS_THREAD_H
 #define MB_CORE_PROCESS_THREAD_H
 

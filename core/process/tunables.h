@@ -1,5 +1,6 @@
-// What a program or its user asks of the libc's malloc by mallopt, MALLOC_..._ variables and GLIBC_TUNABLES, as far as it means something here:
-// filling (M_PERTURB) and how much free memory is kept (M_TRIM_THRESHOLD). All else is accepted and does nothing.
+// Settings for the C library's malloc (mallopt, MALLOC_..._ variables, GLIBC_TUNABLES) that this library honours:
+// filling of blocks (M_PERTURB) and how much free memory is kept (M_TRIM_THRESHOLD). All others are accepted and have
+// no effect.
 #ifndef MB_CORE_PROCESS_TUNABLES_H
 #define MB_CORE_PROCESS_TUNABLES_H
 

@@ -1,9 +1,10 @@
-// The page by which a tool asks a running process: a file of its user's (0600) that both have mapped.
+// The shared page by which the `mbmalloc` command asks a running process: a file (mode 0600) that both map.
 //
-//   request      raised by the asking tool, after its command and argument   ->  the process answers, and sets `answered` to it
+//   request      raised by the tool, after command and argument; the process answers and copies it to `answered`
 //
-// What: the layout and the commands. Both sides only read and write words; what stands in the page directs no pointer of the process.
-// Who: one asker at a time (he holds a lock on the file), and whichever thread of the process answers.
+// What: the layout and the commands. Both sides only read and write words, and the process never takes an address from
+// the page, so the tool cannot make it write anywhere.
+// Who: one tool at a time (it locks the file), and whichever thread of the process answers.
 #ifndef MB_CORE_TOLD_MONITOR_PAGE_H
 #define MB_CORE_TOLD_MONITOR_PAGE_H
 

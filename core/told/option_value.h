@@ -1,6 +1,7 @@
-// An option's name and value as text: comparing, parsing, printing, and which known word a misspelt one is near to.
+// Names and values of options as text: comparing, parsing, printing, and finding the known word that a misspelt one is
+// closest to.
 //
-// Who: any thread; no state but what the caller hands in.
+// Who: any thread; no state but the caller's.
 #ifndef MB_CORE_TOLD_OPTION_VALUE_H
 #define MB_CORE_TOLD_OPTION_VALUE_H
 

@@ -1,6 +1,7 @@
-// What a program may ask of the allocator and tell it, in C and C++: part of mbmalloc.h; mbmalloc(3) has an example of each.
+// Options, statistics, heap profile, blocks and limits for programs, in C and C++: part of mbmalloc.h. mbmalloc(3) has
+// an example of each.
 //
-// Who: any thread. Nothing here allocates; what writes, writes to a descriptor.
+// Who: any thread. No function allocates; those that write, write to a descriptor.
 #ifndef MB_CORE_TOLD_PUBLIC_H
 #define MB_CORE_TOLD_PUBLIC_H
 

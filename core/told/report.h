@@ -1,6 +1,8 @@
-// What is wrong with a pointer, said in one line (core/base/mistake.h). Any thread; every function reads descriptors only.
+// Reports a mistake with a pointer (core/base/mistake.h): finds out what the address is and prints the line. Any
+// thread; reads descriptors only, not the blocks.
 //
-// By the policy (option on_error) a report ends the process, or comes back: the caller then does nothing with the pointer.
+// The option on_error decides whether a report ends the process or returns; if it returns, the caller leaves the
+// pointer alone.
 #ifndef MB_CORE_TOLD_REPORT_H
 #define MB_CORE_TOLD_REPORT_H
 

@@ -1,4 +1,4 @@
-// The statistics' names and definitions, in the order of the fields of struct mb_statistics. Constant.
+// Names and descriptions of the statistics, in the order of the fields of struct mb_statistics. Constant.
 #ifndef MB_CORE_TOLD_STATISTICS_TABLE_H
 #define MB_CORE_TOLD_STATISTICS_TABLE_H
 

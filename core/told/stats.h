@@ -1,11 +1,11 @@
-// What the allocator counts of itself.
+// The figures from which mallinfo and its kin are made.
 #ifndef MB_CORE_TOLD_STATS_H
 #define MB_CORE_TOLD_STATS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-// Byte counts are exact when no other thread is inside the allocator; otherwise a near picture, never a crash.
+// Byte counts are exact when no other thread is inside the allocator; otherwise they are approximate.
 struct mb_stats {
     size_t live_bytes;        // sum of the usable sizes of live blocks
     size_t live_blocks;       // their number
