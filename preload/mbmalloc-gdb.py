@@ -13,7 +13,8 @@ import gdb
 SLAB, LARGE, HOLE, PIECE_SHIFT = 1, 2, 3, 12
 UNIT_NONE = 0
 FIELDS = ("owner carved capacity block_bytes kind class_index large_flags large_bytes large_pieces bits remote home token next_heap "
-          "blocks_served large_served masks large_kept upper").split()
+          "blocks_served large_served masks large_kept upper long_first_unit long_units long_in_part").split()
+RECORD_BYTES = 64
 
 
 def read(address, length):
@@ -50,6 +51,19 @@ class Heap:
         if self.base == 1 << 62:
             raise gdb.GdbError("mbmalloc has not handed out a block yet")
         self.units = self.bytes >> self.unit_shift
+        self.longs = self.long_records(word(read(at + 40 + 4 * len(FIELDS), 8), 0, "Q"))
+
+    def long_records(self, parts_at):
+        """The records of live long blocks that lie in the second table, by the unit that they begin in."""
+        longs, in_part = {}, self.offset["long_in_part"]
+        parts = -(-self.units // (self.offset["long_units"] * in_part))
+        for at in struct.unpack(f"<{parts}Q", read(parts_at, 8 * parts)) if self.units > self.offset["long_first_unit"] else ():
+            records = read(at, RECORD_BYTES * in_part) if at != 0 else b""
+            for i in range(0, len(records), RECORD_BYTES):
+                record = records[i:i + RECORD_BYTES]
+                if self.field(record, "kind", "B") == LARGE:
+                    longs[self.field(record, "carved", "I") << PIECE_SHIFT >> self.unit_shift] = record
+        return longs
 
     def field(self, data, name, form, base=0):
         return word(data, base + self.offset[name], form)
@@ -62,7 +76,8 @@ class Heap:
             data = read(self.table + first * self.unit_bytes, count * self.unit_bytes)
             for i in range(count):
                 unit = data[i * self.unit_bytes:(i + 1) * self.unit_bytes]
-                if self.field(unit, "kind", "B") != UNIT_NONE or self.field(unit, "kind", "B", self.offset["upper"]) == LARGE:
+                is_long = first + i in self.longs
+                if is_long or self.field(unit, "kind", "B") != UNIT_NONE or self.field(unit, "kind", "B", self.offset["upper"]) == LARGE:
                     yield first + i, unit
 
     def unit(self, index):
@@ -92,13 +107,15 @@ class Heap:
             yield at, record
             at = self.field(record, "next_heap", "Q")
 
-    def large(self, unit):
+    def large(self, index, unit):
         """The large blocks that begin in a unit: (start, bytes, kept)."""
-        for at in (0,) if self.field(unit, "kind", "B") == SLAB else (0, self.offset["upper"]):
-            if self.field(unit, "kind", "B", at) == LARGE:
-                start = self.base + (self.field(unit, "carved", "I", at) << PIECE_SHIFT)
-                kept = self.field(unit, "large_flags", "I", at) & self.offset["large_kept"] != 0
-                yield start, self.field(unit, "large_bytes", "Q", at), kept
+        records = [(unit, at) for at in ((0,) if self.field(unit, "kind", "B") == SLAB else (0, self.offset["upper"]))]
+        records += [(self.longs[index], 0)] if index in self.longs else []
+        for record, at in records:
+            if self.field(record, "kind", "B", at) == LARGE:
+                start = self.base + (self.field(record, "carved", "I", at) << PIECE_SHIFT)
+                kept = self.field(record, "large_flags", "I", at) & self.offset["large_kept"] != 0
+                yield start, self.field(record, "large_bytes", "Q", at), kept
 
 
 def thread_names():
@@ -132,7 +149,7 @@ class MbHeap(gdb.Command):
 
     def invoke(self, argument, from_tty):
         heap, sizes, large, kept = Heap(), {}, [], 0
-        for _, unit in heap.descriptors():
+        for index, unit in heap.descriptors():
             kind = heap.field(unit, "kind", "B")
             if kind == SLAB:
                 row = sizes.setdefault(heap.field(unit, "block_bytes", "I"), [0, 0, 0])
@@ -141,7 +158,7 @@ class MbHeap(gdb.Command):
                 row[1] += live
                 row[2] += heap.field(unit, "carved", "I") - live
             else:
-                for _, length, is_kept in heap.large(unit):
+                for _, length, is_kept in heap.large(index, unit):
                     kept += is_kept
                     if not is_kept:
                         large.append(length)
@@ -190,7 +207,7 @@ class MbWho(gdb.Command):
     def in_large(self, heap, index, address):
         for first in range(index, -1, -1):
             unit = heap.unit(first)
-            found = [block for block in heap.large(unit) if block[0] <= address]
+            found = [block for block in heap.large(first, unit) if block[0] <= address]
             if found:
                 start, length, kept = max(found)
                 if address - start < length:

@@ -33,7 +33,8 @@ enum {
 };
 
 // The arena's window and its growth, in bytes.
-static const size_t MB_WINDOW_BYTES = (size_t)1 << 40;
+enum { MB_WINDOW_SHIFT = 40 };
+static const size_t MB_WINDOW_BYTES = (size_t)1 << MB_WINDOW_SHIFT;
 static const size_t MB_METADATA_WINDOW_BYTES = (size_t)1 << 34;
 static const size_t MB_PIECE_FIRST_BYTES = (size_t)1 << 20;   // first reservation; later ones add a quarter,
 static const size_t MB_PIECE_MIN_BYTES = (size_t)512 << 10;   //   and at least this

@@ -57,12 +57,10 @@ static void *hand_out(struct mb_heap *heap, struct mb_slab *large) {
 }
 
 static void *set_up(struct mb_heap *heap, const struct mb_run *run, size_t bytes) {
-    struct mb_slab *large = mb_large_of_piece(run->first);
+    struct mb_slab *large = mb_large_new_record(run->first, run->pieces);
     MB_POKE(large->large_flags, 0);
-    MB_POKE(mb_unit_at(run->first / MB_UNIT_PIECES)->slab.block_bytes, 0); // it is no slab any more
     MB_POKE(large->bound, 0);
     MB_POKE(large->multiplier, 1);
-    MB_POKE(large->large_first, (uint32_t)run->first);
     MB_POKE(large->large_bytes, bytes);
     MB_POKE(large->large_pieces, (uint32_t)run->pieces);
     mb_large_count_taken(bytes);

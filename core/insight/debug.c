@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/heap/heaps.h"
+#include "core/region/large_record.h"
 #include "core/region/limit.h"
 #include "core/region/purge.h"
 #include "core/region/space.h"
@@ -26,6 +27,8 @@ extern const struct mb_debug_record {
     uint32_t bits, remote, home;
     uint32_t token, next_heap, blocks_served, large_served, masks;
     uint32_t large_kept, upper;
+    uint32_t long_first_unit, long_units, long_in_part;
+    const void *long_records;
 } mb_debug;
 
 MB_EXPORT const struct mb_debug_record mb_debug = {
@@ -55,4 +58,8 @@ MB_EXPORT const struct mb_debug_record mb_debug = {
     .masks = HEAP(front.mask),
     .large_kept = MB_LARGE_KEPT,
     .upper = UNIT(upper),
+    .long_first_unit = MB_LONG_FIRST_UNIT,
+    .long_units = MB_LONG_UNITS,
+    .long_in_part = MB_LONG_IN_PART,
+    .long_records = &mb_long_records_shared,
 };

@@ -9,6 +9,7 @@
 #include "core/region/arena_map.h"
 #include "core/region/huge.h"
 #include "core/region/lazy.h"
+#include "core/region/lazy_place.h"
 #include "core/region/limit.h"
 #include "core/region/margin.h"
 #include "core/region/pieces.h"
@@ -17,11 +18,9 @@
 #include "core/region/unit.h"
 #include "platform/bits.h"
 #include "platform/os.h"
-#include "platform/window.h"
 
-enum { BASE_TRIES = 8, HOLE_TRIES = 14 };
+enum { HOLE_TRIES = 14 };
 static const size_t HOLE_BYTES = (size_t)64 << 20; // at the first try, twice as many at each next: as far as the window reaches
-static const size_t FALLBACK_BYTES = (size_t)16 << 20, BASE_ALIGN = (size_t)2 << 20;
 
 struct mb_space mb_space = {.base = MB_SPACE_NOWHERE};
 
@@ -36,34 +35,6 @@ static struct {
 
 // --- start ----------------------------------------------------------------------------------------------------------
 
-// Reserves `bytes` at a random place inside a candidate range, or wherever the system likes if those are taken.
-static bool reserve_window(uint64_t random, size_t bytes, struct mb_lazy_shared *lazy, size_t capacity) {
-    struct mb_os_window range[2];
-    mb_os_window_candidates(random, range);
-    void *at = NULL;
-    for (unsigned i = 0; i < BASE_TRIES; i++) {
-        const struct mb_os_window *w = &range[i / (BASE_TRIES / 2)];
-        size_t slots = (w->last - w->first) / BASE_ALIGN;
-        uintptr_t hint = w->first + (random * (2 * i + 1) >> 20) % slots * BASE_ALIGN;
-        int error = mb_os_reserve((void *)hint, bytes, &at);
-        if (error == 0) {
-            mb_lazy_init(lazy, (uintptr_t)at, mb_min(capacity, w->bytes), bytes);
-            return true;
-        }
-        if (error != -EEXIST && error != -ENOMEM && error != -EINVAL) break;
-    }
-    // Wherever the system likes, other mappings are near: room to grow must come at once. One unit more aligns the base.
-    size_t wanted = bytes;
-    bytes = FALLBACK_BYTES;
-    if (mb_os_reserve(NULL, bytes + MB_UNIT_BYTES, &at) != 0) {
-        bytes = wanted;
-        if (mb_os_reserve(NULL, bytes + MB_UNIT_BYTES, &at) != 0) return false;
-    }
-    uintptr_t base = mb_align_up((uintptr_t)at, MB_UNIT_BYTES);
-    mb_lazy_init(lazy, base, capacity, mb_align_down((uintptr_t)at + bytes + MB_UNIT_BYTES - base, MB_UNIT_BYTES));
-    return true;
-}
-
 static bool commit_metadata(void *context, size_t upto) {
     (void)context;
     return mb_lazy_commit(&arena_shared.metadata, upto) == 0;
@@ -72,12 +43,11 @@ static bool commit_metadata(void *context, size_t upto) {
 // The metadata window holds the descriptor table and, above it, the bump arena; the table takes what a full window needs.
 static bool place_metadata(uint64_t random) {
     size_t table_bytes = MB_WINDOW_BYTES / MB_UNIT_BYTES * sizeof(struct mb_unit);
-    struct mb_lazy_shared *table = &arena_shared.table;
-    if (!reserve_window(random, MB_COMMIT_STEP_MIN, table, table_bytes)) return false;
-    if (!reserve_window(random ^ random << 21, MB_COMMIT_STEP_MIN, &arena_shared.metadata, MB_METADATA_WINDOW_BYTES)) {
-        return false;
-    }
-    table->small_pages = arena_shared.metadata.small_pages = true;
+    struct mb_lazy_shared *table = &arena_shared.table, *metadata = &arena_shared.metadata;
+    const struct mb_lazy_shared *placed[] = {&arena_shared.front, table, NULL};
+    if (!mb_lazy_place(table, random, MB_COMMIT_STEP_MIN, table_bytes, placed)) return false;
+    if (!mb_lazy_place(metadata, random ^ random << 21, MB_COMMIT_STEP_MIN, MB_METADATA_WINDOW_BYTES, placed)) return false;
+    table->small_pages = metadata->small_pages = true;
     mb_bump_shared_init(&arena_shared.bump, (void *)arena_shared.metadata.base, arena_shared.metadata.capacity,
                         commit_metadata, NULL);
     mb_space.table = (struct mb_unit *)table->base;
@@ -97,7 +67,8 @@ static void cap_pieces(void) {
 bool mb_arena_init(const uint64_t random[2]) {
     arena_shared.grow.rank = MB_RANK_ARENA;
     arena_shared.shortage.rank = MB_RANK_SHORTAGE;
-    if (!reserve_window(random[0], MB_PIECE_FIRST_BYTES, &arena_shared.front, MB_WINDOW_BYTES)) return false;
+    const struct mb_lazy_shared *none[] = {NULL};
+    if (!mb_lazy_place(&arena_shared.front, random[0], MB_PIECE_FIRST_BYTES, MB_WINDOW_BYTES, none)) return false;
     if (!place_metadata(random[1])) return false;
     arena_shared.front.large_steps = true;
     cap_pieces();

@@ -5,6 +5,10 @@
 //
 //   unit      |......end of A.|==== B ======|==== C =     slab: B      upper: C
 //
+// A long block, of 1 MiB and more, would touch a page of descriptors of its own, since 16 units have one. So behind the first 64 MiB of the window, where
+// these pages add up, its record lies in a second table, with one record for each 1 MiB of the window: two long blocks cannot begin in the same one.
+// If one that was long when it was made has been cut since, the next long block that begins there has its record in the descriptor.
+//
 // A record of a block that was freed keeps what it says until another block, or a slab, takes its place.
 // Who: any thread; what is written is the block's owner's.
 #ifndef MB_CORE_REGION_LARGE_RECORD_H
@@ -17,14 +21,50 @@
 #include "core/region/pieces.h"
 #include "core/region/unit.h"
 
-// Where the record of a block is that begins there.
+enum mb_large_flags {
+    MB_LARGE_MOVED = 1,      // pages were moved in or out: map afresh when freed, so that VMAs merge again
+    MB_LARGE_GUARDED = 2,    // the page behind the block is inaccessible
+    MB_LARGE_KEPT = 4,       // freed by the thread that made it, and kept for it
+    MB_LARGE_UNTOUCHED = 8,  // no page was resident when calloc handed it out last
+    MB_LARGE_GUARD_FAR = 16, // the guard page is the last of guard_pieces, not the one right behind the block
+    MB_LARGE_GROWN = 32,     // counts from here on up: how often it has taken units behind it, up to
+    MB_LARGE_GROWN_OFTEN = 4 * MB_LARGE_GROWN,
+    MB_LARGE_GROWN_MASK = 7 * MB_LARGE_GROWN,
+    MB_LARGE_SHRANK = 256, // realloc has given a part of it back
+    MB_LARGE_SWINGS = 512, //   and has made it longer since
+    MB_LARGE_STEPS = MB_LARGE_GROWN_MASK | MB_LARGE_SHRANK | MB_LARGE_SWINGS,
+};
+
+enum {
+    MB_LONG_UNITS = 16,        // from so many on a block is long
+    MB_LONG_FIRST_UNIT = 1024, // and has its record in the second table, if it begins there or behind
+    MB_LONG_IN_PART = 1024,    // records in a part of that table
+    MB_LONG_PARTS = ((size_t)1 << (MB_WINDOW_SHIFT - MB_UNIT_SHIFT)) / MB_LONG_UNITS / MB_LONG_IN_PART,
+};
+extern MB_HIDDEN struct mb_long_records_shared {
+    _Atomic(struct mb_slab *) parts[MB_LONG_PARTS]; // NULL until one is needed; CAS, acquire
+} mb_long_records_shared;
+
+// Where the record of a block is that begins there, unless it is a long one's.
 MB_INLINE struct mb_slab *mb_large_slot(struct mb_unit *unit, uint32_t offset) {
     return (struct mb_slab *)((char *)unit + offset / (MB_UNIT_BYTES / 2) * offsetof(struct mb_unit, upper));
 }
+_Static_assert(2 * offsetof(struct mb_unit, upper) == sizeof(struct mb_unit), "records lie at equal distances");
+
+// The record in the second table that is, or was last, of a long block that begins at that unit; NULL: none.
+struct mb_slab *mb_large_long_slot(size_t unit);
+
+// Where the record is of the block, live or kept, that begins with a piece.
+struct mb_slab *mb_large_far(size_t piece);
 MB_INLINE struct mb_slab *mb_large_of_piece(size_t piece) {
+    if (MB_UNLIKELY(piece >= (size_t)MB_LONG_FIRST_UNIT * MB_UNIT_PIECES)) return mb_large_far(piece);
     return (struct mb_slab *)((char *)mb_space.table + piece / (MB_UNIT_PIECES / 2) * offsetof(struct mb_unit, upper));
 }
-_Static_assert(2 * offsetof(struct mb_unit, upper) == sizeof(struct mb_unit), "records lie at equal distances");
+
+// A place for the record of a block that is made of these pieces; large_first and held are set. The caller has the pieces.
+struct mb_slab *mb_large_new_record(size_t first, size_t pieces);
+// The block goes back to the arena: the place is free again.
+MB_INLINE void mb_large_let_go(struct mb_slab *large) { MB_POKE(large->held, false); }
 
 // Where the block begins that the record is of.
 MB_INLINE size_t mb_large_first(const struct mb_slab *large) { return MB_PEEK(large->large_first); }
@@ -37,11 +77,14 @@ MB_INLINE void mb_large_set_kind(struct mb_slab *large, enum mb_unit_kind kind) 
     __atomic_store_n(&large->kind, (uint8_t)kind, __ATOMIC_RELEASE);
 }
 
+// The long block that begins at a unit and has its record in the second table; NULL: none.
+struct mb_slab *mb_large_long_at(const struct mb_unit *unit);
+
 // The large block that begins in the lower or upper half of a unit; NULL: none. A slab has bits where the upper record would be.
 MB_INLINE struct mb_slab *mb_large_in_half(struct mb_unit *unit, uint32_t offset) {
     struct mb_slab *large = mb_large_slot(unit, offset);
-    bool there = mb_large_is_record(large) && (offset < MB_UNIT_BYTES / 2 || mb_unit_kind(unit) != MB_UNIT_SLAB);
-    return there ? large : NULL;
+    if (mb_large_is_record(large)) return offset < MB_UNIT_BYTES / 2 || mb_unit_kind(unit) != MB_UNIT_SLAB ? large : NULL;
+    return MB_UNLIKELY(unit >= mb_unit_at(MB_LONG_FIRST_UNIT)) && offset < MB_UNIT_BYTES / 2 ? mb_large_long_at(unit) : NULL;
 }
 
 // Whether the record, if it is one, is of a block that begins at that offset of its unit.

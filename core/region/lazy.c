@@ -50,11 +50,11 @@ static size_t round_need(const struct mb_lazy_shared *lazy, size_t begin, size_t
 }
 
 // The next piece adds a quarter to the front, within the cap, and covers what is needed. Reservations count in limits on locked
-// memory and address space, so they stay near what is used.
+// memory and address space, so they stay near what is used. Where whole units are needed, whole units are mapped: a hole may begin behind them.
 static size_t piece_bytes(const struct mb_lazy_shared *lazy, size_t mapped, size_t need) {
     size_t least = mb_min(MB_PIECE_MIN_BYTES, mb_max(mapped, MB_COMMIT_STEP_MIN)); // a small window doubles
     size_t piece = mb_max(mb_align_down(mapped / 4, least), least);
-    piece = mb_min(piece, mb_align_down(lazy->piece_cap_bytes, mb_os_page_size()));
+    piece = mb_min(piece, mb_align_down(lazy->piece_cap_bytes, MB_UNIT_BYTES));
     piece = round_end(lazy, mapped, mapped + piece) - mapped;
     return mb_min(mb_max(piece, round_need(lazy, mapped, mapped + need) - mapped), lazy->capacity - mapped);
 }
@@ -71,7 +71,7 @@ static int map_piece(struct mb_lazy_shared *lazy, size_t mapped, size_t need) {
         atomic_store_explicit(&lazy->reserving, 0, memory_order_relaxed);
         if (error == 0) return 0;
         if (piece == need) return error;
-        piece = mb_max(mb_align_down(piece / 2, mb_os_page_size()), need);
+        piece = mb_max(mb_align_down(piece / 2, MB_UNIT_BYTES), need);
     }
 }
 

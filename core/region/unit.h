@@ -39,20 +39,6 @@ enum mb_unit_kind {
     MB_UNIT_HARD_LEAD,
 };
 
-enum mb_large_flags {
-    MB_LARGE_MOVED = 1,      // pages were moved in or out: map afresh when freed, so that VMAs merge again
-    MB_LARGE_GUARDED = 2,    // the page behind the block is inaccessible
-    MB_LARGE_KEPT = 4,       // freed by the thread that made it, and kept for it
-    MB_LARGE_UNTOUCHED = 8,  // no page was resident when calloc handed it out last
-    MB_LARGE_GUARD_FAR = 16, // the guard page is the last of guard_pieces, not the one right behind the block
-    MB_LARGE_GROWN = 32,     // counts from here on up: how often it has taken units behind it, up to
-    MB_LARGE_GROWN_OFTEN = 4 * MB_LARGE_GROWN,
-    MB_LARGE_GROWN_MASK = 7 * MB_LARGE_GROWN,
-    MB_LARGE_SHRANK = 256, // realloc has given a part of it back
-    MB_LARGE_SWINGS = 512, //   and has made it longer since
-    MB_LARGE_STEPS = MB_LARGE_GROWN_MASK | MB_LARGE_SHRANK | MB_LARGE_SWINGS,
-};
-
 struct mb_slab {
     const void *owner;   // the owner's token, NULL: unowned. Written by who owns or adopts; compared by any thread (MB_PEEK). A
                          //   large block's: who made it
@@ -73,8 +59,11 @@ struct mb_slab {
     uint8_t kind; // enum mb_unit_kind; written last when a span is set up, first when it is taken down
     uint8_t class_index;
     uint8_t bit_words; // of free bits; as many words of remote bits follow them
-    bool warm;         // of a slab: its pages have been used before
-    uint32_t large_flags;
+    union {
+        bool warm; // of a slab: its pages have been used before
+        bool held; // of a large block's record in the table of long ones: the block is live or kept
+    };
+    uint32_t large_flags;  // enum mb_large_flags: core/region/large_record.h
     uint64_t large_bytes;  // MB_UNIT_LARGE: usable bytes
     uint32_t large_pieces; // pieces of the span, of all kinds but MB_UNIT_SLAB
     uint32_t more_words;   // length of `more`

@@ -72,7 +72,8 @@ static struct place in_free_unit(struct mb_unit *unit, const void *p) {
         bool was_block = offset % block_bytes == 0 && mb_slab_surely_used(unit, MB_PEEK(unit->slab.capacity), offset / block_bytes);
         return (struct place){was_block ? MB_FAULT_FREED : MB_FAULT_UNCLEAR, was_block ? p : NULL, block_bytes};
     }
-    const struct mb_slab *large = mb_large_slot(unit, offset);
+    const struct mb_slab *far = offset == 0 ? mb_large_long_slot(mb_unit_index(unit)) : NULL;
+    const struct mb_slab *large = far != NULL ? far : mb_large_slot(unit, offset);
     size_t large_bytes = MB_PEEK(large->large_bytes);
     if (large_bytes != 0 && mb_large_begins_at(large, offset)) return (struct place){MB_FAULT_FREED, p, large_bytes};
     return (struct place){unused_unless(mb_unit_has_traces(unit)), NULL, 0};

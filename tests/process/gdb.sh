@@ -25,7 +25,7 @@ check() { # FILE
     text=$(cat "$1")
     [[ $text =~ $'\n'\ +112\ +[0-9]+\ +([0-9]+)\ +([0-9]+)\  && ${BASH_REMATCH[1]} -ge 1000 && ${BASH_REMATCH[1]} -le 1010 &&
        ${BASH_REMATCH[2]} -ge 290 ]] || fail "blocks of 112 bytes: $text"
-    [[ $text == *"1 large blocks of 3.0 MiB"* ]] || fail "no large block: $text"
+    [[ $text == *"200 large blocks of 600.0 MiB"* ]] || fail "no large block: $text"
     [[ $text == *": 10 bytes into a live block of 112 bytes at 0x"*"belongs to thread 1 "* ]] || fail "small: $text"
     [[ $text == *": 0 bytes into a free block of 112 bytes at 0x"* ]] || fail "gone: $text"
     [[ $text == *": 100000 bytes into a live large block of 3.0 MiB at 0x"* ]] || fail "large: $text"

@@ -1,4 +1,4 @@
-// What gdb.sh looks into: 1,000 live blocks of 100 bytes and 300 freed ones, one of 3 MiB, a thread that holds 50 of 40; then it ends by SIGABRT.
+// What gdb.sh looks into: 1,000 live blocks of 100 bytes and 300 freed ones, 200 of 3 MiB, a thread that holds 50 of 40; then it ends by SIGABRT.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,8 @@ int main(void) {
     for (int i = 0; i < 1300; i++) p[i] = memset(malloc(100), 1, 100);
     for (int i = 0; i < 300; i++) free(p[i]);
     small = p[1000], gone = p[100];
-    large = memset(malloc(3 << 20), 1, 3 << 20);
+    for (int i = 0; i < 200; i++) large = malloc(3 << 20); // the last ones lie far up
+    large[0] = 1;
     pthread_barrier_t ready;
     pthread_barrier_init(&ready, NULL, 2);
     pthread_t thread;

@@ -1,0 +1,49 @@
+// Where the windows of blocks, descriptors and metadata lie: none of them can grow into another one. Each start of a process chooses anew, so many are looked at.
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/config.h"
+#include "core/front/malloc.h"
+#include "core/region/arena.h"
+#include "core/region/unit.h"
+#include "tests/unit/memory.h"
+
+enum { STARTS = 300, CLASH = 3 };
+
+static size_t longest(int which) {
+    static const size_t descriptors = ((size_t)1 << (MB_WINDOW_SHIFT - MB_UNIT_SHIFT)) * sizeof(struct mb_unit);
+    return which == MB_ARENA_FRONT ? MB_WINDOW_BYTES : which == MB_ARENA_TABLE ? descriptors : MB_METADATA_WINDOW_BYTES;
+}
+
+static int look(void) {
+    struct mb_arena_range at[MB_ARENA_RANGES];
+    mb_free(mb_malloc(1));
+    mb_arena_ranges(at);
+    for (int i = 0; i < MB_ARENA_RANGES; i++) {
+        for (int k = 0; k < MB_ARENA_RANGES; k++) {
+            if (i != k && at[i].base <= at[k].base && at[k].base - at[i].base < longest(i)) return CLASH;
+        }
+    }
+    return 0;
+}
+
+static void no_window_can_grow_into_another(void **state) {
+    (void)state;
+    char *arguments[] = {"test_windows", "look", NULL};
+    for (int i = 0; i < STARTS; i++) {
+        pid_t child;
+        int status;
+        assert_int_equal(posix_spawn(&child, "/proc/self/exe", NULL, NULL, arguments, environ), 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+}
+
+int main(int count, char **arguments) {
+    (void)arguments;
+    if (count > 1) return look();
+    const struct CMUnitTest tests[] = {cmocka_unit_test(no_window_can_grow_into_another)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
