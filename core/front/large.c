@@ -108,7 +108,7 @@ static void pay(size_t units) {
     size_t warm = mb_arena_warm_free_units();
     size_t kept =
         units < 2 * warm ? mb_min(mb_background_margin(), MB_MARGIN_WARM_UNITS) : 0; // not by what was missed: that was for other lengths
-    if (units < PAID_UNITS_MIN || units < warm || warm <= kept) return;
+    if (units < PAID_UNITS_MIN || units < warm || warm <= mb_max(kept, mb_margin_asked_units())) return;
     mb_fork_before_giving();
     mb_arena_purge_any(warm - kept);
 }

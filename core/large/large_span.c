@@ -6,6 +6,7 @@
 #include "core/region/arena.h"
 #include "core/region/changed.h"
 #include "core/region/huge.h"
+#include "core/region/margin.h"
 #include "core/region/pieces.h"
 #include "core/region/purge.h"
 #include "core/told/report.h"
@@ -78,11 +79,13 @@ bool mb_large_move_guard(struct mb_slab *large, void *p, size_t bytes) {
 
 // --- giving up ------------------------------------------------------------------------------------------------------
 
+static bool stays_warm(size_t units) { return units <= mb_max(KEEP_WARM_MAX >> MB_UNIT_SHIFT, mb_margin_asked_units()); }
+
 // Short runs stay warm; a long one's whole units, which the arena gets, give their pages back here.
 static void give_as_they_are(size_t first, size_t pieces) {
     struct mb_run whole = mb_pieces_whole_units(first, pieces);
     size_t bytes = whole.pieces << MB_PIECE_SHIFT, behind = whole.first + whole.pieces;
-    if (bytes <= KEEP_WARM_MAX || !mb_purge_to_zero(mb_piece_address(whole.first), bytes)) {
+    if (stays_warm(whole.pieces / MB_UNIT_PIECES) || !mb_purge_to_zero(mb_piece_address(whole.first), bytes)) {
         mb_pieces_give(first, pieces);
         return;
     }

@@ -71,12 +71,20 @@ static void call_visitor(void) {
     if (MB_UNLIKELY(visitor != NULL)) visitor();
 }
 
+size_t mb_background_warm_units(void) { return mb_arena_warm_free_units() + mb_pieces_warm_units(); }
+
+// The program has asked that what is free stay (M_TRIM_THRESHOLD): it takes and frees without a page fault, and without a system call.
+static bool shall_stay(void) {
+    size_t asked = mb_margin_asked_units();
+    return MB_UNLIKELY(asked != 0) && mb_background_warm_units() + mb_large_kept_at_hand() <= asked;
+}
+
 void mb_background_tick(void) {
     if (mb_limit_is_soft_reached()) mb_relief_slow();
     call_visitor();
     if (helper_present()) return;
     if (mb_arena_units() < SMALL_HEAP_UNITS && mb_arena_warm_free_units() == 0 && !mb_pool_ever_used()) return;
-    if (!my_tick(mb_os_now_ns())) return;
+    if (shall_stay() || !my_tick(mb_os_now_ns())) return;
     mb_fork_before_giving();
     mb_large_age();
     mb_pieces_age_at_tick();
@@ -87,8 +95,6 @@ void mb_background_tick(void) {
         atomic_fetch_sub_explicit(&background_shared.next_tick, tick_ns() * 3 / 4, memory_order_relaxed);
     }
 }
-
-size_t mb_background_warm_units(void) { return mb_arena_warm_free_units() + mb_pieces_warm_units(); }
 
 size_t mb_background_margin(void) { return helper_present() ? SIZE_MAX : mb_margin_units(); }
 
@@ -109,7 +115,7 @@ static void give_excess(size_t units, size_t margin) {
 void mb_background_span_freed(size_t units) {
     if (helper_present()) return;
     mb_background_tick();
-    if (mb_pieces_are_many_free()) {
+    if (mb_pieces_are_many_free() && !shall_stay()) {
         mb_fork_before_giving();
         mb_pieces_age_some();
     }
@@ -138,6 +144,7 @@ static void *helper_main(void *unused) {
     while (!stopping()) {
         mb_os_wait(&background_shared.stop, 0, tick_ns() > HELPER_WAIT_NS_MIN ? tick_ns() : HELPER_WAIT_NS_MIN);
         if (stopping()) break;
+        if (shall_stay()) continue;
         mb_large_age();
         mb_pieces_age();
         mb_idle_look(HELPER_LOOKS_PER_TICK);
@@ -184,6 +191,7 @@ void mb_background_settle(void) {
 // The same when no helper was there: a program whose threads come and go spends a few hundredths of its time on it at most, page faults
 // included.
 static void settle_in_turn(void) {
+    if (shall_stay()) return;
     mb_fork_before_giving();
     uint64_t begin = mb_os_now_ns();
     uint64_t due = atomic_load_explicit(&background_shared.next_settle, memory_order_relaxed);
@@ -205,7 +213,7 @@ static void stop_helper(void) {
     mb_os_wake(&background_shared.stop, 1);
     ((mb_libc_join *)thread_call(MB_OWN_pthread_join, (void *)pthread_join))(background_shared.thread, NULL);
     background_shared.running = false;
-    mb_background_settle();
+    if (!shall_stay()) mb_background_settle();
     give_up(); // a second start might meet a sandbox that was set up since; and threads that come and go would pay for it
 }
 

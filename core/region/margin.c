@@ -35,12 +35,24 @@ static size_t span_freed_lately(void) {
 // The most that was missed and is heeded.
 static size_t more_max(void) { return mb_max(mb_arena_units() / MORE_SHARE, MB_MARGIN_MORE_UNITS); }
 
+static size_t bound_units(void) { return atomic_load_explicit(&mb_margin_shared.bound_units, memory_order_relaxed); }
+
+size_t mb_margin_asked_units(void) {
+    size_t bound = bound_units();
+    return bound > MB_MARGIN_ASKED_UNITS ? bound - 1 : 0;
+}
+
+size_t mb_margin_of_warm(size_t margin) {
+    return mb_min(margin, mb_max(MB_MARGIN_WARM_UNITS + mb_margin_more_units(), mb_margin_asked_units()));
+}
+
 size_t mb_margin_units(void) {
     size_t share = mb_min(mb_arena_units() / HEAP_SHARE, MB_MARGIN_WARM_UNITS);
     size_t least = mb_max(mb_max(share, MB_MARGIN_MIN_UNITS), span_freed_lately());
     size_t missed = atomic_load_explicit(&mb_margin_shared.missed_units, memory_order_relaxed);
     size_t wanted = least + mb_max(mb_min(missed, MB_MARGIN_KEPT_UNITS), mb_margin_more_units());
-    size_t bound = atomic_load_explicit(&mb_margin_shared.bound_units, memory_order_relaxed);
+    size_t bound = bound_units();
+    if (bound > MB_MARGIN_ASKED_UNITS) return mb_max(wanted, bound - 1);
     return bound != 0 ? mb_min(wanted, bound - 1) : wanted;
 }
 

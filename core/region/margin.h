@@ -26,7 +26,7 @@ struct mb_margin_shared {
     _Atomic size_t span_units;   // the longest span that came free lately
     _Atomic uint64_t span_at;    //   and when
     _Atomic uint64_t refused_at; // when the system last took nothing
-    _Atomic size_t bound_units;  // that the margin may have, and one more; 0: any number
+    _Atomic size_t bound_units;  // M_TRIM_THRESHOLD, and one more; 0: the program has said nothing
 };
 extern MB_HIDDEN struct mb_margin_shared mb_margin_shared;
 
@@ -37,13 +37,13 @@ enum { MB_MARGIN_MISSED_SHARE = 8 };
 MB_INLINE size_t mb_margin_more_units(void) {
     return atomic_load_explicit(&mb_margin_shared.missed_units, memory_order_relaxed) / MB_MARGIN_MISSED_SHARE;
 }
-MB_INLINE size_t mb_margin_of_warm(size_t margin) {
-    size_t most = MB_MARGIN_WARM_UNITS + mb_margin_more_units();
-    return margin < most ? margin : most;
-}
+size_t mb_margin_of_warm(size_t margin);
 
-// No more than so many bytes (mallopt's M_TRIM_THRESHOLD).
+// mallopt's M_TRIM_THRESHOLD: no more than so many bytes, or, where that is more than the margin may be by itself (MB_MARGIN_ASKED_UNITS), as many.
 void mb_margin_bound(size_t bytes);
+enum { MB_MARGIN_ASKED_UNITS = MB_MARGIN_WARM_UNITS - 1 + MB_MARGIN_KEPT_UNITS };
+// What the program has asked for so, 0 if nothing. That much free memory stays, however long nobody needs it.
+size_t mb_margin_asked_units(void);
 
 // A span of so many units comes free: ask mb_margin_units after that.
 void mb_margin_freed(size_t units);

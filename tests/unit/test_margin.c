@@ -136,6 +136,23 @@ static void a_long_span_may_wait_for_a_second(void **state) {
     assert_int_equal(mb_margin_units(), WARM);
 }
 
+// It is a bound as long as it is no more than the margin takes by itself.
+static void who_asks_for_more_has_it(void **state) {
+    (void)state;
+    assert_int_equal(mb_margin_asked_units(), 0);
+    mb_margin_bound(1 << 20);
+    assert_int_equal(mb_margin_units(), 16);
+    assert_int_equal(mb_margin_asked_units(), 0);
+    mb_margin_bound((size_t)1 << 30);
+    assert_int_equal(mb_margin_units(), 1 << 14);
+    assert_int_equal(mb_margin_of_warm(mb_margin_units()), 1 << 14);
+    mb_margin_bound(SIZE_MAX);
+    assert_int_equal(mb_margin_asked_units(), SIZE_MAX >> MB_UNIT_SHIFT);
+    mb_margin_bound(MB_MARGIN_ASKED_UNITS * (size_t)MB_UNIT_BYTES - 1);
+    assert_int_equal(mb_margin_asked_units(), 0);
+    assert_int_equal(mb_margin_units(), LEAST);
+}
+
 static void free_spans_may_be_what_was_missed(void **state) {
     (void)state;
     assert_int_equal(mb_margin_of_warm(100000), WARM);
@@ -175,6 +192,7 @@ int main(void) {
         cmocka_unit_test_setup(free_spans_may_be_what_was_missed, forget),
         cmocka_unit_test_setup(a_large_heap_may_keep_a_share, forget),
         cmocka_unit_test_setup(it_begins_anew_when_nobody_missed_anything_for_long, forget),
+        cmocka_unit_test_setup(who_asks_for_more_has_it, forget), // last: what is asked for stays
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
