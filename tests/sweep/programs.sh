@@ -106,6 +106,54 @@ run_haproxy() {
     kill "$server" && wait "$server" || true
 }
 
+run_varnish() { # linked with jemalloc
+    mkdir root && numbers 3000 >root/numbers && head -c 500000 /dev/zero >root/zeros
+    local port
+    port=$(port)
+    python3 -m http.server --bind 127.0.0.1 --directory root "$port" >/dev/null 2>&1 &
+    local origin=$!
+    printf 'vcl 4.1; backend b { .host = "127.0.0.1"; .port = "%s"; } sub vcl_backend_response { set beresp.ttl = 1h; unset beresp.http.Last-Modified; }\n' "$port" >vcl
+    varnishd -F -n "$PWD/varnish" -a "$PWD/s" -f "$PWD/vcl" -s malloc,64m -j none >/dev/null 2>&1 &
+    local server=$!
+    wait_for test -S s
+    wait_for curl -sf --unix-socket s http://x/numbers
+    for i in $(numbers 30); do curl -s --unix-socket s "http://x/numbers?$((i % 5))" "http://x/zeros?$((i % 7))"; done | cksum
+    kill "$server" "$origin" && wait "$server" || true
+}
+command_of[varnish]=varnishd
+
+command_of[squid]=squid
+run_squid() {
+    mkdir root && numbers 3000 >root/numbers && head -c 500000 /dev/zero >root/zeros && chmod 777 .
+    local port proxy
+    port=$(port) proxy=$(port)
+    python3 -m http.server --bind 127.0.0.1 --directory root "$port" >/dev/null 2>&1 &
+    local origin=$!
+    printf '%s\n' "http_port 127.0.0.1:$proxy" 'http_access allow all' 'cache_mem 32 MB' 'access_log none' "cache_log $PWD/log" "pid_filename $PWD/pid" "coredump_dir $PWD" \
+        "cache_effective_user $([[ $(id -u) == 0 ]] && echo nobody || id -un)" 'pinger_enable off' 'shutdown_lifetime 1 seconds' 'refresh_pattern . 60 50% 60 override-expire' >conf
+    squid -N -f "$PWD/conf" -n "mb$$" >/dev/null 2>&1 &
+    local server=$!
+    wait_for curl -sf -x "http://127.0.0.1:$proxy" "http://127.0.0.1:$port/numbers"
+    for i in $(numbers 30); do curl -s -x "http://127.0.0.1:$proxy" "http://127.0.0.1:$port/numbers?$((i % 5))" "http://127.0.0.1:$port/zeros?$((i % 7))"; done | cksum
+    kill "$server" "$origin" && wait "$server" || true
+}
+
+command_of[apache]=apache2
+run_apache() { # threads in processes, pools of its own
+    mkdir root && numbers 20000 >root/numbers && head -c 2000000 /dev/zero >root/zeros
+    local port
+    port=$(port)
+    printf '%s\n' "$([[ $(id -u) != 0 ]] || printf 'User nobody\nGroup nogroup')" "ServerRoot $PWD" "PidFile $PWD/pid" "ErrorLog $PWD/log" "Listen 127.0.0.1:$port" "DocumentRoot $PWD/root" 'ServerName x' "DefaultRuntimeDir $PWD" "Mutex file:$PWD" \
+        'LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so' 'LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so' \
+        'LoadModule deflate_module /usr/lib/apache2/modules/mod_deflate.so' 'LoadModule filter_module /usr/lib/apache2/modules/mod_filter.so' \
+        'LoadModule headers_module /usr/lib/apache2/modules/mod_headers.so' 'SetOutputFilter DEFLATE' 'Header unset ETag' 'StartServers 2' 'ThreadsPerChild 16' >conf
+    apache2 -f "$PWD/conf" -DFOREGROUND >/dev/null 2>&1 &
+    local server=$!
+    wait_for curl -sf "http://127.0.0.1:$port/numbers"
+    numbers 40 | xargs -P 4 -I @ sh -c "curl -s --compressed 'http://127.0.0.1:$port/numbers?@' http://127.0.0.1:$port/zeros | cksum" | sort | uniq -c
+    kill "$server" && wait "$server" || true
+}
+
 # --- languages ----------------------------------------------------------------------------------------------------------
 
 run_ruby() {
@@ -172,6 +220,46 @@ run_rustc() {
     RUSTUP_HOME=${RUSTUP_HOME:-$REAL_HOME/.rustup} rustc -O --edition 2021 w.rs -o w 2>/dev/null && ./w
 }
 
+run_octave() {
+    octave-cli --quiet --no-init-file --eval 'rand("seed", 1); a = reshape(mod((1:250000) * 7919, 10007), 500, 500) / 10007; printf("%.6g %.6g\n", sum(svd(a)), trace(a \ a));
+        c = cell(1, 20000); for i = 1:20000, c{i} = sprintf("%d", mod(i * 7919, 1009)); end; [u, ~, j] = unique(c); printf("%d %d\n", numel(u), sum(j));
+        s = struct(); for i = 1:5000, s.(sprintf("f%d", i)) = ones(1, mod(i, 50)); end; printf("%d %d\n", numfields(s), sum(cellfun(@numel, struct2cell(s))));
+        x = []; for i = 1:20000, x(end + 1) = i; end; printf("%d\n", sum(x)); printf("%d\n", numel(strrep(repmat("abc", 1, 100000), "b", "xyz")))'
+}
+
+run_guile() { # its collector, libgc, looks for pointers in the process
+    GUILE_AUTO_COMPILE=0 guile -c '(define t (make-hash-table)) (do ((i 0 (+ i 1))) ((= i 300000)) (let ((k (modulo (* i 7919) 100003))) (hashv-set! t k (cons i (hashv-ref t k (list))))))
+        (display (hash-count (const #t) t)) (newline) (define (f n) (if (< n 2) 1 (* n (f (- n 1))))) (display (string-length (number->string (f 2000)))) (newline)
+        (display (map (lambda (n) (string-length (apply string-append (map number->string (iota (* n 5000)))))) (iota 6))) (gc) (newline)'
+}
+
+run_sbcl() { # a heap of its own at a fixed address
+    sbcl --noinform --no-sysinit --no-userinit --non-interactive --eval '(let ((h (make-hash-table :test (quote equal)))) (dotimes (i 300000) (push i (gethash (format nil "~d" (mod (* i 7919) 100003)) h))) (print (hash-table-count h))
+        (print (length (format nil "~d" (reduce (function *) (loop for i from 1 to 3000 collect i))))) (gc :full t))' --eval '(print (funcall (compile nil (quote (lambda (x) (loop for i below x sum (* i i))))) 1000))'
+}
+
+run_pypy3() {
+    pypy3 -c 'import collections, threading, zlib
+d = collections.defaultdict(list)
+for i in range(300000): d[str(i * 7919 % 100003)].append(i)
+print(len(d), zlib.crc32(repr(sorted(d.items())[:1000]).encode()))
+s = [0] * 4
+def f(n):
+    for i in range(50000): s[n] += len(str(i) * (i % 20))
+t = [threading.Thread(target=f, args=(n,)) for n in range(4)]
+[x.start() for x in t]; [x.join() for x in t]; print(s)'
+}
+
+command_of[prolog]=swipl
+run_prolog() { # linked with tcmalloc
+    printf '%s\n' ':- use_module(library(thread)).' 'f(0, 1) :- !.' 'f(N, F) :- M is N - 1, f(M, G), F is N * G.' \
+        't :- forall(between(1, 200000, I), (K is I * 7919 mod 100003, assertz(k(K, I)))), aggregate_all(count, k(_, _), C), f(1500, F), number_codes(F, L), length(L, N), writeln(C-N),' \
+        '  concurrent_maplist([X, Y]>>(numlist(1, X, Z), sum_list(Z, Y)), [100000, 200000, 300000], S), writeln(S), retractall(k(_, _)), garbage_collect.' >w.pl
+    swipl -q -g t -t halt w.pl
+}
+
+run_gp() { echo 'print(#digits(2^100000)); print(factor(2^137 - 1)); print(matdet(matrix(80, 80, i, j, (i * 7919 * j) % 1009 - 500))); print(precision(zeta(3), 50))' | gp -q -f -s 64000000; }
+
 command_of[tcl]=tclsh
 run_tcl() {
     printf '%s\n' 'for {set i 0} {$i < 200000} {incr i} { lappend a([expr {$i * 7919 % 10007}]) $i; append s $i }; puts [array size a]; puts [string length $s]; set l [lsort -integer [array names a]]; puts [lindex $l 77]; puts [regsub -all {12} $s x t]; puts [string length $t]' | tclsh
@@ -212,6 +300,45 @@ run_libreoffice() {
     cksum <out/a.csv
 }
 
+run_gs() { # Ghostscript
+    { echo '%!PS'; for i in $(numbers 400); do echo "/Helvetica findfont $((i % 40 + 5)) scalefont setfont $((i * 37 % 500)) $((i * 91 % 700)) moveto (text $i) show newpath $((i % 500)) $((i % 700)) $((i % 90)) 0 360 arc stroke"; done; echo showpage; } >a.ps
+    gs -q -dSAFER -dBATCH -dNOPAUSE -sDEVICE=ppmraw -r150 -sOutputFile=- a.ps | cksum
+    gs -q -dSAFER -dBATCH -dNOPAUSE -sDEVICE=pdfwrite -sOutputFile=a.pdf a.ps && gs -q -dSAFER -dBATCH -dNOPAUSE -sDEVICE=pgmraw -r50 -sOutputFile=- a.pdf | cksum
+}
+
+run_dot() { # Graphviz
+    { echo 'digraph g {'; for i in $(numbers 120); do echo "n$i -> n$((i * 7919 % 97)); n$i -> n$((i / 2)) [label=\"l$i\"];"; done; echo '}'; } | dot -Tsvg | cksum
+}
+
+run_gnuplot() { gnuplot -e 'set term svg; set samples 20000; set isosamples 60; plot sin(x) * cos(x * x) with lines; splot x * x - y * y with pm3d' | cksum; }
+
+run_sox() { sox -R -n -r 44100 a.wav synth 20 sine 300-3000 reverb echo 0.8 0.9 100 0.3 && sox -R a.wav -r 22050 -t raw - rate -v tempo 1.3 | cksum; }
+
+# --- browsers: allocators of their own (PartitionAlloc, jemalloc), with the library preloaded all the same ----------------------------------------------
+
+page() {
+    printf '%s' '<!doctype html><p id="r"></p><script>let m = new Map(); for (let i = 0; i < 200000; i++) { let k = String(i * 7919 % 100003); m.set(k, (m.get(k) || 0) + i); }
+        let c = document.createElement("canvas"), g = c.getContext("2d"), s = 0; c.width = 600; c.height = 400;
+        for (let i = 0; i < 500; i++) { g.fillStyle = "rgb(" + i % 255 + ",9,9)"; g.fillRect(i, i % 300, 40, 40); }
+        for (let v of g.getImageData(0, 0, 600, 400).data) s = (s * 31 + v) >>> 0;
+        for (let i = 0; i < 3000; i++) { let e = document.createElement("span"); e.textContent = "x" + i; document.body.appendChild(e); if (i % 3) e.remove(); }
+        document.getElementById("r").textContent = m.size + " " + s + " " + document.body.children.length;</script>' >page.html
+}
+
+run_chromium() {
+    page
+    timeout 120 chromium --no-sandbox --headless --disable-gpu --user-data-dir="$PWD/data" --dump-dom "file://$PWD/page.html" 2>/dev/null | tee dom | cksum
+    grep -o 'id="r">[^<]*' dom
+}
+
+command_of[firefox]=firefox-esr
+run_firefox() {
+    page
+    mkdir profile
+    timeout 120 firefox-esr --headless --no-remote --profile "$PWD/profile" --window-size 600,800 --screenshot "$PWD/shot.png" "file://$PWD/page.html" 2>/dev/null
+    cksum <shot.png
+}
+
 # --- tools --------------------------------------------------------------------------------------------------------------
 
 command_of[qemu]=qemu-x86_64
@@ -219,6 +346,14 @@ run_qemu() {
     numbers 50000 >text
     qemu-x86_64 /bin/sort -rn text | cksum
     qemu-x86_64 /usr/bin/awk '{ a[$1 % 1007] += $1 } END { for (i = 0; i < 5; i++) print a[i] }' text
+}
+
+run_wine() {
+    export WINEPREFIX=$PWD/prefix WINEDEBUG=-all WINEDLLOVERRIDES='mscoree=;mshtml='
+    wine wineboot -i >/dev/null 2>&1
+    wine cmd /c 'ver & set /a 6*7 & (for /l %i in (1,1,300) do @echo line %i)>a.txt & find /c "5" a.txt & dir /b C:\\windows\\system32\\drivers\\etc' | tr -d '\r'
+    wine reg add 'HKCU\Software\x' /v y /d z /f >/dev/null 2>&1 && wine reg query 'HKCU\Software\x' | tr -d '\r'
+    wineserver -k && wineserver -w || true
 }
 
 run_gdb() {
@@ -259,5 +394,22 @@ run_heaptrack() {
 }
 
 run_bc() { echo 'scale=1500; a(1)*4; define f(n) { if (n < 2) return 1; return n * f(n - 1); } f(1200)' | bc -l | cksum; }
+
+run_z3() {
+    { for i in $(numbers 40); do echo "(declare-const x$i (_ BitVec 24))"; done
+      for i in $(numbers 39); do echo "(assert (= (bvmul x$i #x000005) (bvadd x$((i + 1)) (_ bv$((i * 7919 % 1000)) 24))))"; done
+      echo '(assert (= x1 #x000007)) (check-sat) (eval x40)'; echo '(reset) (declare-fun f (Int) Int) (assert (forall ((i Int)) (> (f (+ i 1)) (f i)))) (assert (= (f 0) 0)) (assert (< (f 20) 10)) (check-sat)'; } | z3 -in -T:60
+}
+
+run_doxygen() {
+    for i in $(numbers 60); do printf '/** \\file\n * The text of %s. */\n/** A struct. */ struct s%s { int a; /**< first */ s%s *next; };\n/** Does it. \\param x a number \\return another */ int f%s(int x);\n' "$i" "$i" "$i" "$i" >"h$i.h"; done
+    printf '%s\n' 'PROJECT_NAME=x' 'QUIET=YES' 'WARNINGS=NO' 'GENERATE_LATEX=NO' 'GENERATE_XML=YES' 'HTML_TIMESTAMP=NO' 'HAVE_DOT=NO' 'OUTPUT_DIRECTORY=out' 'NUM_PROC_THREADS=2' >Doxyfile
+    doxygen Doxyfile >/dev/null 2>&1
+    find out/xml -type f | sort | xargs cat | cksum
+}
+
+run_zsh() { zsh -f -c 'typeset -A a; for ((i = 0; i < 60000; i++)) a[$((i * 7919 % 10007))]+="$i "; print ${#a} ${#a[4711]}; l=(${(on)${(k)a}}); print $l[77] ${(j:,:)l[1,5]}; print ${#${(s: :)${(v)a}}}; s=$(for x in {1..3000}; do print -r -- $x; done | sort -rn | head -n 2); print $s'; }
+
+run_pigz() { numbers 2000000 | pigz -p 4 -9 -n | tee a.gz | cksum && pigz -p 4 -dc a.gz | cksum; }
 
 run_jq() { jq -n -c '[range(60000) | {k: (. * 7919 % 10007 | tostring), v: .}] | group_by(.k) | map({k: .[0].k, n: length, s: (map(.v) | add)}) | [length, .[7], .[777]], (tojson | length)'; }

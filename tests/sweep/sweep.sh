@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A sweep over programs that people run: each does the same work without and with the library preloaded, and must print the same and leave the same
-# files; its largest process may take at most 1.15 times the memory that it takes under glibc and 20 MB more, or stands below with the cause.
+# files; its largest process may take at most 1.15 times the memory that it takes under glibc and 20 MB more, or stands below with the cause. The CPU time
+# of a run on each side stands beside it, to be looked at: it varies with what else the machine does.
 #
 #   sweep.sh [--list] [NAME...]      all programs, or those named; MBMALLOC_SO names the library
 #
@@ -30,7 +31,7 @@ ulimit -c 0
 unset LD_PRELOAD MBMALLOC_OPTIONS MALLOC_ARENA_MAX GLIBC_TUNABLES
 export LC_ALL=C.UTF-8 TZ=UTC REAL_HOME=${HOME:-/}
 
-# once SIDE NAME: one run; $tmp/SIDE/ has what it printed and left, status and peak_kib are set.
+# once SIDE NAME: one run; $tmp/SIDE/ has what it printed and left, status, peak_kib and cpu_cs (1/100 s) are set.
 once() {
     local side=$1 name=$2 setting=(env)
     rm -rf -- "$tmp/work" "${tmp:?}/$side"
@@ -40,13 +41,13 @@ once() {
     # A session of its own, so that nothing that it starts is left; the peak by GNU time, of the command or any process that was waited for.
     (
         cd "$tmp/work" && export HOME=$tmp/work TMPDIR=$tmp/work
-        exec setsid time -q -f %M -o "$tmp/peak" timeout --foreground "$limit_s" "${setting[@]}" \
+        exec setsid time -q -f '%M %U %S' -o "$tmp/peak" timeout --foreground "$limit_s" "${setting[@]}" \
             bash -euo pipefail -c ". '$here/programs.sh'; run_$name" "$name" </dev/null >"$tmp/$side/stdout" 2>"$tmp/stderr"
     ) &
     session=$! status=0
     wait "$session" || status=$?
     kill -KILL -- "-$session" 2>/dev/null || true
-    peak_kib=$(cat "$tmp/peak")
+    read -r peak_kib cpu_cs < <(awk '{ printf "%d %d\n", $1, ($2 + $3) * 100 + .5 }' "$tmp/peak")
     [[ ! -d $tmp/work/keep ]] || mv "$tmp/work/keep" "$tmp/$side/keep"
 }
 
@@ -54,12 +55,12 @@ is_too_much() { (($2 * 100 > $1 * 115 + 20 * 1024 * 100)); } # PLAIN_KIB PRELOAD
 
 # sweep NAME: one line; 0 well, 1 at fault, 77 skipped
 sweep() {
-    local name=$1 plain_kib preload_kib try served
+    local name=$1 plain_kib preload_kib plain_cs preload_cs try served
     command -v "${command_of[$name]:-$name}" >/dev/null 2>&1 || { printf '%-12s SKIP: not installed\n' "$name"; return 77; }
     once plain "$name"
     [[ $status == 0 && -s $tmp/plain/stdout ]] ||
         { printf '%-12s SKIP: ends with %s without the library: %s\n' "$name" "$status" "$(tail -n 1 "$tmp/stderr" | cut -c 1-150)"; return 77; }
-    plain_kib=$peak_kib
+    plain_kib=$peak_kib plain_cs=$cpu_cs
     rm -f "$tmp/stats"
     for ((try = 0, preload_kib = -1; try < tries; try++)); do
         once preload "$name"
@@ -67,11 +68,12 @@ sweep() {
             rm -rf -- "$tmp/first" "$tmp/reference" && mv "$tmp/preload" "$tmp/first" && cp "$tmp/stderr" "$tmp/stderr-preload" && [[ $status == 0 ]] && mv "$tmp/plain" "$tmp/reference"
             differs "$name" && return 1 || return 77
         fi
-        ((preload_kib >= 0 && preload_kib <= peak_kib)) || preload_kib=$peak_kib
+        ((preload_kib >= 0 && preload_kib <= peak_kib)) || preload_kib=$peak_kib preload_cs=$cpu_cs
         is_too_much "$plain_kib" "$preload_kib" || break
     done
-    served=$(sed -n 's/^mbmalloc-stats .*blocks=\([0-9]*\) .*/\1/p' "$tmp/stats" 2>/dev/null | sort -n | tail -n 1)
-    report "$name" "$plain_kib" "$preload_kib" "${served:-0}"
+    served=$(sed -n 's/^mbmalloc-stats .*blocks=\([0-9]*\) .* name=\(.*\)/\1 blocks (\2)/p' "$tmp/stats" 2>/dev/null | sort -n)
+    served=$(grep -v '(bash)$' <<<"$served" | tail -n 1)
+    report "$name" "$plain_kib" "$preload_kib" "$plain_cs" "$preload_cs" "${served:-0}"
 }
 
 # The run with the library went another way. Would a second one without it, too?
@@ -89,18 +91,18 @@ differs() {
     return 0
 }
 
-report() { # NAME PLAIN_KIB PRELOAD_KIB SERVED
+report() { # NAME PLAIN_KIB PRELOAD_KIB PLAIN_CS PRELOAD_CS SERVED
     local verdict=same result=0
-    if [[ $4 == 0 ]]; then verdict="FAIL: no statistics: not served" result=1
+    if [[ ${6%% *} == 0 ]]; then verdict="FAIL: no statistics: not served" result=1
     elif is_too_much "$2" "$3" && [[ -n ${cause_of[$1]:-} ]]; then verdict="same; more memory: ${cause_of[$1]}"
     elif is_too_much "$2" "$3"; then verdict="FAIL: more than 1.15 times the memory and 20 MB" result=1
     fi
-    awk -v name="$1" -v a="$2" -v b="$3" -v served="$4" -v verdict="$verdict" \
-        'BEGIN { printf "%-12s %8.1f MB %8.1f MB %5.2f  %9d blocks  %s\n", name, a / 1024, b / 1024, b / a, served, verdict }'
+    awk -v name="$1" -v a="$2" -v b="$3" -v c="$4" -v d="$5" -v served="$6" -v verdict="$verdict" \
+        'BEGIN { printf "%-12s %8.1f MB %8.1f MB %5.2f  %7.2f s %7.2f s %5.2f  %s, %s\n", name, a / 1024, b / 1024, b / a, c / 100, d / 100, (d + .01) / (c + .01), verdict, served }'
     return "$result"
 }
 
-printf '%-12s %11s %11s %5s\n' program glibc mbmalloc ratio
+printf '%-12s %11s %11s %5s %10s %9s %5s\n' program glibc mbmalloc ratio 'CPU glibc' mbmalloc ratio
 well=0 bad=0 skipped=0
 for name in "${names[@]}"; do
     declare -F "run_$name" >/dev/null || { echo "no program '$name'; --list names them"; exit 2; }
