@@ -75,20 +75,27 @@ static int look(struct dl_phdr_info *object, size_t bytes, void *argument) {
     return 1;
 }
 
-// Without a lock: the report may come from inside one of ours, and who has the loader's may wait for that.
-static bool from_map(const struct mb_object *object, struct mb_code_file *out) {
+// Its program headers are where the file's begin.
+static void from_map(const struct mb_object *object, struct dl_phdr_info *out) {
     const struct link_map *map = object->map;
     const ElfW(Ehdr) *elf = object->start;
-    *out = (struct mb_code_file){.base = map->l_addr};
-    name_file(map->l_name != NULL ? map->l_name : "", out);
-    if (memcmp(elf->e_ident, ELFMAG, SELFMAG) == 0) read_build_id((const void *)((const char *)elf + elf->e_phoff), elf->e_phnum, out);
+    *out = (struct dl_phdr_info){.dlpi_addr = map->l_addr, .dlpi_name = map->l_name};
+    if (memcmp(elf->e_ident, ELFMAG, SELFMAG) != 0) return;
+    out->dlpi_phdr = (const void *)((const char *)elf + elf->e_phoff);
+    out->dlpi_phnum = elf->e_phnum;
+}
+
+bool mb_code_object_of(uintptr_t address, struct dl_phdr_info *out) {
+    struct mb_object object;
+    if (!mb_object_needs_no_lock() || !mb_object_find((const void *)address, &object) || object.map == NULL) return false;
+    from_map(&object, out);
     return true;
 }
 
 bool mb_code_file_of(uintptr_t address, struct mb_code_file *out) {
-    struct mb_object object;
-    if (!mb_object_can_find() || !mb_object_find((const void *)address, &object)) return false;
-    if (object.map != NULL) return from_map(&object, out);
+    struct dl_phdr_info object;
+    if (mb_code_object_of(address, &object)) return mb_code_file_describe(&object, out), true;
+    if (!mb_object_can_find()) return false;
     struct search search = {.address = address, .out = out};
     return mb_foreign_visit(look, &search) && search.found;
 }

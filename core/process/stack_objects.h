@@ -19,6 +19,10 @@ struct mb_object {
 // The loaded object that has the address; false: none.
 bool mb_object_find(const void *address, struct mb_object *out);
 
+// Whether it takes no lock. / Whether the loader's lock may be taken: not in a forked child, where a thread of the parent's may have it for ever.
+bool mb_object_needs_no_lock(void);
+bool mb_object_may_visit(void);
+
 // Whether mb_object_find may be called here and now: see core/process/stack.h.
 bool mb_object_can_find(void);
 

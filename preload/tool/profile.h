@@ -14,7 +14,9 @@ struct tool_mapping {
 
 struct tool_location {
     uint64_t id, mapping, address;
-    const char *name; // of the function; filled by tool_profile_name
+    const char *name;   // of the function; filled by tool_profile_name
+    const char **outer; // functions that the compiler has put it into, the innermost first
+    size_t outers;
 };
 
 struct tool_sample {
@@ -43,7 +45,7 @@ int tool_profile_value(const struct tool_profile *p, const char *name);
 // The function of a sample's frame, innermost first. After tool_profile_name.
 const char *tool_profile_function(const struct tool_profile *p, const struct tool_sample *sample, size_t frame);
 
-// Names all locations by addr2line(1) where it is there, else by file and offset.
+// Names all locations by addr2line(1) where it is there, else by file and offset. A call that the compiler has inlined becomes a location of its own.
 void tool_profile_name(struct tool_profile *p);
 
 #endif

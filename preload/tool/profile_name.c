@@ -42,8 +42,9 @@ static bool ask(const char *file, FILE *questions, FILE *answers) {
     pid_t child;
     int status = 1;
     posix_spawn_file_actions_t actions;
-    char *const arguments[] = {(char *)(uintptr_t) "addr2line", (char *)(uintptr_t) "-f", (char *)(uintptr_t) "-C",
-                               (char *)(uintptr_t) "-e",        (char *)(uintptr_t)file,  NULL};
+    char *const arguments[] = {
+        (char *)(uintptr_t) "addr2line", (char *)(uintptr_t) "-a", (char *)(uintptr_t) "-i", (char *)(uintptr_t) "-f",
+        (char *)(uintptr_t) "-C",        (char *)(uintptr_t) "-e", (char *)(uintptr_t)file,  NULL};
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, fileno(questions), STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, fileno(answers), STDOUT_FILENO);
@@ -62,19 +63,43 @@ static void write_questions(const struct tool_profile *p, const struct tool_mapp
     rewind(questions);
 }
 
-// Two lines for each: function, place.
-static void read_answers(struct tool_profile *p, const struct tool_mapping *mapping, FILE *answers) {
-    char *function = NULL, *place = NULL;
-    size_t room = 0, more_room = 0;
-    rewind(answers);
-    for (size_t i = 0; i < p->locations; i++) {
-        struct tool_location *l = &p->location[i];
-        if (l->mapping != mapping->id) continue;
-        if (getline(&function, &room, answers) < 0 || getline(&place, &more_room, answers) < 0) break;
-        function[strcspn(function, "\n")] = '\0';
-        if (strcmp(function, "??") != 0) l->name = strdup(function);
+// The address, then two lines for each function there, the innermost first: function, place.
+static void add_name(struct tool_location *location, const char *function) {
+    char *name = strcmp(function, "??") != 0 ? strdup(function) : NULL;
+    if (name == NULL) return;
+    if (location->name == NULL) {
+        location->name = name;
+        return;
     }
-    free(function);
+    const char **outer = realloc(location->outer, (location->outers + 1) * sizeof *outer);
+    if (outer == NULL) exit(tool_fail("no memory"));
+    outer[location->outers++] = name;
+    location->outer = outer;
+}
+
+static struct tool_location *next_of(struct tool_profile *p, const struct tool_mapping *mapping, struct tool_location *at) {
+    struct tool_location *end = p->location + p->locations;
+    for (at = at == NULL ? p->location : at + 1; at < end; at++) {
+        if (at->mapping == mapping->id) return at;
+    }
+    return NULL;
+}
+
+static void read_answers(struct tool_profile *p, const struct tool_mapping *mapping, FILE *answers) {
+    char *line = NULL, *place = NULL;
+    size_t room = 0, more_room = 0;
+    struct tool_location *location = NULL;
+    rewind(answers);
+    while (getline(&line, &room, answers) >= 0) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "0x", 2) == 0) {
+            location = next_of(p, mapping, location);
+            if (location == NULL) break;
+        } else if (getline(&place, &more_room, answers) >= 0 && location != NULL) {
+            add_name(location, line);
+        }
+    }
+    free(line);
     free(place);
 }
 
@@ -96,6 +121,50 @@ static bool has_location(const struct tool_profile *p, const struct tool_mapping
     return false;
 }
 
+// --- calls that were inlined --------------------------------------------------------------------------------------------
+
+// Appends a location for each function that another one was put into; their ids follow those of the profile. Where those of location i begin: first[i].
+static void make_outer_locations(struct tool_profile *p, uint64_t *first) {
+    size_t count = p->locations, all = count;
+    uint64_t id = count > 0 ? p->location[count - 1].id + 1 : 1;
+    for (size_t i = 0; i < count; i++) all += p->location[i].outers;
+    p->location = realloc(p->location, (all + 1) * sizeof *p->location);
+    if (p->location == NULL) exit(tool_fail("no memory"));
+    for (size_t i = 0; i < count; i++) {
+        first[i] = id;
+        for (size_t k = 0; k < p->location[i].outers; k++, id++) {
+            p->location[p->locations++] =
+                (struct tool_location){.id = id, .mapping = p->location[i].mapping, .name = p->location[i].outer[k]};
+        }
+    }
+}
+
+static void lead_through(struct tool_profile *p, struct tool_sample *sample, const uint64_t *first) {
+    size_t all = 0, n = 0;
+    for (size_t i = 0; i < sample->locations; i++) {
+        const struct tool_location *l = tool_profile_location(p, sample->location[i]);
+        all += 1 + (l != NULL ? l->outers : 0);
+    }
+    uint64_t *ids = calloc(all + 1, sizeof *ids);
+    if (ids == NULL) exit(tool_fail("no memory"));
+    for (size_t i = 0; i < sample->locations; i++) {
+        const struct tool_location *l = tool_profile_location(p, sample->location[i]);
+        ids[n++] = sample->location[i];
+        for (size_t k = 0; l != NULL && k < l->outers; k++) ids[n++] = first[l - p->location] + k;
+    }
+    free(sample->location);
+    sample->location = ids;
+    sample->locations = n;
+}
+
+static void expand(struct tool_profile *p) {
+    uint64_t *first = calloc(p->locations + 1, sizeof *first);
+    if (first == NULL) exit(tool_fail("no memory"));
+    make_outer_locations(p, first);
+    for (size_t s = 0; s < p->samples; s++) lead_through(p, &p->sample[s], first);
+    free(first);
+}
+
 void tool_profile_name(struct tool_profile *p) {
     for (size_t m = 0; m < p->mappings; m++) {
         if (has_location(p, &p->mapping[m])) name_those_of(p, &p->mapping[m]);
@@ -109,4 +178,5 @@ void tool_profile_name(struct tool_profile *p) {
         if (l->name == NULL) name_by_place(p, mapping, l);
         if (l->name == NULL) l->name = "?";
     }
+    expand(p);
 }

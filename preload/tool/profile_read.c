@@ -149,7 +149,7 @@ static void add_field(struct tool_profile *p, const struct field *field) {
     case 4:
         p->location = grown(p->location, p->locations, sizeof *p->location);
         read_numbers(field->bytes, numbers, 3);
-        p->location[p->locations++] = (struct tool_location){numbers[0], numbers[1], numbers[2], NULL};
+        p->location[p->locations++] = (struct tool_location){numbers[0], numbers[1], numbers[2], NULL, NULL, 0};
         break;
     case 6:
         p->string = grown(p->string, p->strings, sizeof *p->string);

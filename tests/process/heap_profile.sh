@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Heap profiles of programs as a user makes them: at exit, of a running process, of forked children, with closed descriptors; read by mbmalloc top and, where
 # they are installed, by pprof and protoc.
-# usage: heap_profile.sh TOOL PROBE   (heap_profile_probe.c)
+# usage: heap_profile.sh TOOL PROBE [KNOWN]   (heap_profile_probe.c, profile_known.cpp)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"
 
-tool=$1 probe=$2
+tool=$1 probe=$2 known=${3-}
 export MBMALLOC_LIBRARY=${MBMALLOC_SO:?} PPROF_TMPDIR=$work HOME=$work
 unset LD_PRELOAD MBMALLOC_OPTIONS
 pid=
@@ -15,7 +15,7 @@ near() { # WHAT IS SHOULD: within 5 %
     awk -v is="$2" -v should="$3" 'BEGIN {exit !(is >= should * 0.95 && is <= should * 1.05)}' || fail "$1: $2 instead of $3"
 }
 value_of() { # FILE VALUE FUNCTION: what stacks with the function have
-    "$tool" top "$1" --folded --value "$2" | awk -v name="$3" '{n = $NF; sub(/ [^ ]*$/, ""); if (index(";" $0 ";", ";" name ";")) sum += n} END {print sum + 0}'
+    "$tool" top "$1" --folded --value "$2" | awk -v name="$3" '{n = $NF; sub(/ [^ ]*$/, ""); if (index(";" $0 ";", ";" name ";") || index(";" $0 ";", ";" name "();")) sum += n} END {print sum + 0}'
 }
 sampled() { # FILE OPTION... -- MODE: at 4 KiB
     local file=$1 mode=${!#}
@@ -51,6 +51,26 @@ parent=${files[0]} child=${files[1]}
 expect_held "$parent"
 [[ $(value_of "$child" inuse_space small_blocks) == 0 ]] || fail "the child has freed them"
 near "long_blocks of the child" "$(value_of "$child" inuse_space long_blocks)" 20000000
+
+# --- realloc, aligned blocks, large ones that grow, frees by another thread, C++ ------------------------------------------
+
+sampled "$work/resized.pb.gz" resized
+near "moved_blocks" "$(value_of "$work/resized.pb.gz" inuse_space moved_blocks)" 40000000
+near "objects of moved_blocks" "$(value_of "$work/resized.pb.gz" inuse_objects moved_blocks)" 200000
+near "what moved_blocks has taken" "$(value_of "$work/resized.pb.gz" alloc_space moved_blocks)" 48000000
+near "growing_blocks" "$(value_of "$work/resized.pb.gz" inuse_space growing_blocks)" 120000000
+near "what growing_blocks has taken" "$(value_of "$work/resized.pb.gz" alloc_space growing_blocks)" 180000000
+near "aligned_blocks" "$(value_of "$work/resized.pb.gz" inuse_space aligned_blocks)" 20480000
+near "others_blocks" "$(value_of "$work/resized.pb.gz" inuse_space others_blocks)" 10000000
+near "what others_blocks has taken" "$(value_of "$work/resized.pb.gz" alloc_space others_blocks)" 20000000
+if [ -n "$known" ]; then
+    MBMALLOC_OPTIONS="heap_profile=4K,heap_profile_file=$work/known.%p.pb.gz,seed=3" LD_PRELOAD=$MBMALLOC_LIBRARY "$known"
+    known=$(echo "$work"/known.*)
+    for held in objects=25000000 aligned=20480000 shared=25600000; do near "${held%=*}" "$(value_of "$known" peak_space "${held%=*}")" "${held#*=}"; done
+    near "grows" "$(value_of "$known" alloc_space grows)" 67108856
+    near "deleted" "$(value_of "$known" alloc_space deleted)" 16200000
+    [[ $(value_of "$known" inuse_space deleted) -lt 3000000 ]] || fail "deleted() holds $(value_of "$known" inuse_space deleted)"
+fi
 
 # --- run, and the usual rate --------------------------------------------------------------------------------------------
 

@@ -1,8 +1,10 @@
-// A program whose heap profile is known, for heap_profile.sh. usage: PROBE exit | closed | fork | live | storm
+// A program whose heap profile is known, for heap_profile.sh. usage: PROBE exit | closed | fork | resized | live | storm
 //
 //   exit    small_blocks() holds 40,000,000 bytes, long_blocks() 20,000,000, large_blocks() 40,000,000; in_turn() has taken and freed 100,000,000
 //   closed  the same with every descriptor closed
 //   fork    the same; a child frees what small_blocks() holds, and ends
+//   resized moved_blocks() holds 40,000,000 bytes that it has taken as 8,000,000, growing_blocks() 120,000,000 and has taken 180,000,000, aligned_blocks()
+//           holds 20,480,000; of 20,000,000 that others_blocks() has taken another thread has freed half
 //   live    writes its process id; then leaks() leaks, until standard input ends
 //   storm   64 threads allocate, free each other's blocks, fork and end
 #include <poll.h>
@@ -65,6 +67,42 @@ static int forked(void) {
     int status = 1;
     waitpid(child, &status, 0);
     return status == 0 ? 0 : 1;
+}
+
+// --- resized ------------------------------------------------------------------------------------------------------------
+
+enum { MOVED = 200000, GROWING = 300, ALIGNED = 20000, OTHERS = 200000 };
+static void *volatile moved_kept[MOVED], *volatile growing_kept[GROWING], *volatile aligned_kept[ALIGNED], *volatile others_kept[OTHERS];
+
+// 40 bytes become 48 where they are, and 200 elsewhere.
+PLACE static void moved_blocks(void) {
+    for (unsigned i = 0; i < MOVED; i++) moved_kept[i] = realloc(realloc(malloc(40), 48), 200);
+    NO_TAIL_CALL();
+}
+PLACE static void growing_blocks(void) {
+    for (unsigned i = 0; i < GROWING; i++) growing_kept[i] = realloc(realloc(malloc(50000), 150000), 400000);
+    NO_TAIL_CALL();
+}
+PLACE static void aligned_blocks(void) {
+    for (unsigned i = 0; i < ALIGNED; i++) aligned_kept[i] = aligned_alloc(256, 1024);
+    NO_TAIL_CALL();
+}
+PLACE static void others_blocks(void) {
+    for (unsigned i = 0; i < OTHERS; i++) others_kept[i] = malloc(100);
+    NO_TAIL_CALL();
+}
+static void *free_every_other(void *unused) {
+    for (unsigned i = 0; i < OTHERS; i += 2) free(others_kept[i]);
+    return unused;
+}
+
+static int resized(void) {
+    pthread_t thread;
+    moved_blocks();
+    growing_blocks();
+    aligned_blocks();
+    others_blocks();
+    return pthread_create(&thread, NULL, free_every_other, NULL) != 0 || pthread_join(thread, NULL) != 0;
 }
 
 // --- live ---------------------------------------------------------------------------------------------------------------
@@ -146,6 +184,7 @@ int main(int argc, char **argv) {
     if (strcmp(mode, "exit") == 0) return hold(), 0;
     if (strcmp(mode, "closed") == 0) return closed();
     if (strcmp(mode, "fork") == 0) return forked();
+    if (strcmp(mode, "resized") == 0) return resized();
     if (strcmp(mode, "live") == 0) return live();
     if (strcmp(mode, "storm") == 0) return storm();
     return 2;

@@ -23,8 +23,20 @@ mb_script_test(NAME process_tool SCRIPT tool.sh TIMEOUT 180
 add_executable(process_heap_profile_probe heap_profile_probe.c)
 target_link_libraries(process_heap_profile_probe PRIVATE mb_test_flags)
 target_compile_options(process_heap_profile_probe PRIVATE -g)
-mb_script_test(NAME process_heap_profile SCRIPT heap_profile.sh TIMEOUT 180
-    ARGS $<TARGET_FILE:mbmalloc_tool> $<TARGET_FILE:process_heap_profile_probe>)
+set(known)
+if(MB_TARGET_CXX)
+    add_executable(process_profile_known profile_known.cpp)
+    target_link_libraries(process_profile_known PRIVATE mb_test_flags)
+    target_compile_options(process_profile_known PRIVATE -g)
+    set(known $<TARGET_FILE:process_profile_known>)
+endif()
+mb_script_test(NAME process_heap_profile SCRIPT heap_profile.sh TIMEOUT 240
+    ARGS $<TARGET_FILE:mbmalloc_tool> $<TARGET_FILE:process_heap_profile_probe> ${known})
+add_executable(process_profile_storm profile_storm.c)
+target_include_directories(process_profile_storm PRIVATE ${MB_PUBLIC_INCLUDE})
+target_link_libraries(process_profile_storm PRIVATE mb_test_flags mbmalloc)
+mb_script_test(NAME process_profile_storm SCRIPT profile_storm.sh TIMEOUT 240
+    ARGS $<TARGET_FILE:mbmalloc_tool> $<TARGET_FILE:process_profile_storm>)
 mb_script_test(NAME process_gdb SCRIPT gdb.sh ARGS $<TARGET_FILE:process_gdb_probe> TIMEOUT 120)
 
 mb_plain_test(NAME process_api SOURCES api.c)
