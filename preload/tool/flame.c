@@ -8,7 +8,7 @@
 
 #include "preload/tool/profile.h"
 
-enum { WIDTH = 1200, ROW = 18, MARGIN = 10, HEAD = 34, LETTER_TENTHS = 72 };
+enum { WIDTH = 1200, ROW = 18, MARGIN = 10, HEAD = 34, LETTER_TENTHS = 72, MORE_ROWS = 2 };
 static const double NARROWEST = 0.4; // pixels
 
 // --- the tree of calls --------------------------------------------------------------------------------------------------
@@ -41,11 +41,12 @@ static void add_sample(const struct tool_profile *p, const struct tool_sample *s
     }
 }
 
-static unsigned depth_of(const struct node *node) {
+// Rows that have calls of a hundredth of all at least: one sample below a long stack must not make the picture high and empty.
+static unsigned rows_of(const struct node *node, int64_t all) {
     unsigned most = 0;
     for (const struct node *child = node->first; child != NULL; child = child->next) {
-        unsigned depth = depth_of(child);
-        most = depth > most ? depth : most;
+        unsigned rows = child->value >= all / 100 ? rows_of(child, all) : 0;
+        most = rows > most ? rows : most;
     }
     return most + 1;
 }
@@ -76,6 +77,7 @@ struct picture {
     FILE *out;
     int64_t all;
     int height;
+    unsigned rows;
     bool bytes;
 };
 
@@ -131,7 +133,7 @@ static void put_boxes(const struct picture *picture, const struct node *node, do
     put_box(picture, node, x, (double)node->value * scale, depth);
     for (const struct node *child = node->first; child != NULL; child = child->next) {
         double width = (double)child->value * scale;
-        if (width >= NARROWEST) put_boxes(picture, child, x, depth + 1);
+        if (width >= NARROWEST && depth + 1 < picture->rows) put_boxes(picture, child, x, depth + 1);
         x += width;
     }
 }
@@ -172,7 +174,7 @@ struct settings {
 };
 
 static bool read_settings(int argc, char **argv, struct settings *s) {
-    *s = (struct settings){.value = "inuse_space"};
+    *s = (struct settings){0};
     for (int i = 0; i < argc; i++) {
         bool more = i + 1 < argc;
         if (strcmp(argv[i], "--value") == 0 && more)
@@ -201,6 +203,7 @@ int tool_flame(int argc, char **argv) {
     struct node root = {.name = "all"};
     if (!read_settings(argc, argv, &settings)) return tool_usage("flame");
     if (!tool_profile_read(settings.file, &profile)) return TOOL_FAILED;
+    if (settings.value == NULL) settings.value = tool_profile_usual(&profile);
     int value = tool_profile_value(&profile, settings.value);
     if (value < 0) return TOOL_FAILED;
     tool_profile_name(&profile);
@@ -211,7 +214,8 @@ int tool_flame(int argc, char **argv) {
     struct picture picture = {
         .out = to != NULL ? fopen(to, "w") : NULL, .all = root.value, .bytes = strstr(settings.value, "space") != NULL};
     if (picture.out == NULL) return tool_fail("%s: %s", to, strerror(errno));
-    picture.height = HEAD + 2 * MARGIN + ROW * (int)depth_of(&root);
+    picture.rows = rows_of(&root, root.value) + MORE_ROWS;
+    picture.height = HEAD + 2 * MARGIN + ROW * (int)picture.rows;
     draw(&picture, &root, &profile, settings.value);
     bool good = !ferror(picture.out);
     if (fclose(picture.out) != 0 || !good) return tool_fail("%s: %s", to, strerror(errno));

@@ -51,7 +51,8 @@ static const char BODY[] =
     "i=y*wide+x,u=units[i];told.textContent=u?`0x${(BASE+BigInt(i)*65536n).toString(16)}: ${USE[use(u)]}`+"
     "(u[0]==1?`, blocks of ${SIZES[u[1]]} bytes`:'')+(u[0]==1||u[0]==2?`, ${Math.round(u[2]/2.55)} % live`:'')+`, ${Math.round(u[3]/2.55)} "
     "% of its pages there`:'';};\n"
-    "draw('use');\n</script></html>\n";
+    "const first=document.querySelector(`input[value='${location.hash.slice(1)}']`);if(first)first.checked=true;\n"
+    "draw(first?first.value:'use');\n</script></html>\n";
 
 static void write_run(FILE *out, const struct mb_monitor_unit *unit, uint64_t count) {
     if (count == 0) return;

@@ -42,6 +42,9 @@ struct tool_location *tool_profile_location(const struct tool_profile *p, uint64
 // The index of the value with this name among a sample's; -1, and it is said: there is none.
 int tool_profile_value(const struct tool_profile *p, const char *name);
 
+// What is shown unless something else is named: inuse_space; peak_space where nothing is live at the end.
+const char *tool_profile_usual(const struct tool_profile *p);
+
 // The function of a sample's frame, innermost first. After tool_profile_name.
 const char *tool_profile_function(const struct tool_profile *p, const struct tool_sample *sample, size_t frame);
 

@@ -1,7 +1,7 @@
-// Names of functions: addr2line(1), asked once for all addresses of a file.
+// Names of functions: addr2line(1), asked once for all addresses of a file. Without debug information it says the nearest symbol before an address, which
+// in a stripped file is another function's: then a function is called by where it begins, as the unwind tables say.
 #include "preload/tool/profile.h"
 
-#include <elf.h>
 #include <inttypes.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -9,32 +9,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "preload/tool/code.h"
 #include "preload/tool/tool.h"
 
 extern char **environ;
 
-// What the file's own addresses differ by from its offsets, in the segment that the mapping was made from.
-static uint64_t address_of_offset(const char *path, uint64_t offset) {
-    Elf64_Ehdr elf;
-    Elf64_Phdr header;
-    uint64_t shift = 0;
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) return 0;
-    if (fread(&elf, sizeof elf, 1, file) != 1 || memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0) elf.e_phnum = 0;
-    for (unsigned i = 0; i < elf.e_phnum; i++) {
-        bool read = fseek(file, (long)(elf.e_phoff + i * sizeof header), SEEK_SET) == 0 && fread(&header, sizeof header, 1, file) == 1;
-        bool within = read && header.p_type == PT_LOAD && offset + 4096 > header.p_offset && offset < header.p_offset + header.p_filesz;
-        if (within && (header.p_flags & PF_X) != 0) shift = header.p_vaddr - header.p_offset;
-    }
-    fclose(file);
-    return shift;
+static void name_by_place(const char *file, uint64_t place, struct tool_location *location) {
+    const char *slash = strrchr(file, '/');
+    char *name = NULL;
+    if (asprintf(&name, "%s+0x%" PRIx64, slash != NULL ? slash + 1 : file, place) >= 0) location->name = name;
 }
 
-static void name_by_place(const struct tool_profile *p, const struct tool_mapping *mapping, struct tool_location *location) {
-    const char *file = mapping != NULL ? tool_profile_string(p, mapping->file) : "[no file]", *slash = strrchr(file, '/');
-    uint64_t place = mapping != NULL ? location->address - mapping->start + mapping->offset : location->address;
-    char *name = NULL;
-    if (asprintf(&name, "%s+0x%llx", slash != NULL ? slash + 1 : file, (unsigned long long)place) >= 0) location->name = name;
+// A file of code, and what its addresses differ by from where a mapping has them.
+struct source {
+    const struct tool_mapping *mapping;
+    struct tool_code code;
+    uint64_t shift;
+};
+
+static uint64_t address_in_file(const struct source *source, const struct tool_location *location) {
+    return location->address - source->mapping->start + source->mapping->offset + source->shift;
 }
 
 // addr2line reads from one file and writes to another.
@@ -54,18 +48,20 @@ static bool ask(const char *file, FILE *questions, FILE *answers) {
     return started && waitpid(child, &status, 0) == child && status == 0;
 }
 
-static void write_questions(const struct tool_profile *p, const struct tool_mapping *mapping, uint64_t shift, FILE *questions) {
+static void write_questions(const struct tool_profile *p, const struct source *source, FILE *questions) {
     for (size_t i = 0; i < p->locations; i++) {
         const struct tool_location *l = &p->location[i];
-        if (l->mapping == mapping->id) fprintf(questions, "0x%" PRIx64 "\n", l->address - mapping->start + mapping->offset + shift);
+        if (l->mapping == source->mapping->id) fprintf(questions, "0x%" PRIx64 "\n", address_in_file(source, l));
     }
     fflush(questions);
     rewind(questions);
 }
 
-// The address, then two lines for each function there, the innermost first: function, place.
-static void add_name(struct tool_location *location, const char *function) {
-    char *name = strcmp(function, "??") != 0 ? strdup(function) : NULL;
+// The address, then two lines for each function there, the innermost first: function, place. Without a place it is the nearest symbol's name.
+static void add_name(const struct source *source, struct tool_location *location, const char *function, const char *place) {
+    bool is_known = strcmp(function, "??") != 0;
+    if (is_known && strncmp(place, "??", 2) == 0) is_known = tool_code_has_symbol(&source->code, address_in_file(source, location));
+    char *name = is_known ? strdup(function) : NULL;
     if (name == NULL) return;
     if (location->name == NULL) {
         location->name = name;
@@ -85,7 +81,7 @@ static struct tool_location *next_of(struct tool_profile *p, const struct tool_m
     return NULL;
 }
 
-static void read_answers(struct tool_profile *p, const struct tool_mapping *mapping, FILE *answers) {
+static void read_answers(struct tool_profile *p, const struct source *source, FILE *answers) {
     char *line = NULL, *place = NULL;
     size_t room = 0, more_room = 0;
     struct tool_location *location = NULL;
@@ -93,25 +89,38 @@ static void read_answers(struct tool_profile *p, const struct tool_mapping *mapp
     while (getline(&line, &room, answers) >= 0) {
         line[strcspn(line, "\n")] = '\0';
         if (strncmp(line, "0x", 2) == 0) {
-            location = next_of(p, mapping, location);
+            location = next_of(p, source->mapping, location);
             if (location == NULL) break;
         } else if (getline(&place, &more_room, answers) >= 0 && location != NULL) {
-            add_name(location, line);
+            add_name(source, location, line, place);
         }
     }
     free(line);
     free(place);
 }
 
+static void name_rest(struct tool_profile *p, const struct source *source) {
+    const char *file = tool_profile_string(p, source->mapping->file);
+    for (struct tool_location *l = NULL; (l = next_of(p, source->mapping, l)) != NULL;) {
+        uint64_t address = address_in_file(source, l);
+        if (l->name == NULL) name_by_place(file, source->code.at != NULL ? tool_code_function(&source->code, address) : address, l);
+    }
+}
+
 static void name_those_of(struct tool_profile *p, const struct tool_mapping *mapping) {
     const char *file = tool_profile_string(p, mapping->file);
+    struct source source = {.mapping = mapping};
     FILE *questions = tmpfile(), *answers = tmpfile();
-    if (questions != NULL && answers != NULL && access(file, R_OK) == 0) {
-        write_questions(p, mapping, address_of_offset(file, mapping->offset), questions);
-        if (ask(file, questions, answers)) read_answers(p, mapping, answers);
+    bool is_there = tool_code_open(file, &source.code);
+    if (is_there) source.shift = tool_code_shift(&source.code, mapping->offset);
+    if (is_there && questions != NULL && answers != NULL) {
+        write_questions(p, &source, questions);
+        if (ask(file, questions, answers)) read_answers(p, &source, answers);
     }
+    name_rest(p, &source);
     if (questions != NULL) fclose(questions);
     if (answers != NULL) fclose(answers);
+    tool_code_close(&source.code);
 }
 
 static bool has_location(const struct tool_profile *p, const struct tool_mapping *mapping) {
@@ -171,11 +180,7 @@ void tool_profile_name(struct tool_profile *p) {
     }
     for (size_t i = 0; i < p->locations; i++) {
         struct tool_location *l = &p->location[i];
-        const struct tool_mapping *mapping = NULL;
-        for (size_t m = 0; m < p->mappings; m++) {
-            if (p->mapping[m].id == l->mapping) mapping = &p->mapping[m];
-        }
-        if (l->name == NULL) name_by_place(p, mapping, l);
+        if (l->name == NULL) name_by_place("[no file]", l->address, l);
         if (l->name == NULL) l->name = "?";
     }
     expand(p);

@@ -199,6 +199,17 @@ int tool_profile_value(const struct tool_profile *p, const char *name) {
     return -1;
 }
 
+const char *tool_profile_usual(const struct tool_profile *p) {
+    for (size_t v = 0; v < p->values; v++) {
+        if (strcmp(tool_profile_string(p, p->value_name[v]), "inuse_space") != 0) continue;
+        for (size_t s = 0; s < p->samples; s++) {
+            if (p->sample[s].value[v] != 0) return "inuse_space";
+        }
+        return "peak_space";
+    }
+    return "inuse_space";
+}
+
 const char *tool_profile_function(const struct tool_profile *p, const struct tool_sample *sample, size_t i) {
     const struct tool_location *location = tool_profile_location(p, sample->location[i]);
     return location != NULL ? location->name : "?";

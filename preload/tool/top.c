@@ -15,7 +15,7 @@ struct settings {
 };
 
 static bool read_settings(int argc, char **argv, struct settings *s) {
-    *s = (struct settings){.value = "inuse_space", .lines = USUAL_LINES};
+    *s = (struct settings){.lines = USUAL_LINES};
     for (int i = 0; i < argc; i++) {
         bool more = i + 1 < argc;
         if (strcmp(argv[i], "--value") == 0 && more)
@@ -93,6 +93,7 @@ int tool_top(int argc, char **argv) {
     struct tool_profile profile;
     if (!read_settings(argc, argv, &settings)) return tool_usage("top");
     if (!tool_profile_read(settings.file, &profile)) return TOOL_FAILED;
+    if (settings.value == NULL) settings.value = tool_profile_usual(&profile);
     int value = tool_profile_value(&profile, settings.value);
     if (value < 0) return TOOL_FAILED;
     tool_profile_name(&profile);

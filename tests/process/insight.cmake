@@ -32,6 +32,7 @@ if(MB_TARGET_CXX)
 endif()
 mb_script_test(NAME process_heap_profile SCRIPT heap_profile.sh TIMEOUT 240
     ARGS $<TARGET_FILE:mbmalloc_tool> $<TARGET_FILE:process_heap_profile_probe> ${known})
+mb_script_test(NAME process_recipes SCRIPT recipes.sh TIMEOUT 240 ARGS $<TARGET_FILE:mbmalloc_tool>)
 add_executable(process_profile_storm profile_storm.c)
 target_include_directories(process_profile_storm PRIVATE ${MB_PUBLIC_INCLUDE})
 target_link_libraries(process_profile_storm PRIVATE mb_test_flags mbmalloc)
