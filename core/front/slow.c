@@ -240,10 +240,23 @@ MB_NOINLINE static void *refill_from_far(size_t class_index, struct mb_heap *hea
     return count_to_tick(heap, mb_mask_take(heap, slab, class_index, word, mask));
 }
 
+// As mb_refill_slow, while the heap profile watches and this block is no sample. NULL: another way.
+static void *malloc_watched(struct mb_heap *heap, size_t class_index) {
+    struct mb_slab *slab = heap->slabs.current[class_index];
+    if (slab == NULL || !mb_perturb_only_watched() || !mb_sampler_is_far(heap, (unsigned)class_index)) return NULL;
+    uint64_t *word, mask = mb_mask_next(heap, slab, class_index, &word);
+    if (mask == 0) mask = mb_mask_next_far(heap, slab, class_index, &word);
+    if (mask == 0 || mb_mask_freed_twice(slab, word, mask)) return NULL;
+    mask = mb_sampler_cut(heap, (unsigned)class_index, mask);
+    return count_to_tick(heap, mb_mask_take(heap, slab, class_index, word, mask));
+}
+
 // For a class of which the heap has no slab to take from: mostly a block of the commons.
 MB_NOINLINE static void *malloc_without_slab(size_t bytes, struct mb_heap *heap, size_t class_index) {
-    bool usual = mb_heap_is_real(heap) && mb_perturb_quick_refills();
-    return MB_LIKELY(usual) ? malloc_from(heap, (unsigned)class_index, false) : malloc_rare(bytes);
+    bool is_real = mb_heap_is_real(heap);
+    if (MB_LIKELY(is_real && mb_perturb_quick_refills())) return malloc_from(heap, (unsigned)class_index, false);
+    void *p = is_real ? malloc_watched(heap, class_index) : NULL;
+    return p != NULL ? p : malloc_rare(bytes);
 }
 
 // Most calls come for this: the slab that the mask was of has other free blocks. Every call in here that comes back is a tail call.

@@ -14,6 +14,12 @@ static void look_again(void) {
     atomic_store_explicit(&mb_perturb_shared.quick_refills, quick, memory_order_relaxed);
 }
 
+bool mb_perturb_only_watched(void) {
+    bool watched = atomic_load_explicit(&mb_perturb_shared.watched, memory_order_relaxed);
+    return watched && !atomic_load_explicit(&mb_perturb_shared.guarded, memory_order_relaxed) && mb_perturb_byte() == 0 &&
+           mb_cpu_counts_bits;
+}
+
 void mb_perturb_set(uint32_t byte) {
     atomic_store_explicit(&mb_perturb_shared.byte, byte, memory_order_relaxed);
     look_again();

@@ -29,6 +29,9 @@ MB_INLINE uint32_t mb_perturb_byte(void) { return atomic_load_explicit(&mb_pertu
 // Whether a slow path needs to fill nothing, to tell nobody and to ask the processor nothing: one look for all.
 MB_INLINE bool mb_perturb_quick_refills(void) { return atomic_load_explicit(&mb_perturb_shared.quick_refills, memory_order_relaxed); }
 
+// Whether the heap profile alone is what they are not quick for.
+bool mb_perturb_only_watched(void);
+
 void mb_perturb_set(uint32_t byte);
 void mb_perturb_watch(bool watched);
 void mb_perturb_set_guarded(bool guarded);

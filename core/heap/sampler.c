@@ -3,6 +3,7 @@
 #include "core/heap/perturb.h"
 #include "core/region/arena.h"
 #include "platform/bits.h"
+#include "platform/cpu.h"
 #include "platform/os.h"
 
 struct mb_sampling_shared mb_sampling_shared;
@@ -119,6 +120,11 @@ static struct mb_sampler *current(const struct mb_heap *heap) {
     return sampler != NULL && sampler->session == mb_sampling_session() ? sampler : NULL;
 }
 
+bool mb_sampler_is_far(const struct mb_heap *heap, unsigned class_index) {
+    const struct mb_sampler *sampler = current(heap);
+    return sampler != NULL && sampler->until[class_index] >= mb_class_bytes(class_index);
+}
+
 void mb_sampler_count(struct mb_heap *heap, unsigned class_index) {
     struct mb_sampler *sampler = current(heap);
     if (sampler == NULL) return;
@@ -132,14 +138,23 @@ static uint64_t lowest_bits(uint64_t mask, uint32_t count) {
     return mask ^ rest;
 }
 
-uint64_t mb_sampler_cut(struct mb_heap *heap, unsigned class_index, uint64_t mask) {
-    struct mb_sampler *sampler = current(heap);
-    uint32_t bytes = mb_class_bytes(class_index), blocks = mb_popcount64(mask);
-    if (sampler == NULL && heap->token != heap && blocks > 1) lose((uint64_t)(blocks - 1) * bytes); // no commons; the first was asked for
-    if (sampler == NULL || mask == 0) return mask;
-    uint32_t until = sampler->until[class_index], before = (uint32_t)mb_max(until / bytes, 1);
+// The next point is in the mask.
+static uint64_t cut(struct mb_sampler *sampler, unsigned class_index, uint64_t mask, uint32_t blocks) {
+    uint32_t bytes = mb_class_bytes(class_index), until = sampler->until[class_index], before = (uint32_t)mb_max(until / bytes, 1);
     if (before < blocks) mask = lowest_bits(mask, before), blocks = before;
     sampler->until[class_index] = until >= blocks * bytes ? until - blocks * bytes : 0;
+    return mask;
+}
+
+uint64_t mb_sampler_cut(struct mb_heap *heap, unsigned class_index, uint64_t mask) {
+    struct mb_sampler *sampler = current(heap);
+    uint32_t bytes = mb_class_bytes(class_index), blocks = (uint32_t)mb_count_bits(mask);
+    if (sampler == NULL) {
+        if (heap->token != heap && blocks > 1) lose((uint64_t)(blocks - 1) * bytes); // no commons; the first was asked for
+        return mask;
+    }
+    if (sampler->until[class_index] < blocks * bytes) return cut(sampler, class_index, mask, blocks);
+    sampler->until[class_index] -= blocks * bytes;
     return mask;
 }
 

@@ -42,7 +42,9 @@ void mb_sampling_stop(void);
 
 // Whether the next block of the class, whose mask is empty, is one to sample; then the next point is drawn. False too while there is no session.
 bool mb_sampler_is_due(struct mb_heap *heap, unsigned class_index);
-// The same for a large block of so many bytes, which counts.
+// Whether the heap has a sampler, and the next block of the class is none to sample.
+bool mb_sampler_is_far(const struct mb_heap *heap, unsigned class_index);
+// As is_due for a large block of so many bytes, which counts.
 bool mb_sampler_is_due_large(struct mb_heap *heap, uint64_t bytes);
 
 // A block that did not come out of the heap's own masks has been handed out.

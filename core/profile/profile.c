@@ -99,6 +99,13 @@ static struct mb_sample_shared *window_of(struct mb_profile_table_shared *table,
     return &table->sample[mb_mix64(address) % MB_SAMPLES];
 }
 
+static void note_used(struct mb_profile_table_shared *table, const struct mb_sample_shared *slot) {
+    size_t group = (size_t)(slot - table->sample) / 64;
+    _Atomic uint64_t *word = &table->used_groups[group / 64];
+    uint64_t bit = UINT64_C(1) << group % 64;
+    if ((atomic_load_explicit(word, memory_order_relaxed) & bit) == 0) atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
+}
+
 static struct mb_sample_shared *claim_slot(struct mb_profile_table_shared *table, uintptr_t address) {
     struct mb_sample_shared *slot = window_of(table, address);
     for (unsigned i = 0; i < MB_PROBES; i++, slot++) {
@@ -134,6 +141,7 @@ MB_NOINLINE void mb_profile_add(const void *p, uint64_t bytes, uint64_t counted)
     atomic_fetch_add_explicit(&table->taken, 1, memory_order_relaxed);
     struct mb_sample_shared *slot = claim_slot(table, (uintptr_t)p);
     if (slot == NULL) return mb_sampling_note_lost();
+    note_used(table, slot);
     atomic_store_explicit(&slot->bytes, bytes, memory_order_relaxed);
     slot->weight = weight;
     slot->stack = stack;

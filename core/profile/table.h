@@ -13,12 +13,13 @@ struct mb_sample_shared {
     uint64_t weight;
     uint32_t stack, mark;
 };
-enum { MB_SAMPLE_FILLING = 1 };
+enum { MB_SAMPLE_FILLING = 1, MB_SAMPLE_GROUPS = (MB_SAMPLES + MB_PROBES) / 64, MB_SAMPLE_WORDS = (MB_SAMPLE_GROUPS + 63) / 64 };
 
 struct mb_profile_table_shared {
     struct mb_sample_shared sample[MB_SAMPLES + MB_PROBES];
-    _Atomic uintptr_t frame[MB_PROFILE_FRAMES]; // 0: free; [0] stays 0, [1] is 1
-    _Atomic uint32_t head[MB_HEADS];            // offset of the first stack of a chain; 0: none
+    _Atomic uintptr_t frame[MB_PROFILE_FRAMES];    // 0: free; [0] stays 0, [1] is 1
+    _Atomic uint32_t head[MB_HEADS];               // offset of the first stack of a chain; 0: none
+    _Atomic uint64_t used_groups[MB_SAMPLE_WORDS]; // bit i of word w: of the 64 slots from 64 * (64 * w + i) on some have been used
     _Atomic uint64_t live_bytes, peak_bytes, taken, lost_stacks, lost_frames;
     _Atomic uint32_t used, mark;             // bytes of stacks
     _Alignas(16) char stack[MB_STACK_BYTES]; // [0]: the stack without frames

@@ -1,6 +1,7 @@
 // Walks over all samples, one at a time: who finds another thread in a walk does without. In a forked child a walk of the parent's does not count.
 #include "core/heap/sampler.h"
 #include "core/profile/table.h"
+#include "platform/bits.h"
 
 static bool begin(struct mb_profile_table_shared *table) {
     return atomic_exchange_explicit(mb_profile_walking(table), 1, memory_order_acquire) == 0;
@@ -24,15 +25,22 @@ static void add(struct mb_amount_shared *amount, uint64_t weight, uint64_t bytes
 }
 
 // Those of the last mark alone, where growth is asked for.
-static void count(struct mb_profile_table_shared *table, enum mb_profile_value value) {
+static void count_group(struct mb_profile_table_shared *table, unsigned group, enum mb_profile_value value) {
     uint32_t mark = atomic_load_explicit(&table->mark, memory_order_relaxed);
-    mb_profile_each(table, clear, &value);
-    for (unsigned i = 0; i < MB_SAMPLES + MB_PROBES; i++) {
-        const struct mb_sample_shared *sample = &table->sample[i];
+    for (unsigned i = 0; i < 64; i++) {
+        const struct mb_sample_shared *sample = &table->sample[group * 64 + i];
         uintptr_t address = atomic_load_explicit(&sample->address, memory_order_acquire);
         if (address <= MB_SAMPLE_FILLING || (value == MB_GROWN && sample->mark != mark)) continue;
         add(&mb_profile_stack_at(table, sample->stack)->of[value], sample->weight,
             atomic_load_explicit(&sample->bytes, memory_order_relaxed));
+    }
+}
+
+static void count(struct mb_profile_table_shared *table, enum mb_profile_value value) {
+    mb_profile_each(table, clear, &value);
+    for (unsigned w = 0; w < MB_SAMPLE_WORDS; w++) {
+        uint64_t used = atomic_load_explicit(&table->used_groups[w], memory_order_relaxed);
+        for (; used != 0; used &= used - 1) count_group(table, w * 64 + mb_ctz64(used), value);
     }
 }
 

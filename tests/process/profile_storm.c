@@ -4,12 +4,12 @@
 //   no-files   a sandbox refuses to open files: nothing can be written when the program ends
 //   no-memory  a sandbox refuses mappings: no session can be started, and the program goes on
 #include <errno.h>
+#include <mbmalloc.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "mbmalloc.h"
 #include "tests/process/blocks.h"
 #include "tests/process/refused_call.h"
 
