@@ -36,7 +36,7 @@ struct mb_heap_shared {
     struct mb_large_cache_shared kept;         // large blocks, see large_keep.h; filled by the owner, emptied by any thread
 };
 
-// What the last walk for statistics found (core/insight/count.c). Written by who walks, one at a time; relaxed.
+// What the last walk for statistics found (core/insight/count_units.c). Written by who walks, one at a time; relaxed.
 struct mb_heap_told_shared {
     _Atomic uint64_t free_bytes;    // resident and free, in slabs that this heap has
     _Atomic uint64_t served_before; // blocks that it had served then, and 1; 0: no walk yet
