@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 #if defined(__aarch64__)
-enum { MB_DWARF_STACK = 31, MB_DWARF_RETURN = 30, MB_DWARF_STACK_OFFSET = 0 };
+enum { MB_DWARF_FRAME = 29, MB_DWARF_STACK = 31, MB_DWARF_RETURN = 30, MB_DWARF_STACK_OFFSET = 0 };
 #else
-enum { MB_DWARF_STACK = 7, MB_DWARF_RETURN = 16, MB_DWARF_STACK_OFFSET = 8 };
+enum { MB_DWARF_FRAME = 6, MB_DWARF_STACK = 7, MB_DWARF_RETURN = 16, MB_DWARF_STACK_OFFSET = 8 };
 #endif
 
 struct mb_unwind_table {

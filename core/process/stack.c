@@ -11,10 +11,12 @@
 #include "platform/bits.h"
 #include "platform/compiler.h"
 #include "platform/os.h"
+#include "platform/unwind_end.h"
 
-// The private copy's _Unwind_Backtrace and _Unwind_GetIPInfo.
+// The private copy's _Unwind_Backtrace, _Unwind_GetIPInfo and _Unwind_GetGR.
 _Unwind_Reason_Code mb_unwind_backtrace(_Unwind_Trace_Fn visitor, void *argument);
 uintptr_t mb_unwind_address(struct _Unwind_Context *context, int *before_call);
+uintptr_t mb_unwind_register(struct _Unwind_Context *context, int number);
 
 // Where this library lies; empty where it is a part of the program. Written by the first captures, all the same; `end` last.
 static struct { _Atomic uintptr_t start, end; } own_shared;
@@ -32,6 +34,11 @@ static bool is_own(uintptr_t address) {
     uintptr_t end = atomic_load_explicit(&own_shared.end, memory_order_acquire);
     uintptr_t start = atomic_load_explicit(&own_shared.start, memory_order_relaxed);
     return address - start < end - start;
+}
+
+// Whether the library is an object of its own: else it cannot be told where its frames end.
+static bool is_apart(void) {
+    return atomic_load_explicit(&own_shared.start, memory_order_relaxed) != atomic_load_explicit(&own_shared.end, memory_order_relaxed);
 }
 
 // --- what has been found so far -----------------------------------------------------------------------------------------
@@ -86,21 +93,34 @@ static const struct frame *frame_above(const struct frame *frame, uintptr_t *rea
     return next;
 }
 
-static unsigned by_frames(const struct frame *frame, uintptr_t *out, unsigned most) {
-    struct stack stack = {out, 0, most};
-    uintptr_t readable = 0;
-    while (frame != NULL && frame->address != 0 && add(&stack, frame->address)) frame = frame_above(frame, &readable);
-    return stack.count;
+struct way_out {
+    struct stack stack;
+    const struct frame *frame; // of the function that called the library; NULL: not found
+};
+
+static _Unwind_Reason_Code visit_until_out(struct _Unwind_Context *context, void *argument) {
+    struct way_out *way = argument;
+    int before = 0;
+    uintptr_t address = mb_unwind_address(context, &before);
+    if (address == 0 || !add(&way->stack, address)) return _URC_END_OF_STACK;
+    if (way->stack.count == 0) return _URC_NO_REASON;
+    way->frame = (const struct frame *)mb_unwind_register(context, MB_DWARF_FRAME);
+    return _URC_END_OF_STACK;
 }
 
-MB_NOINLINE unsigned mb_stack_capture_frames(uintptr_t *out, unsigned most) {
-    if (atomic_load_explicit(&own_shared.end, memory_order_acquire) == 0 && mb_object_can_find()) find_own();
-    return by_frames(__builtin_frame_address(0), out, most_of(most));
+// The library is compiled without frame pointers, so its own frames, the innermost, are found by tables.
+static MB_NOINLINE unsigned by_frames(uintptr_t *out, unsigned most) {
+    struct way_out way = {{out, 0, most}, NULL};
+    uintptr_t readable = 0;
+    mb_unwind_backtrace(visit_until_out, &way);
+    const struct frame here = {.caller = way.frame};
+    const struct frame *frame = frame_above(&here, &readable);
+    while (frame != NULL && frame->address != 0 && add(&way.stack, frame->address)) frame = frame_above(frame, &readable);
+    return way.stack.count;
 }
 
 MB_NOINLINE unsigned mb_stack_capture(uintptr_t *out, unsigned most) {
-    if (mb_option.stack_walk != 0) return mb_stack_capture_frames(out, most);
     if (!mb_object_can_find()) return 0;
     if (atomic_load_explicit(&own_shared.end, memory_order_acquire) == 0) find_own();
-    return by_tables(out, most_of(most));
+    return (mb_option.stack_walk != 0 && is_apart() ? by_frames : by_tables)(out, most_of(most));
 }

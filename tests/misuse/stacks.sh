@@ -94,6 +94,17 @@ for bytes in 64 8192 70000; do
     innermost "freed by thread" free_here
 done
 
+# So many calls are kept as were asked for.
+case="stacks=1" out=$(report ",stacks=1" 50 double)
+innermost "allocated by thread" allocate_here
+[[ $(part "allocated by thread" | grep -c '#') == 1 ]] || wrong "stacks=1 keeps more than one call"
+
+# The other way to walk a stack, by frame pointers, which this program has.
+case="frames" out=$(report ",stack_walk=frames" 50 double)
+innermost "found in thread" free_again_here
+innermost "allocated by thread" allocate_here
+innermost "freed by thread" free_here
+
 # A run can be repeated, addresses and all.
 case=seed out=$(report ",seed=7" 50 double)
 [[ $(report ",seed=7" 50 double | grep -o 'double free: 0x[0-9a-f]*') == "$(grep -o 'double free: 0x[0-9a-f]*' <<<"$out")" ]] ||
