@@ -1,7 +1,15 @@
-// The program that README's commands compile and run: it allocates by several threads' worth of lists and prints one line.
+// The program that README's commands compile and run: it allocates, prints one line, and ends. With APP_STAYS in the environment
+// it goes on until it is ended; with APP_FREES_TWICE it frees a block twice.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+static void free_twice(void) {
+    char *volatile p = malloc(64);
+    free(p);
+    free(p);
+}
 
 int main(void) {
     size_t total = 0;
@@ -12,5 +20,13 @@ int main(void) {
         total += strnlen(p, i);
         free(p);
     }
-    return printf("%zu bytes\n", total) < 0;
+    if (getenv("APP_FREES_TWICE") != NULL) free_twice();
+    printf("%zu bytes\n", total);
+    fflush(stdout);
+    while (getenv("APP_STAYS") != NULL) {
+        char *p = malloc(100000);
+        free(p);
+        usleep(1000);
+    }
+    return 0;
 }

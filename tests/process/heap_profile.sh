@@ -124,10 +124,13 @@ done
 # --- flame graphs and differences ---------------------------------------------------------------------------------------
 
 [[ $("$tool" flame "$work/exit.pb.gz") == "$work/exit.svg" ]] || fail "flame"
+[[ $("$tool" flame "$work/exit.pb.gz" --value alloc_objects -o "$work/objects.svg") == "$work/objects.svg" ]] || fail "flame --value -o"
+grep -q '<title>small_blocks: ' "$work/objects.svg" || fail "a flame graph of objects without small_blocks"
 grep -q '<title>small_blocks: 3[0-9.]* MiB, [34][0-9.]* %</title>' "$work/exit.svg" || fail "flame: $(grep -o '<title>small[^<]*' "$work/exit.svg")"
 [[ $(grep -c '^<g>' "$work/exit.svg") -ge 7 ]] || fail "flame has $(grep -c '^<g>' "$work/exit.svg") boxes"
 if command -v xmllint >/dev/null; then xmllint --noout "$work/exit.svg" || fail "the picture is no XML"; fi
 [[ $("$tool" diff "$work/exit.pb.gz" "$child" -n 1) == *" -38"*" MiB "*" small_blocks" ]] || fail "diff: $("$tool" diff "$work/exit.pb.gz" "$child")"
+[[ $("$tool" diff "$work/exit.pb.gz" "$child" --value inuse_objects -n 1) == *" small_blocks" ]] || fail "diff --value"
 [[ $("$tool" diff "$work/exit.pb.gz" "$work/exit.pb.gz" | wc -l) == 2 ]] || fail "diff of a profile with itself"
 
 # --- other readers ------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ target_link_libraries(process_refuse_exec PRIVATE mb_test_flags)
 
 mb_script_test(NAME process_statistics SCRIPT statistics.sh ARGS $<TARGET_FILE:process_statistics_probe>)
 mb_script_test(NAME process_cgroup_limit SCRIPT cgroup_limit.sh ARGS $<TARGET_FILE:process_limit_probe>)
+mb_script_test(NAME process_memory_options SCRIPT memory_options.sh ARGS $<TARGET_FILE:process_limit_probe>)
 mb_script_test(NAME process_tool SCRIPT tool.sh TIMEOUT 180
     ARGS $<TARGET_FILE:mbmalloc_tool> $<TARGET_FILE:process_tool_probe_plain> $<TARGET_FILE:process_tool_probe_static>
          $<TARGET_FILE:process_refuse_exec>)

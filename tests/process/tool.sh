@@ -116,6 +116,9 @@ for command in run doctor stat trim set map diff; do
     says "usage: mbmalloc $command" "$tool" "$command"
     "$tool" "$command" --help >/dev/null || fail "$command --help"
 done
+[[ $("$tool" --version) == "mbmalloc "[1-9]* && $("$tool" --help) == "usage: mbmalloc COMMAND"* ]] || fail "--version, --help"
+[[ $("$tool" run --stats -- true 2>&1) == *"blocks"* ]] || fail "run --stats: $("$tool" run --stats -- true 2>&1)"
+[[ $("$tool" run --stats=json -- true 2>&1) == *'"statistics":{'* ]] || fail "run --stats=json"
 [[ $("$tool" run --profile lowmem --options show -- true 2>&1) == *"purge_delay_ms=100 (profile)"* ]] || fail "run with options"
 [[ $(MALLOC_ARENA_MAX=2 GLIBC_TUNABLES=glibc.malloc.arena_max=2 MBMALLOC_OPTIONS=stat=exit "$tool" doctor -- ls 2>&1) == \
    *"nearest is stats"*"GLIBC_TUNABLES"*"MALLOC_ARENA_MAX"* ]] || fail "doctor does not see what does nothing"
