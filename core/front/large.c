@@ -91,12 +91,15 @@ void *mb_large_alloc_kept(struct mb_heap *heap, size_t bytes) {
     return p;
 }
 
+static void *take_everybodys(struct mb_heap *heap, struct mb_large_extent extent) {
+    struct mb_slab *large = mb_large_take_everybodys(extent.bytes);
+    return large != NULL ? hand_out_kept(heap, large, extent.bytes) : NULL;
+}
+
 // A block that was freed a moment ago. NULL: none of that length.
 static void *take_kept(struct mb_heap *heap, struct mb_large_extent extent) {
     void *p = take_own(heap, extent);
-    if (p != NULL) return p;
-    struct mb_slab *large = mb_large_take_everybodys(extent.bytes);
-    return large != NULL ? hand_out_kept(heap, large, extent.bytes) : NULL;
+    return p != NULL ? p : take_everybodys(heap, extent);
 }
 
 // A long block that takes more fresh pages than are free and warm altogether: who asks for longer and longer blocks would hold the earlier ones' pages
@@ -161,19 +164,28 @@ static void note_use(const struct mb_run *run, size_t bytes, enum mb_huge_use us
     if (goes_on && bytes >= MB_GUARDED_LARGE_MIN) p[bytes] = 0;
 }
 
-void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes) {
-    struct mb_large_extent extent;
+static void *alloc_fresh(struct mb_heap *heap, struct mb_large_extent extent, size_t align, enum mb_huge_use use) {
     struct mb_run run;
-    if ((++heap->slow_calls & 15) == 0) mb_background_tick();
-    if (!mb_large_extent_of(bytes, &extent)) return mb_outside_alloc(align, bytes);
-    void *p = align <= mb_os_page_size() ? take_kept(heap, extent) : NULL;
-    if (p != NULL) return p;
-    if (!take(heap, extent.pieces, align, &run)) return mb_outside_alloc(align, bytes);
-    note_use(&run, extent.bytes, align == 1 ? MB_HUGE_FILLED : MB_HUGE_SPARSE);
+    if (!take(heap, extent.pieces, align, &run)) return mb_outside_alloc(align, extent.bytes);
+    note_use(&run, extent.bytes, use);
     return set_up(heap, &run, extent.bytes);
 }
 
-void *mb_large_alloc(struct mb_heap *heap, size_t bytes) { return mb_large_alloc_aligned(heap, 1, bytes); }
+void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes) {
+    struct mb_large_extent extent;
+    if ((++heap->slow_calls & 15) == 0) mb_background_tick();
+    if (!mb_large_extent_of(bytes, &extent)) return mb_outside_alloc(align, bytes);
+    void *p = align <= mb_os_page_size() ? take_kept(heap, extent) : NULL;
+    return p != NULL ? p : alloc_fresh(heap, extent, align, align == 1 ? MB_HUGE_FILLED : MB_HUGE_SPARSE);
+}
+
+void *mb_large_alloc_missed(struct mb_heap *heap, size_t bytes) {
+    struct mb_large_extent extent;
+    if ((++heap->slow_calls & 15) == 0) mb_background_tick();
+    if (!mb_large_extent_of(bytes, &extent)) return mb_outside_alloc(1, bytes);
+    void *p = take_everybodys(heap, extent);
+    return p != NULL ? p : alloc_fresh(heap, extent, 1, MB_HUGE_FILLED);
+}
 
 void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
     struct mb_large_extent extent;

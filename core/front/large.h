@@ -12,13 +12,13 @@
 
 #include "core/heap/self.h"
 
-// NULL: no memory. bytes <= PTRDIFF_MAX.
-void *mb_large_alloc(struct mb_heap *heap, size_t bytes);
-// The same at a multiple of `align` bytes, a power of two.
+// At a multiple of `align` bytes, a power of two. NULL: no memory. bytes <= PTRDIFF_MAX.
 void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes);
 void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes);
 // Only what the heap of the calling thread keeps; NULL: nothing of that length. Any number of bytes, any heap.
 void *mb_large_alloc_kept(struct mb_heap *heap, size_t bytes);
+// The rest, after that: mb_large_alloc_aligned without a look at what the heap keeps.
+void *mb_large_alloc_missed(struct mb_heap *heap, size_t bytes);
 
 // Makes the block `bytes` long where it is; false when it cannot grow there.
 bool mb_large_resize(void *p, size_t bytes);

@@ -187,7 +187,7 @@ MB_NOINLINE static void *malloc_rare(size_t bytes) {
     struct mb_heap *heap = mb_thread_enter();
     if (heap == NULL) return mb_no_memory();
     void *p = MB_UNLIKELY(mb_guarded_is_on()) ? mb_guarded_alloc(heap, bytes) : NULL;
-    if (p == NULL) p = bytes <= MB_MEDIUM_MAX ? take_small(heap, bytes) : mb_large_alloc(heap, bytes);
+    if (p == NULL) p = bytes <= MB_MEDIUM_MAX ? take_small(heap, bytes) : mb_large_alloc_missed(heap, bytes);
     mb_thread_leave(heap);
     return p != NULL ? p : mb_no_memory();
 }

@@ -1,8 +1,9 @@
 // Large blocks that were freed a moment ago, kept whole for the next request of the same number of pages.
 //
 // What: a few slots, so that a program that takes and gives back the same buffers again and again neither searches the arena nor
-// moves their guard pages. Every heap has a cache of its own for the blocks that its thread has made (core/front/large.c); one more is
-// everybody's. A cache knows spans only; what their descriptors say is its user's business.
+// moves their guard pages. Every heap has five caches of its own for the blocks that its thread has made (core/front/large.c), four of which share
+// the lengths up to 512 KiB among them, so that a search looks at four slots; one more is everybody's. A cache knows spans only; what their
+// descriptors say is its user's business.
 // Who: any thread may take, lock-free, by one compare-and-swap (none while there is one thread); who may put stands with each function.
 #ifndef MB_CORE_HEAP_LARGE_CACHE_H
 #define MB_CORE_HEAP_LARGE_CACHE_H
@@ -12,14 +13,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/config.h"
 #include "platform/compiler.h"
 #include "platform/thread.h"
 
-enum { MB_LARGE_SLOTS = 4 };
+enum { MB_LARGE_SLOTS = 4, MB_LARGE_SHORT_SETS = 4, MB_LARGE_SETS = MB_LARGE_SHORT_SETS + 1 };
 
 struct mb_large_cache_shared {
     _Atomic uint64_t slot[MB_LARGE_SLOTS]; // entries; 0 is empty. Filling releases the descriptor, taking acquires it
 };
+
+// Which of a heap's caches a block of so many pieces belongs to.
+MB_INLINE size_t mb_large_set_of(size_t pieces) {
+    return pieces > MB_PIECED_MAX >> MB_PIECE_SHIFT ? MB_LARGE_SHORT_SETS : pieces % MB_LARGE_SHORT_SETS;
+}
 
 // An entry: first piece + 1 in the low half, the block's length in pieces above, the highest bit when a tick has passed.
 enum { MB_LARGE_LENGTH_SHIFT = 32 };

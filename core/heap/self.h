@@ -29,11 +29,11 @@ struct mb_queue {
 };
 
 struct mb_heap_shared {
-    _Atomic uint64_t blocks_served;            // blocks put into masks; written by the owner, read by statistics
-    _Atomic uint64_t large_served;             // likewise, large blocks
-    _Atomic(struct mb_heap *) next_registered; // written once before the heap is published
-    _Atomic(struct mb_heap *) next_parked;     // written by who parks, read by who takes
-    struct mb_large_cache_shared kept;         // large blocks, see large_keep.h; filled by the owner, emptied by any thread
+    _Atomic uint64_t blocks_served;                   // blocks put into masks; written by the owner, read by statistics
+    _Atomic uint64_t large_served;                    // likewise, large blocks
+    _Atomic(struct mb_heap *) next_registered;        // written once before the heap is published
+    _Atomic(struct mb_heap *) next_parked;            // written by who parks, read by who takes
+    struct mb_large_cache_shared kept[MB_LARGE_SETS]; // large blocks, see large_keep.h; filled by the owner, emptied by any thread
 };
 
 // What the last walk for statistics found (core/insight/count_units.c). Written by who walks, one at a time; relaxed.

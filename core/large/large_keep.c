@@ -19,12 +19,30 @@ static struct mb_large_cache_shared everybodys_shared;
 
 // --- the owner's ----------------------------------------------------------------------------------------------------
 
+// What is a little longer may be in any of the caches of short blocks.
+static bool take_from_any(struct mb_heap *heap, size_t pieces, size_t *first) {
+    size_t own = mb_large_set_of(pieces);
+    if (own == MB_LARGE_SHORT_SETS) return mb_large_cache_take(&heap->shared.kept[own], pieces, first);
+    for (size_t i = 0; i < MB_LARGE_SHORT_SETS; i++) {
+        if (mb_large_cache_take(&heap->shared.kept[(own + i) % MB_LARGE_SHORT_SETS], pieces, first)) return true;
+    }
+    return false;
+}
+
 struct mb_slab *mb_large_take_own(struct mb_heap *heap, size_t bytes) {
     size_t first;
-    if (!mb_large_cache_take(&heap->shared.kept, bytes >> MB_PIECE_SHIFT, &first)) return NULL;
+    if (!take_from_any(heap, bytes >> MB_PIECE_SHIFT, &first)) return NULL;
     struct mb_slab *large = mb_large_of_piece(first);
     mb_large_unkeep_own(heap, large, mb_piece_address(first), MB_LARGE_KEPT);
     return large;
+}
+
+bool mb_large_put_beside(struct mb_heap *heap, size_t first, size_t pieces) {
+    size_t own = mb_large_set_of(pieces);
+    for (size_t i = 1; own < MB_LARGE_SHORT_SETS && i < MB_LARGE_SHORT_SETS; i++) {
+        if (mb_large_cache_put_own(&heap->shared.kept[(own + i) % MB_LARGE_SHORT_SETS], first, pieces)) return true;
+    }
+    return false;
 }
 
 static void let_heaps_keep(size_t pieces_max) {
@@ -59,7 +77,9 @@ static void give_kept_by_owner(size_t first) {
     give_first(first);
 }
 
-void mb_large_flush_heap(struct mb_heap *heap) { mb_large_cache_flush(&heap->shared.kept, give_kept_by_owner); }
+void mb_large_flush_heap(struct mb_heap *heap) {
+    for (size_t set = 0; set < MB_LARGE_SETS; set++) mb_large_cache_flush(&heap->shared.kept[set], give_kept_by_owner);
+}
 
 static void flush_heaps(void) {
     atomic_store_explicit(&mb_large_keep_shared.heaps_may_keep, false, memory_order_relaxed);
@@ -83,7 +103,9 @@ static void some_heaps(struct turn_shared *turn, unsigned heaps, void (*treat)(s
     atomic_store_explicit(&turn->next, heap, memory_order_relaxed);
 }
 
-static void age_heap(struct mb_heap *heap) { mb_large_cache_age(&heap->shared.kept, give_kept_by_owner); }
+static void age_heap(struct mb_heap *heap) {
+    for (size_t set = 0; set < MB_LARGE_SETS; set++) mb_large_cache_age(&heap->shared.kept[set], give_kept_by_owner);
+}
 
 void mb_large_age(void) {
     mb_large_cache_age(&everybodys_shared, give_first);
@@ -122,7 +144,7 @@ void mb_large_flush_at_hand(void) {
 size_t mb_large_kept_units(void) {
     size_t pieces = mb_large_cache_pieces(&everybodys_shared);
     for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) {
-        pieces += mb_large_cache_pieces(&heap->shared.kept);
+        for (size_t set = 0; set < MB_LARGE_SETS; set++) pieces += mb_large_cache_pieces(&heap->shared.kept[set]);
     }
     return mb_units_for(pieces);
 }
@@ -156,7 +178,9 @@ static size_t blocks_marked_kept(void) {
 static size_t blocks_in_caches(void) {
     size_t blocks = 0;
     for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) {
-        for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) blocks += mb_large_cache_look(&heap->shared.kept, i) != 0;
+        for (unsigned i = 0; i < MB_LARGE_SETS * MB_LARGE_SLOTS; i++) {
+            blocks += mb_large_cache_look(&heap->shared.kept[i / MB_LARGE_SLOTS], i % MB_LARGE_SLOTS) != 0;
+        }
     }
     return blocks;
 }

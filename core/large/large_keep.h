@@ -45,6 +45,10 @@ MB_INLINE void mb_large_unkeep_own(const struct mb_heap *heap, struct mb_slab *l
     mb_large_unmark(large, flags);
 }
 
+// Puts a block of at most 512 KiB into another of the heap's caches than its own, which is full. False: these are full,
+// too, or the block is longer. Owner thread.
+bool mb_large_put_beside(struct mb_heap *heap, size_t first, size_t pieces);
+
 // Puts a block that is being freed into the heap's cache. False, and nothing has changed: another thread made the
 // block, it is too long or has a flag that the long way of free looks at, or the cache is full. The caller has made
 // sure that the program has not changed the pages' state (mprotect and the like). Owner thread.
@@ -54,7 +58,9 @@ MB_INLINE bool mb_large_keep_own(struct mb_heap *heap, struct mb_slab *large) {
     if ((flags & (MB_LARGE_KEPT | MB_LARGE_MOVED | MB_LARGE_GUARD_FAR)) != 0) return false;
     if (large->large_pieces > atomic_load_explicit(&mb_large_keep_shared.own_pieces_max, memory_order_relaxed)) return false;
     mb_large_set_flags(large, flags | MB_LARGE_KEPT);
-    if (!mb_large_cache_put_own(&heap->shared.kept, mb_large_first(large), large->large_bytes >> MB_PIECE_SHIFT)) {
+    size_t length = large->large_bytes >> MB_PIECE_SHIFT;
+    struct mb_large_cache_shared *kept = &heap->shared.kept[mb_large_set_of(length)];
+    if (!mb_large_cache_put_own(kept, mb_large_first(large), length) && !mb_large_put_beside(heap, mb_large_first(large), length)) {
         mb_large_set_flags(large, flags);
         return false;
     }
@@ -72,8 +78,8 @@ MB_INLINE void mb_large_note_served(struct mb_heap *heap) {
 // Takes a kept block of exactly as many pages as `bytes` (> 0) need out of the heap's cache and returns its address;
 // the block is live again. NULL: there is none. Owner thread.
 MB_INLINE void *mb_large_take_same(struct mb_heap *heap, size_t bytes) {
-    struct mb_large_cache_shared *kept = &heap->shared.kept;
     uint64_t pieces = ((bytes - 1) >> MB_PIECE_SHIFT) + 1;
+    struct mb_large_cache_shared *kept = &heap->shared.kept[mb_large_set_of(pieces)];
     for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
         uint64_t seen = mb_large_cache_look(kept, i);
         if (seen >> MB_LARGE_LENGTH_SHIFT != pieces || !mb_large_cache_empty(kept, i, seen)) continue;

@@ -107,12 +107,20 @@ static size_t head_from(const struct mb_chunk_shared *chunk, size_t word) {
     return mb_min(pieces, LANE_MAX);
 }
 
+// A word and the next one, as they were looked at.
+struct pair {
+    uint64_t bits, next;
+};
+
+static struct pair look_at(const struct mb_chunk_shared *chunk, size_t word) {
+    return (struct pair){atomic_load(&chunk->free[word]), word + 1 < MB_CHUNK_WORDS ? atomic_load(&chunk->free[word + 1]) : 0};
+}
+
 // The longest run that begins in this word.
-static size_t longest_from(const struct mb_chunk_shared *chunk, size_t word) {
-    uint64_t bits = atomic_load(&chunk->free[word]);
-    unsigned tail = tail_of(bits);
-    size_t over = tail == 0 ? 0 : mb_min(tail + head_from(chunk, word + 1), LANE_MAX);
-    return mb_max(longest_of(bits), over);
+static size_t longest_from(const struct mb_chunk_shared *chunk, size_t word, struct pair seen) {
+    unsigned tail = tail_of(seen.bits);
+    size_t head = ~seen.next != 0 ? mb_ctz64(~seen.next) : head_from(chunk, word + 1);
+    return mb_max(longest_of(seen.bits), tail == 0 ? 0 : mb_min(tail + head, LANE_MAX));
 }
 
 // Free pieces at the head of the words from this one on, if they are so many.
@@ -135,14 +143,18 @@ static unsigned begins_in(const struct mb_chunk_shared *chunk, size_t word, size
 }
 
 // A give between the look and the lowering of the hint may have raised it, and the raise would be lost, also that of a run that is too short for this
-// search: so whoever lowers it looks again.
+// search: so whoever lowers it looks again, and raises it himself when the words are not as he saw them, or he has not seen all.
 static unsigned begins_or_lower(struct mb_chunk_shared *chunk, size_t word, size_t pieces) {
     unsigned begin = begins_in(chunk, word, pieces);
     if (MB_LIKELY(begin < MB_PIECE_WORD)) return begin;
-    size_t longest = mb_min(longest_from(chunk, word), pieces - 1);
-    lower_word(chunk, word, longest);
+    struct pair seen = look_at(chunk, word);
+    size_t longest = longest_from(chunk, word, seen), lowered = mb_min(longest, pieces - 1);
+    lower_word(chunk, word, lowered);
+    struct pair now = look_at(chunk, word);
+    bool all_seen = ~seen.next != 0 || tail_of(seen.bits) == 0;
+    if (MB_LIKELY(longest == lowered && all_seen && now.bits == seen.bits && now.next == seen.next)) return begin;
     begin = begins_in(chunk, word, pieces);
-    if (begin < MB_PIECE_WORD || longest_from(chunk, word) > longest) raise_word(chunk, word);
+    if (begin < MB_PIECE_WORD || longest_from(chunk, word, look_at(chunk, word)) > lowered) raise_word(chunk, word);
     return begin;
 }
 

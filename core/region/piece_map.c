@@ -121,7 +121,8 @@ size_t mb_piece_map_count_warm(size_t first, size_t pieces) {
 void mb_piece_map_set_warm(size_t first, size_t pieces) {
     for (size_t done = 0; done < pieces;) {
         struct part part = part_at(first + done, pieces - done);
-        atomic_fetch_or_explicit(warm_word(part.word), part.mask, memory_order_relaxed);
+        bool all = (atomic_load_explicit(warm_word(part.word), memory_order_relaxed) & part.mask) == part.mask;
+        if (!all) atomic_fetch_or_explicit(warm_word(part.word), part.mask, memory_order_relaxed);
         done += part.pieces;
     }
 }
