@@ -1,10 +1,11 @@
 // Freed large blocks that are kept mapped for the next large malloc, so that a buffer that a program allocates and
 // frees again and again costs no system call, no page fault and no search of the arena.
 //
-// What: two kinds of cache of four blocks each (core/heap/large_cache.h). A heap's own cache holds blocks that its
-// thread has both made and freed; their descriptors have the flag MB_LARGE_KEPT. The shared cache holds blocks that
-// were freed by another thread than the one that made them; their descriptors say MB_UNIT_NONE. Until a block of the
-// shared cache has been used again, every freed block goes there, so a program that reuses none keeps four at most.
+// What: two kinds of cache (core/heap/large_cache.h). A heap's own ones, for sixteen blocks of at most 512 KiB and four
+// longer ones, hold what its thread has both made and freed; the descriptors have the flag MB_LARGE_KEPT. The shared
+// cache holds four blocks that were freed by another thread than the one that made them; their descriptors say
+// MB_UNIT_NONE. Until a block of the shared cache has been used again, every freed block goes there, so a program that
+// reuses none keeps four at most.
 // Memory: before the arena grows, the caches are emptied (of the other heaps at most 64, in turn). Two ticks of the
 // purge clock, malloc_trim, a shortage of memory and the end of the thread empty them, too.
 // Double free: a second free sees MB_LARGE_KEPT or MB_UNIT_NONE. If two threads free one block at the same moment, the
