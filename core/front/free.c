@@ -119,14 +119,19 @@ static void free_block(struct mb_block block, void *p) {
     }
 }
 
+MB_NOINLINE static void free_any_own(void *p) {
+    mb_fork_check();
+    free_block(mb_lookup(MB_OP_FREE, p), p);
+}
+
+// Both calls are tail calls: with profile=hardened every free comes here.
 MB_NOINLINE static void free_any(void *p) {
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) {
         other->free(p);
-        return;
+    } else {
+        free_any_own(p);
     }
-    mb_fork_check();
-    free_block(mb_lookup(MB_OP_FREE, p), p);
 }
 
 // --- what the fast path calls -----------------------------------------------------------------------------------------

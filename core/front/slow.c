@@ -180,9 +180,7 @@ static void *take_small(struct mb_heap *heap, size_t bytes) {
     return p != NULL ? p : mb_heap_take_block(heap, class_index);
 }
 
-MB_NOINLINE static void *malloc_rare(size_t bytes) {
-    const struct mb_calls *other = mb_other_copy();
-    if (MB_UNLIKELY(other != NULL)) return other->malloc(bytes);
+MB_NOINLINE static void *malloc_rare_own(size_t bytes) {
     if (bytes > PTRDIFF_MAX) return mb_no_memory();
     struct mb_heap *heap = mb_thread_enter();
     if (heap == NULL) return mb_no_memory();
@@ -190,6 +188,12 @@ MB_NOINLINE static void *malloc_rare(size_t bytes) {
     if (p == NULL) p = bytes <= MB_MEDIUM_MAX ? take_small(heap, bytes) : mb_large_alloc_missed(heap, bytes);
     mb_thread_leave(heap);
     return p != NULL ? p : mb_no_memory();
+}
+
+// Both calls are tail calls: with profile=hardened every malloc comes here.
+MB_NOINLINE static void *malloc_rare(size_t bytes) {
+    const struct mb_calls *other = mb_other_copy();
+    return other != NULL ? other->malloc(bytes) : malloc_rare_own(bytes);
 }
 
 // For a real heap, the thread's own.

@@ -12,7 +12,6 @@
 #include "core/process/init.h"
 #include "core/region/arena.h"
 #include "core/told/options.h"
-#include "core/told/stats.h"
 #include "platform/bits.h"
 #include "platform/os.h"
 
@@ -55,24 +54,37 @@ static void *no_memory(void) {
 }
 
 // What the window has no room for is mapped by itself, as in the default front: with neither guards nor canary.
-static void *alloc(size_t align, size_t bytes) {
-    unsigned class_index;
-    void *p;
-    mb_fork_check();
-    if (bytes > PTRDIFF_MAX || align > PTRDIFF_MAX) return no_memory();
-    bool small = mb_hard_small_class_of(align, bytes, &class_index);
-    if (mb_option.guard == MB_GUARD_ALL && small && bytes > 0 && (p = mb_hard_large_alloc(align, bytes)) != NULL) return p;
-    if (MB_LIKELY(small)) {
-        p = mb_hard_small_alloc(class_index, bytes);
-        if (p == NULL && ((int)mb_hard_waiting_flush() | (int)mb_hard_small_trim()) != 0) p = mb_hard_small_alloc(class_index, bytes);
-    } else {
-        p = mb_hard_large_alloc(align, bytes);
-        if (p == NULL) p = mb_outside_alloc(align, bytes);
-    }
+static void *alloc_large(size_t align, size_t bytes) {
+    void *p = mb_hard_large_alloc(align, bytes);
+    if (p == NULL) p = mb_outside_alloc(align, bytes);
     return p != NULL ? p : no_memory();
 }
 
-static void *hard_malloc(size_t bytes) { return alloc(MB_GRANULE, bytes); }
+MB_NOINLINE static void *alloc_small_again(unsigned class_index, size_t bytes) {
+    bool any = mb_hard_waiting_flush();
+    any |= mb_hard_small_trim();
+    void *p = any ? mb_hard_small_alloc(class_index, bytes) : NULL;
+    return p != NULL ? p : no_memory();
+}
+
+MB_NOINLINE static void *alloc(size_t align, size_t bytes) {
+    unsigned class_index;
+    mb_fork_check();
+    if (bytes > PTRDIFF_MAX || align > PTRDIFF_MAX) return no_memory();
+    if (!mb_hard_small_class_of(align, bytes, &class_index)) return alloc_large(align, bytes);
+    void *p = mb_option.guard == MB_GUARD_ALL && bytes > 0 ? mb_hard_large_alloc(align, bytes) : NULL;
+    if (p == NULL) p = mb_hard_small_alloc(class_index, bytes);
+    return p != NULL ? p : alloc_small_again(class_index, bytes);
+}
+
+static void *hard_malloc(size_t bytes) {
+    bool quick = mb_hard_small_is_quick(bytes) && mb_option.guard != MB_GUARD_ALL;
+    if (MB_UNLIKELY(!quick)) return alloc(MB_GRANULE, bytes);
+    mb_fork_check();
+    unsigned class_index = mb_hard_small_class_quick(bytes);
+    void *p = mb_hard_small_alloc(class_index, bytes);
+    return MB_LIKELY(p != NULL) ? p : alloc_small_again(class_index, bytes);
+}
 
 static void *hard_calloc(size_t count, size_t bytes) {
     size_t total;
@@ -122,18 +134,27 @@ static bool length_of(enum mb_operation operation, const void *p, enum place pla
     return fault == MB_HARD_FINE;
 }
 
-static void hard_free(void *p) {
+MB_INLINE void free_inside(enum place place, void *p) {
+    enum mb_hard_fault fault = place == SLAB ? mb_hard_small_free(mb_unit_of(p), p) : mb_hard_large_free(mb_unit_of(p), p);
+    if (MB_UNLIKELY(fault != MB_HARD_FINE)) mb_hard_wrong(MB_OP_FREE, fault, p);
+}
+
+MB_NOINLINE static void free_other(void *p) {
     if (p == NULL) return;
     mb_fork_check();
-    enum mb_hard_fault fault = MB_HARD_FINE;
-    switch (place_of(MB_OP_FREE, p)) {
+    enum place place = place_of(MB_OP_FREE, p);
+    switch (place) {
     case NOWHERE: break;
-    case SLAB: fault = mb_hard_small_free(mb_unit_of(p), p); break;
-    case LARGE: fault = mb_hard_large_free(mb_unit_of(p), p); break;
+    case SLAB:
+    case LARGE: free_inside(place, p); break;
     case OUTSIDE: mb_outside_free(p); break;
     case LIBC: mb_foreign_free(p); break;
     }
-    if (MB_UNLIKELY(fault != MB_HARD_FINE)) mb_hard_wrong(MB_OP_FREE, fault, p);
+}
+
+static void hard_free(void *p) {
+    if (MB_UNLIKELY(mb_fork_is_due() || !is_slab(p))) return free_other(p);
+    free_inside(SLAB, p);
 }
 
 // What becomes of a wrong one says the option `sized`: the profile ends the process.
@@ -262,32 +283,6 @@ static bool hard_trim(size_t keep_bytes) {
     return any;
 }
 
-static void hard_stats_get(struct mb_stats *out) {
-    struct mb_hard_small_totals small;
-    struct mb_hard_large_totals large;
-    struct mb_outside_totals outside = mb_outside_totals();
-    mb_fork_check();
-    mb_hard_small_count(&small);
-    mb_hard_large_count(&large);
-    *out = (struct mb_stats){
-        .live_bytes = small.bytes + large.bytes + outside.bytes,
-        .live_blocks = small.blocks + large.blocks + outside.blocks,
-        .large_bytes = large.bytes + outside.bytes,
-        .large_blocks = large.blocks + outside.blocks,
-        .committed_bytes = (mb_arena_units() << MB_UNIT_SHIFT) + outside.bytes,
-        .reserved_bytes = mb_arena_reserved_bytes() + outside.bytes,
-        .warm_free_bytes = mb_arena_warm_free_units() << MB_UNIT_SHIFT,
-        .slab_bytes = small.slabs << MB_UNIT_SHIFT,
-        .slabs = small.slabs,
-        .metadata_bytes = mb_arena_metadata_bytes(),
-        .blocks_served = small.served,
-        .large_served = large.served,
-        .spans_taken = mb_arena_spans_taken(),
-        .purged_bytes = mb_arena_purged_bytes(),
-        .outside_bytes = outside.bytes,
-    };
-}
-
 const struct mb_calls mb_hard_calls = {
     .malloc = hard_malloc,
     .calloc = hard_calloc,
@@ -300,5 +295,5 @@ const struct mb_calls mb_hard_calls = {
     .owns = hard_owns,
     .is_block = hard_is_block,
     .trim = hard_trim,
-    .stats_get = hard_stats_get,
+    .stats_get = mb_hard_stats_get,
 };

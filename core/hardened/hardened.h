@@ -18,4 +18,7 @@ extern MB_HIDDEN const struct mb_calls mb_hard_calls;
 // Looks at all blocks and free slots, and reports each fault. How many there are.
 size_t mb_hard_check(void);
 
+// Counts all blocks.
+void mb_hard_stats_get(struct mb_stats *out);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/hardened/slot.h"
 #include "core/hardened/wall.h"
 #include "platform/bits.h"
 #include "platform/os.h"
@@ -25,20 +26,29 @@ size_t mb_hard_record_bytes(unsigned class_index) {
     return bits_and_notes_bytes(slots) + (mb_trace_is_on() ? slots * sizeof(struct mb_hard_past) : 0);
 }
 
-static enum mb_wall put_up_wall(size_t unit_index, unsigned class_index) {
+// Slots of two pages and more are shut until their turn comes: `shut`.
+static enum mb_wall put_up_wall(size_t unit_index, unsigned class_index, uint64_t *shut) {
     char *unit = (char *)mb_unit_address(unit_index);
     if (class_index == MB_HARD_ZERO_CLASS) return mb_wall_up(unit, MB_UNIT_BYTES, true);
+    if (mb_hard_slot_bytes(class_index) >= MB_HARD_BIG_MIN && mb_wall_by_advice(unit, MB_UNIT_BYTES)) {
+        *shut = ~UINT64_C(0);
+        return MB_WALL_ADVICE;
+    }
     if (!mb_wall_wanted(unit_index)) return MB_WALL_NONE;
     return mb_wall_up(unit + usable_bytes(class_index), mb_os_page_size(), false);
 }
 
-struct mb_hard_slab *mb_hard_slab_set_up(size_t unit_index, unsigned class_index, unsigned shard, uint64_t salt, void *record) {
+struct mb_hard_slab *mb_hard_slab_set_up(size_t unit_index, uint32_t class_number, uint64_t salt, void *record) {
+    unsigned class_index = class_number / MB_HARD_SHARDS;
     struct mb_unit *unit = mb_unit_at(unit_index);
     struct mb_hard_slab *slab = mb_hard_slab_of(unit);
     uint32_t slots = mb_hard_slots_of(class_index), bytes = mb_hard_slot_bytes(class_index);
     size_t words = bit_words(slots);
+    uint64_t shut = 0;
+    enum mb_wall wall = put_up_wall(unit_index, class_index, &shut);
     memset(record, 0, mb_hard_record_bytes(class_index));
     *slab = (struct mb_hard_slab){.salt = salt,
+                                  .start = (char *)mb_unit_address(unit_index),
                                   .live = record,
                                   .used = (uint64_t *)record + words,
                                   .ready = (uint64_t *)record + 2 * words,
@@ -48,8 +58,9 @@ struct mb_hard_slab *mb_hard_slab_set_up(size_t unit_index, unsigned class_index
                                   .multiplier = (uint32_t)((UINT64_C(1) << 32) / bytes) + 1,
                                   .slots = slots,
                                   .class_index = (uint8_t)class_index,
-                                  .shard = (uint8_t)shard,
-                                  .wall = (uint8_t)put_up_wall(unit_index, class_index)};
+                                  .class_number = (uint16_t)class_number,
+                                  .shut = shut,
+                                  .wall = (uint8_t)wall};
     mb_hard_set_units(unit, 1);
     mb_unit_set_kind(unit, MB_UNIT_HARD_SLAB);
     return slab;
@@ -57,34 +68,39 @@ struct mb_hard_slab *mb_hard_slab_set_up(size_t unit_index, unsigned class_index
 
 // --- choosing ---------------------------------------------------------------------------------------------------------
 
-enum { OPEN_FREE_SHARE = 8, SCANS_IN_DELAY = 4 };
+enum { OPEN_FREE_SHARE = 8, SCANS_IN_DELAY = 2 };
 
 static void set_ready(struct mb_hard_slab *slab, uint32_t from, uint32_t to) {
     for (uint32_t slot = from; slot < to; slot++) slab->ready[slot / 64] |= UINT64_C(1) << (slot % 64);
 }
 
-// To the end of the page in which the first slot ends that is not opened.
-static void open_more(struct mb_hard_slab *slab) {
-    size_t end = mb_align_up((size_t)(slab->opened + 1) * slab->slot_bytes, mb_os_page_size());
+// Written once, and not only read, before slots are looked at: a page that is first read and then written costs two faults. The value stays.
+static void touch(struct mb_hard_slab *slab, size_t from, size_t to) {
+    for (size_t offset = from; offset < to; offset += mb_os_page_size()) {
+        uint64_t *word = (uint64_t *)(void *)(slab->start + offset);
+        uint64_t found = __atomic_exchange_n(word, 0, __ATOMIC_RELAXED);
+        if (MB_UNLIKELY(found != 0)) *word = found;
+    }
+}
+
+void mb_hard_slab_open_more(struct mb_hard_slab *slab) {
+    size_t page = mb_os_page_size(), begin = mb_align_up((size_t)slab->opened * slab->slot_bytes, page);
+    size_t end = mb_align_up((size_t)(slab->opened + 1) * slab->slot_bytes, page);
     uint32_t from = slab->opened;
+    if (slab->class_index != MB_HARD_ZERO_CLASS && slab->slot_bytes < MB_HARD_BIG_MIN) touch(slab, begin, end);
     slab->opened = (uint32_t)mb_min(end / slab->slot_bytes, slab->slots);
+    slab->words = (uint32_t)bit_words(slab->opened);
+    slab->open_at = slab->opened < slab->slots ? slab->opened - slab->opened / OPEN_FREE_SHARE : UINT32_MAX;
     set_ready(slab, from, slab->opened);
 }
 
-static unsigned any_bit(uint64_t bits, unsigned turn) {
-    uint64_t turned = turn == 0 ? bits : bits >> turn | bits << (64 - turn);
-    return (mb_ctz64(turned) + turn) % 64;
-}
-
 // The first word with a ready slot from a random one on, and a random one of these.
-static uint32_t any_ready(const struct mb_hard_slab *slab, struct mb_rng *rng) {
-    uint64_t random = mb_rng_next(rng);
-    uint32_t words = (slab->opened + 63) / 64;
-    uint32_t word = (uint32_t)((random >> 32) * words >> 32);
-    for (uint32_t i = 0; i < words; i++) {
+static uint32_t any_ready(const struct mb_hard_slab *slab, uint64_t random) {
+    uint32_t word = (uint32_t)((random >> 32) * slab->words >> 32);
+    for (uint32_t i = 0; i < slab->words; i++) {
         uint64_t bits = slab->ready[word];
-        if (bits != 0) return word * 64 + any_bit(bits, (unsigned)random % 64);
-        word = word + 1 == words ? 0 : word + 1;
+        if (bits != 0) return word * 64 + mb_hard_any_bit(bits, (unsigned)random % 64);
+        word = word + 1 == slab->words ? 0 : word + 1;
     }
     return MB_HARD_NO_SLOT;
 }
@@ -93,102 +109,75 @@ static uint32_t any_ready(const struct mb_hard_slab *slab, struct mb_rng *rng) {
 static void scan(struct mb_hard_slab *slab, uint32_t count, uint32_t delay) {
     if (count - slab->scanned_at < delay / SCANS_IN_DELAY) return;
     slab->scanned_at = count;
-    for (uint32_t word = 0; word * 64 < slab->opened; word++) {
-        uint64_t waiting = ~(slab->live[word] | slab->ready[word]) & slab->used[word];
+    for (uint32_t word = 0; word < slab->words; word++) {
+        uint64_t waiting = ~(slab->live[word] | slab->ready[word]) & slab->used[word], ready = 0;
+        const uint16_t *notes = &slab->notes[word * 64];
         for (; waiting != 0; waiting &= waiting - 1) {
-            uint32_t slot = word * 64 + mb_ctz64(waiting);
-            if ((uint16_t)(count - slab->notes[slot]) >= delay) slab->ready[word] |= waiting & (0 - waiting);
+            uint64_t waited = (uint16_t)(count - notes[mb_lowest_bit(waiting)]) >= delay ? waiting & (0 - waiting) : 0;
+            ready |= waited;
         }
+        slab->ready[word] |= ready;
     }
 }
 
-uint32_t mb_hard_slab_pick(struct mb_hard_slab *slab, struct mb_rng *rng, uint32_t count, uint32_t delay) {
-    if ((slab->opened - slab->live_count) * OPEN_FREE_SHARE <= slab->opened && slab->opened < slab->slots) open_more(slab);
-    uint32_t slot = any_ready(slab, rng);
+uint32_t mb_hard_slab_pick_slow(struct mb_hard_slab *slab, uint64_t random, uint32_t count, uint32_t delay) {
+    uint32_t slot = any_ready(slab, random);
     if (MB_LIKELY(slot != MB_HARD_NO_SLOT)) return slot;
     scan(slab, count, delay);
-    slot = any_ready(slab, rng);
+    slot = any_ready(slab, random);
     if (slot != MB_HARD_NO_SLOT || slab->opened == slab->slots) return slot;
-    open_more(slab);
-    return any_ready(slab, rng);
+    mb_hard_slab_open_more(slab);
+    return any_ready(slab, random);
 }
 
-// --- one slot ---------------------------------------------------------------------------------------------------------
+// --- slots of two pages and more ----------------------------------------------------------------------------------------
 
-static bool is_touchable(const struct mb_hard_slab *slab) { return slab->class_index != MB_HARD_ZERO_CLASS; }
-
-bool mb_hard_slot_is_clean(struct mb_hard_slab *slab, uint32_t slot) {
-    return !is_touchable(slab) || mb_slack_is_zero(mb_hard_slot(slab, slot), slab->slot_bytes);
-}
-
-void mb_hard_slot_take(struct mb_hard_slab *slab, uint32_t slot, size_t bytes) {
-    slab->notes[slot] = (uint16_t)bytes;
-    if (is_touchable(slab)) mb_slack_fill(slab->salt, mb_hard_slot(slab, slot), bytes, slab->slot_bytes);
-    slab->used[slot / 64] |= UINT64_C(1) << (slot % 64);
-    slab->live[slot / 64] |= UINT64_C(1) << (slot % 64);
-    slab->ready[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
-    slab->live_count++;
-}
-
-void mb_hard_slot_give(struct mb_hard_slab *slab, uint32_t slot, uint32_t count) {
-    if (is_touchable(slab)) {
-        char *p = mb_hard_slot(slab, slot);
-        size_t bytes = slab->notes[slot];
-        memset(p, 0, bytes);
-        mb_slack_clear(p, bytes, slab->slot_bytes);
-    }
-    slab->live[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
-    slab->notes[slot] = (uint16_t)count;
-    slab->live_count--;
+// The pages of which no neighbour has a part. There is at least one.
+static char *own_pages(const struct mb_hard_slab *slab, uint32_t slot, size_t *bytes) {
+    size_t page = mb_os_page_size();
+    uintptr_t p = (uintptr_t)mb_hard_slot(slab, slot), from = mb_align_up(p, page);
+    *bytes = mb_align_down(p + slab->slot_bytes, page) - from;
+    return (char *)from;
 }
 
 // What the system refuses, or only says it has done, is zero all the same.
-void mb_hard_slot_drop(struct mb_hard_slab *slab, uint32_t slot) {
-    size_t page = mb_os_page_size();
-    uintptr_t from = (uintptr_t)mb_hard_slot(slab, slot), to = mb_align_down(from + slab->slot_bytes, page);
-    from = mb_align_up(from, page);
-    if (from < to) mb_os_purge((void *)from, to - from);
+void mb_hard_slot_shut(struct mb_hard_slab *slab, uint32_t slot) {
+    size_t bytes;
+    char *from = own_pages(slab, slot, &bytes);
+    if (mb_wall_by_advice(from, bytes))
+        slab->shut |= UINT64_C(1) << slot;
+    else
+        mb_os_purge(from, bytes);
 }
 
-void mb_hard_slot_resize(struct mb_hard_slab *slab, uint32_t slot, size_t bytes) {
-    char *p = mb_hard_slot(slab, slot);
-    size_t old = slab->notes[slot];
-    if (bytes == old) return;
-    mb_slack_clear(p, old, slab->slot_bytes);
-    if (bytes < old) memset(p + bytes, 0, old - bytes);
-    slab->notes[slot] = (uint16_t)bytes;
-    mb_slack_fill(slab->salt, p, bytes, slab->slot_bytes);
+bool mb_hard_slot_open(struct mb_hard_slab *slab, uint32_t slot) {
+    size_t page = mb_os_page_size();
+    uintptr_t p = (uintptr_t)mb_hard_slot(slab, slot), from = mb_align_down(p, page), to = mb_align_up(p + slab->slot_bytes, page);
+    if (!mb_wall_down((void *)from, to - from, false)) return false;
+    __atomic_store_n(&slab->shut, slab->shut & ~(UINT64_C(1) << slot), __ATOMIC_RELEASE); // not before: a forked child may go by it
+    return true;
+}
+
+bool mb_hard_slot_is_clean_shut(struct mb_hard_slab *slab, uint32_t slot) {
+    size_t bytes;
+    const char *p = mb_hard_slot(slab, slot), *from = own_pages(slab, slot, &bytes);
+    if (!mb_hard_bit(slab->used, slot)) return true;
+    return mb_slack_is_zero(p, (size_t)(from - p)) && mb_slack_is_zero(from + bytes, (size_t)(p + slab->slot_bytes - (from + bytes)));
 }
 
 // --- looking ----------------------------------------------------------------------------------------------------------
 
-// The last word of the slot before is slack of a live block, or zero.
-static bool is_intact_before(struct mb_hard_slab *slab, uint32_t slot) {
-    if (slot == 0) return true;
-    const char *p = mb_hard_slot(slab, slot - 1);
-    uint64_t found = mb_slack_load(p + slab->slot_bytes - 8);
-    if (!mb_hard_bit(slab->live, slot - 1)) return found == 0;
-    return slab->notes[slot - 1] == MB_HARD_NOTE_LOST || found == mb_slack_word(slab->salt, p);
-}
-
-static enum mb_hard_fault examine_live(struct mb_hard_slab *slab, uint32_t slot) {
-    if (!is_touchable(slab)) return MB_HARD_FINE;
-    const char *p = mb_hard_slot(slab, slot);
+enum mb_hard_fault mb_hard_slab_examine_slow(struct mb_hard_slab *slab, uint32_t slot, const char *p) {
+    if (slot >= slab->slots || !mb_hard_bit(slab->used, slot)) return MB_HARD_NEVER;
+    if (p != mb_hard_slot(slab, slot)) return MB_HARD_INTERIOR;
+    if (!mb_hard_bit(slab->live, slot) || slab->notes[slot] == MB_HARD_NOTE_LOST) return MB_HARD_FREED;
+    if (!mb_hard_is_touchable(slab)) return MB_HARD_FINE;
     if (!mb_slack_is_intact(slab->salt, p, slab->notes[slot], slab->slot_bytes)) return MB_HARD_OVERFLOW;
-    return is_intact_before(slab, slot) ? MB_HARD_FINE : MB_HARD_UNDERFLOW;
-}
-
-enum mb_hard_fault mb_hard_slab_examine(struct mb_hard_slab *slab, uint32_t offset, uint32_t *slot) {
-    bool start;
-    *slot = mb_hard_slot_at(slab, offset, &start);
-    if (*slot >= slab->slots || !mb_hard_bit(slab->used, *slot)) return MB_HARD_NEVER;
-    if (!start) return MB_HARD_INTERIOR;
-    bool live = mb_hard_bit(slab->live, *slot) && slab->notes[*slot] != MB_HARD_NOTE_LOST;
-    return live ? examine_live(slab, *slot) : MB_HARD_FREED;
+    return mb_hard_is_intact_before(slab, slot, p) ? MB_HARD_FINE : MB_HARD_UNDERFLOW;
 }
 
 uint32_t mb_hard_slab_find_dirty(struct mb_hard_slab *slab) {
     for (uint32_t slot = 0; slot < slab->opened; slot++)
-        if (!mb_hard_bit(slab->live, slot) && !mb_hard_slot_is_clean(slab, slot)) return slot;
+        if (!mb_hard_bit(slab->live, slot) && !mb_hard_slot_is_clean(slab, slot, mb_hard_slot(slab, slot))) return slot;
     return MB_HARD_NO_SLOT;
 }

@@ -4,6 +4,7 @@
 //
 // What: a slot that holds no block is zero; one that does holds the block, and its canaries in what is left (core/hardened/slack.h). How long
 // a block is and whether it is live stands apart, in metadata. Slots are opened a page at a time, when few of the opened ones are free.
+// Free slots of two pages and more may be shut: the pages that no neighbour has a part of cannot be touched, and come back as zeros.
 // Slots of the class for blocks of 0 bytes lie in a unit that cannot be touched at all.
 // Who: whoever holds the lock of the slab's class.
 // Invariant: live_count = number of live bits; a live slot has its used bit.
@@ -22,6 +23,7 @@
 enum {
     MB_HARD_ZERO_CLASS = MB_CLASSES, // blocks of 0 bytes
     MB_HARD_CLASSES,
+    MB_HARD_SHARDS = 4,         // of each class: number of class and shard = class times shards + shard
     MB_HARD_NOTE_LOST = 0xffff, // of a slot that was written to while it was free: never handed out again
 };
 static const uint32_t MB_HARD_NO_SLOT = UINT32_MAX;
@@ -45,11 +47,9 @@ uint32_t mb_hard_slots_of(unsigned class_index);
 size_t mb_hard_record_bytes(unsigned class_index);
 
 // Makes a slab of a taken unit whose pages are zero. `record`: its metadata.
-struct mb_hard_slab *mb_hard_slab_set_up(size_t unit_index, unsigned class_index, unsigned shard, uint64_t salt, void *record);
+struct mb_hard_slab *mb_hard_slab_set_up(size_t unit_index, uint32_t class_number, uint64_t salt, void *record);
 
-MB_INLINE char *mb_hard_slot(struct mb_hard_slab *slab, uint32_t slot) {
-    return (char *)mb_unit_address(mb_unit_index(mb_hard_slab_unit(slab))) + (size_t)slot * slab->slot_bytes;
-}
+MB_INLINE char *mb_hard_slot(const struct mb_hard_slab *slab, uint32_t slot) { return slab->start + (size_t)slot * slab->slot_bytes; }
 MB_INLINE bool mb_hard_bit(const uint64_t *bits, uint32_t i) { return (bits[i / 64] >> (i % 64) & 1) != 0; }
 MB_INLINE bool mb_hard_is_full(const struct mb_hard_slab *slab) { return slab->live_count == slab->slots; }
 
@@ -60,25 +60,30 @@ MB_INLINE uint32_t mb_hard_slot_at(const struct mb_hard_slab *slab, uint32_t off
     return slot;
 }
 
-// A free slot, at random, that was not freed within the last `delay` of `count` allocations. MB_HARD_NO_SLOT: none was found, or it was
-// looked for a moment ago.
-uint32_t mb_hard_slab_pick(struct mb_hard_slab *slab, struct mb_rng *rng, uint32_t count, uint32_t delay);
+// Opens the page in which the first slot ends that is not opened.
+void mb_hard_slab_open_more(struct mb_hard_slab *slab);
+// A free slot, from a number at random on, where the first look (slot.h) found none. MB_HARD_NO_SLOT: none was found, or it was looked for a
+// moment ago.
+uint32_t mb_hard_slab_pick_slow(struct mb_hard_slab *slab, uint64_t random, uint32_t count, uint32_t delay);
 
-// Whether nobody has written to the free slot.
-bool mb_hard_slot_is_clean(struct mb_hard_slab *slab, uint32_t slot);
-
-// The slot, which is clean, holds a block of so many bytes from now on / holds none any more, freed at `count`.
-void mb_hard_slot_take(struct mb_hard_slab *slab, uint32_t slot, size_t bytes);
-void mb_hard_slot_give(struct mb_hard_slab *slab, uint32_t slot, uint32_t count);
-// The pages of a free slot go back to the system; it stays zero.
-void mb_hard_slot_drop(struct mb_hard_slab *slab, uint32_t slot);
-// The block's length changes in place.
-void mb_hard_slot_resize(struct mb_hard_slab *slab, uint32_t slot, size_t bytes);
-
-// What is wrong with the block that starts at an offset of the unit. The slack before it is looked at, too.
-enum mb_hard_fault mb_hard_slab_examine(struct mb_hard_slab *slab, uint32_t offset, uint32_t *slot);
+// What is wrong with the block at p, which lies in what would be that slot (slot.h).
+enum mb_hard_fault mb_hard_slab_examine_slow(struct mb_hard_slab *slab, uint32_t slot, const char *p);
 
 // A free slot that somebody wrote to; MB_HARD_NO_SLOT: none.
 uint32_t mb_hard_slab_find_dirty(struct mb_hard_slab *slab);
+
+// --- slots of two pages and more --------------------------------------------------------------------------------------
+
+enum { MB_HARD_BIG_MIN = 8192 };
+
+MB_INLINE bool mb_hard_is_shut(const struct mb_hard_slab *slab, uint32_t slot) {
+    return slab->slot_bytes >= MB_HARD_BIG_MIN && (slab->shut >> slot & 1) != 0;
+}
+
+// The pages of a free slot go back to the system, and cannot be touched from now on, where the system knows a way that costs no mapping. The slot
+// stays zero.
+void mb_hard_slot_shut(struct mb_hard_slab *slab, uint32_t slot);
+// All of the slot can be touched again. False: the system refuses.
+bool mb_hard_slot_open(struct mb_hard_slab *slab, uint32_t slot);
 
 #endif

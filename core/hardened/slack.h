@@ -7,7 +7,7 @@
 // is all of a slot that holds no block: whatever is written there is found. Every byte of a canary is 0x80 to 0xfe: a terminating
 // zero, text, or 0xff that is written one byte too far always differs. (Other allocators make the first byte zero, so that a string
 // without an end stops there; then the commonest overflow of all, that zero, goes unseen.)
-// Who: whoever holds the slot. Sizes of slots are multiples of 8.
+// Who: whoever holds the slot. Sizes of slots are multiples of 16, large blocks' pages of 8.
 // Idea: hardened_malloc's slab canaries, by size asked for instead of at the slot's end.
 #ifndef MB_CORE_HARDENED_SLACK_H
 #define MB_CORE_HARDENED_SLACK_H
@@ -15,15 +15,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/base/rng.h"
 #include "platform/compiler.h"
 
 enum { MB_SLACK_MIN = 8 }; // bytes that every small block has behind it
+enum { MB_SLACK_WHOLE_MAX = 512 };
 
+typedef uint64_t mb_slack_pair __attribute__((vector_size(16), aligned(8), may_alias));
+
+// One multiplication, each half of which depends on all bits of the slot's number.
 MB_INLINE uint64_t mb_slack_word(uint64_t salt, const void *p) {
-    uint64_t word = mb_mix64((uintptr_t)p ^ salt);
-    return (word | UINT64_C(0x8080808080808080)) & UINT64_C(0xfefefefefefefefe);
+    uint64_t word = ((uintptr_t)p ^ salt) * MB_RNG_STEP;
+    return ((word ^ word >> 32) | UINT64_C(0x8080808080808080)) & UINT64_C(0xfefefefefefefefe);
 }
 
 MB_INLINE uint64_t mb_slack_load(const char *at) {
@@ -36,29 +41,38 @@ MB_INLINE void mb_slack_store(char *at, uint64_t word) { __builtin_memcpy(__buil
 // The bytes of the word around the end that lie behind the end (all of them: the end is a word's start).
 MB_INLINE uint64_t mb_slack_mask(size_t bytes) { return ~UINT64_C(0) << (bytes % 8 * 8); }
 
-// All bytes are zero; p and the length are multiples of 8.
+// All bytes are zero; p and the length are multiples of 8. Longer runs in chunks of 64 bytes, of which the last may overlap the one before.
 MB_INLINE bool mb_slack_is_zero(const char *p, size_t bytes) {
-    typedef uint64_t pair __attribute__((vector_size(16), aligned(8), may_alias));
+    enum { CHUNK = 64 };
     const char *end = p + bytes;
-    uint64_t any = 0;
-    for (; end - p >= 64 && any == 0; p += 64) {
-        const pair *at = (const pair *)(const void *)p;
-        pair all = at[0] | at[1] | at[2] | at[3];
-        any = all[0] | all[1];
+    if (bytes < CHUNK) {
+        uint64_t any = 0;
+        for (; p < end; p += 8) any |= mb_slack_load(p);
+        return any == 0;
     }
-    for (; p < end; p += 8) any |= mb_slack_load(p);
-    return any == 0;
+    const mb_slack_pair *at = (const mb_slack_pair *)(const void *)(end - CHUNK);
+    mb_slack_pair all = at[0] | at[1] | at[2] | at[3];
+    for (; p < end - CHUNK; p += CHUNK) {
+        at = (const mb_slack_pair *)(const void *)p;
+        all |= at[0] | at[1] | at[2] | at[3];
+    }
+    return (all[0] | all[1]) == 0;
 }
 
-// Fills the slack of a block of so many bytes in a slot whose slack is zero. The user's bytes stay.
-MB_INLINE void mb_slack_fill(uint64_t salt, char *p, size_t bytes, size_t slot) {
+// Fills the slack of a block of so many bytes in a slot whose slack is zero. The user's bytes stay: of the word in which they end, `kept`.
+MB_INLINE void mb_slack_fill_behind(uint64_t salt, char *p, size_t bytes, size_t slot, uint64_t kept) {
     size_t head = bytes & ~(size_t)7;
-    if (head == slot) return;
-    uint64_t word = mb_slack_word(salt, p), mask = mb_slack_mask(bytes);
-    mb_slack_store(p + head, (mb_slack_load(p + head) & ~mask) | (word & mask));
+    uint64_t word = mb_slack_word(salt, p);
+    mb_slack_store(p + head, kept | (word & mb_slack_mask(bytes)));
     if (head + 8 < slot) mb_slack_store(p + head + 8, word);
     if (head + 16 < slot) mb_slack_store(p + slot - 8, word);
 }
+MB_INLINE void mb_slack_fill(uint64_t salt, char *p, size_t bytes, size_t slot) {
+    size_t head = bytes & ~(size_t)7;
+    if (head != slot) mb_slack_fill_behind(salt, p, bytes, slot, mb_slack_load(p + head) & ~mb_slack_mask(bytes));
+}
+// All of the slot is zero, and the block is shorter.
+MB_INLINE void mb_slack_fill_zeros(uint64_t salt, char *p, size_t bytes, size_t slot) { mb_slack_fill_behind(salt, p, bytes, slot, 0); }
 
 MB_INLINE bool mb_slack_is_intact(uint64_t salt, const char *p, size_t bytes, size_t slot) {
     size_t head = bytes & ~(size_t)7;
@@ -78,6 +92,18 @@ MB_INLINE void mb_slack_clear(char *p, size_t bytes, size_t slot) {
     mb_slack_store(p + head, mb_slack_load(p + head) & ~mb_slack_mask(bytes));
     if (head + 8 < slot) mb_slack_store(p + head + 8, 0);
     if (head + 16 < slot) mb_slack_store(p + slot - 8, 0);
+}
+
+// Makes all of the slot zero. Short ones as a whole, without a call.
+MB_INLINE void mb_slack_wipe(char *p, size_t bytes, size_t slot) {
+    const mb_slack_pair zero = {0, 0};
+    if (MB_UNLIKELY(slot > MB_SLACK_WHOLE_MAX)) {
+        memset(p, 0, bytes);
+        return mb_slack_clear(p, bytes, slot);
+    }
+    mb_slack_pair *at = (mb_slack_pair *)(void *)p, *last = (mb_slack_pair *)(void *)(p + slot) - 1;
+    for (; last - at >= 3; at += 4) at[0] = at[1] = at[2] = at[3] = zero;
+    for (; at <= last; at++) *at = zero;
 }
 
 #endif

@@ -1,6 +1,7 @@
 #include "core/hardened/small.h"
 
 #include "core/base/thread_number.h"
+#include "core/hardened/slot.h"
 #include "core/hardened/small_class.h"
 #include "core/hardened/wrong.h"
 #include "core/region/changed.h"
@@ -11,66 +12,71 @@ enum { EMPTY_SHARE = 8 };
 
 // --- taking ------------------------------------------------------------------------------------------------------------
 
-// A slot that somebody has written to is reported, and never handed out.
-static bool is_clean(struct mb_hard_slab *slab, uint32_t slot) {
-    if (MB_LIKELY(mb_hard_slot_is_clean(slab, slot))) return true;
-    mb_hard_wrong_written(mb_hard_slot(slab, slot));
-    mb_hard_slot_take(slab, slot, 0);
+static uint32_t find_slot(struct mb_hard_class_shared *class) {
+    struct mb_hard_slab *slab = class->current;
+    uint32_t slot = MB_LIKELY(slab != NULL) ? mb_hard_slab_pick(slab, &class->rng, (uint32_t) class->count, class->delay) : MB_HARD_NO_SLOT;
+    return MB_LIKELY(slot != MB_HARD_NO_SLOT) ? slot : mb_hard_class_find_slot_slow(class);
+}
+
+// It is never handed out.
+MB_COLD static bool lose(struct mb_hard_slab *slab, uint32_t slot) {
+    uint64_t bit = UINT64_C(1) << (slot % 64);
     slab->notes[slot] = MB_HARD_NOTE_LOST;
+    slab->used[slot / 64] |= bit;
+    slab->live[slot / 64] |= bit;
+    slab->ready[slot / 64] &= ~bit;
+    slab->live_count++;
     return false;
 }
 
-static void *take(struct mb_hard_class_shared *class, unsigned class_index, unsigned shard, size_t bytes, struct mb_trace *here) {
+// A slot that somebody has written to is reported, and lost; so is one that the system leaves shut.
+static bool is_usable(struct mb_hard_slab *slab, uint32_t slot, const char *p) {
+    bool clean = mb_hard_slot_is_clean(slab, slot, p);
+    if (MB_UNLIKELY(mb_hard_is_shut(slab, slot)) && !mb_hard_slot_open(slab, slot)) return lose(slab, slot);
+    if (MB_LIKELY(clean)) return true;
+    mb_hard_wrong_written(p);
+    return lose(slab, slot);
+}
+
+static void *take(struct mb_hard_class_shared *class, size_t bytes, struct mb_trace *here) {
     for (;;) {
-        uint32_t slot = mb_hard_class_find_slot(class, class_index, shard);
-        if (slot == MB_HARD_NO_SLOT) return NULL;
-        struct mb_hard_slab *slab = mb_hard_slab_at(class->current);
-        if (!is_clean(slab, slot)) continue;
+        uint32_t slot = find_slot(class);
+        if (MB_UNLIKELY(slot == MB_HARD_NO_SLOT)) return NULL;
+        struct mb_hard_slab *slab = class->current;
         char *p = mb_hard_slot(slab, slot);
+        if (MB_UNLIKELY(!is_usable(slab, slot, p))) continue;
         mb_hard_class_take_in_hand(class, p, MB_HARD_TAKES);
-        mb_hard_slot_take(slab, slot, bytes);
+        mb_hard_slot_take(slab, slot, p, bytes);
         mb_hard_class_let_go(class);
         if (MB_UNLIKELY(slab->pasts != NULL)) mb_hard_past_made(&slab->pasts[slot], here);
         class->count++;
-        class->held_bytes -= mb_min(class->held_bytes, slab->slot_bytes);
+        if (MB_UNLIKELY(slab->slot_bytes >= MB_HARD_BIG_MIN)) class->held_bytes -= mb_min(class->held_bytes, slab->slot_bytes);
         return p;
     }
 }
 
 void *mb_hard_small_alloc(unsigned class_index, size_t bytes) {
-    unsigned shard = mb_thread_number() % (bytes < MB_HARD_HALF_SHARDS_MIN ? MB_HARD_SHARDS : MB_HARD_SHARDS / 2);
-    struct mb_hard_class_shared *class = mb_hard_class_at(shard, class_index);
+    unsigned shards = bytes < MB_HARD_HALF_SHARDS_MIN ? MB_HARD_SHARDS : MB_HARD_SHARDS / 2;
+    struct mb_hard_class_shared *class = &mb_hard_classes[mb_hard_class_number(mb_thread_number() & (shards - 1), class_index)];
     struct mb_trace *here = mb_trace_here();
     bool locked = mb_hard_class_enter(class);
-    void *p = take(class, class_index, shard, bytes, here);
+    void *p = take(class, bytes, here);
     mb_hard_class_leave(class, locked);
     return p;
 }
 
 // --- a block of somebody's -------------------------------------------------------------------------------------------
 
-struct visit {
-    struct mb_hard_class_shared *class;
-    struct mb_hard_slab *slab;
-    uint32_t slot;
-    bool locked;
-    struct mb_trace *here;
-};
-
 // With the lock of the slab's class, if the unit is a slab of it (still).
-static enum mb_hard_fault visit(struct mb_unit *unit, const void *p, struct visit *out) {
-    struct mb_hard_slab *slab = mb_hard_slab_of(unit);
-    out->slab = slab;
-    out->class = mb_hard_class_at(MB_PEEK(slab->shard) % MB_HARD_SHARDS, mb_min(MB_PEEK(slab->class_index), MB_HARD_ZERO_CLASS));
-    out->locked = mb_hard_class_enter(out->class);
-    if (mb_unit_kind(unit) != MB_UNIT_HARD_SLAB || mb_hard_class_at(slab->shard, slab->class_index) != out->class) return MB_HARD_FREED;
-    return mb_hard_slab_examine(slab, mb_unit_offset(p), &out->slot);
+MB_INLINE enum mb_hard_fault examine(struct mb_hard_slab *slab, struct mb_hard_class_shared *class, const void *p, uint32_t *slot) {
+    bool gone = mb_unit_kind(mb_hard_slab_unit(slab)) != MB_UNIT_HARD_SLAB || mb_hard_class_of(slab) != class;
+    return MB_UNLIKELY(gone) ? MB_HARD_FREED : mb_hard_slab_examine(slab, p, slot);
 }
 
 static void hold_or_drop(struct mb_hard_class_shared *class, struct mb_hard_slab *slab, uint32_t slot) {
-    if (slab->slot_bytes < MB_HARD_DROPPED_MIN) return;
+    if (MB_LIKELY(slab->slot_bytes < MB_HARD_BIG_MIN)) return;
     if (class->held_bytes + slab->slot_bytes > MB_HARD_HELD_MAX)
-        mb_hard_slot_drop(slab, slot);
+        mb_hard_slot_shut(slab, slot);
     else
         class->held_bytes += slab->slot_bytes;
 }
@@ -80,15 +86,12 @@ static uint32_t empties_to_keep(const struct mb_hard_class_shared *class, const 
     return 1 + class->slabs / EMPTY_SHARE + class->delay / slab->slots;
 }
 
-static void give(struct visit *v) {
-    struct mb_hard_class_shared *class = v->class;
-    struct mb_hard_slab *slab = v->slab;
-    if (MB_UNLIKELY(slab->pasts != NULL)) mb_hard_past_freed(&slab->pasts[v->slot], v->here);
-    mb_hard_class_take_in_hand(class, mb_hard_slot(slab, v->slot), MB_HARD_GIVES);
-    mb_hard_slot_give(slab, v->slot, (uint32_t) class->count);
-    hold_or_drop(class, slab, v->slot);
+static void give(struct mb_hard_class_shared *class, struct mb_hard_slab *slab, uint32_t slot, char *p) {
+    mb_hard_class_take_in_hand(class, p, MB_HARD_GIVES);
+    mb_hard_slot_give(slab, slot, p, (uint32_t) class->count);
+    hold_or_drop(class, slab, slot);
     mb_hard_class_let_go(class);
-    if (mb_hard_slab_number(slab) == class->current) return;
+    if (slab == class->current) return;
     if (!slab->listed)
         mb_hard_class_append(class, slab);
     else if (slab->live_count == 0)
@@ -106,19 +109,29 @@ MB_COLD static void open_pages(struct mb_unit *unit, const void *p) {
 }
 
 enum mb_hard_fault mb_hard_small_free(struct mb_unit *unit, const void *p) {
-    struct visit v = {.here = mb_trace_here()};
+    struct mb_trace *here = mb_trace_here();
     if (mb_changed(mb_unit_index(unit), 1) == MB_CHANGE_STATE) open_pages(unit, p);
-    enum mb_hard_fault fault = visit(unit, p, &v);
-    if (MB_LIKELY(fault == MB_HARD_FINE)) give(&v);
-    mb_hard_class_leave(v.class, v.locked);
+    struct mb_hard_slab *slab = mb_hard_slab_of(unit);
+    struct mb_hard_class_shared *class = mb_hard_class_of(slab);
+    uint32_t slot;
+    bool locked = mb_hard_class_enter(class);
+    enum mb_hard_fault fault = examine(slab, class, p, &slot);
+    if (MB_LIKELY(fault == MB_HARD_FINE)) {
+        if (MB_UNLIKELY(slab->pasts != NULL)) mb_hard_past_freed(&slab->pasts[slot], here);
+        give(class, slab, slot, (char *)(uintptr_t)p);
+    }
+    mb_hard_class_leave(class, locked);
     return fault;
 }
 
 enum mb_hard_fault mb_hard_small_length(struct mb_unit *unit, const void *p, size_t *bytes) {
-    struct visit v;
-    enum mb_hard_fault fault = visit(unit, p, &v);
-    if (fault == MB_HARD_FINE) *bytes = v.slab->notes[v.slot];
-    mb_hard_class_leave(v.class, v.locked);
+    struct mb_hard_slab *slab = mb_hard_slab_of(unit);
+    struct mb_hard_class_shared *class = mb_hard_class_of(slab);
+    uint32_t slot;
+    bool locked = mb_hard_class_enter(class);
+    enum mb_hard_fault fault = examine(slab, class, p, &slot);
+    if (fault == MB_HARD_FINE) *bytes = slab->notes[slot];
+    mb_hard_class_leave(class, locked);
     return fault;
 }
 
@@ -132,16 +145,19 @@ static bool stays(const struct mb_hard_slab *slab, size_t bytes, enum mb_hard_wi
 }
 
 enum mb_hard_fault mb_hard_small_resize(struct mb_unit *unit, const void *p, struct mb_hard_resize *how) {
-    struct visit v;
-    enum mb_hard_fault fault = visit(unit, p, &v);
-    if (fault == MB_HARD_FINE || fault == MB_HARD_OVERFLOW || fault == MB_HARD_UNDERFLOW) how->old_bytes = v.slab->notes[v.slot];
-    if (fault == MB_HARD_FINE) how->done = how->bytes == how->old_bytes || stays(v.slab, how->bytes, how->will);
+    struct mb_hard_slab *slab = mb_hard_slab_of(unit);
+    struct mb_hard_class_shared *class = mb_hard_class_of(slab);
+    uint32_t slot;
+    bool locked = mb_hard_class_enter(class);
+    enum mb_hard_fault fault = examine(slab, class, p, &slot);
+    if (fault == MB_HARD_FINE || fault == MB_HARD_OVERFLOW || fault == MB_HARD_UNDERFLOW) how->old_bytes = slab->notes[slot];
+    if (fault == MB_HARD_FINE) how->done = how->bytes == how->old_bytes || stays(slab, how->bytes, how->will);
     if (fault == MB_HARD_FINE && how->done) {
-        mb_hard_class_take_in_hand(v.class, p, MB_HARD_TAKES);
-        mb_hard_slot_resize(v.slab, v.slot, how->bytes);
-        mb_hard_class_let_go(v.class);
+        mb_hard_class_take_in_hand(class, p, MB_HARD_TAKES);
+        mb_hard_slot_resize(slab, slot, how->bytes);
+        mb_hard_class_let_go(class);
     }
-    mb_hard_class_leave(v.class, v.locked);
+    mb_hard_class_leave(class, locked);
     return fault;
 }
 

@@ -14,10 +14,10 @@
 
 #include "core/hardened/slab.h"
 
-enum { MB_HARD_SHARDS = 4, MB_HARD_DELAY_MIN = 64 };
+enum { MB_HARD_DELAY_MIN = 64 };
 
-// Slots of two pages and more: of what is freed of a class and shard so much stays resident, the rest waits without pages.
-enum { MB_HARD_DROPPED_MIN = 8192, MB_HARD_HELD_MAX = 128 << 10 };
+// Slots of two pages and more: of what is freed of a class and shard so much stays resident, the rest is shut (slab.h).
+enum { MB_HARD_HELD_MAX = 128 << 10 };
 // Blocks from here on have half as many shards.
 enum { MB_HARD_HALF_SHARDS_MIN = 1024 };
 
@@ -43,10 +43,12 @@ enum mb_hard_fault mb_hard_small_resize(struct mb_unit *unit, const void *p, str
 
 // The class of a block of so many bytes at `align`; false: it is a large one.
 bool mb_hard_small_class_slow(size_t align, size_t bytes, unsigned *class_index);
+// Lengths whose class a table knows, at an alignment of 16.
+MB_INLINE bool mb_hard_small_is_quick(size_t bytes) { return bytes - 1 < MB_SMALL_MAX - MB_SLACK_MIN; }
+MB_INLINE unsigned mb_hard_small_class_quick(size_t bytes) { return mb_small_class_of[bytes + MB_SLACK_MIN]; }
 MB_INLINE bool mb_hard_small_class_of(size_t align, size_t bytes, unsigned *class_index) {
-    if (MB_UNLIKELY(bytes - 1 >= MB_SMALL_MAX - MB_SLACK_MIN || align > MB_GRANULE))
-        return mb_hard_small_class_slow(align, bytes, class_index);
-    *class_index = mb_small_class_of[bytes + MB_SLACK_MIN];
+    if (MB_UNLIKELY(!mb_hard_small_is_quick(bytes) || align > MB_GRANULE)) return mb_hard_small_class_slow(align, bytes, class_index);
+    *class_index = mb_hard_small_class_quick(bytes);
     return true;
 }
 

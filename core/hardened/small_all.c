@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/hardened/record.h"
+#include "core/hardened/slot.h"
 #include "core/hardened/small.h"
 #include "core/hardened/small_class.h"
 #include "core/region/arena.h"
@@ -18,25 +19,20 @@ static uint32_t delay_of(unsigned class_index, size_t budget_bytes) {
 
 bool mb_hard_small_init(uint64_t seed, size_t budget_bytes) {
     struct mb_rng rng = {seed};
-    mb_hard_classes = mb_arena_metadata(MB_HARD_SHARDS * MB_HARD_CLASSES * sizeof *mb_hard_classes, MB_LINE_PAIR);
+    mb_hard_classes = mb_arena_metadata(MB_HARD_CLASS_NUMBERS * sizeof *mb_hard_classes, MB_LINE_PAIR);
     if (mb_hard_classes == NULL) return false;
-    for (unsigned shard = 0; shard < MB_HARD_SHARDS; shard++)
-        for (unsigned c = 0; c < MB_HARD_CLASSES; c++) {
-            struct mb_hard_class_shared *class = mb_hard_class_at(shard, c);
-            class->lock.rank = MB_RANK_HARDENED;
-            class->rng.state = mb_rng_next(&rng);
-            class->delay = delay_of(c, budget_bytes);
-        }
+    for (unsigned i = 0; i < MB_HARD_CLASS_NUMBERS; i++) {
+        struct mb_hard_class_shared *class = &mb_hard_classes[i];
+        class->lock.rank = MB_RANK_HARDENED;
+        class->rng.state = mb_rng_next(&rng);
+        class->delay = delay_of(i / MB_HARD_SHARDS, budget_bytes);
+    }
     return true;
 }
 
 static struct mb_hard_slab *slab_in(size_t unit_index) {
     struct mb_unit *unit = mb_unit_at(unit_index);
     return mb_unit_kind(unit) == MB_UNIT_HARD_SLAB ? mb_hard_slab_of(unit) : NULL;
-}
-
-static struct mb_hard_class_shared *class_of(const struct mb_hard_slab *slab) {
-    return mb_hard_class_at(slab->shard % MB_HARD_SHARDS, mb_min(slab->class_index, MB_HARD_ZERO_CLASS));
 }
 
 // --- counting ---------------------------------------------------------------------------------------------------------
@@ -60,11 +56,11 @@ void mb_hard_small_count(struct mb_hard_small_totals *out) {
         const struct mb_hard_slab *slab = slab_in(i);
         if (slab != NULL) count_slab(slab, out);
     }
-    for (unsigned i = 0; i < MB_HARD_SHARDS * MB_HARD_CLASSES; i++) out->served += MB_PEEK(mb_hard_classes[i].count);
+    for (unsigned i = 0; i < MB_HARD_CLASS_NUMBERS; i++) out->served += MB_PEEK(mb_hard_classes[i].count);
 }
 
 bool mb_hard_small_freed_ago(struct mb_hard_slab *slab, uint32_t slot, uint64_t *blocks) {
-    uint64_t count = MB_PEEK(class_of(slab)->count);
+    uint64_t count = MB_PEEK(mb_hard_class_of(slab)->count);
     bool known = mb_hard_bit(slab->used, slot) && !mb_hard_bit(slab->live, slot) && count <= UINT16_MAX;
     if (known) *blocks = count - MB_PEEK(slab->notes[slot]);
     return known;
@@ -76,8 +72,8 @@ typedef void found_fault(enum mb_hard_fault fault, const void *p);
 
 static enum mb_hard_fault examine(struct mb_hard_slab *slab, uint32_t slot) {
     if (slab->notes[slot] == MB_HARD_NOTE_LOST && mb_hard_bit(slab->live, slot)) return MB_HARD_FINE;
-    if (mb_hard_bit(slab->live, slot)) return mb_hard_slab_examine(slab, slot * slab->slot_bytes, &(uint32_t){0});
-    return mb_hard_slot_is_clean(slab, slot) ? MB_HARD_FINE : MB_HARD_WRITTEN;
+    if (mb_hard_bit(slab->live, slot)) return mb_hard_slab_examine(slab, mb_hard_slot(slab, slot), &(uint32_t){0});
+    return mb_hard_slot_is_clean(slab, slot, mb_hard_slot(slab, slot)) ? MB_HARD_FINE : MB_HARD_WRITTEN;
 }
 
 static size_t sweep_slab(struct mb_hard_slab *slab, found_fault *found) {
@@ -102,9 +98,9 @@ static void visit_slab(struct mb_hard_slab *slab, void (*visit)(struct mb_trace 
 static struct mb_hard_class_shared *lock_slab_in(size_t unit_index) {
     struct mb_hard_slab *slab = slab_in(unit_index);
     if (slab == NULL) return NULL;
-    struct mb_hard_class_shared *class = class_of(slab);
+    struct mb_hard_class_shared *class = mb_hard_class_of(slab);
     mb_lock(&class->lock);
-    if (slab_in(unit_index) == slab && class_of(slab) == class) return class;
+    if (slab_in(unit_index) == slab && mb_hard_class_of(slab) == class) return class;
     mb_unlock(&class->lock);
     return NULL;
 }
@@ -143,6 +139,7 @@ static void finish(struct mb_hard_class_shared *class) {
     bool start;
     uint32_t slot = mb_hard_slot_at(slab, mb_unit_offset(p), &start);
     uint64_t bit = UINT64_C(1) << (slot % 64);
+    if (slab->slot_bytes >= MB_HARD_BIG_MIN) mb_hard_slot_open(slab, slot); // it may be shut without being noted so
     if (deed == MB_HARD_TAKES && (slab->live[slot / 64] & bit) != 0) {
         memset(p + slab->notes[slot], 0, slab->slot_bytes - slab->notes[slot]);
         mb_slack_fill(slab->salt, p, slab->notes[slot], slab->slot_bytes);
@@ -158,12 +155,13 @@ static void start_anew(struct mb_hard_class_shared *class, struct mb_rng *rng) {
     mb_lock_reset(&class->lock);
     finish(class);
     class->rng.state = mb_rng_next(rng);
-    class->current = class->first = class->last = 0;
+    class->current = NULL;
+    class->first = class->last = 0;
     class->slabs = class->empties = 0;
 }
 
 static void enlist(struct mb_hard_slab *slab) {
-    struct mb_hard_class_shared *class = class_of(slab);
+    struct mb_hard_class_shared *class = mb_hard_class_of(slab);
     slab->live_count = 0;
     for (uint32_t word = 0; word * 64 < slab->slots; word++) {
         slab->live_count += mb_popcount64(slab->live[word]);
@@ -178,7 +176,7 @@ void mb_hard_small_recover(uint64_t seed) {
     struct mb_rng rng = {seed};
     size_t end = mb_arena_units();
     mb_hard_records_recover();
-    for (unsigned i = 0; i < MB_HARD_SHARDS * MB_HARD_CLASSES; i++) start_anew(&mb_hard_classes[i], &rng);
+    for (unsigned i = 0; i < MB_HARD_CLASS_NUMBERS; i++) start_anew(&mb_hard_classes[i], &rng);
     for (size_t i = 0; i < end; i++) {
         struct mb_hard_slab *slab = slab_in(i);
         if (slab != NULL) enlist(slab);

@@ -19,18 +19,22 @@ struct mb_hard_class_shared {
     struct mb_lock_shared lock; // guards the rest, which only who holds it writes
     uintptr_t in_hand;          // slot and deed; 0: none. Read by a forked child
     struct mb_rng rng;
-    uint64_t count;          // blocks handed out so far
-    uint32_t delay;          // constant
-    uint32_t current;        // unit number + 1 of the slab that blocks come from; 0: none
-    uint32_t first, last;    // list of the others that have free slots; the one that waits longest first
-    uint32_t slabs, empties; // all / listed ones without a live block
-    size_t held_bytes;       // of free slots of two pages and more, as far as they may be resident: an estimate
+    uint64_t count;               // blocks handed out so far
+    struct mb_hard_slab *current; // the slab that blocks come from; NULL: none
+    uint32_t delay;               // constant
+    uint32_t first, last;         // list of the others that have free slots: unit number + 1; the one that waits longest first
+    uint32_t slabs, empties;      // all / listed ones without a live block
+    size_t held_bytes;            // of free slots of two pages and more, as far as they may be resident: an estimate
 } MB_PAIR_ALIGNED;
 
 extern MB_HIDDEN struct mb_hard_class_shared *mb_hard_classes; // MB_HARD_SHARDS times MB_HARD_CLASSES of them, in metadata
 
-MB_INLINE struct mb_hard_class_shared *mb_hard_class_at(unsigned shard, size_t class_index) {
-    return &mb_hard_classes[shard * MB_HARD_CLASSES + class_index];
+enum { MB_HARD_CLASS_NUMBERS = MB_HARD_SHARDS * MB_HARD_CLASSES };
+MB_INLINE uint32_t mb_hard_class_number(unsigned shard, unsigned class_index) { return class_index * MB_HARD_SHARDS + shard; }
+
+// That of a slab; of what was a slab until a moment ago, some class.
+MB_INLINE struct mb_hard_class_shared *mb_hard_class_of(const struct mb_hard_slab *slab) {
+    return &mb_hard_classes[mb_min(MB_PEEK(slab->class_number), MB_HARD_CLASS_NUMBERS - 1)];
 }
 
 // The only thread needs none. Nor does who reports a fault: a handler of SIGABRT may allocate.
@@ -61,7 +65,7 @@ void mb_hard_class_unlink(struct mb_hard_class_shared *class, struct mb_hard_sla
 // The slab has no live block, and is on the list: it waits as a whole, and is none any more.
 void mb_hard_class_retire(struct mb_hard_class_shared *class, struct mb_hard_slab *slab);
 
-// A slot of what is the current slab then. MB_HARD_NO_SLOT: no memory.
-uint32_t mb_hard_class_find_slot(struct mb_hard_class_shared *class, unsigned class_index, unsigned shard);
+// A slot of what is the current slab then, where the present one has none. MB_HARD_NO_SLOT: no memory.
+uint32_t mb_hard_class_find_slot_slow(struct mb_hard_class_shared *class);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/hardened/record.h"
+#include "core/hardened/slot.h"
 #include "core/hardened/small_class.h"
 #include "core/hardened/waiting.h"
 #include "core/hardened/wall.h"
@@ -54,7 +55,8 @@ static bool take_unit(struct mb_span *span) {
     return taken;
 }
 
-static struct mb_hard_slab *make_slab(struct mb_hard_class_shared *class, unsigned class_index, unsigned shard) {
+static struct mb_hard_slab *make_slab(struct mb_hard_class_shared *class) {
+    uint32_t number = (uint32_t)(class - mb_hard_classes), class_index = number / MB_HARD_SHARDS;
     struct mb_span span;
     void *record = mb_hard_record_take(class_index);
     if (record == NULL) return NULL;
@@ -64,7 +66,7 @@ static struct mb_hard_slab *make_slab(struct mb_hard_class_shared *class, unsign
     }
     if (!span.zero) memset((void *)mb_unit_address(span.first), 0, MB_UNIT_BYTES);
     class->slabs++;
-    return mb_hard_slab_set_up(span.first, class_index, shard, mb_rng_next(&class->rng), record);
+    return mb_hard_slab_set_up(span.first, number, mb_rng_next(&class->rng), record);
 }
 
 void mb_hard_class_retire(struct mb_hard_class_shared *class, struct mb_hard_slab *slab) {
@@ -73,7 +75,7 @@ void mb_hard_class_retire(struct mb_hard_class_shared *class, struct mb_hard_sla
     struct mb_hard_gone gone = {.first = mb_unit_index(unit),
                                 .units = 1,
                                 .accesses = slab->wall == MB_WALL_ACCESS,
-                                .touchable = touchable ? mb_hard_slot(slab, 0) : NULL};
+                                .touchable = touchable && !mb_hard_is_shut(slab, 0) ? mb_hard_slot(slab, 0) : NULL};
     uint32_t dirty = touchable ? mb_hard_slab_find_dirty(slab) : MB_HARD_NO_SLOT;
     if (dirty != MB_HARD_NO_SLOT) mb_hard_wrong_written(mb_hard_slot(slab, dirty));
     mb_hard_class_unlink(class, slab);
@@ -85,42 +87,34 @@ void mb_hard_class_retire(struct mb_hard_class_shared *class, struct mb_hard_sla
 
 // --- choosing --------------------------------------------------------------------------------------------------------
 
-static uint32_t pick(struct mb_hard_class_shared *class, struct mb_hard_slab *slab) {
-    return mb_hard_slab_pick(slab, &class->rng, (uint32_t) class->count, class->delay);
+static void leave_current(struct mb_hard_class_shared *class) {
+    struct mb_hard_slab *slab = class->current;
+    class->current = NULL;
+    if (slab != NULL && !mb_hard_is_full(slab)) mb_hard_class_append(class, slab);
 }
 
-static void leave_current(struct mb_hard_class_shared *class) {
-    struct mb_hard_slab *slab = mb_hard_slab_at(class->current);
-    class->current = 0;
-    if (slab != NULL && !mb_hard_is_full(slab)) mb_hard_class_append(class, slab);
+static uint32_t pick_from(struct mb_hard_class_shared *class, struct mb_hard_slab *slab) {
+    class->current = slab;
+    return mb_hard_slab_pick(slab, &class->rng, (uint32_t) class->count, class->delay);
 }
 
 static uint32_t pick_from_list(struct mb_hard_class_shared *class) {
     for (int looks = 0; looks < LOOKS && class->first != 0; looks++) {
         struct mb_hard_slab *slab = mb_hard_slab_at(class->first);
         mb_hard_class_unlink(class, slab);
-        class->current = mb_hard_slab_number(slab);
-        uint32_t slot = pick(class, slab);
+        uint32_t slot = pick_from(class, slab);
         if (slot != MB_HARD_NO_SLOT) return slot;
         leave_current(class);
     }
     return MB_HARD_NO_SLOT;
 }
 
-static uint32_t pick_from_new(struct mb_hard_class_shared *class, unsigned class_index, unsigned shard) {
-    struct mb_hard_slab *slab = make_slab(class, class_index, shard);
-    if (slab == NULL) return MB_HARD_NO_SLOT;
-    class->current = mb_hard_slab_number(slab);
-    return pick(class, slab);
-}
-
-uint32_t mb_hard_class_find_slot(struct mb_hard_class_shared *class, unsigned class_index, unsigned shard) {
-    struct mb_hard_slab *slab = mb_hard_slab_at(class->current);
-    uint32_t slot = slab != NULL ? pick(class, slab) : MB_HARD_NO_SLOT;
-    if (MB_LIKELY(slot != MB_HARD_NO_SLOT)) return slot;
+uint32_t mb_hard_class_find_slot_slow(struct mb_hard_class_shared *class) {
     leave_current(class);
-    slot = pick_from_list(class);
-    return slot != MB_HARD_NO_SLOT ? slot : pick_from_new(class, class_index, shard);
+    uint32_t slot = pick_from_list(class);
+    if (slot != MB_HARD_NO_SLOT) return slot;
+    struct mb_hard_slab *slab = make_slab(class);
+    return slab != NULL ? pick_from(class, slab) : MB_HARD_NO_SLOT;
 }
 
 // --- giving back -----------------------------------------------------------------------------------------------------
@@ -137,7 +131,7 @@ static bool retire_empties(struct mb_hard_class_shared *class) {
 
 bool mb_hard_small_trim(void) {
     bool any = false;
-    for (unsigned i = 0; i < MB_HARD_SHARDS * MB_HARD_CLASSES; i++) {
+    for (unsigned i = 0; i < MB_HARD_CLASS_NUMBERS; i++) {
         bool locked = mb_hard_class_enter(&mb_hard_classes[i]);
         leave_current(&mb_hard_classes[i]);
         any |= retire_empties(&mb_hard_classes[i]);

@@ -20,6 +20,7 @@
 
 struct mb_hard_slab {
     uint64_t salt;       // secret: what its canaries are made of
+    char *start;         // slot 0
     uint64_t *live;      // bit i: slot i holds a live block
     uint64_t *used;      // bit i: it has held one
     uint64_t *ready;     // bit i: it is free, opened, and has waited long enough
@@ -28,15 +29,18 @@ struct mb_hard_slab {
     uint32_t multiplier; // floor(2^32 / slot_bytes) + 1
     uint32_t slots;      // that fit
     uint32_t opened;     // those that may be handed out so far: the pages behind them are not touched
+    uint32_t words;      // of the bits of these
+    uint32_t open_at;    // with so many live blocks the next page is opened
     uint32_t live_count;
     uint32_t scanned_at;     // at which count of the class the free slots were last looked through
     uint32_t next, previous; // on the class's list of slabs with free slots: unit number + 1, 0 ends it
     uint8_t class_index;
-    uint8_t shard;
     bool listed;
     uint8_t wall;               // enum mb_wall of the last page
+    uint16_t class_number;      // of class and shard: small_class.h
     struct mb_hard_past *pasts; // one for each slot; NULL: not in profile=debug
-    uint64_t spare[5];
+    uint64_t shut;              // bit i: slot i, of two pages or more, is free and the pages that it has alone cannot be touched
+    uint64_t spare[2];
 };
 
 struct mb_hard_large {

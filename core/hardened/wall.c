@@ -16,7 +16,7 @@ static bool knows_advice(void) { return !atomic_load_explicit(&wall_shared.no_ad
 bool mb_wall_wanted(size_t number) { return knows_advice() || number % MB_WALL_SHARE == 0; }
 
 // Locked memory refuses the advice, but not the kernel: that is not remembered.
-static bool by_advice(void *p, size_t bytes) {
+bool mb_wall_by_advice(void *p, size_t bytes) {
     if (!knows_advice()) return false;
     if (MB_LIKELY(mb_os_guard(p, bytes) == 0)) return true;
     void *probe;
@@ -29,7 +29,7 @@ static bool by_advice(void *p, size_t bytes) {
 
 enum mb_wall mb_wall_up(void *p, size_t bytes, bool must) {
     if (bytes == 0) return MB_WALL_NONE;
-    if (bytes <= MB_HUGE_PAGE_BYTES && by_advice(p, bytes)) return MB_WALL_ADVICE;
+    if (bytes <= MB_HUGE_PAGE_BYTES && mb_wall_by_advice(p, bytes)) return MB_WALL_ADVICE;
     size_t standing = atomic_load_explicit(&wall_shared.accesses, memory_order_relaxed);
     if ((!must && standing >= MB_WALLS_MAX) || mb_os_decommit(p, bytes) != 0) return MB_WALL_NONE;
     atomic_fetch_add_explicit(&wall_shared.accesses, 1, memory_order_relaxed);

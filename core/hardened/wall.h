@@ -21,6 +21,8 @@ enum { MB_WALLS_MAX = 8192, MB_WALL_SHARE = 8 };
 
 // Makes whole pages inaccessible. `must`: also beyond MB_WALLS_MAX.
 enum mb_wall mb_wall_up(void *p, size_t bytes, bool must);
+// Likewise, but by advice alone: no mapping of its own. False: refused.
+bool mb_wall_by_advice(void *p, size_t bytes);
 // Makes them usable again, zero, as far as they were walls. `by_access`: some may have been put up so. False: the system refuses.
 bool mb_wall_down(void *p, size_t bytes, bool by_access);
 // For one in so many: whether a guard that would cost mappings shall be put up here. True where advice works.

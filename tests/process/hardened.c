@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -82,6 +83,32 @@ static void nothing_is_left(size_t bytes) {
     free(grown);
 }
 
+// Of freed blocks of two pages and more most cannot be touched; their neighbours can, and who gets one later gets zeros.
+static void freed_are_shut(size_t bytes) {
+    enum { COUNT = 60 };
+    char *p[COUNT];
+    for (int i = 0; i < COUNT; i++) memset(p[i] = keep(malloc(bytes)), 0x77, bytes);
+    for (int i = 0; i < COUNT; i += 2) free(p[i]);
+    int shut = 0;
+    for (int i = 0; i < COUNT; i += 2) shut += faults(p[i] + bytes / 2, true);
+    for (int i = 1; i < COUNT; i += 2) EXPECT(p[i][0] == 0x77 && p[i][bytes / 2] == 0x77 && p[i][bytes - 1] == 0x77);
+    EXPECT(shut >= COUNT / 2 - (int)((128 << 10) / bytes));
+    for (int i = 0; i < COUNT; i += 2)
+        if (!faults(p[i] + bytes / 2, true)) p[i][bytes / 2] = 0;
+    for (int i = 0; i < 1000; i++) {
+        char *fresh = keep(malloc(bytes));
+        for (size_t k = 0; k < bytes; k += 997) EXPECT(fresh[k] == 0);
+        memset(fresh, 0x77, bytes);
+        free(fresh);
+    }
+    for (int i = 1; i < COUNT; i += 2) free(p[i]);
+}
+
+static bool knows_guards(void) {
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return madvise(page, 4096, 102) == 0; // MADV_GUARD_INSTALL, Linux 6.13
+}
+
 static void reuse_is_late(size_t bytes) {
     static void *last[REUSE_AFTER];
     memset(last, 0, sizeof last);
@@ -149,6 +176,7 @@ int main(void) {
     guards(1 << 20, 4096);
     guards((5 << 20) + 77, 1 << 17);
     for (size_t bytes = 16; bytes < (size_t)4 << 20; bytes *= 7) nothing_is_left(bytes);
+    for (size_t bytes = 8300; bytes < 32000 && knows_guards(); bytes = bytes * 5 / 4) freed_are_shut(bytes);
     for (size_t bytes = 1; bytes < 300000; bytes = bytes * 4 + 7) reuse_is_late(bytes);
     every_child_has_its_order();
     statistics();

@@ -1,0 +1,94 @@
+// One slot of a slab, and what every malloc and free does to it.
+//
+// Who: whoever holds the lock of the slab's class.
+#ifndef MB_CORE_HARDENED_SLOT_H
+#define MB_CORE_HARDENED_SLOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "core/base/rng.h"
+#include "core/hardened/slab.h"
+#include "core/hardened/slack.h"
+#include "platform/bits.h"
+
+MB_INLINE bool mb_hard_is_touchable(const struct mb_hard_slab *slab) { return MB_LIKELY(slab->class_index != MB_HARD_ZERO_CLASS); }
+
+MB_INLINE uint32_t mb_hard_any_bit(uint64_t bits, unsigned turn) {
+    uint64_t turned = turn == 0 ? bits : bits >> turn | bits << (64 - turn);
+    return (mb_ctz64(turned) + turn) % 64;
+}
+
+// A free slot, at random, that was not freed within the last `delay` of `count` allocations. MB_HARD_NO_SLOT: none was found, or it was
+// looked for a moment ago.
+MB_INLINE uint32_t mb_hard_slab_pick(struct mb_hard_slab *slab, struct mb_rng *rng, uint32_t count, uint32_t delay) {
+    if (MB_UNLIKELY(slab->live_count >= slab->open_at)) mb_hard_slab_open_more(slab);
+    uint64_t random = mb_rng_next(rng);
+    uint32_t word = (uint32_t)((random >> 32) * slab->words >> 32);
+    uint64_t bits = slab->ready[word];
+    if (MB_UNLIKELY(bits == 0)) return mb_hard_slab_pick_slow(slab, random, count, delay);
+    return word * 64 + mb_hard_any_bit(bits, (unsigned)random % 64);
+}
+
+// Whether nobody has written to the free slot. What is shut nobody can have written to; its ends may lie on a neighbour's pages.
+bool mb_hard_slot_is_clean_shut(struct mb_hard_slab *slab, uint32_t slot);
+MB_INLINE bool mb_hard_slot_is_clean(struct mb_hard_slab *slab, uint32_t slot, const char *p) {
+    if (MB_UNLIKELY(mb_hard_is_shut(slab, slot))) return mb_hard_slot_is_clean_shut(slab, slot);
+    return !mb_hard_is_touchable(slab) || mb_slack_is_zero(p, slab->slot_bytes);
+}
+
+// The slot at p, which is clean and not shut, holds a block of so many bytes from now on.
+MB_INLINE void mb_hard_slot_take(struct mb_hard_slab *slab, uint32_t slot, char *p, size_t bytes) {
+    uint64_t bit = UINT64_C(1) << (slot % 64);
+    uint32_t word = slot / 64;
+    if (mb_hard_is_touchable(slab)) mb_slack_fill_zeros(slab->salt, p, bytes, slab->slot_bytes);
+    slab->notes[slot] = (uint16_t)bytes;
+    slab->used[word] |= bit;
+    slab->live[word] |= bit;
+    slab->ready[word] &= ~bit;
+    slab->live_count++;
+}
+
+// It holds none any more, freed at `count`.
+MB_INLINE void mb_hard_slot_give(struct mb_hard_slab *slab, uint32_t slot, char *p, uint32_t count) {
+    if (mb_hard_is_touchable(slab)) mb_slack_wipe(p, slab->notes[slot], slab->slot_bytes);
+    slab->live[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
+    slab->notes[slot] = (uint16_t)count;
+    slab->live_count--;
+}
+
+// The block's length changes in place.
+MB_INLINE void mb_hard_slot_resize(struct mb_hard_slab *slab, uint32_t slot, size_t bytes) {
+    char *p = mb_hard_slot(slab, slot);
+    size_t old = slab->notes[slot];
+    if (bytes == old) return;
+    mb_slack_clear(p, old, slab->slot_bytes);
+    if (bytes < old) memset(p + bytes, 0, old - bytes);
+    slab->notes[slot] = (uint16_t)bytes;
+    mb_slack_fill(slab->salt, p, bytes, slab->slot_bytes);
+}
+
+// --- looking ----------------------------------------------------------------------------------------------------------
+
+// The word before p, the last of the slot before, is slack of a live block, or zero. Where it lies on a page that is shut, nobody has written there.
+MB_INLINE bool mb_hard_is_intact_before(const struct mb_hard_slab *slab, uint32_t slot, const char *p) {
+    if (slot == 0 || mb_hard_is_shut(slab, slot - 1)) return true;
+    uint64_t found = mb_slack_load(p - 8);
+    if (!mb_hard_bit(slab->live, slot - 1)) return found == 0;
+    return found == mb_slack_word(slab->salt, p - slab->slot_bytes) || slab->notes[slot - 1] == MB_HARD_NOTE_LOST;
+}
+
+// What is wrong with the block at p, in the slab's unit. The slack before it is looked at, too.
+MB_INLINE enum mb_hard_fault mb_hard_slab_examine(struct mb_hard_slab *slab, const char *p, uint32_t *out) {
+    bool start;
+    uint32_t slot = mb_hard_slot_at(slab, mb_unit_offset(p), &start);
+    *out = slot;
+    bool live = start && slot < slab->opened && mb_hard_bit(slab->live, slot);
+    if (MB_UNLIKELY(!live || !mb_hard_is_touchable(slab))) return mb_hard_slab_examine_slow(slab, slot, p);
+    bool intact = mb_slack_is_intact(slab->salt, p, slab->notes[slot], slab->slot_bytes) && mb_hard_is_intact_before(slab, slot, p);
+    return MB_LIKELY(intact) ? MB_HARD_FINE : mb_hard_slab_examine_slow(slab, slot, p);
+}
+
+#endif
