@@ -158,10 +158,15 @@ static void *refill_and_take(struct mb_heap *heap, unsigned class_index, bool se
     return refill(heap, class_index, searched) ? mb_front_take(&heap->front, class_index) : NULL;
 }
 
+static void tick(struct mb_heap *heap, uint32_t calls) {
+    mb_background_tick();
+    mb_guarded_note(heap, calls);
+}
+
 static void *take_block(struct mb_heap *heap, unsigned class_index, bool searched) {
     if (heap->front.mask[class_index] != 0) return mb_front_take(&heap->front, class_index);
     if (mb_commons_is(heap)) return refill_and_take(heap, class_index, searched); // for whom it is, has looked at the clock
-    if ((++heap->slow_calls & 3) == 0) mb_background_tick();
+    if ((++heap->slow_calls & 3) == 0) tick(heap, 4);
     if (heap->slow_calls % REVIEW_CALLS == 0) mb_share_review(heap);
     const struct mb_class_slabs *slabs = &heap->slabs;
     if (slabs->current[class_index] == NULL && slabs->fresh[class_index] == NULL) {
@@ -217,7 +222,7 @@ MB_COLD static void *malloc_after_mistake(size_t class_index, struct mb_heap *he
 
 MB_NOINLINE static void *after_tick(void *p, struct mb_heap *heap) {
     heap->calls_to_tick = MB_CALLS_A_TICK;
-    mb_background_tick();
+    tick(heap, MB_CALLS_A_TICK);
     return p;
 }
 

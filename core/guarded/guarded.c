@@ -7,6 +7,7 @@
 #include "core/guarded/slot.h"
 #include "core/guarded/told.h"
 #include "core/hardened/slack.h"
+#include "core/heap/perturb.h"
 #include "core/process/stack.h"
 #include "core/region/arena.h"
 #include "platform/bits.h"
@@ -17,10 +18,14 @@ struct mb_guarded_range_shared mb_guarded_range_shared;
 static struct {
     _Atomic uint32_t stage;        // enum stage; by who makes the pool
     _Atomic uint64_t random;       // Weyl sequence; any thread, relaxed
+    _Atomic uint64_t due_ns;       // when a sample was due last; any thread, relaxed
     struct mb_guarded_slot *slots; // written before mb_guarded_range_shared.base
 } pool_shared;
 
 enum stage { UNMADE, MAKING, MADE };
+
+// A sample takes some 40 us (two stacks, two system calls, a page): one in so long is half a percent of the time of a program that does nothing but malloc and free.
+static const uint64_t PAUSE_NS = 10000000;
 
 // --- the pool -----------------------------------------------------------------------------------------------------------
 
@@ -64,13 +69,31 @@ static char *page_of(size_t index) {
 
 // --- choosing -----------------------------------------------------------------------------------------------------------
 
+static bool is_exact(void) { return mb_option.guard_rate <= MB_GUARD_RATE_EXACT_MAX; }
+
 // Uniform, and the rate on average.
-static bool is_due(struct mb_heap *heap) {
+static uint32_t draw_distance(void) { return 1 + (uint32_t)(draw() % (2 * mb_option.guard_rate - 1)); }
+
+static bool count_down(struct mb_heap *heap, uint32_t refills) {
     uint32_t left = heap->guard_countdown;
-    bool due = left == 1;
-    heap->guard_countdown = left > 1 ? left - 1 : 1 + (uint32_t)(draw() % (2 * mb_option.guard_rate - 1));
-    return due;
+    heap->guard_countdown = left > refills ? left - refills : draw_distance();
+    return left != 0 && left <= refills;
 }
+
+static bool is_long_ago(void) {
+    uint64_t now = mb_os_now_ns();
+    if (now - atomic_load_explicit(&pool_shared.due_ns, memory_order_relaxed) < PAUSE_NS) return false;
+    atomic_store_explicit(&pool_shared.due_ns, now, memory_order_relaxed);
+    return true;
+}
+
+// What was due before and found no refill is not due any more: large blocks make ticks, too, and need not be slow for it.
+MB_NOINLINE void mb_guarded_note_slow(struct mb_heap *heap, uint32_t refills) {
+    bool due = count_down(heap, refills) && is_long_ago();
+    if (!mb_perturb_take_guarded() && due) mb_perturb_set_guarded(true);
+}
+
+static bool is_due(struct mb_heap *heap) { return is_exact() ? count_down(heap, 1) : mb_perturb_take_guarded(); }
 
 // The one that has waited longest, or was never used. MB_GUARDED_SLOTS: none.
 static size_t oldest_free(void) {
@@ -110,7 +133,8 @@ static void set_up(struct mb_guarded_slot *slot, char *start, size_t bytes, char
     slot->freed_depth = 0;
     slot->made_by = mb_os_thread_id();
     slot->made_depth = mb_stack_capture(slot->made, MB_GUARDED_DEPTH);
-    mb_slack_fill(slot->salt, start, bytes, (size_t)(page_end - start));
+    size_t room = (size_t)(page_end - start);
+    if (mb_align_down(bytes, sizeof(uint64_t)) < room) mb_slack_fill_zeros(slot->salt, start, bytes, room); // the page is fresh
 }
 
 MB_NOINLINE static void *alloc(size_t bytes) {

@@ -2,7 +2,8 @@
 //
 //   | guard | slot | guard | slot | guard | ...      the block at the end of its slot, or at its start, by chance
 //
-// What: of refills of the front, which hand out some dozen blocks each, one in so many draws a sample, if the block is no longer than a page. An
+// What: of refills of the front, which hand out some dozen blocks each, one in so many draws a sample, if the block is no longer than a page. Refills stay
+// quick meanwhile: who ticks counts them, and one that is due makes the next refill of any thread ask. An
 // overflow over the page's edge, and any use after free, is a memory fault: the handler of SIGSEGV tells it with the stacks of the allocation, of the free
 // and of the access, and hands the signal on. What stays inside the page is found when the block is freed. A freed slot waits as long as there are others.
 // The handler is set with the first sample's pool, and gives way to one that the program sets later.
@@ -15,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/heap/perturb.h"
 #include "core/heap/self.h"
 #include "core/told/options.h"
 #include "core/told/report.h"
@@ -34,6 +36,16 @@ MB_INLINE bool mb_guarded_is_on(void) { return mb_option.guard_rate != 0; }
 MB_INLINE bool mb_guarded_contains(const void *p) {
     uintptr_t base = atomic_load_explicit(&mb_guarded_range_shared.base, memory_order_acquire);
     return base != 0 && (uintptr_t)p - base < atomic_load_explicit(&mb_guarded_range_shared.bytes, memory_order_relaxed);
+}
+
+// The heap has made so many refills more, as its ticks count them (core/front/slow.c).
+void mb_guarded_note_slow(struct mb_heap *heap, uint32_t refills);
+MB_INLINE void mb_guarded_note(struct mb_heap *heap, uint32_t refills) {
+    if (MB_LIKELY(mb_option.guard_rate <= MB_GUARD_RATE_EXACT_MAX)) return;
+    if (MB_LIKELY(heap->guard_countdown > refills))
+        heap->guard_countdown -= refills;
+    else
+        mb_guarded_note_slow(heap, refills);
 }
 
 // A refill of the heap's: a sample instead, if one is due. Aligned as a block of a slab would be. NULL: none.

@@ -13,6 +13,7 @@
 #include "core/hardened/slab.h"
 #include "core/hardened/slack.h"
 #include "platform/bits.h"
+#include "platform/os.h"
 
 MB_INLINE bool mb_hard_is_touchable(const struct mb_hard_slab *slab) { return MB_LIKELY(slab->class_index != MB_HARD_ZERO_CLASS); }
 
@@ -72,9 +73,14 @@ MB_INLINE void mb_hard_slot_resize(struct mb_hard_slab *slab, uint32_t slot, siz
 
 // --- looking ----------------------------------------------------------------------------------------------------------
 
-// The word before p, the last of the slot before, is slack of a live block, or zero. Where it lies on a page that is shut, nobody has written there.
+// Whether the word before p lies on a page that is shut.
+MB_INLINE bool mb_hard_is_shut_before(const struct mb_hard_slab *slab, uint32_t slot, const char *p) {
+    return MB_UNLIKELY(mb_hard_is_shut(slab, slot - 1)) && mb_is_aligned((uintptr_t)p, mb_os_page_size());
+}
+
+// The word before p, the last of the slot before, is slack of a live block, or zero. Where nobody can have written, nobody has.
 MB_INLINE bool mb_hard_is_intact_before(const struct mb_hard_slab *slab, uint32_t slot, const char *p) {
-    if (slot == 0 || mb_hard_is_shut(slab, slot - 1)) return true;
+    if (slot == 0 || mb_hard_is_shut_before(slab, slot, p)) return true;
     uint64_t found = mb_slack_load(p - 8);
     if (!mb_hard_bit(slab->live, slot - 1)) return found == 0;
     return found == mb_slack_word(slab->salt, p - slab->slot_bytes) || slab->notes[slot - 1] == MB_HARD_NOTE_LOST;

@@ -7,11 +7,18 @@
 
 struct mb_perturb_shared mb_perturb_shared;
 
+static bool may_be_quick(void) {
+    bool guarded = atomic_load(&mb_perturb_shared.guarded), watched = atomic_load(&mb_perturb_shared.watched);
+    return !guarded && !watched && mb_perturb_byte() == 0 && mb_cpu_counts_bits;
+}
+
+// Of several threads that change something at once the last one to store sees what the others have changed.
 static void look_again(void) {
-    bool guarded = atomic_load_explicit(&mb_perturb_shared.guarded, memory_order_relaxed);
-    bool quick =
-        !guarded && mb_perturb_byte() == 0 && mb_cpu_counts_bits && !atomic_load_explicit(&mb_perturb_shared.watched, memory_order_relaxed);
-    atomic_store_explicit(&mb_perturb_shared.quick_refills, quick, memory_order_relaxed);
+    bool quick;
+    do {
+        quick = may_be_quick();
+        atomic_store(&mb_perturb_shared.quick_refills, quick);
+    } while (quick != may_be_quick());
 }
 
 bool mb_perturb_only_watched(void) {
@@ -26,12 +33,18 @@ void mb_perturb_set(uint32_t byte) {
 }
 
 void mb_perturb_set_guarded(bool guarded) {
-    atomic_store_explicit(&mb_perturb_shared.guarded, guarded, memory_order_relaxed);
+    atomic_store(&mb_perturb_shared.guarded, guarded);
     look_again();
 }
 
+bool mb_perturb_take_guarded(void) {
+    bool was = atomic_load_explicit(&mb_perturb_shared.guarded, memory_order_relaxed) && atomic_exchange(&mb_perturb_shared.guarded, false);
+    if (was) look_again();
+    return was;
+}
+
 void mb_perturb_watch(bool watched) {
-    atomic_store_explicit(&mb_perturb_shared.watched, watched, memory_order_relaxed);
+    atomic_store(&mb_perturb_shared.watched, watched);
     look_again();
 }
 

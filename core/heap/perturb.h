@@ -18,11 +18,14 @@
 
 struct mb_perturb_shared {
     _Atomic uint32_t byte;      // 0: off
-    _Atomic bool guarded;       // refills may have to be guarded samples (core/guarded)
+    _Atomic bool guarded;       // the next refill may have to be a guarded sample (core/guarded)
     _Atomic bool watched;       // the heap profile wants to see refills and large blocks (core/heap/sampler.h)
     _Atomic bool quick_refills; // nothing is filled, guarded or watched, and the processor counts bits; false before the start
 };
 extern MB_HIDDEN struct mb_perturb_shared mb_perturb_shared;
+
+// Up to this guard_rate each refill is asked whether it is a sample; else ticks count refills, and quick ones stay quick until one is due.
+static const uint64_t MB_GUARD_RATE_EXACT_MAX = 500;
 
 MB_INLINE uint32_t mb_perturb_byte(void) { return atomic_load_explicit(&mb_perturb_shared.byte, memory_order_relaxed); }
 
@@ -35,6 +38,8 @@ bool mb_perturb_only_watched(void);
 void mb_perturb_set(uint32_t byte);
 void mb_perturb_watch(bool watched);
 void mb_perturb_set_guarded(bool guarded);
+// Whether it was set; it is not from now on.
+bool mb_perturb_take_guarded(void);
 
 // Fills the blocks of a mask / a block that is handed out / one that is freed.
 void mb_perturb_mask(uintptr_t base, size_t block_bytes, uint64_t mask);

@@ -92,7 +92,7 @@ static bool start(void) {
     mb_huge_init(mb_option.huge_pages != 0);
     atomic_store_explicit(&mb_init_shared.had_threads, !mb_thread_is_only(), memory_order_relaxed);
     mb_tunables_init();
-    mb_perturb_set_guarded(mb_option.guard_rate != 0);
+    mb_perturb_set_guarded(mb_option.guard_rate - 1 < MB_GUARD_RATE_EXACT_MAX);
     if (!mb_arena_init(random)) return false;
     if (mb_foreign_own(MB_OWN_pthread_key_create) != NULL) make_key(); // which allocates nothing
     return mb_option.hardened == 0 || start_hardened(random[2]);

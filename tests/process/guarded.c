@@ -223,12 +223,13 @@ static void read_behind_each(void) {
     }
 }
 
-static double mean_until_found(int runs) {
+static double mean_until_found(int runs, double wanted) {
     unsigned *shared = (unsigned *)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     double sum = 0;
     taken[0] = (char *)shared;
     for (int i = 0; i < runs; i++) {
-        for (int n = 0; n < i * 997 % 20000; n++) free(keep(malloc(length))); // each child begins elsewhere between two samples
+        for (double n = 0; n < i * 997 % 20000 * wanted / 4267; n++)
+            free(keep(malloc(length))); // each child begins elsewhere between two samples
         expect(read_behind_each, SIGSEGV, "heap overflow (touched behind the block)");
         sum += *shared;
     }
@@ -239,7 +240,7 @@ int main(int argc, char **argv) {
     test_begin(120);
     if (argc > 2) { // RATE ALLOCATIONS: how many until a sample is met that ends at its guard
         length = 64;
-        double wanted = atof(argv[2]), mean = mean_until_found(60);
+        double wanted = atof(argv[2]), mean = mean_until_found(60, wanted);
         printf("found after %.0f allocations on average, %.0f expected\n", mean, wanted);
         EXPECT(mean > wanted * 0.6 && mean < wanted * 1.6);
         return 0;
