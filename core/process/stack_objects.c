@@ -7,7 +7,9 @@
 #include "core/base/check.h"
 #include "core/process/foreign.h"
 #include "platform/compiler.h"
+#include "platform/os.h"
 #include "platform/os_process.h"
+#include "platform/signal_return.h"
 #include "platform/unwind_end.h"
 
 // glibc's from 2.35 on: lock-free.
@@ -65,8 +67,17 @@ bool mb_object_can_find(void) { return !is_early() && (_dl_find_object != NULL |
 
 // --- what the unwinder calls --------------------------------------------------------------------------------------------
 
+// The byte before the code that a handler of signals returns to, where no table describes it: the unwinder knows its instructions.
+static bool is_before_signal_return(const void *address, bool found) {
+    const uint32_t *code = (const uint32_t *)((uintptr_t)address + 1);
+    return mb_can_be_signal_return(code) && (found || mb_os_readable(code, MB_SIGNAL_RETURN_BYTES)) && mb_is_signal_return(code);
+}
+
 int mb_unwind_find_object(const void *address, struct mb_object *out) {
-    if (!mb_object_find(address, out) || out->unwind_table == NULL) out->unwind_table = &mb_unwind_end;
+    bool found = mb_object_find(address, out);
+    if (found && out->unwind_table != NULL) return 0;
+    if (is_before_signal_return(address, found)) return -1;
+    out->unwind_table = &mb_unwind_end;
     return 0;
 }
 
