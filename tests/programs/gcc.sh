@@ -15,7 +15,7 @@ object() { gcc -g -c "$IN/large.c" -o large.o; }
 assembly() { gcc -O2 -Wall -Wextra -S "$IN/small.c" -o small.s; }
 program() {
     gcc -O1 -pipe -flto=2 -frandom-seed=1 -s "$IN/small.c" -o small
-    ./small
+    ${MB_EMULATOR:-} ./small
 }
 
 mb_same object object

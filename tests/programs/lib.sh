@@ -4,6 +4,7 @@
 #   standard output, standard error, exit status and produced files; mb_served demands a statistics line which shows
 #   that mbmalloc served the program.
 # Who: sourced by the scripts beside it. Needs MBMALLOC_SO, the path of libmbmalloc.so.
+#   MB_PROGRAMS, if set, is a folder of programs of another C library or processor, taken instead of the machine's (stand_in.c).
 #   MB_TEST_LONG=1 makes the work bigger, MB_TEST_KEEP=1 keeps the directory of the runs.
 # Invariant: everything lives in one temporary directory; no process outlives the test.
 
@@ -54,6 +55,8 @@ mb_begin() {
     export HOME=$mb_tmp/home TMPDIR=$mb_tmp/tmp # the same paths in both runs
     export IN=$mb_tmp/in                        # what both runs read
     mkdir "$IN"
+    mb_preload_by=LD_PRELOAD
+    [[ -z ${MB_PROGRAMS:-} ]] || mb_preload_by=MB_PRELOAD PATH=$MB_PROGRAMS/bin:$PATH
     WORK=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/work" && pwd)
     export WORK
     mb_limit_s=${MB_TEST_STAGE_SECONDS:-$(mb_scale 120 800)}
@@ -69,7 +72,7 @@ mb_run() {
     rm -rf -- "${mb_tmp:?}/work" "${mb_tmp:?}/home" "${mb_tmp:?}/tmp" "${mb_tmp:?}/${side:?}"
     mkdir -- "$mb_tmp/work" "$mb_tmp/home" "$mb_tmp/tmp" "$mb_tmp/$side"
     local -a setting=(env)
-    [[ $side == plain ]] || setting+=("LD_PRELOAD=$MBMALLOC_SO" "MBMALLOC_OPTIONS=stats_file=$mb_tmp/stats$mb_options")
+    [[ $side == plain ]] || setting+=("$mb_preload_by=$MBMALLOC_SO" "MBMALLOC_OPTIONS=stats_file=$mb_tmp/stats$mb_options")
     (
         cd -- "$mb_tmp/work" || exit 1
         exec timeout -k 5 "$mb_limit_s" "${setting[@]}" \
@@ -78,6 +81,8 @@ mb_run() {
     mb_group=$! # timeout makes itself the leader of a process group
     wait "$mb_group" || status=$?
     mb_end_group
+    # The machine's own programs that one of another processor has started cannot load what is preloaded there.
+    [[ -z ${MB_PROGRAMS:-} ]] || sed -i '/^ERROR: ld.so: object .* cannot be preloaded/d' "$mb_tmp/$side/stderr"
     mv "$mb_tmp/work" "$mb_tmp/$side/files"
     [[ $status -eq 0 ]] || mb_run_failed "$side" "$status"
 }

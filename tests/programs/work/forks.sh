@@ -27,7 +27,7 @@ round() {
 here $n $a
 TEXT
     )
-    /bin/true
+    ${MB_TRUE:-/bin/true}
     d=$(trap 'echo trapped' EXIT; long=$b; while [ ${#long} -lt 3000 ]; do long=$long$long-; done; echo ${#long})
     set -- $(echo 1 2 3 4 5 6 7 8 9)
     echo "$n $a $b $sum $c $# $(weigh 6) $d"
