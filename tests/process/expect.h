@@ -64,9 +64,15 @@ static inline bool long_run(void) {
     return value != NULL && strcmp(value, "1") == 0;
 }
 
+// SIGALRM then; later where the machine is emulated (MB_TEST_SLOWER: so many times as slow).
+static inline void deadline(unsigned seconds) {
+    const char *slower = getenv("MB_TEST_SLOWER");
+    alarm(slower == NULL ? seconds : seconds * (unsigned)strtoul(slower, NULL, 10));
+}
+
 // First line of every main: a deadline, and no silent run without the library that was asked for.
 static inline void test_begin(unsigned seconds) {
-    alarm(seconds);
+    deadline(seconds);
     const char *preload = getenv("LD_PRELOAD");
     if (preload != NULL && strstr(preload, "libmbmalloc") != NULL) EXPECT(under_mbmalloc());
 }

@@ -38,7 +38,7 @@ static void free_every_second(void) {
 
 // Each generation forks two children one after the other; the first forks on.
 static void live(int generation) {
-    alarm(30);
+    deadline(30);
     start_generation();
     free_every_second();
     if (generation == GENERATIONS) return;
@@ -62,7 +62,7 @@ static void fork_in_signal(int signal) {
     (void)signal;
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(30);
+        deadline(30);
         free_every_second();
         block_free(block_new(100));
         start_generation();

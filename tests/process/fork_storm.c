@@ -121,7 +121,7 @@ static void start_threads(void) {
 }
 
 static void live_as_child(int number, int depth, FILE *log) {
-    alarm(30);
+    deadline(30);
     allocate_some(NULL);
     free_inherited();
     use_stdio(log);
