@@ -118,7 +118,8 @@ def build_archive(path, build, tests):
                     data = file.read()
                 if data[:4] == b"\x7fELF":
                     archive.bytes(f"{folder}/{name}", data)
-    for folder, _, names in os.walk(build):
+    for folder, folders, names in os.walk(build):
+        folders[:] = [name for name in folders if name != "programs"]  # for qemu-user
         for name in names:
             file = os.path.join(folder, name)
             with open(file, "rb") as content:

@@ -7,7 +7,12 @@ folder=$1
 mkdir -p "$folder"/{bin,real}
 packages=$("$root/scripts/debian" arm64 --with-dependencies python3 git sqlite3 redis-server redis-tools gcc libc6-dev perl nodejs zstd lua5.4)
 ln -sfn "$packages" "$folder/root"
-ln -sfn "$packages/usr/lib" "$folder/lib" # where gcc looks for its own, beside bin
+# Where gcc looks for its own, beside bin; the programs that it starts it finds in bin (COMPILER_PATH).
+mkdir -p "$folder/lib/gcc/aarch64-linux-gnu/12"
+ln -sfn "$packages/usr/lib/aarch64-linux-gnu" "$folder/lib/aarch64-linux-gnu"
+for file in "$packages"/usr/lib/gcc/aarch64-linux-gnu/12/*; do
+    case ${file##*/} in cc1 | collect2 | lto*) ;; *) ln -sfn "$file" "$folder/lib/gcc/aarch64-linux-gnu/12/" ;; esac
+done
 gcc -static -O2 -o "$folder/stand_in" "$root/tests/programs/stand_in.c"
 
 # stand_in NAME PATH: a program of the packages.
