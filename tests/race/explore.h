@@ -4,7 +4,8 @@
 //   explore_fibers.c   fibers, atomic accesses as steps, states to come back to
 //   explore_memory.c   what an atomic access may read, and what it lets a fiber know
 //   explore_script.c   the scenarios, the arena under the slabs, the operations of a script, the checks
-//   explore_map.c      instead of that: the same for the map of units; explore_slots.c: for the slots of guarded samples
+//   explore_map.c      instead of that: the same for the map of units; explore_pieces.c: for that of pieces;
+//                      explore_slots.c: for the slots of guarded samples
 //
 // Who: one system thread.
 #ifndef MB_TESTS_RACE_EXPLORE_H
@@ -137,7 +138,7 @@ void memory_written(const volatile void *address, size_t bytes, enum explore_kin
 void memory_unlearn(uint32_t bits);     // nobody knows these but the current fiber
 uint64_t memory_hash(void);
 
-// --- explore_script.c, explore_map.c or explore_slots.c ------------------------------------------------------------------------------
+// --- explore_script.c, explore_map.c, explore_pieces.c or explore_slots.c ----------------------------------------------
 
 extern const struct scenario scenarios[]; // the last one has no name
 

@@ -92,6 +92,10 @@ void explore_after(const volatile void *address, size_t bytes, enum explore_kind
 #define atomic_fetch_and_explicit(p, value, order) EXPLORE_UPDATE(p, explore_old & (value), order)
 #define atomic_compare_exchange_strong_explicit EXPLORE_SWAP
 #define atomic_compare_exchange_weak_explicit EXPLORE_SWAP
+#undef atomic_fetch_or
+#undef atomic_fetch_and
+#define atomic_fetch_or(p, value) EXPLORE_UPDATE(p, explore_old | (value), memory_order_seq_cst)
+#define atomic_fetch_and(p, value) EXPLORE_UPDATE(p, explore_old & (value), memory_order_seq_cst)
 #define __atomic_load_n(p, order) EXPLORE_READ(p, order)
 #define __atomic_store_n(p, value, order) EXPLORE_WRITE(p, value, order)
 #define __atomic_compare_exchange_n(p, expected, desired, weak, success, failure) \
