@@ -69,14 +69,14 @@ def stripped(path):
 
 
 def tests_of(build, wanted):
-    """(name, command, environment, time limit) of each test that a kernel can run: not those whose interpreter is not in the archive."""
+    """(name, command, environment, time limit) of each test that a kernel can run: not those whose interpreter or tools are not in the archive."""
     listed = json.loads(subprocess.run(["ctest", "--test-dir", build, "--show-only=json-v1"], check=True, capture_output=True, text=True).stdout)
     for test in listed["tests"]:
         command = test.get("command", [])
         properties = {p["name"]: p["value"] for p in test["properties"]}
         while command and (command[0].endswith("qemu-aarch64-static") or command[0] in ("-L", LIBRARIES.rsplit("/", 1)[0])):
             command = command[1:]
-        if not command or not re.search(wanted, test["name"]) or re.search(r"python|valgrind|tests/programs/", " ".join(command)):
+        if not command or not re.search(wanted, test["name"]) or re.search(r"python|valgrind|tests/programs/|gdb\.sh|heap_profile\.sh", " ".join(command)):
             continue
         yield test["name"], command, properties.get("ENVIRONMENT", []), int(properties.get("TIMEOUT", 60))
 
