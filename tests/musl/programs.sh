@@ -78,7 +78,8 @@ build_one() {
     rm -rf "$work"
 }
 
-export MAKEFLAGS="-j$(nproc)"
+MAKEFLAGS=-j$(nproc)
+export MAKEFLAGS
 command -v musl-gcc >/dev/null || { echo 'SKIP: musl-gcc is not installed (Debian package musl-tools)' && exit 77; }
 [[ -x $folder/stand_in ]] || gcc -static -O2 -o "$folder/stand_in" "$root/tests/programs/stand_in.c"
 for name in "$@"; do
