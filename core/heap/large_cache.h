@@ -23,9 +23,9 @@ struct mb_large_cache_shared {
     _Atomic uint64_t slot[MB_LARGE_SLOTS]; // entries; 0 is empty. Filling releases the descriptor, taking acquires it
 };
 
-// Which of a heap's caches a block of so many pieces belongs to.
-MB_INLINE size_t mb_large_set_of(size_t pieces) {
-    return pieces > MB_PIECED_MAX >> MB_PIECE_SHIFT ? MB_LARGE_SHORT_SETS : pieces % MB_LARGE_SHORT_SETS;
+// Which of a heap's caches a block of so many pieces belongs to, where blocks of up to `short_max` pieces count as short.
+MB_INLINE size_t mb_large_set_of(size_t pieces, size_t short_max) {
+    return pieces > short_max ? MB_LARGE_SHORT_SETS : pieces % MB_LARGE_SHORT_SETS;
 }
 
 // An entry: first piece + 1 in the low half, the block's length in pieces above, the highest bit when a tick has passed.

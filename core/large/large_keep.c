@@ -10,6 +10,10 @@
 // Before the arena grows so many heaps are looked at, in turn: with a walk over all of them, thousands, each large block would pay.
 // A tick has more time.
 enum { FLUSHED_HEAPS = 64, AGED_HEAPS = 1024 };
+
+// With more heaps what sixteen blocks in each take adds up: 16 threads that use blocks of up to 500 KB peak at 190 MB instead of 168.
+enum { SHORT_HEAPS = 4 };
+
 static struct turn_shared {
     _Atomic(struct mb_heap *) next; // to be looked at; any thread, relaxed: two may look at the same ones. NULL: the first
 } flush_turn, age_turn;
@@ -21,7 +25,7 @@ static struct mb_large_cache_shared everybodys_shared;
 
 // What is a little longer may be in any of the caches of short blocks.
 static bool take_from_any(struct mb_heap *heap, size_t pieces, size_t *first) {
-    size_t own = mb_large_set_of(pieces);
+    size_t own = mb_large_own_set(pieces);
     if (own == MB_LARGE_SHORT_SETS) return mb_large_cache_take(&heap->shared.kept[own], pieces, first);
     for (size_t i = 0; i < MB_LARGE_SHORT_SETS; i++) {
         if (mb_large_cache_take(&heap->shared.kept[(own + i) % MB_LARGE_SHORT_SETS], pieces, first)) return true;
@@ -38,7 +42,7 @@ struct mb_slab *mb_large_take_own(struct mb_heap *heap, size_t bytes) {
 }
 
 bool mb_large_put_beside(struct mb_heap *heap, size_t first, size_t pieces) {
-    size_t own = mb_large_set_of(pieces);
+    size_t own = mb_large_own_set(pieces);
     for (size_t i = 1; own < MB_LARGE_SHORT_SETS && i < MB_LARGE_SHORT_SETS; i++) {
         if (mb_large_cache_put_own(&heap->shared.kept[(own + i) % MB_LARGE_SHORT_SETS], first, pieces)) return true;
     }
@@ -122,7 +126,15 @@ static void flush_heaps_in_turn(void) {
         flush_heaps();
 }
 
+// Who has more heaps than that keeps what is in the caches of short blocks until they are emptied.
+static void set_short_max(void) {
+    size_t most = mb_heaps_in_use() <= SHORT_HEAPS ? MB_PIECED_MAX >> MB_PIECE_SHIFT : 0;
+    if (atomic_load_explicit(&mb_large_keep_shared.short_pieces_max, memory_order_relaxed) == most) return;
+    atomic_store_explicit(&mb_large_keep_shared.short_pieces_max, most, memory_order_relaxed);
+}
+
 void mb_large_flush_to_grow(struct mb_heap *heap, size_t units) {
+    set_short_max();
     mb_large_cache_flush(&everybodys_shared, give_first);
     mb_large_flush_heap(heap);
     if (mb_arena_warm_free_units() >= units) return;

@@ -2,10 +2,10 @@
 // frees again and again costs no system call, no page fault and no search of the arena.
 //
 // What: two kinds of cache (core/heap/large_cache.h). A heap's own ones, for sixteen blocks of at most 512 KiB and four
-// longer ones, hold what its thread has both made and freed; the descriptors have the flag MB_LARGE_KEPT. The shared
-// cache holds four blocks that were freed by another thread than the one that made them; their descriptors say
-// MB_UNIT_NONE. Until a block of the shared cache has been used again, every freed block goes there, so a program that
-// reuses none keeps four at most.
+// longer ones (where there are more than four heaps, four of any length), hold what its thread has both made and freed;
+// the descriptors have the flag MB_LARGE_KEPT. The shared cache holds four blocks that were freed by another thread than
+// the one that made them; their descriptors say MB_UNIT_NONE. Until a block of the shared cache has been used again,
+// every freed block goes there, so a program that reuses none keeps four at most.
 // Memory: before the arena grows, the caches are emptied (of the other heaps at most 64, in turn). Two ticks of the
 // purge clock, malloc_trim, a shortage of memory and the end of the thread empty them, too.
 // Double free: a second free sees MB_LARGE_KEPT or MB_UNIT_NONE. If two threads free one block at the same moment, the
@@ -27,6 +27,7 @@
 
 extern MB_HIDDEN struct mb_large_keep_shared {
     _Atomic size_t own_pieces_max MB_PAIR_ALIGNED; // longest block that heaps keep; 0: they keep none yet; relaxed
+    _Atomic size_t short_pieces_max;               // longest one that is in a cache by its length; 0: too many heaps; relaxed
     _Atomic bool heaps_may_keep;                   // a hint: set when a heap keeps one, cleared by a flush; relaxed
 } mb_large_keep_shared;
 
@@ -34,6 +35,10 @@ extern MB_HIDDEN struct mb_large_keep_shared {
 
 // The longest span that a heap keeps, in pieces: 4 MiB and a unit for its guard page.
 enum { MB_OWN_KEPT_PIECES = (4 << 20 >> MB_PIECE_SHIFT) + MB_UNIT_PIECES };
+
+MB_INLINE size_t mb_large_own_set(size_t pieces) {
+    return mb_large_set_of(pieces, atomic_load_explicit(&mb_large_keep_shared.short_pieces_max, memory_order_relaxed));
+}
 
 MB_INLINE bool mb_large_is_kept(const struct mb_slab *large) {
     return mb_large_is_record(large) && (MB_PEEK(large->large_flags) & MB_LARGE_KEPT) != 0;
@@ -60,7 +65,7 @@ MB_INLINE bool mb_large_keep_own(struct mb_heap *heap, struct mb_slab *large) {
     if (large->large_pieces > atomic_load_explicit(&mb_large_keep_shared.own_pieces_max, memory_order_relaxed)) return false;
     mb_large_set_flags(large, flags | MB_LARGE_KEPT);
     size_t length = large->large_bytes >> MB_PIECE_SHIFT;
-    struct mb_large_cache_shared *kept = &heap->shared.kept[mb_large_set_of(length)];
+    struct mb_large_cache_shared *kept = &heap->shared.kept[mb_large_own_set(length)];
     if (!mb_large_cache_put_own(kept, mb_large_first(large), length) && !mb_large_put_beside(heap, mb_large_first(large), length)) {
         mb_large_set_flags(large, flags);
         return false;
@@ -80,7 +85,7 @@ MB_INLINE void mb_large_note_served(struct mb_heap *heap) {
 // the block is live again. NULL: there is none. Owner thread.
 MB_INLINE void *mb_large_take_same(struct mb_heap *heap, size_t bytes) {
     uint64_t pieces = ((bytes - 1) >> MB_PIECE_SHIFT) + 1;
-    struct mb_large_cache_shared *kept = &heap->shared.kept[mb_large_set_of(pieces)];
+    struct mb_large_cache_shared *kept = &heap->shared.kept[mb_large_own_set(pieces)];
     for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
         uint64_t seen = mb_large_cache_look(kept, i);
         if (seen >> MB_LARGE_LENGTH_SHIFT != pieces || !mb_large_cache_empty(kept, i, seen)) continue;
