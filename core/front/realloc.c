@@ -10,7 +10,9 @@
 #include "core/front/malloc.h"
 #include "core/front/sample.h"
 #include "core/front/slow.h"
+#include "core/heap/perturb.h"
 #include "core/heap/sampler.h"
+#include "core/large/large_keep.h"
 #include "core/process/foreign.h"
 #include "core/process/init.h"
 #include "core/process/thread.h"
@@ -172,9 +174,17 @@ static void *realloc_block(void *p, size_t bytes) {
     return bytes <= block.bytes && bytes >= block.bytes / 2 ? p : copy_to_new(p, block.bytes, bytes);
 }
 
+// Whether it is a large block that has as many pages as that many bytes need, and nobody watches: a buffer that grows by a few bytes at a time.
+static bool has_the_pages(const void *p, size_t bytes) {
+    if (!mb_space_contains(p) || !mb_perturb_quick_refills()) return false;
+    const struct mb_slab *large = mb_large_at(mb_unit_of(p), mb_unit_offset(p));
+    return large != NULL && MB_PEEK(large->large_bytes) - bytes < (size_t)1 << MB_PIECE_SHIFT && !mb_large_is_kept(large);
+}
+
 void *mb_realloc(void *p, size_t bytes) {
     size_t small = mb_lookup_small(p);
     if (bytes - 1 < small && bytes > small - small / 4) return mb_sample_stays(p, bytes);
+    if (small == 0 && has_the_pages(p, bytes)) return p;
     if (p == NULL) return mb_malloc(bytes);
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) return other->realloc(p, bytes);

@@ -1,5 +1,6 @@
 // The workload of scripts/check-hotpath: N pairs of malloc and free: of 64 bytes, one block in turn or in batches of 100; in a working set of 1,000
-// blocks of random sizes, of which one at random is replaced; or of 64 bytes, freed by another thread, 1,000 at a time.
+// blocks of random sizes, of which one at random is replaced, small ones (set) or of 33 to 60 KB (large); or of 64 bytes, freed by another thread,
+// 1,000 at a time. And calls of realloc by which a large block grows by 7 bytes each (steps).
 // What: nothing but the pairs, so that the difference of two runs with different N is the cost of the pairs alone.
 #include <pthread.h>
 #include <semaphore.h>
@@ -38,15 +39,25 @@ static size_t any_size(void) {
     return (1u << bits) + below(1u << bits);
 }
 
-static void replace(void **block) {
+static size_t large_size(void) { return 33000 + below(27000); }
+
+static void replace(void **block, size_t (*size)(void)) {
     free(*block);
-    *block = malloc(any_size());
+    *block = malloc(size());
     if (*block == NULL) abort();
 }
 
-static void working_set(long pairs) {
-    for (int i = 0; i < SET; i++) replace(&blocks[i]);
-    while (pairs-- > 0) replace(&blocks[below(SET)]);
+static void working_set(long pairs, size_t (*size)(void)) {
+    for (int i = 0; i < SET; i++) replace(&blocks[i], size);
+    while (pairs-- > 0) replace(&blocks[below(SET)], size);
+}
+
+static void grow_in_steps(long calls) {
+    char *block = NULL;
+    for (size_t bytes = 40000; calls-- > 0; bytes += 7) {
+        block = realloc(block, bytes);
+        if (block == NULL) abort();
+    }
 }
 
 static sem_t filled, emptied;
@@ -76,12 +87,14 @@ static void hand_over(long pairs) {
 
 int main(int argc, char **argv) {
     if (argc != 3) {
-        fputs("usage: pair turn|batch|set|two N\n", stderr);
+        fputs("usage: pair turn|batch|set|large|two|steps N\n", stderr);
         return 2;
     }
     long at_once = strcmp(argv[1], "batch") == 0 ? BATCH : 1;
     long pairs = strtol(argv[2], NULL, 10);
-    if (strcmp(argv[1], "set") == 0) return working_set(pairs), 0;
+    if (strcmp(argv[1], "set") == 0) return working_set(pairs, any_size), 0;
+    if (strcmp(argv[1], "large") == 0) return working_set(pairs, large_size), 0;
+    if (strcmp(argv[1], "steps") == 0) return grow_in_steps(pairs), 0;
     if (strcmp(argv[1], "two") == 0) return hand_over(pairs), 0;
     for (long done = 0; done < pairs; done += at_once) batch(at_once);
     return 0;
