@@ -6,6 +6,7 @@
 #include "core/front/malloc.h"
 #include "core/insight/count.h"
 #include "core/process/init.h"
+#include "core/profile/profile.h"
 
 // They know nothing of pages.
 static void count_other(struct mb_count *out) {
@@ -34,4 +35,5 @@ void mb_count_serving(struct mb_count *out) {
     else
         mb_count(out);
     out->all.mistakes = mb_mistake_count();
+    out->all.requested_bytes = mb_profile_live_bytes();
 }

@@ -183,6 +183,11 @@ void mb_profile_correct(const void *p, uint64_t bytes) {
     atomic_fetch_add_explicit(&mb_profile_stack_at(table, slot->stack)->of[MB_ALLOCATED].bytes, change, memory_order_relaxed);
 }
 
+uint64_t mb_profile_live_bytes(void) {
+    struct mb_profile_table_shared *table = mb_profile_table();
+    return table == NULL ? 0 : atomic_load_explicit(&table->live_bytes, memory_order_relaxed);
+}
+
 void mb_profile_facts(struct mb_profile_facts *out) {
     const struct mb_profile_table_shared *table = mb_profile_table();
     memset(out, 0, sizeof *out);

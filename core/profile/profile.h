@@ -69,4 +69,7 @@ struct mb_profile_facts {
 };
 void mb_profile_facts(struct mb_profile_facts *out);
 
+// Bytes asked for in the blocks that are live and were allocated in the session, as its samples say; 0: there was none.
+uint64_t mb_profile_live_bytes(void);
+
 #endif

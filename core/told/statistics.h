@@ -41,7 +41,8 @@
     X(top_thread_free_bytes, GAUGE, "the most that one thread holds in free memory")                                                       \
     X(residency_measured, GAUGE,                                                                                                           \
       "1: the system said which pages are there; 0: it refused, and pages once used are counted as being there")                           \
-    X(mistakes, COUNTER, "of the program with pointers, which it has survived: option on_error")
+    X(mistakes, COUNTER, "of the program with pointers, which it has survived: option on_error")                                           \
+    X(requested_bytes, GAUGE, "asked for in live blocks, estimated from the samples of the heap profile since its start; 0 without one")
 
 enum mb_statistics_kind { MB_STATISTICS_GAUGE, MB_STATISTICS_PART, MB_STATISTICS_COUNTER };
 

@@ -98,6 +98,7 @@ static void expect_truth(void) {
     expect_near("allocated blocks", is.weight[MB_ALLOCATED], (double)truth.all_blocks);
     expect_near("live bytes", is.bytes[MB_LIVE], (double)truth.live_bytes);
     expect_near("live blocks", is.weight[MB_LIVE], (double)truth.live_blocks);
+    expect_near("the statistic of live bytes", (double)mb_profile_live_bytes(), (double)truth.live_bytes);
 }
 
 static int begin(void **state) {
