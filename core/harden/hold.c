@@ -5,17 +5,6 @@
 #include "core/harden/poison_fill.h"
 #include "platform/os.h"
 
-enum mb_error mb_hold_init(struct mb_hold *hold, const struct mb_allocator_table *changed, struct mb_allocator *base,
-                           enum mb_policy policy, size_t budget_bytes, bool by_size) {
-    if (!mb_allocator_can(base, MB_TRAIT_FREES) || mb_allocator_can(base, MB_TRAIT_ORDERED)) return MB_BAD_CONFIG;
-    if (budget_bytes == 0) return MB_BAD_CONFIG;
-    uint64_t seed;
-    mb_os_random(&seed, sizeof seed);
-    mb_layer_init(&hold->layer, changed, base, policy);
-    mb_waiting_init(&hold->held, budget_bytes, seed, by_size);
-    return MB_OK;
-}
-
 // --- leaving ------------------------------------------------------------------------------------------------------------
 
 // Whether nobody has written into a block that was held.
@@ -49,7 +38,8 @@ bool mb_hold_flush(struct mb_hold *hold) {
     return any;
 }
 
-void *mb_hold_reuse(struct mb_hold *hold, size_t bytes, size_t align) {
+static void *reuse(struct mb_hold *hold, size_t bytes, size_t align) {
+    if (hold->held.blocks.keys == 1) return NULL; // MB_HOLD_KEEPS: they cannot be found by size
     for (;;) {
         struct mb_known_block block;
         mb_layer_lock(&hold->layer);
@@ -88,14 +78,14 @@ static bool is_held(struct mb_hold *hold, const void *p) {
     return held;
 }
 
-enum mb_error mb_hold_judge(struct mb_hold *hold, const void *p, size_t bytes) {
+static enum mb_error judge(struct mb_hold *hold, const void *p, size_t bytes) {
     if (is_held(hold, p)) return mb_layer_report(&hold->layer, MB_DOUBLE_FREE, "block is free already", p);
     enum mb_error error = mb_layer_judge(&hold->layer, p, bytes);
     return error == MB_OK ? MB_OK : mb_layer_report(&hold->layer, error, "invalid block", p);
 }
 
 // What does not wait must not be waiting; for all else the table tells when it is added.
-enum mb_error mb_hold_add(struct mb_hold *hold, void *p, size_t bytes) {
+static enum mb_error add(struct mb_hold *hold, void *p, size_t bytes) {
     enum mb_error error = mb_layer_judge(&hold->layer, p, bytes);
     if (error != MB_OK) return mb_layer_report(&hold->layer, error, "invalid free", p);
     if (bytes > hold->held.budget_bytes) {
@@ -121,12 +111,12 @@ static void look_at_all(struct mb_hold *hold) {
 }
 
 // A held block is not live, whatever the base thinks: so a layer above can tell a double free at its door.
-size_t mb_hold_usable_size(const struct mb_allocator *api, const void *p) {
+static size_t usable_size(const struct mb_allocator *api, const void *p) {
     struct mb_hold *hold = (struct mb_hold *)mb_layer_of(api);
     return is_held(hold, p) ? 0 : mb_allocator_usable_size(hold->layer.base, p);
 }
 
-enum mb_error mb_hold_reset(struct mb_allocator *api) {
+static enum mb_error reset(struct mb_allocator *api) {
     struct mb_hold *hold = (struct mb_hold *)mb_layer_of(api);
     if (!mb_allocator_can(api, MB_TRAIT_RESETS)) return mb_layer_passed(&hold->layer, mb_allocator_reset(hold->layer.base));
     look_at_all(hold); // afterwards they are gone
@@ -135,9 +125,68 @@ enum mb_error mb_hold_reset(struct mb_allocator *api) {
     return mb_layer_passed(&hold->layer, error);
 }
 
-enum mb_error mb_hold_drop(struct mb_allocator *api) {
+static enum mb_error drop(struct mb_allocator *api) {
     struct mb_hold *hold = (struct mb_hold *)mb_layer_of(api);
     mb_hold_flush(hold);
     enum mb_error error = mb_layer_drop_base(&hold->layer);
     return error == MB_OK ? mb_block_table_drop(&hold->held.blocks) : error;
+}
+
+// --- the layer ----------------------------------------------------------------------------------------------------------
+
+static struct mb_hold *hold_of(const struct mb_allocator *api) { return (struct mb_hold *)mb_layer_of(api); }
+
+static void *allocate(struct mb_allocator *api, size_t bytes, size_t align) {
+    struct mb_hold *hold = hold_of(api);
+    void *p = reuse(hold, bytes, align);
+    if (p != NULL) return p;
+    p = mb_allocator_allocate(hold->layer.base, bytes, align);
+    if (p == NULL && mb_hold_flush(hold)) p = mb_allocator_allocate(hold->layer.base, bytes, align);
+    return mb_layer_passed_block(&hold->layer, p);
+}
+
+static void *allocate_zeroed(struct mb_allocator *api, size_t bytes, size_t align) {
+    struct mb_hold *hold = hold_of(api);
+    void *p = reuse(hold, bytes, align);
+    if (p != NULL) return memset(p, 0, bytes);
+    p = mb_allocator_allocate_zeroed(hold->layer.base, bytes, align);
+    if (p == NULL && mb_hold_flush(hold)) p = mb_allocator_allocate_zeroed(hold->layer.base, bytes, align);
+    return mb_layer_passed_block(&hold->layer, p);
+}
+
+static enum mb_error deallocate(struct mb_allocator *api, void *p, size_t bytes) { return add(hold_of(api), p, bytes); }
+
+static void *grow(struct mb_allocator *api, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    if (judge(hold_of(api), p, old_bytes) != MB_OK) return NULL;
+    return mb_layer_move(mb_layer_of(api), p, old_bytes, new_bytes, align);
+}
+
+// By the base: it never needs memory, and what it leaves behind is in place.
+static void *shrink(struct mb_allocator *api, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
+    struct mb_hold *hold = hold_of(api);
+    if (judge(hold, p, old_bytes) != MB_OK) return NULL;
+    return mb_layer_passed_block(&hold->layer, mb_allocator_shrink(hold->layer.base, p, old_bytes, new_bytes, align));
+}
+
+static const struct mb_allocator_table CHANGED = {
+    .traits = ~UINT32_C(0),
+    .allocate = allocate,
+    .allocate_zeroed = allocate_zeroed,
+    .deallocate = deallocate,
+    .grow = grow,
+    .shrink = shrink,
+    .usable_size = usable_size,
+    .reset = reset,
+    .drop = drop,
+};
+
+enum mb_error mb_hold_init(struct mb_hold *hold, struct mb_allocator *base, enum mb_policy policy, size_t budget_bytes,
+                           enum mb_hold_use use) {
+    if (!mb_allocator_can(base, MB_TRAIT_FREES) || mb_allocator_can(base, MB_TRAIT_ORDERED)) return MB_BAD_CONFIG;
+    if (budget_bytes == 0) return MB_BAD_CONFIG;
+    uint64_t seed;
+    mb_os_random(&seed, sizeof seed);
+    mb_layer_init(&hold->layer, &CHANGED, base, policy);
+    mb_waiting_init(&hold->held, budget_bytes, seed, use == MB_HOLD_REUSES);
+    return MB_OK;
 }

@@ -17,18 +17,13 @@ struct mb_hold {
     struct mb_waiting held;
 };
 
-// MB_BAD_CONFIG over a base without MB_TRAIT_FREES (nothing is ever used again) or with MB_TRAIT_ORDERED (nothing can wait).
-enum mb_error mb_hold_init(struct mb_hold *hold, const struct mb_allocator_table *changed, struct mb_allocator *base,
-                           enum mb_policy policy, size_t budget_bytes, bool by_size);
+// Which requests held blocks may serve: MB_HOLD_REUSES those of exactly their size (poison on free), else none (quarantine).
+enum mb_hold_use { MB_HOLD_KEEPS, MB_HOLD_REUSES };
 
-// Reports a pointer that is held already, or that the base can tell is no live block of so many bytes. Before a block is read.
-enum mb_error mb_hold_judge(struct mb_hold *hold, const void *p, size_t bytes);
-
-// Takes the block over and evicts others until the budget is met. A block of more than the budget goes straight to the base.
-enum mb_error mb_hold_add(struct mb_hold *hold, void *p, size_t bytes);
-
-// A held, intact block of exactly this size at a multiple of `align`, or NULL. Its bytes are poison.
-void *mb_hold_reuse(struct mb_hold *hold, size_t bytes, size_t align);
+// Makes the layer. MB_BAD_CONFIG without a budget, and over a base without MB_TRAIT_FREES (nothing is ever used again) or
+// with MB_TRAIT_ORDERED (nothing can wait).
+enum mb_error mb_hold_init(struct mb_hold *hold, struct mb_allocator *base, enum mb_policy policy, size_t budget_bytes,
+                           enum mb_hold_use use);
 
 // Gives all held blocks to the base. False when there were none.
 bool mb_hold_flush(struct mb_hold *hold);
@@ -36,10 +31,5 @@ bool mb_hold_flush(struct mb_hold *hold);
 // Looks at all held blocks and returns how many are damaged; they are reported, as by policy, when they leave.
 // No other thread may use the hold meanwhile.
 size_t mb_hold_damaged(const struct mb_hold *hold);
-
-// The layer's own of these operations, ready for its table.
-size_t mb_hold_usable_size(const struct mb_allocator *api, const void *p);
-enum mb_error mb_hold_reset(struct mb_allocator *api);
-enum mb_error mb_hold_drop(struct mb_allocator *api);
 
 #endif
