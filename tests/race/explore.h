@@ -130,12 +130,15 @@ extern const struct weakened weakenings[]; // by the same; each must be found, t
 int weaker(const volatile void *address, enum explore_kind kind, int order);
 
 void memory_forget(void);               // a scenario begins
+void world_begin(void);                 // an empty world, whose every part all fibers may use
 unsigned memory_picks(unsigned fiber, const struct explore_access *access);
 void memory_pick(unsigned pick);        // of the access that follows
 bool memory_meet(const struct explore_access *access); // before it; true: on an older value
 void memory_read(const volatile void *address, void *value, size_t bytes, int order);
 void memory_written(const volatile void *address, size_t bytes, enum explore_kind kind, int order);
-void memory_unlearn(uint32_t bits);     // nobody knows these but the current fiber
+// The current fiber uses the parts of the world with these bits, without an atomic access. False: it is not ordered after their last use. From
+// then on their last use is this one. Outside of fibers always true.
+bool memory_use(uint32_t bits);
 uint64_t memory_hash(void);
 
 // --- explore_script.c, explore_map.c, explore_pieces.c or explore_slots.c ----------------------------------------------
@@ -143,7 +146,7 @@ uint64_t memory_hash(void);
 extern const struct scenario scenarios[]; // the last one has no name
 
 void script_set_up(void);          // an empty world, then the scenario's setup
-void script_run(unsigned index);   // a fiber's life
+void script_operation(unsigned index, char operation); // one character of a fiber's script
 void script_check_end(void);       // all fibers are done
 bool script_is_constant(const volatile void *p); // no fiber writes it
 

@@ -62,8 +62,9 @@ void fiber_step(unsigned choice) {
 
 static void fiber_main(void) {
     unsigned index = (unsigned)current;
+    const char *script = scenario->script[index];
     pause_here();
-    script_run(index);
+    for (; script[world.script_at[index]] != '\0'; world.script_at[index]++) script_operation(index, script[world.script_at[index]]);
     fibers[index].done = true;
     for (;;) pause_here();
 }

@@ -70,11 +70,7 @@ static void enter(unsigned index, size_t first, size_t units) {
         if (unit >= COUNT) fail("unit %zu handed out", unit + FIRST);
         if (world.live[unit] != 0) fail("unit %zu in two hands", unit + FIRST);
         world.live[unit] = 1;
-        if (current == NOBODY) continue;
-        if ((world.knows[current] >> unit & 1) == 0) fail("unit %zu: not ordered after its last use", unit + FIRST);
-        for (unsigned i = 0; i < FIBERS; i++) world.knows[i] &= ~(1u << unit);
-        memory_unlearn(1u << unit);
-        world.knows[current] |= 1u << unit;
+        if (!memory_use(1u << unit)) fail("unit %zu: not ordered after its last use", unit + FIRST);
     }
     if (world.owned[index] == PRESETS) fail("script too long");
     world.own[index][world.owned[index]++] = (unsigned char *)(first << 8 | units);
@@ -109,7 +105,7 @@ static void give(unsigned index, char how) {
     mb_map_release(&map, first, units);
 }
 
-static void run_operation(unsigned index, char operation) {
+void script_operation(unsigned index, char operation) {
     switch (operation) {
     case '1':
     case '2':
@@ -132,21 +128,14 @@ static void run_operation(unsigned index, char operation) {
     }
 }
 
-void script_run(unsigned index) {
-    const char *script = scenario->script[index];
-    for (; script[world.script_at[index]] != '\0'; world.script_at[index]++) run_operation(index, script[world.script_at[index]]);
-}
-
 // What is taken in the setup belongs to one fiber after the other.
 void script_set_up(void) {
-    memset(&world, 0, sizeof world);
+    world_begin();
     memset(&ground_shared, 0, sizeof ground_shared);
-    world.old_reads = OLD_READS;
-    for (unsigned i = 0; i < FIBERS; i++) world.knows[i] = UINT32_MAX;
     if (!mb_map_extend(&map, ALL_UNITS, make_chunk, NULL)) fail("no map");
     mb_map_release(&map, FIRST, COUNT);
     unsigned fiber = 0;
-    for (const char *at = scenario->setup; *at != '\0'; at++) run_operation(*at == 'n' ? 0 : fiber++, *at);
+    for (const char *at = scenario->setup; *at != '\0'; at++) script_operation(*at == 'n' ? 0 : fiber++, *at);
 }
 
 bool script_is_constant(const volatile void *p) { return within(p, &ground_shared.chunks[0], sizeof ground_shared.chunks[0]); }

@@ -135,9 +135,20 @@ void memory_written(const volatile void *address, size_t bytes, enum explore_kin
     if (order == memory_order_seq_cst) place->in_order = 0;
 }
 
-void memory_unlearn(uint32_t bits) {
+bool memory_use(uint32_t bits) {
+    if (current == NOBODY) return true;
+    bool ordered = (world.knows[current] & bits) == bits;
+    for (unsigned i = 0; i < FIBERS; i++) world.knows[i] &= ~bits;
     for (size_t i = 0; i < places; i++)
         for (unsigned m = 0; m < PICKS; m++) world.place[i].message[m].carries &= ~bits;
+    world.knows[current] |= bits;
+    return ordered;
+}
+
+void world_begin(void) {
+    memset(&world, 0, sizeof world);
+    world.old_reads = OLD_READS;
+    for (unsigned i = 0; i < FIBERS; i++) world.knows[i] = UINT32_MAX;
 }
 
 // --- the state as a number --------------------------------------------------------------------------------------------

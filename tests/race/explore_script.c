@@ -145,12 +145,7 @@ static size_t granule_of(const unsigned char *p) { return (size_t)(p - world.mem
 
 // The block is used by the current fiber: what was done with it before must be known to have happened.
 static void touch(size_t first, size_t count) {
-    if (current == NOBODY) return;
-    uint32_t bits = ((1u << count) - 1) << first;
-    if ((world.knows[current] & bits) != bits) fail("granule %zu: not ordered after its last use", first);
-    for (unsigned i = 0; i < FIBERS; i++) world.knows[i] &= ~bits;
-    memory_unlearn(bits);
-    world.knows[current] |= bits;
+    if (!memory_use(((1u << count) - 1) << first)) fail("granule %zu: not ordered after its last use", first);
 }
 
 static unsigned char *allocate(size_t bytes) {
@@ -209,7 +204,7 @@ static void leave_thread(void) {
     mb_own_release_all(heap);
 }
 
-static void run_operation(unsigned index, char operation) {
+void script_operation(unsigned index, char operation) {
     switch (operation) {
     case 'm': keep(index, allocate(16)); break;
     case 'M': keep(index, allocate(32)); break;
@@ -224,12 +219,6 @@ static void run_operation(unsigned index, char operation) {
     }
 }
 
-void script_run(unsigned index) {
-    const char *script = scenario->script[index];
-    for (; script[world.script_at[index]] != '\0'; world.script_at[index]++)
-        run_operation(index, script[world.script_at[index]]);
-}
-
 // --- the setup -----------------------------------------------------------------------------------------------------
 
 static void set_up_heap(struct mb_heap *heap) {
@@ -238,11 +227,9 @@ static void set_up_heap(struct mb_heap *heap) {
 }
 
 static void set_up_world(void) {
-    memset(&world, 0, sizeof world);
+    world_begin();
     world.free_units = (1u << UNITS) - 1;
-    world.old_reads = OLD_READS;
     for (unsigned i = 0; i < FIBERS; i++) set_up_heap(&world.heaps[i]);
-    for (unsigned i = 0; i < FIBERS; i++) world.knows[i] = UINT32_MAX;
     mb_space.base = (uintptr_t)world.memory;
     mb_space.table = world.table;
     mb_space.bytes = sizeof world.memory;
@@ -257,7 +244,7 @@ void script_set_up(void) {
     for (const char *at = scenario->setup; *at != '\0'; at++) {
         bool is_malloc = *at == 'm' || *at == 'M';
         if (is_malloc) world.preset[world.presets++] = allocate(*at == 'm' ? 16 : 32);
-        else run_operation(0, *at);
+        else script_operation(0, *at);
     }
 }
 

@@ -48,11 +48,7 @@ enum { NOBODYS, SOMEBODYS, ALIVE };
 static void enter(size_t slot, uint8_t was) {
     if (world.live[slot] != was) fail("slot %zu in two hands", slot);
     world.live[slot] = SOMEBODYS;
-    if (current == NOBODY) return;
-    if ((world.knows[current] >> slot & 1) == 0) fail("slot %zu: not ordered after its last use", slot);
-    for (unsigned i = 0; i < FIBERS; i++) world.knows[i] &= ~(1u << slot);
-    memory_unlearn(1u << slot);
-    world.knows[current] |= 1u << slot;
+    if (!memory_use(1u << slot)) fail("slot %zu: not ordered after its last use", slot);
 }
 
 static void take(unsigned index) {
@@ -73,7 +69,7 @@ static void give(size_t slot) {
     mb_guarded_give(&ground_shared.words[slot]);
 }
 
-static void run_operation(unsigned index, char operation) {
+void script_operation(unsigned index, char operation) {
     switch (operation) {
     case 't': take(index); break;
     case 'g':
@@ -88,17 +84,10 @@ static void run_operation(unsigned index, char operation) {
     }
 }
 
-void script_run(unsigned index) {
-    const char *script = scenario->script[index];
-    for (; script[world.script_at[index]] != '\0'; world.script_at[index]++) run_operation(index, script[world.script_at[index]]);
-}
-
 void script_set_up(void) {
-    memset(&world, 0, sizeof world);
+    world_begin();
     memset(&ground_shared, 0, sizeof ground_shared);
-    world.old_reads = OLD_READS;
-    for (unsigned i = 0; i < FIBERS; i++) world.knows[i] = UINT32_MAX;
-    for (const char *at = scenario->setup; *at != '\0'; at++) run_operation(0, *at);
+    for (const char *at = scenario->setup; *at != '\0'; at++) script_operation(0, *at);
 }
 
 bool script_is_constant(const volatile void *p) {
