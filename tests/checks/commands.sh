@@ -35,6 +35,12 @@ for command in run test bench; do
     grep -q "^  scripts/$command " "$work/out" || fail "scripts/$command --help does not show how it is called"
 done
 
+for script in scripts/*; do
+    [[ -f $script && -x $script ]] || continue
+    expect 0 '' "$script" --help
+    grep -q . "$work/out" || fail "$script --help says nothing"
+done
+
 # --- packages: where one is installed, what shows that it is there is there -----------------------------------------------
 if command -v dpkg-query >/dev/null; then
     for list in scripts/packages bench/packages; do
