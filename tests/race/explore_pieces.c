@@ -54,11 +54,7 @@ static void enter(unsigned index, size_t first, size_t halves) {
         if (half >= COUNT) fail("half %zu handed out", half);
         if (world.live[half] != 0) fail("half %zu in two hands", half);
         world.live[half] = 1;
-        if (current == NOBODY) continue;
-        if ((world.knows[current] >> half & 1) == 0) fail("half %zu: not ordered after its last use", half);
-        for (unsigned i = 0; i < FIBERS; i++) world.knows[i] &= ~(1u << half);
-        memory_unlearn(1u << half);
-        world.knows[current] |= 1u << half;
+        if (!memory_use(1u << half)) fail("half %zu: not ordered after its last use", half);
     }
     if (world.owned[index] == PRESETS) fail("script too long");
     world.own[index][world.owned[index]++] = (unsigned char *)(first << 8 | halves);
@@ -105,7 +101,7 @@ static void take_whole(void *context, size_t word) {
 
 static void look_at(void *context, size_t word) { (void)context, (void)word; }
 
-static void run_operation(unsigned index, char operation) {
+void script_operation(unsigned index, char operation) {
     switch (operation) {
     case '1':
     case '2':
@@ -121,21 +117,14 @@ static void run_operation(unsigned index, char operation) {
     }
 }
 
-void script_run(unsigned index) {
-    const char *script = scenario->script[index];
-    for (; script[world.script_at[index]] != '\0'; world.script_at[index]++) run_operation(index, script[world.script_at[index]]);
-}
-
 // What is taken in the setup belongs to one fiber after the other.
 void script_set_up(void) {
-    memset(&world, 0, sizeof world);
+    world_begin();
     memset(&mb_piece_map_shared, 0, sizeof mb_piece_map_shared);
-    world.old_reads = OLD_READS;
-    for (unsigned i = 0; i < FIBERS; i++) world.knows[i] = UINT32_MAX;
     if (!mb_piece_map_extend(PIECES)) fail("no map");
     mb_piece_map_release(FIRST, COUNT * HALF);
     unsigned fiber = 0;
-    for (const char *at = scenario->setup; *at != '\0'; at++) run_operation(fiber++ % FIBERS, *at);
+    for (const char *at = scenario->setup; *at != '\0'; at++) script_operation(fiber++ % FIBERS, *at);
     for (size_t half = 0; half < COUNT; half++)
         if (world.live[half] == 0) return;
     while (mb_piece_map_visit_whole(look_at, NULL)) {
