@@ -1,4 +1,5 @@
-// Where the windows of blocks, descriptors and metadata lie: none of them can grow into another one. Each start of a process chooses anew, so many are looked at.
+// Where the windows of blocks, descriptors and metadata lie: none of them can grow into another one, and what lies before the first and behind the last
+// page that may be used is inaccessible, so no overflow runs from one into another. Each start of a process chooses anew, so many are looked at.
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -10,18 +11,24 @@
 #include "core/region/unit.h"
 #include "tests/unit/memory.h"
 
-enum { STARTS = 300, CLASH = 3 };
+enum { STARTS = 300, CLASH = 3, OPEN_EDGE = 4, BLOCKS = 200 };
 
 static size_t longest(int which) {
     static const size_t descriptors = ((size_t)1 << (MB_WINDOW_SHIFT - MB_UNIT_SHIFT)) * sizeof(struct mb_unit);
     return which == MB_ARENA_FRONT ? MB_WINDOW_BYTES : which == MB_ARENA_TABLE ? descriptors : MB_METADATA_WINDOW_BYTES;
 }
 
+static bool ends_in_nothing(const struct mb_arena_range *range) {
+    const char *base = (const char *)range->base;
+    return !mb_os_readable(base - 1, 1) && !mb_os_readable(base + range->committed, 1) && !mb_os_readable(base + range->mapped, 1);
+}
+
 static int look(void) {
     struct mb_arena_range at[MB_ARENA_RANGES];
-    mb_free(mb_malloc(1));
+    for (size_t i = 0; i < BLOCKS; i++) *(char *)mb_malloc(1 + i * i * 20) = 1; // up to 800 KB: all three windows grow
     mb_arena_ranges(at);
     for (int i = 0; i < MB_ARENA_RANGES; i++) {
+        if (!ends_in_nothing(&at[i])) return OPEN_EDGE;
         for (int k = 0; k < MB_ARENA_RANGES; k++) {
             if (i != k && at[i].base <= at[k].base && at[k].base - at[i].base < longest(i)) return CLASH;
         }
