@@ -64,6 +64,7 @@ static void say_live(struct mb_line *line, const struct mb_count *count) {
 }
 
 static void say_blocks(struct mb_line *line, const struct mb_statistics *all) {
+    if (all->allocations == 0) return mb_line_text(line, "no block has been allocated.");
     mb_line_number(line, all->live_blocks);
     mb_line_text(line, " live blocks of ");
     mb_line_size(line, all->live_bytes);

@@ -60,4 +60,9 @@ fi
 out=$(ending stats=exit refused)
 [[ $out == *"residency_measured=0"* ]] || fail "pages were said to be measured: $out"
 sum <<<"$out" || fail "the parts do not add up without measurement"
+
+# --- a program that allocates nothing -------------------------------------------------------------------------------------
+
+out=$(MBMALLOC_OPTIONS=stats=exit LD_PRELOAD=${MBMALLOC_SO:?} /bin/true 2>&1)
+[[ $out == *"no block has been allocated."* ]] || fail "of a program without a block: $out"
 echo "statistics clean"
