@@ -113,7 +113,8 @@ struct pair {
 };
 
 static struct pair look_at(const struct mb_chunk_shared *chunk, size_t word) {
-    return (struct pair){atomic_load(&chunk->free[word]), word + 1 < MB_CHUNK_WORDS ? atomic_load(&chunk->free[word + 1]) : 0};
+    uint64_t bits = atomic_load(&chunk->free[word]);
+    return (struct pair){bits, word + 1 < MB_CHUNK_WORDS ? atomic_load(&chunk->free[word + 1]) : 0};
 }
 
 // The longest run that begins in this word.

@@ -199,15 +199,22 @@ int tool_profile_value(const struct tool_profile *p, const char *name) {
     return -1;
 }
 
-const char *tool_profile_usual(const struct tool_profile *p) {
+static bool has_any(const struct tool_profile *p, const char *name) {
     for (size_t v = 0; v < p->values; v++) {
-        if (strcmp(tool_profile_string(p, p->value_name[v]), "inuse_space") != 0) continue;
+        if (strcmp(tool_profile_string(p, p->value_name[v]), name) != 0) continue;
         for (size_t s = 0; s < p->samples; s++) {
-            if (p->sample[s].value[v] != 0) return "inuse_space";
+            if (p->sample[s].value[v] != 0) return true;
         }
-        return "peak_space";
     }
-    return "inuse_space";
+    return false;
+}
+
+const char *tool_profile_usual(const struct tool_profile *p) {
+    static const char *const names[] = {"inuse_space", "peak_space", "alloc_space"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (has_any(p, names[i])) return names[i];
+    }
+    return names[0];
 }
 
 const char *tool_profile_function(const struct tool_profile *p, const struct tool_sample *sample, size_t i) {

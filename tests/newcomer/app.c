@@ -1,9 +1,14 @@
-// The program that README's commands compile and run: it allocates, prints one line, and ends. With APP_STAYS in the environment
+// The program that README's commands compile and run: it allocates, 16 MB of which stay so that a heap profile has samples, prints one line, and ends. With APP_STAYS in the environment
 // it goes on until it is ended; with APP_FREES_TWICE it frees a block twice.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static void hold(void) {
+    static void *held[16000];
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++) held[i] = malloc(1000);
+}
 
 static void free_twice(void) {
     char *volatile p = malloc(64);
@@ -13,6 +18,7 @@ static void free_twice(void) {
 
 int main(void) {
     size_t total = 0;
+    hold();
     for (size_t i = 1; i <= 1000; i++) {
         char *p = malloc(i);
         if (p == NULL) return 1;
