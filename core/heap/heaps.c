@@ -57,9 +57,10 @@ void mb_heap_drop_mask(struct mb_heap *heap, unsigned class_index) {
     uint64_t mask = heap->front.mask[class_index];
     if (mask == 0) return;
     MB_POKE(heap->front.mask[class_index], 0);
-    mb_sampler_draw_again(heap, class_index);
+    unsigned blocks = mb_popcount64(mask);
+    mb_sampler_put_back(heap, class_index, blocks);
     uint64_t served = atomic_load_explicit(&heap->shared.blocks_served, memory_order_relaxed);
-    atomic_store_explicit(&heap->shared.blocks_served, served - mb_popcount64(mask), memory_order_relaxed);
+    atomic_store_explicit(&heap->shared.blocks_served, served - blocks, memory_order_relaxed);
 }
 
 uint32_t mb_heaps_in_use(void) { return atomic_load(&heaps_shared.in_use); }

@@ -158,7 +158,9 @@ uint64_t mb_sampler_cut(struct mb_heap *heap, unsigned class_index, uint64_t mas
     return mask;
 }
 
-void mb_sampler_draw_again(struct mb_heap *heap, unsigned class_index) {
+void mb_sampler_put_back(struct mb_heap *heap, unsigned class_index, unsigned blocks) {
     struct mb_sampler *sampler = current(heap);
-    if (sampler != NULL) sampler->until[class_index] = draw_small(sampler);
+    if (sampler == NULL) return;
+    uint64_t until = sampler->until[class_index] + (uint64_t)blocks * mb_class_bytes(class_index);
+    sampler->until[class_index] = (uint32_t)mb_min(until, UINT32_MAX);
 }

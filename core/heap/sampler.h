@@ -52,8 +52,9 @@ void mb_sampler_count(struct mb_heap *heap, unsigned class_index);
 
 // The part of a new mask, the lowest bits, that comes before the next point, and at least one block. Any heap.
 uint64_t mb_sampler_cut(struct mb_heap *heap, unsigned class_index, uint64_t mask);
-// The rest of a mask is not handed out.
-void mb_sampler_draw_again(struct mb_heap *heap, unsigned class_index);
+// So many blocks, the rest of a mask, are not handed out: the next point is as much further away. (To draw it anew only when there is a rest
+// would be wrong: where there is none, the point is often in the next block, because the mask was cut there.)
+void mb_sampler_put_back(struct mb_heap *heap, unsigned class_index, unsigned blocks);
 
 // How many blocks a sampled one of so many bytes stands for, in units of 2^-16.
 enum { MB_WEIGHT_SHIFT = 16 };
