@@ -126,9 +126,9 @@ void mb_large_give(struct mb_slab *large) {
     char *p = mb_large_start(large);
     bool moved = (large->large_flags & MB_LARGE_MOVED) != 0;
     mb_large_count_given(large->large_bytes);
-    bool guarded = !mb_large_remove_guard(large, p);
+    bool unguarded = mb_large_remove_guard(large, p);
     mb_large_let_go(large);
-    if (MB_LIKELY(!guarded)) {
+    if (MB_LIKELY(unguarded)) {
         mb_large_give_part(p, large->large_pieces, moved);
     } else {
         give_around_guard(large, p, moved);

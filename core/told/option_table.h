@@ -41,7 +41,7 @@ enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
     NUMBER(check, CHOICE, 0, 0, 0, "never exit", START, "hardened, exit: look at every block and free slot when the process ends")         \
     NUMBER(guard, CHOICE, 0, 0, 0, "slabs all", START, "hardened, all: every block ends at a page that cannot be touched; 64 KiB each")    \
     NUMBER(guard_rate, COUNT, 0, 0, 1000000000, "", START,                                                                                 \
-           "not 0: one in so many refills is a block between guard pages; faults are told with their calls. 5000 costs some 1 %")          \
+           "not 0: one in so many refills is a block between guard pages; faults are told with their calls. 5000 costs 1 to 3 %")          \
     NUMBER(heap_profile, BYTES, 0, 0, 256 << 20, "", START,                                                                                \
            "not 0: note the call stack of one block in so many bytes (512K costs little): mbmalloc(1), prof and top")                      \
     TEXT(heap_profile_file, "path", LIVE, "write the heap profile to this file when the process ends; %p is the process id")               \
