@@ -142,7 +142,9 @@ static bool take_and_pay(size_t pieces, size_t align, struct mb_run *out) {
 
 // When memory is short, slabs that hold nothing may help, this heap's own and sleeping ones', and the commit charge of free spans.
 static bool take(struct mb_heap *heap, size_t pieces, size_t align, struct mb_run *out) {
-    if (is_pieced(pieces, align) && mb_pieces_take_held(pieces, mb_max(align >> MB_PIECE_SHIFT, 1), out)) return true;
+    bool pieced = is_pieced(pieces, align);
+    if (pieced && mb_pieces_take_held(pieces, mb_max(align >> MB_PIECE_SHIFT, 1), out)) return true;
+    if (pieced && mb_large_may_stay(heap) && take_and_pay(pieces, align, out)) return true;
     mb_large_flush_to_grow(heap, mb_units_for(pieces));
     if (take_and_pay(pieces, align, out)) return true;
     mb_large_flush();

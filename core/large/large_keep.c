@@ -14,6 +14,10 @@ enum { FLUSHED_HEAPS = 64, AGED_HEAPS = 1024 };
 // With more heaps what sixteen blocks in each take adds up: 16 threads that use blocks of up to 500 KB peak at 190 MB instead of 168.
 enum { SHORT_HEAPS = 4 };
 
+// A heap of so few keeps so much when the arena grows for a block of up to 512 KiB: a working set of such blocks, of lengths that differ, needs some to
+// choose from.
+enum { STAYING_PIECES = 512 << 10 >> MB_PIECE_SHIFT };
+
 static struct turn_shared {
     _Atomic(struct mb_heap *) next; // to be looked at; any thread, relaxed: two may look at the same ones. NULL: the first
 } flush_turn, age_turn;
@@ -133,6 +137,18 @@ static void set_short_max(void) {
     atomic_store_explicit(&mb_large_keep_shared.short_pieces_max, most, memory_order_relaxed);
 }
 
+static size_t kept_pieces(const struct mb_heap *heap) {
+    size_t pieces = 0;
+    for (size_t set = 0; set < MB_LARGE_SETS; set++) pieces += mb_large_cache_pieces(&heap->shared.kept[set]);
+    return pieces;
+}
+
+bool mb_large_may_stay(const struct mb_heap *heap) {
+    set_short_max();
+    bool few = atomic_load_explicit(&mb_large_keep_shared.short_pieces_max, memory_order_relaxed) != 0;
+    return few && kept_pieces(heap) <= STAYING_PIECES;
+}
+
 void mb_large_flush_to_grow(struct mb_heap *heap, size_t units) {
     set_short_max();
     mb_large_cache_flush(&everybodys_shared, give_first);
@@ -155,9 +171,7 @@ void mb_large_flush_at_hand(void) {
 
 size_t mb_large_kept_units(void) {
     size_t pieces = mb_large_cache_pieces(&everybodys_shared);
-    for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) {
-        for (size_t set = 0; set < MB_LARGE_SETS; set++) pieces += mb_large_cache_pieces(&heap->shared.kept[set]);
-    }
+    for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) pieces += kept_pieces(heap);
     return mb_units_for(pieces);
 }
 

@@ -114,6 +114,8 @@ bool mb_large_put_everybodys(const struct mb_slab *large, size_t units_max);
 void mb_large_flush(void);
 void mb_large_age(void);
 void mb_large_flush_heap(struct mb_heap *heap);
+// Whether `heap` keeps so little that the arena may grow for a block of up to 512 KiB before that is returned. Owner thread.
+bool mb_large_may_stay(const struct mb_heap *heap);
 // Before the arena grows: returns the blocks of the shared cache and of `heap`, and, while fewer than `units` units are
 // free with pages, those of other heaps.
 void mb_large_flush_to_grow(struct mb_heap *heap, size_t units);
