@@ -12,6 +12,8 @@
 #include "core/front/malloc.h"
 #include "core/large/outside.h"
 #include "core/process/init.h"
+#include "core/region/large_record.h"
+#include "core/region/pieces.h"
 
 static void the_table_agrees_with_the_rule(void **state) {
     (void)state;
@@ -56,7 +58,7 @@ static void a_large_block_goes_the_way_of_a_small_one(void **state) {
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         char *p = mb_malloc(sizes[i]);
         assert_non_null(p);
-        const struct mb_slab *large = &mb_unit_of(p)->slab;
+        const struct mb_slab *large = mb_large_of_piece(mb_piece_of(p));
         struct mb_halves product = mb_slab_product(large, 4711);
         assert_true(product.low >= large->bound);
         assert_int_equal((product.high << 32 | product.low) / large->multiplier, 4711);
