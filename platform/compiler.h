@@ -14,6 +14,8 @@
 #define MB_HIDDEN __attribute__((visibility("hidden")))
 #define MB_UNUSED __attribute__((unused))
 #define MB_MALLOC_LIKE __attribute__((malloc, warn_unused_result))
+// On pages that are read-only most of the time: core/base/sealed.h.
+#define MB_SEALED __attribute__((section("mb_sealed")))
 #define MB_CACHE_ALIGNED __attribute__((aligned(64)))
 // Alignment against false sharing: two cache lines, because processors prefetch lines in pairs of 128 bytes.
 enum { MB_LINE_PAIR = 128 };

@@ -41,11 +41,14 @@ static uint64_t change_signals(int how, uint64_t mask) {
     return old;
 }
 
+uint64_t mb_libc_block_signals(void) { return change_signals(SIG_BLOCK, SIGNALS); }
+void mb_libc_restore_signals(uint64_t signals) { change_signals(SIG_SETMASK, signals); }
+
 // Where the attributes cannot name a signal mask: a new thread inherits that of its creator.
 static bool create_masked(mb_libc_create *create, pthread_t *out, pthread_attr_t *attributes, void *(*body)(void *)) {
-    uint64_t old = change_signals(SIG_BLOCK, SIGNALS);
+    uint64_t old = mb_libc_block_signals();
     bool created = create(out, attributes, body, NULL) == 0;
-    change_signals(SIG_SETMASK, old);
+    mb_libc_restore_signals(old);
     return created;
 }
 

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "platform/compiler.h"
 
@@ -47,6 +48,10 @@ struct mb_libc_keys {
 
 typedef int mb_libc_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 typedef int mb_libc_join(pthread_t, void **);
+
+// This thread handles no signal of the program between the two; the first returns what the second takes.
+uint64_t mb_libc_block_signals(void);
+void mb_libc_restore_signals(uint64_t signals);
 
 // Starts a thread that handles no signal of the program, by `create` (pthread_create, or a wrapper of it). False: it
 // was refused.

@@ -22,6 +22,7 @@ typedef int mb_os_hook_function(enum mb_os_call call, size_t bytes);
 // set.
 extern MB_HIDDEN _Atomic(mb_os_hook_function *) mb_os_hook;
 
+// The hook is sealed: between mb_sealed_open and mb_sealed_close (core/base/sealed.h).
 MB_INLINE void mb_os_hook_set(mb_os_hook_function *hook) { atomic_store_explicit(&mb_os_hook, hook, memory_order_release); }
 
 MB_INLINE int mb_os_hook_ask(enum mb_os_call call, size_t bytes) {

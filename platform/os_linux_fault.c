@@ -41,7 +41,7 @@ enum { RESTORER_FLAG = 0 };
 static struct {
     mb_os_fault_look *look;        // written before the handler is installed
     struct kernel_action previous; // likewise
-} fault_shared;
+} fault_shared MB_SEALED;
 
 static void set_default(void) {
     static const struct kernel_action normal;

@@ -18,7 +18,7 @@
 // that the kernel refuses what it would refuse any program (in its default mode: more than RAM and swap together).
 enum { ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS };
 
-_Atomic(mb_os_hook_function *) mb_os_hook;
+_Atomic(mb_os_hook_function *) mb_os_hook MB_SEALED;
 
 // The hook's error, or, if it has none, the result of `system`.
 #define MB_ASK_HOOK(call, bytes, system) (mb_os_hook_ask(MB_OS_CALL_##call, (bytes)) ?: (system))

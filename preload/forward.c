@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+#include "core/base/sealed.h"
 #include "core/front/malloc.h"
 #include "core/process/foreign.h"
 #include "core/process/init.h"
@@ -49,7 +50,7 @@ static const struct mb_calls *ask(mallopt_function whom) {
     return (const struct mb_calls *)(uintptr_t)address;
 }
 
-static const struct mb_calls *earlier_copy; // written by the constructor only
+static const struct mb_calls *earlier_copy MB_SEALED; // written by the constructor only
 
 const struct mb_calls *mb_forward_get(void) {
     bool ours = mb_forward_same((uintptr_t)__libc_mallopt, (uintptr_t)mb_self_libc_mallopt);
@@ -67,6 +68,7 @@ const struct mb_calls *mb_calls_serving(void) {
 __attribute__((constructor)) static void look_for_copy(void) {
     mallopt_function first = (mallopt_function)mb_foreign_symbol(NULL, "__libc_mallopt", &our_calls);
     if (first != NULL) earlier_copy = ask(first);
+    mb_sealed_done(MB_SEALED_COPIES);
     mb_init_register();
 }
 

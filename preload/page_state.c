@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #undef mmap64 // musl: another spelling of mmap
 
+#include "core/base/sealed.h"
 #include "core/process/foreign.h"
 #include "core/region/changed.h"
 #include "platform/compiler.h"
@@ -28,7 +29,7 @@ enum { SET_VMA = 0x53564d41, REMAP_DONTUNMAP = 4 }; // Linux 5.17, 5.7
 
 static struct {
     _Atomic(void *) next[NAMES]; // written once, by the constructor; relaxed, since they publish no other data
-} page_state_shared;
+} page_state_shared MB_SEALED;
 
 __attribute__((constructor)) static void look_for_next(void) {
     static const char *const names[NAMES] = {"mmap",          "munmap", "mremap", "mprotect", "pkey_mprotect", "madvise",
@@ -36,6 +37,7 @@ __attribute__((constructor)) static void look_for_next(void) {
     void *found[NAMES];
     mb_foreign_next_symbols(names, NAMES, &page_state_shared, found);
     for (unsigned i = 0; i < NAMES; i++) atomic_store_explicit(&page_state_shared.next[i], found[i], memory_order_relaxed);
+    mb_sealed_done(MB_SEALED_PAGE_CALLS);
 }
 
 static void *next_of(enum name name) { return atomic_load_explicit(&page_state_shared.next[name], memory_order_relaxed); }

@@ -9,7 +9,7 @@
 
 enum { STANDARD_ERROR = 2 };
 
-enum mb_on_error mb_mistake_policy;
+enum mb_on_error mb_mistake_policy MB_SEALED;
 
 static struct {
     uint64_t survived; // monotone; any thread, relaxed (__atomic)

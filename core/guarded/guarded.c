@@ -4,6 +4,7 @@
 
 #include "core/base/mistake.h"
 #include "core/base/rng.h"
+#include "core/base/sealed.h"
 #include "core/guarded/slot.h"
 #include "core/guarded/told.h"
 #include "core/hardened/slack.h"
@@ -45,7 +46,9 @@ static bool make(void) {
     atomic_store_explicit(&pool_shared.random, random, memory_order_relaxed);
     atomic_store_explicit(&mb_guarded_range_shared.bytes, bytes, memory_order_relaxed);
     atomic_store_explicit(&mb_guarded_range_shared.base, (uintptr_t)base, memory_order_release);
+    if (!mb_sealed_open()) return true;
     mb_os_on_fault(mb_guarded_on_fault);
+    mb_sealed_close();
     return true;
 }
 

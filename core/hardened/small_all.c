@@ -8,7 +8,7 @@
 #include "core/region/arena.h"
 #include "platform/bits.h"
 
-struct mb_hard_class_shared *mb_hard_classes;
+struct mb_hard_class_shared *mb_hard_classes MB_SEALED;
 
 // --- start ------------------------------------------------------------------------------------------------------------
 

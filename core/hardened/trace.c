@@ -14,7 +14,7 @@ static struct {
     struct mb_trace *youngest; // likewise
 } trace_shared;
 
-unsigned mb_trace_depth;
+unsigned mb_trace_depth MB_SEALED;
 
 bool mb_trace_init(unsigned depth) {
     trace_shared.buckets = mb_arena_metadata(BUCKETS * sizeof(void *), sizeof(void *));

@@ -17,7 +17,7 @@ static struct {
     _Atomic bool used;    // set once by any thread, relaxed
 } libc_shared;
 
-union mb_foreign_page mb_foreign_page __attribute__((aligned(MB_SEALED_BYTES)));
+struct mb_foreign_sealed mb_foreign_sealed MB_SEALED;
 
 // The first object reported is the program itself.
 static int note_program_end(struct dl_phdr_info *info, size_t bytes, void *out) {
@@ -32,7 +32,7 @@ static int note_program_end(struct dl_phdr_info *info, size_t bytes, void *out) 
 }
 
 static uintptr_t program_end(void) {
-    if (mb_foreign_page.sealed.program_end != 0) return mb_foreign_page.sealed.program_end;
+    if (mb_foreign_sealed.program_end != 0) return mb_foreign_sealed.program_end;
     uintptr_t end = 0;
     mb_foreign_visit(note_program_end, &end);
     return end;
@@ -40,11 +40,9 @@ static uintptr_t program_end(void) {
 
 __attribute__((constructor)) void mb_foreign_note_libc(void) {
     if (atomic_exchange_explicit(&libc_shared.noting, true, memory_order_relaxed)) return;
-    struct mb_foreign_sealed *sealed = &mb_foreign_page.sealed;
-    for (unsigned i = 0; i < MB_OWN_COUNT; i++) __atomic_store_n(&sealed->own[i], mb_foreign_own((enum mb_own)i), __ATOMIC_RELAXED);
-    sealed->program_end = program_end();
-    sealed->pid = (uint32_t)mb_os_pid();
-    if (mb_os_page_size() <= MB_SEALED_BYTES) mb_os_protect(&mb_foreign_page, MB_SEALED_BYTES, MB_OS_READ);
+    for (unsigned i = 0; i < MB_OWN_COUNT; i++) __atomic_store_n(&mb_foreign_sealed.own[i], mb_foreign_own((enum mb_own)i), __ATOMIC_RELAXED);
+    mb_foreign_sealed.program_end = program_end();
+    mb_foreign_sealed.pid = (uint32_t)mb_os_pid();
 }
 
 // --- glibc's chunks -----------------------------------------------------------------------------------------------------

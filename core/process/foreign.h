@@ -73,7 +73,7 @@ enum { MB_OWN_NAME_BYTES = 28 };
 void *mb_foreign_own(enum mb_own own);
 
 // Notes where they are, if it was not done: once, by the thread that runs the start or by the constructor, and before names of the libc are
-// redirected. What is noted is read-only from then on: a stray write must not redirect a call.
+// redirected. What is noted is sealed (core/base/sealed.h): a stray write must not redirect a call.
 void mb_foreign_note_libc(void);
 
 struct mb_foreign_sealed {
@@ -81,14 +81,10 @@ struct mb_foreign_sealed {
     uintptr_t program_end; // the brk heap starts behind the program
     uint32_t pid;          // of the process that noted
 };
-enum { MB_SEALED_BYTES = 4096 };
-extern MB_HIDDEN union mb_foreign_page {
-    struct mb_foreign_sealed sealed;
-    char page[MB_SEALED_BYTES];
-} mb_foreign_page;
+extern MB_HIDDEN struct mb_foreign_sealed mb_foreign_sealed;
 
 // What has been noted; NULL: nothing (yet).
-MB_INLINE void *mb_foreign_noted(enum mb_own own) { return __atomic_load_n(&mb_foreign_page.sealed.own[own], __ATOMIC_RELAXED); }
+MB_INLINE void *mb_foreign_noted(enum mb_own own) { return __atomic_load_n(&mb_foreign_sealed.own[own], __ATOMIC_RELAXED); }
 
 // One copy's functions, under the contracts of core/front/malloc.h: what a second copy calls instead of serving memory itself.
 // The layout is part of the question by which copies find each other (preload/calls.h): a new layout needs a new question.

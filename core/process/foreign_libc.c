@@ -21,7 +21,7 @@ static struct {
     size_t (*usable_size)(void *);
     int (*trim)(size_t);
     struct mallinfo2 (*info)(void);
-} libc;
+} libc MB_SEALED;
 
 static void *libc_malloc(size_t bytes) { return libc.malloc(bytes); }
 static void *libc_calloc(size_t count, size_t bytes) { return libc.calloc(count, bytes); }

@@ -3,8 +3,8 @@
 // How: reads the loader's list of objects itself, without the loader's lock and without a call. The C library and every
 // object before it in the list stay loaded from the start to the end of the process; only a name that the C library
 // lacks is looked for in objects behind it.
-// Who: any thread, before the first constructor too. Results are cached in a page that is then made read-only
-// (mb_foreign_note_libc).
+// Who: any thread, before the first constructor too. Results are cached, and then sealed (mb_foreign_note_libc,
+// core/base/sealed.h).
 #include <elf.h>
 #include <link.h>
 #include <stdatomic.h>

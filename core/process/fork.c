@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "core/base/sealed.h"
 #include "core/large/large_keep.h"
 #include "core/process/background.h"
 #include "core/process/init.h"
@@ -88,6 +89,7 @@ static void recover(void) {
         mb_large_recover();
     }
     mb_arena_recover();
+    mb_sealed_recover();
     mb_thread_recover();
     mb_commons_recover();
     mb_background_recover();

@@ -1,7 +1,7 @@
 #include "core/process/init.h"
 
 #include "core/base/mistake.h"
-#include "core/heap/perturb.h"
+#include "core/base/sealed.h"
 #include "core/heap/perturb.h"
 #include "core/process/foreign.h"
 #include "core/process/fork.h"
@@ -14,7 +14,7 @@
 #include "platform/os.h"
 #include "platform/thread.h"
 
-struct mb_init_shared mb_init_shared;
+struct mb_init_shared mb_init_shared MB_SEALED;
 
 static struct {
     _Atomic bool key, fork; // made and registered, or will be in a moment; relaxed
@@ -63,7 +63,7 @@ static void say_active(void) {
 
 static struct {
     _Atomic bool hardened; // written by the start, before the stage
-} instead_shared;
+} instead_shared MB_SEALED;
 
 bool mb_is_hardened(void) { return atomic_load_explicit(&instead_shared.hardened, memory_order_relaxed); }
 
@@ -99,14 +99,15 @@ static bool start(void) {
 }
 
 MB_COLD static bool start_once(void) {
-    uint32_t seen = MB_INIT_UNTOUCHED;
-    if (atomic_compare_exchange_strong(&mb_init_shared.stage, &seen, MB_INIT_RUNNING)) {
+    uint32_t seen = atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire);
+    if (seen == MB_INIT_UNTOUCHED && atomic_compare_exchange_strong(&mb_init_shared.stage, &seen, MB_INIT_RUNNING)) {
         bool ready = start();
         bool other = atomic_load_explicit(&mb_init_shared.other_copy, memory_order_relaxed) != NULL;
         uint32_t stage = other ? MB_INIT_FORWARDED : ready ? MB_INIT_READY : MB_INIT_UNTOUCHED;
         atomic_store_explicit(&mb_init_shared.stage, stage, memory_order_release);
         mb_os_wake(&mb_init_shared.stage, INT32_MAX);
         if (ready) mb_init_register(); // which may allocate, as a wrapper of what it calls may
+        if (stage != MB_INIT_UNTOUCHED) mb_sealed_done(MB_SEALED_START);
         return ready && !other;
     }
     if (seen == MB_INIT_FORWARDED) return false;

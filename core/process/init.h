@@ -25,7 +25,7 @@ struct mb_init_shared {
     _Atomic(const struct mb_calls *) other_copy; // written by the start, before the stage
     _Atomic bool had_threads;                   // likewise, before mb_space.base: others may have been in free meanwhile
 };
-extern MB_HIDDEN struct mb_init_shared mb_init_shared;
+extern MB_HIDDEN struct mb_init_shared mb_init_shared; // sealed after the start: not even a failing compare-and-swap then
 
 enum mb_init_stage { MB_INIT_UNTOUCHED, MB_INIT_RUNNING, MB_INIT_READY, MB_INIT_FORWARDED };
 

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "core/base/config.h"
+#include "core/base/sealed.h"
 #include "core/process/background.h"
 #include "core/process/fork.h"
 #include "core/region/limit.h"
@@ -16,10 +17,13 @@
 enum { AGAIN_NS = 1000000000 };
 
 static struct {
-    _Atomic uint64_t next;                 // ns: not before; who moves it forward acts
+    _Atomic uint64_t next; // ns: not before; who moves it forward acts
+} relief_shared;
+
+static struct {
     _Atomic(mb_relief_function *) reached; // released with its context before it
     _Atomic(void *) context;
-} relief_shared;
+} call_shared MB_SEALED;
 
 static size_t to_units(size_t bytes) { return bytes == 0 ? 0 : mb_max(bytes >> MB_UNIT_SHIFT, 1); }
 
@@ -30,9 +34,11 @@ void mb_relief_set_limits(size_t soft, size_t hard) {
 }
 
 void mb_relief_set_call(mb_relief_function *reached, void *context) {
-    atomic_store_explicit(&relief_shared.reached, NULL, memory_order_release);
-    atomic_store_explicit(&relief_shared.context, context, memory_order_relaxed);
-    atomic_store_explicit(&relief_shared.reached, reached, memory_order_release);
+    if (!mb_sealed_open()) return;
+    atomic_store_explicit(&call_shared.reached, NULL, memory_order_release);
+    atomic_store_explicit(&call_shared.context, context, memory_order_relaxed);
+    atomic_store_explicit(&call_shared.reached, reached, memory_order_release);
+    mb_sealed_close();
 }
 
 // A share is one of the control group's limit; without such a limit there is none here.
@@ -52,8 +58,8 @@ MB_COLD void mb_relief_slow(void) {
     if (now < due || !atomic_compare_exchange_strong(&relief_shared.next, &due, now + AGAIN_NS)) return;
     mb_fork_before_giving();
     mb_background_settle();
-    mb_relief_function *reached = atomic_load_explicit(&relief_shared.reached, memory_order_acquire);
+    mb_relief_function *reached = atomic_load_explicit(&call_shared.reached, memory_order_acquire);
     if (reached == NULL || !mb_limit_is_soft_reached()) return;
-    reached(atomic_load_explicit(&relief_shared.context, memory_order_relaxed),
+    reached(atomic_load_explicit(&call_shared.context, memory_order_relaxed),
             atomic_load_explicit(&mb_limit_shared.held_units, memory_order_relaxed) << MB_UNIT_SHIFT);
 }

@@ -62,7 +62,7 @@ __attribute__((constructor)) static void note_constructed(void) { constructed = 
 static bool is_early(void) { return !constructed && getauxval(AT_BASE) == 0; }
 
 bool mb_object_needs_no_lock(void) { return _dl_find_object != NULL; }
-bool mb_object_may_visit(void) { return mb_foreign_page.sealed.pid == (uint32_t)mb_os_pid(); }
+bool mb_object_may_visit(void) { return mb_foreign_sealed.pid == (uint32_t)mb_os_pid(); }
 bool mb_object_can_find(void) { return !is_early() && (_dl_find_object != NULL || mb_object_may_visit()); }
 
 // --- what the unwinder calls --------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/sealed.h"
 #include "core/heap/heaps.h"
 #include "core/heap/perturb.h"
 #include "core/large/large_keep.h"
@@ -122,9 +123,12 @@ static struct mb_heap *acquire(void) {
 static struct {
     struct mb_libc_keys libc; // written with the key, before `made`
     pthread_key_t key;
-    _Atomic bool made;   // any thread reads it with acquire
+    _Atomic bool made; // any thread reads it with acquire
+} exit_key_shared MB_SEALED;
+
+static struct {
     _Atomic bool sought; // somebody looks for the functions late, or has
-} exit_key_shared;
+} late_key_shared;
 
 static bool set_exit_key(const struct mb_heap *heap) {
     return atomic_load_explicit(&exit_key_shared.made, memory_order_acquire) && exit_key_shared.libc.set(exit_key_shared.key, heap) == 0;
@@ -153,9 +157,12 @@ void mb_thread_depart(void) {
 
 // Making the key may have allocated: then this thread has its heap already.
 static void make_exit_key(struct mb_libc_keys libc) {
-    if (libc.create == NULL || libc.set == NULL || libc.create(&exit_key_shared.key, thread_exits) != 0) return;
+    pthread_key_t key;
+    if (libc.create == NULL || libc.set == NULL || libc.create(&key, thread_exits) != 0 || !mb_sealed_open()) return;
     exit_key_shared.libc = libc;
+    exit_key_shared.key = key;
     atomic_store_explicit(&exit_key_shared.made, true, memory_order_release);
+    mb_sealed_close();
     if (mb_heap_is_real(mb_heap_self)) set_exit_key(mb_heap_self);
 }
 
@@ -170,7 +177,7 @@ void mb_thread_init(void) {
 // Before glibc 2.34 these come with libpthread, which may have been loaded after us (by a plugin): then the second thread is told by it.
 static void init_late(void) {
     if (atomic_load_explicit(&exit_key_shared.made, memory_order_relaxed)) return;
-    if (atomic_exchange_explicit(&exit_key_shared.sought, true, memory_order_relaxed)) return;
+    if (atomic_exchange_explicit(&late_key_shared.sought, true, memory_order_relaxed)) return;
     make_exit_key((struct mb_libc_keys){
         (int (*)(pthread_key_t *, void (*)(void *)))mb_foreign_symbol(mb_libc_files, "pthread_key_create", NULL),
         (int (*)(pthread_key_t, const void *))mb_foreign_symbol(mb_libc_files, "pthread_setspecific", NULL),

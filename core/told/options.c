@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/print.h"
+#include "core/base/sealed.h"
 #include "core/base/version.h"
 #include "core/told/option_value.h"
 #include "platform/atomic.h"
@@ -12,11 +13,11 @@ enum { STANDARD_ERROR = 2, STRICT_STATUS = 78 }; // EX_CONFIG of <sysexits.h>
 
 #define NUMBER(name, kind, normal, min, max, choices, when, help) .name = normal,
 #define TEXT(name, what, when, help)
-struct mb_option_values mb_option = {MB_OPTION_TABLE(NUMBER, TEXT)};
+struct mb_option_values mb_option MB_SEALED = {MB_OPTION_TABLE(NUMBER, TEXT)};
 #undef NUMBER
 #undef TEXT
 
-static uint8_t sources[MB_OPTION_ROWS]; // enum mb_option_source; written with the value
+static uint8_t sources[MB_OPTION_ROWS] MB_SEALED; // enum mb_option_source; written with the value
 
 enum mb_option_source mb_option_source(const struct mb_option_row *row) {
     return (enum mb_option_source)MB_PEEK(sources[row - mb_option_rows]);
@@ -253,7 +254,9 @@ bool mb_options_set(const char *text) {
     while (next_pair(&r)) {
         if (!may_set(&r, &values)) return false;
     }
+    if (!mb_sealed_open()) return false;
     r.cursor = text;
     while (next_pair(&r)) copy_value(mb_option_find(r.name), &values);
+    mb_sealed_close();
     return true;
 }

@@ -40,7 +40,7 @@ void mb_options_say_active(const char *file);
 void mb_options_say_unskipped(void);
 
 // Sets options of a running process; the text is as in the environment. True when every one of them is known, may change while
-// the process runs, and has a good value; otherwise none is set. Any thread; who sets the same option at once leaves one of the values.
+// the process runs, and has a good value; otherwise, and where the system lets sealed pages not be written, none is set. Any thread; who sets the same option at once leaves one of the values.
 bool mb_options_set(const char *text);
 
 enum mb_option_source mb_option_source(const struct mb_option_row *row);

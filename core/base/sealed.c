@@ -1,0 +1,82 @@
+#include "core/base/sealed.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "core/base/lock.h"
+#include "platform/libc.h"
+#include "platform/os.h"
+
+// The linker puts sections that it does not know one behind the other, as it meets them, and this file first (CMakeLists.txt). A compiler
+// may turn the order around.
+static char edge __attribute__((section("mb_sealed_edge"), aligned(MB_SEALED_PAGE_BYTES)));
+static char among MB_SEALED __attribute__((used));
+static char other_edge __attribute__((section("mb_sealed_other_edge"), aligned(MB_SEALED_PAGE_BYTES)));
+extern MB_HIDDEN char __start_mb_sealed[], __stop_mb_sealed[];
+
+static struct {
+    _Atomic unsigned writers; // enum mb_sealed_writer: those that are done, relaxed
+    _Atomic bool sealed;      // written under the lock
+    _Atomic bool open;        // likewise: somebody writes
+    struct mb_lock_shared lock;
+    bool quiet; // the holder of the lock handles no signals, and handled all but these before
+    uint64_t signals;
+} sealed_shared = {.lock = {.rank = MB_RANK_FRONT}};
+
+static char *low_edge(void) { return (uintptr_t)&edge < (uintptr_t)&other_edge ? &edge : &other_edge; }
+static char *high_edge(void) { return (uintptr_t)&edge < (uintptr_t)&other_edge ? &other_edge : &edge; }
+
+static bool protect(unsigned access) { return mb_os_protect(low_edge(), (size_t)(high_edge() - low_edge()), access) == 0; }
+
+// If another linker has another order, what else lies on these pages stays writable.
+static bool is_in_order(void) {
+    bool together = (uintptr_t)low_edge() < (uintptr_t)__start_mb_sealed && (uintptr_t)__stop_mb_sealed <= (uintptr_t)high_edge();
+    return together && mb_os_page_size() <= MB_SEALED_PAGE_BYTES;
+}
+
+static void seal(void) {
+    if (!is_in_order()) return;
+    mb_lock(&sealed_shared.lock);
+    atomic_store_explicit(&sealed_shared.sealed, protect(MB_OS_READ), memory_order_relaxed);
+    mb_unlock(&sealed_shared.lock);
+}
+
+void mb_sealed_done(enum mb_sealed_writer writer) {
+    unsigned before = atomic_fetch_or_explicit(&sealed_shared.writers, writer, memory_order_acq_rel);
+    if (before != MB_SEALED_ALL && (before | writer) == MB_SEALED_ALL) seal();
+}
+
+static bool is_sealed(void) { return atomic_load_explicit(&sealed_shared.sealed, memory_order_relaxed); }
+
+static void leave(void) {
+    bool quiet = sealed_shared.quiet;
+    uint64_t signals = sealed_shared.signals;
+    atomic_store_explicit(&sealed_shared.open, false, memory_order_relaxed);
+    mb_unlock(&sealed_shared.lock);
+    if (quiet) mb_libc_restore_signals(signals);
+}
+
+// A handler that wanted to write would wait for the thread that it interrupts. Before the pages are sealed no system call is made.
+bool mb_sealed_open(void) {
+    bool quiet = is_sealed();
+    uint64_t signals = quiet ? mb_libc_block_signals() : 0;
+    mb_lock(&sealed_shared.lock);
+    sealed_shared.quiet = quiet;
+    sealed_shared.signals = signals;
+    atomic_store_explicit(&sealed_shared.open, true, memory_order_relaxed);
+    if (!is_sealed() || protect(MB_OS_READ | MB_OS_WRITE)) return true;
+    leave();
+    return false;
+}
+
+void mb_sealed_close(void) {
+    if (is_sealed()) protect(MB_OS_READ);
+    leave();
+}
+
+void mb_sealed_recover(void) {
+    bool open = atomic_load_explicit(&sealed_shared.open, memory_order_relaxed);
+    mb_lock_reset(&sealed_shared.lock);
+    if (open && is_sealed()) protect(MB_OS_READ);
+    atomic_store_explicit(&sealed_shared.open, false, memory_order_relaxed);
+}

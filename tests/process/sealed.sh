@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# What is written at the start is read-only then (core/base/sealed.h): a write to any variable marked MB_SEALED is a memory fault, in every
+# profile, also after the library has had to write it later, in forked children and in programs whose first block is older than our constructors.
+# usage: sealed.sh PROBE CXX_PROBE STATIC_PROBE   (sealed_probe.c; linked with a C++ library; linked with libmbmalloc.a)
+# shellcheck source-path=SCRIPTDIR source=served.sh
+. "$(dirname "${BASH_SOURCE[0]}")/served.sh"
+
+# NAME OFFSET of what lies in the section.
+listed() { objdump -t "$1" | awk 'NF >= 6 && $4 == "mb_sealed" && $3 == "O" { print $NF, $1 }'; }
+
+# check WHAT SYMBOLS OUTPUT
+check() {
+    local symbols=$2 wanted
+    wanted=$(wc -l <<<"$symbols")
+    [[ $3 == "$wanted tried" ]] || fail "$1: $3, of $wanted"
+}
+
+command -v objdump >/dev/null || { echo "SKIP: needs objdump"; exit 77; }
+[[ $(getconf PAGESIZE) -le 4096 ]] || { echo "SKIP: large pages"; exit 77; }
+symbols=$(listed "${MBMALLOC_SO:?}")
+for name in mb_init_shared mb_option mb_os_hook mb_foreign_sealed libc call_shared exit_key_shared fault_shared page_state_shared earlier_copy mb_hard_classes; do
+    grep -q "^$name " <<<"$symbols" || fail "$name is not among the sealed variables: $symbols"
+done
+
+for options in '' guard_rate=1 profile=hardened profile=debug skip=sealed_probe; do
+    for when in now child; do
+        said=$(LD_PRELOAD=$MBMALLOC_SO MBMALLOC_OPTIONS=$options timeout 100 "$1" $when <<<"$symbols")
+        check "'$options' $when" "$symbols" "$said"
+    done
+done
+check "C++" "$symbols" "$(LD_PRELOAD=$MBMALLOC_SO timeout 100 "$2" now <<<"$symbols")"
+static_symbols=$(listed "$3")
+check "static" "$static_symbols" "$(timeout 100 "$3" now <<<"$static_symbols")"
+echo "$(wc -l <<<"$symbols") variables are sealed"
