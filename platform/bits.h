@@ -26,6 +26,18 @@ MB_INLINE bool mb_align_up_checked(size_t x, size_t align, size_t *out) {
 
 MB_INLINE bool mb_mul_overflows(size_t a, size_t b, size_t *out) { return __builtin_mul_overflow(a, b, out); }
 
+// Words at any address.
+MB_INLINE uint32_t mb_word32_at(const void *at) {
+    uint32_t word;
+    __builtin_memcpy(&word, at, sizeof word);
+    return word;
+}
+MB_INLINE uint64_t mb_word64_at(const void *at) {
+    uint64_t word;
+    __builtin_memcpy(&word, at, sizeof word);
+    return word;
+}
+
 // Index of the lowest / highest set bit; x must not be 0.
 MB_INLINE uint64_t mb_lowest_bit(uint64_t x) {
 #if defined(__x86_64__)

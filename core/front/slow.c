@@ -249,14 +249,16 @@ MB_NOINLINE static void *refill_from_far(size_t class_index, struct mb_heap *hea
     return count_to_tick(heap, mb_mask_take(heap, slab, class_index, word, mask));
 }
 
-// As mb_refill_slow, while the heap profile watches and this block is no sample. NULL: another way.
-static void *malloc_watched(struct mb_heap *heap, size_t class_index) {
+// As mb_refill_slow, while the heap profile watches and this block is no sample.
+MB_NOINLINE static void *malloc_watched(size_t bytes, struct mb_heap *heap, size_t class_index) {
     struct mb_slab *slab = heap->slabs.current[class_index];
-    if (slab == NULL || !mb_perturb_only_watched() || !mb_sampler_is_far(heap, (unsigned)class_index)) return NULL;
+    struct mb_sampler *sampler = slab != NULL ? mb_sampler_if_far(heap, class_index) : NULL;
+    if (sampler == NULL) return malloc_rare(bytes);
     uint64_t *word, mask = mb_mask_next(heap, slab, class_index, &word);
     if (mask == 0) mask = mb_mask_next_far(heap, slab, class_index, &word);
-    if (mask == 0 || mb_mask_freed_twice(slab, word, mask)) return NULL;
-    mask = mb_sampler_cut(heap, (unsigned)class_index, mask);
+    if (mask == 0 || mb_mask_freed_twice(slab, word, mask)) return malloc_rare(bytes);
+    bool passes = mb_sampler_passes(sampler, class_index, mb_count_bits_quick(mask) * heap->front.bytes[class_index]);
+    if (MB_UNLIKELY(!passes)) mask = mb_sampler_cut(heap, (unsigned)class_index, mask);
     return count_to_tick(heap, mb_mask_take(heap, slab, class_index, word, mask));
 }
 
@@ -264,8 +266,7 @@ static void *malloc_watched(struct mb_heap *heap, size_t class_index) {
 MB_NOINLINE static void *malloc_without_slab(size_t bytes, struct mb_heap *heap, size_t class_index) {
     bool is_real = mb_heap_is_real(heap);
     if (MB_LIKELY(is_real && mb_perturb_quick_refills())) return malloc_from(heap, (unsigned)class_index, false);
-    void *p = is_real ? malloc_watched(heap, class_index) : NULL;
-    return p != NULL ? p : malloc_rare(bytes);
+    return is_real && mb_perturb_only_watched() ? malloc_watched(bytes, heap, class_index) : malloc_rare(bytes);
 }
 
 // Most calls come for this: the slab that the mask was of has other free blocks. Every call in here that comes back is a tail call.

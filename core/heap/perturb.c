@@ -7,24 +7,17 @@
 
 struct mb_perturb_shared mb_perturb_shared;
 
-static bool may_be_quick(void) {
-    bool guarded = atomic_load(&mb_perturb_shared.guarded), watched = atomic_load(&mb_perturb_shared.watched);
-    return !guarded && !watched && mb_perturb_byte() == 0 && mb_cpu_counts_bits;
-}
+static bool is_all_but_watched(void) { return !atomic_load(&mb_perturb_shared.guarded) && mb_perturb_byte() == 0 && mb_cpu_counts_bits; }
 
 // Of several threads that change something at once the last one to store sees what the others have changed.
 static void look_again(void) {
-    bool quick;
+    bool quick, watched;
     do {
-        quick = may_be_quick();
-        atomic_store(&mb_perturb_shared.quick_refills, quick);
-    } while (quick != may_be_quick());
-}
-
-bool mb_perturb_only_watched(void) {
-    bool watched = atomic_load_explicit(&mb_perturb_shared.watched, memory_order_relaxed);
-    return watched && !atomic_load_explicit(&mb_perturb_shared.guarded, memory_order_relaxed) && mb_perturb_byte() == 0 &&
-           mb_cpu_counts_bits;
+        quick = is_all_but_watched();
+        watched = atomic_load(&mb_perturb_shared.watched);
+        atomic_store(&mb_perturb_shared.quick_refills, quick && !watched);
+        atomic_store(&mb_perturb_shared.only_watched, quick && watched);
+    } while (quick != is_all_but_watched() || watched != atomic_load(&mb_perturb_shared.watched));
 }
 
 void mb_perturb_set(uint32_t byte) {

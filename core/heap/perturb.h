@@ -20,6 +20,7 @@ struct mb_perturb_shared {
     _Atomic uint32_t byte;      // 0: off
     _Atomic bool guarded;       // the next refill may have to be a guarded sample (core/guarded)
     _Atomic bool watched;       // the heap profile wants to see refills and large blocks (core/heap/sampler.h)
+    _Atomic bool only_watched;  // the heap profile is all that refills are not quick for
     _Atomic bool quick_refills; // nothing is filled, guarded or watched, and the processor counts bits; false before the start
 };
 extern MB_HIDDEN struct mb_perturb_shared mb_perturb_shared;
@@ -33,7 +34,7 @@ MB_INLINE uint32_t mb_perturb_byte(void) { return atomic_load_explicit(&mb_pertu
 MB_INLINE bool mb_perturb_quick_refills(void) { return atomic_load_explicit(&mb_perturb_shared.quick_refills, memory_order_relaxed); }
 
 // Whether the heap profile alone is what they are not quick for.
-bool mb_perturb_only_watched(void);
+MB_INLINE bool mb_perturb_only_watched(void) { return atomic_load_explicit(&mb_perturb_shared.only_watched, memory_order_relaxed); }
 
 void mb_perturb_set(uint32_t byte);
 void mb_perturb_watch(bool watched);

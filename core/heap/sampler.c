@@ -120,11 +120,6 @@ static struct mb_sampler *current(const struct mb_heap *heap) {
     return sampler != NULL && sampler->session == mb_sampling_session() ? sampler : NULL;
 }
 
-bool mb_sampler_is_far(const struct mb_heap *heap, unsigned class_index) {
-    const struct mb_sampler *sampler = current(heap);
-    return sampler != NULL && sampler->until[class_index] >= mb_class_bytes(class_index);
-}
-
 void mb_sampler_count(struct mb_heap *heap, unsigned class_index) {
     struct mb_sampler *sampler = current(heap);
     if (sampler == NULL) return;

@@ -42,8 +42,6 @@ void mb_sampling_stop(void);
 
 // Whether the next block of the class, whose mask is empty, is one to sample; then the next point is drawn. False too while there is no session.
 bool mb_sampler_is_due(struct mb_heap *heap, unsigned class_index);
-// Whether the heap has a sampler, and the next block of the class is none to sample.
-bool mb_sampler_is_far(const struct mb_heap *heap, unsigned class_index);
 // As is_due for a large block of so many bytes, which counts.
 bool mb_sampler_is_due_large(struct mb_heap *heap, uint64_t bytes);
 
@@ -52,6 +50,21 @@ void mb_sampler_count(struct mb_heap *heap, unsigned class_index);
 
 // The part of a new mask, the lowest bits, that comes before the next point, and at least one block. Any heap.
 uint64_t mb_sampler_cut(struct mb_heap *heap, unsigned class_index, uint64_t mask);
+
+// The heap's sampler, if it has one and the next block of the class is none to sample; NULL otherwise.
+MB_INLINE struct mb_sampler *mb_sampler_if_far(const struct mb_heap *heap, size_t class_index) {
+    struct mb_sampler *sampler = heap->sampler;
+    bool is_far =
+        sampler != NULL && sampler->session == mb_sampling_session() && sampler->until[class_index] >= heap->front.bytes[class_index];
+    return is_far ? sampler : NULL;
+}
+// Whether no point lies in so many bytes of that heap's, which then count; else they are to be cut.
+MB_INLINE bool mb_sampler_passes(struct mb_sampler *sampler, size_t class_index, uint64_t bytes) {
+    bool passes = sampler->until[class_index] >= bytes;
+    if (passes) sampler->until[class_index] -= (uint32_t)bytes;
+    return passes;
+}
+
 // So many blocks, the rest of a mask, are not handed out: the next point is as much further away. (To draw it anew only when there is a rest
 // would be wrong: where there is none, the point is often in the next block, because the mask was cut there.)
 void mb_sampler_put_back(struct mb_heap *heap, unsigned class_index, unsigned blocks);

@@ -71,13 +71,17 @@ static bool claim(void) {
     return atomic_compare_exchange_strong(&exit_shared.process, &self, 0);
 }
 
-static void report(void) {
+static void report_statistics(void) {
     struct mb_count count;
     mb_count_serving(&count);
     if (mb_option.stats == MB_STATS_EXIT) {
         mb_count_write(exit_shared.standard_error, &count, (enum mb_statistics_format)mb_option.stats_format, mb_option.verbose != 0);
     }
     if (mb_option.stats_file[0] != '\0') append(&count);
+}
+
+static void report(void) {
+    if (mb_option.stats == MB_STATS_EXIT || mb_option.stats_file[0] != '\0') report_statistics();
     mb_profile_end_asked(exit_shared.standard_error);
 }
 

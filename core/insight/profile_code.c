@@ -14,7 +14,7 @@
 struct code {
     struct mb_gzip *out;
     unsigned mappings, string;
-    uint64_t done[MB_PROFILE_FRAMES / 64]; // bit i: location i is written
+    uint64_t waiting[MB_PROFILE_FRAMES / 64]; // bit i: location i is not written yet
 };
 
 // An address behind a call; the reader wants one within it.
@@ -24,15 +24,15 @@ static void put_location(struct code *code, uint32_t index, unsigned mapping) {
     if (mapping != 0) mb_put_field(&m, LOCATION_MAPPING, mapping);
     mb_put_field(&m, LOCATION_ADDRESS, mb_profile_frame(index) - 1);
     mb_put_message(code->out, PROFILE_LOCATION, &m);
-    code->done[index / 64] |= UINT64_C(1) << index % 64;
+    code->waiting[index / 64] &= ~(UINT64_C(1) << index % 64);
 }
 
-static bool is_done(const struct code *code, uint32_t index) { return (code->done[index / 64] >> index % 64 & 1) != 0; }
-
 static void put_locations(struct code *code, uintptr_t start, uintptr_t bytes, unsigned mapping) {
-    for (uint32_t i = 0; i < MB_PROFILE_FRAMES; i++) {
-        uintptr_t address = mb_profile_frame(i);
-        if (address != 0 && !is_done(code, i) && address - 1 - start < bytes) put_location(code, i, mapping);
+    for (uint32_t word = 0; word < MB_PROFILE_FRAMES / 64; word++) {
+        for (uint64_t bits = code->waiting[word]; bits != 0; bits &= bits - 1) {
+            uint32_t i = word * 64 + mb_ctz64(bits);
+            if (mb_profile_frame(i) - 1 - start < bytes) put_location(code, i, mapping);
+        }
     }
 }
 
@@ -74,15 +74,20 @@ static int put_object(struct dl_phdr_info *object, size_t bytes, void *code) {
 }
 
 static void put_objects_of_frames(struct code *code) {
-    for (uint32_t i = 0; i < MB_PROFILE_FRAMES; i++) {
-        struct dl_phdr_info object;
-        uintptr_t address = mb_profile_frame(i);
-        if (address > 1 && !is_done(code, i) && mb_code_object_of(address - 1, &object)) put_object(&object, sizeof object, code);
+    for (uint32_t word = 0; word < MB_PROFILE_FRAMES / 64; word++) {
+        while (code->waiting[word] != 0) {
+            struct dl_phdr_info object;
+            uint32_t i = word * 64 + mb_ctz64(code->waiting[word]);
+            uintptr_t address = mb_profile_frame(i);
+            if (address > 1 && mb_code_object_of(address - 1, &object)) put_object(&object, sizeof object, code);
+            if ((code->waiting[word] >> i % 64 & 1) != 0) put_location(code, i, 0);
+        }
     }
 }
 
 void mb_profile_put_code(struct mb_gzip *out, unsigned string) {
     struct code code = {.out = out, .string = string};
+    mb_profile_frames_used(code.waiting);
     if (mb_object_may_visit())
         mb_foreign_visit(put_object, &code);
     else

@@ -7,10 +7,12 @@
 #include <unwind.h>
 
 #include "core/process/stack_objects.h"
+#include "core/process/stack_rows.h"
 #include "core/told/options.h"
 #include "platform/bits.h"
 #include "platform/compiler.h"
 #include "platform/os.h"
+#include "platform/registers.h"
 #include "platform/unwind_end.h"
 
 // The private copy's _Unwind_Backtrace, _Unwind_GetIPInfo and _Unwind_GetGR.
@@ -67,10 +69,20 @@ static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *argument
     return add(argument, address + (before != 0 ? 1 : 0)) ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
 
-static MB_NOINLINE unsigned by_tables(uintptr_t *out, unsigned most) {
-    struct stack stack = {out, 0, most};
+MB_COLD unsigned mb_stack_by_unwinder(uintptr_t *out, unsigned most) {
+    struct stack stack = {out, 0, most_of(most)};
     mb_unwind_backtrace(visit, &stack);
     return stack.count;
+}
+
+static MB_NOINLINE unsigned by_tables(uintptr_t *out, unsigned most) {
+    struct stack stack = {out, 0, most};
+    struct mb_stack_walk walk;
+    enum mb_stack_step step = MB_STEP_UP;
+    mb_stack_begin(&walk, mb_registers_here());
+    do step = mb_stack_step(&walk);
+    while (step == MB_STEP_UP && add(&stack, walk.at.instruction));
+    return step != MB_STEP_UNKNOWN ? stack.count : mb_stack_by_unwinder(out, most);
 }
 
 // --- by frame pointers --------------------------------------------------------------------------------------------------
@@ -108,11 +120,22 @@ static _Unwind_Reason_Code visit_until_out(struct _Unwind_Context *context, void
     return _URC_END_OF_STACK;
 }
 
+static MB_COLD void leave_by_unwinder(struct way_out *way) {
+    way->stack.count = 0;
+    mb_unwind_backtrace(visit_until_out, way);
+}
+
 // The library is compiled without frame pointers, so its own frames, the innermost, are found by tables.
 static MB_NOINLINE unsigned by_frames(uintptr_t *out, unsigned most) {
     struct way_out way = {{out, 0, most}, NULL};
+    struct mb_stack_walk walk;
+    enum mb_stack_step step = MB_STEP_UP;
     uintptr_t readable = 0;
-    mb_unwind_backtrace(visit_until_out, &way);
+    mb_stack_begin(&walk, mb_registers_here());
+    do step = mb_stack_step(&walk);
+    while (step == MB_STEP_UP && add(&way.stack, walk.at.instruction) && way.stack.count == 0);
+    if (way.stack.count != 0) way.frame = (const struct frame *)walk.at.frame;
+    if (step == MB_STEP_UNKNOWN || !walk.frame_known) leave_by_unwinder(&way);
     const struct frame here = {.caller = way.frame};
     const struct frame *frame = frame_above(&here, &readable);
     while (frame != NULL && frame->address != 0 && add(&way.stack, frame->address)) frame = frame_above(frame, &readable);

@@ -81,6 +81,8 @@ int mb_unwind_find_object(const void *address, struct mb_object *out) {
     return 0;
 }
 
+bool mb_object_ends_stack(const struct mb_object *object) { return object->unwind_table == &mb_unwind_end; }
+
 // Where the unwinder's compiler knew no _dl_find_object.
 int mb_unwind_visit(int (*visitor)(struct dl_phdr_info *, size_t, void *), void *argument);
 int mb_unwind_visit(int (*visitor)(struct dl_phdr_info *, size_t, void *), void *argument) {

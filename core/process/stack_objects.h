@@ -29,5 +29,6 @@ bool mb_object_can_find(void);
 // The unwinder's _dl_find_object, which always finds one: an address that no object has gets a table that ends the stack. libgcc would else read
 // the code there to see whether it is a signal frame, and a wrong address would be a fault.
 int mb_unwind_find_object(const void *address, struct mb_object *out);
+bool mb_object_ends_stack(const struct mb_object *object);
 
 #endif

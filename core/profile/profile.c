@@ -199,4 +199,14 @@ void mb_profile_facts(struct mb_profile_facts *out) {
     out->lost_frames = atomic_load_explicit(&table->lost_frames, memory_order_relaxed);
 }
 
+void mb_profile_frames_used(uint64_t bits[MB_PROFILE_FRAMES / 64]) {
+    const struct mb_profile_table_shared *table = mb_profile_table();
+    for (uint32_t word = 0; word < MB_PROFILE_FRAMES / 64; word++) {
+        bits[word] = 0;
+        for (uint32_t i = 0; i < 64; i++) {
+            if (atomic_load_explicit(&table->frame[word * 64 + i], memory_order_relaxed) != 0) bits[word] |= UINT64_C(1) << i;
+        }
+    }
+}
+
 uintptr_t mb_profile_frame(uint32_t index) { return atomic_load_explicit(&mb_profile_table()->frame[index], memory_order_relaxed); }

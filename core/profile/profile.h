@@ -63,6 +63,7 @@ bool mb_profile_walk(void (*visit)(void *context, const struct mb_profile_stack 
 // The code address of an index, 0: none. Indices are below MB_PROFILE_FRAMES.
 enum { MB_PROFILE_FRAMES = 1 << 14 };
 uintptr_t mb_profile_frame(uint32_t index);
+void mb_profile_frames_used(uint64_t bits[MB_PROFILE_FRAMES / 64]); // bit i: index i has an address
 
 struct mb_profile_facts {
     uint64_t period, samples, lost_samples, lost_stacks, lost_frames;
