@@ -68,10 +68,11 @@ static void *set_up(struct mb_heap *heap, const struct mb_run *run, size_t bytes
     return hand_out(heap, large);
 }
 
-// Nobody else knows the block.
+// Nobody else knows the block. (If two threads have freed it at the same moment it is in its maker's cache, too, and marked; without the mark that is told
+// when it comes out.)
 static void *hand_out_kept(struct mb_heap *heap, struct mb_slab *large, size_t bytes) {
     void *p = mb_large_start(large);
-    mb_large_unmark(large, MB_LARGE_STEPS);
+    mb_large_unmark(large, MB_LARGE_KEPT | MB_LARGE_STEPS);
     if (MB_LIKELY(mb_large_set_bytes(large, p, bytes))) return hand_out(heap, large);
     if (mb_large_is_record(large)) mb_large_claim(large, p);
     mb_large_give(large);

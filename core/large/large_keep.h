@@ -10,7 +10,8 @@
 // purge clock, malloc_trim, a shortage of memory and the end of the thread empty them, too.
 // Double free: a second free sees MB_LARGE_KEPT or MB_UNIT_NONE. If two threads free one block at the same moment, the
 // other thread may miss the flag and claim the block; whoever next takes the block out of the heap's cache then finds
-// the changed descriptor, and ends the process. So keeping needs no atomic read-modify-write, and taking one at most.
+// the changed descriptor, or the flag cleared by whoever has it anew, and ends the process. So keeping needs no atomic
+// read-modify-write, and taking one at most.
 // Who: any thread; the functions named own and mb_large_take_same are for the calling thread's heap.
 #ifndef MB_CORE_LARGE_LARGE_KEEP_H
 #define MB_CORE_LARGE_LARGE_KEEP_H

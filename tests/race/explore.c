@@ -79,7 +79,7 @@ _Static_assert(FIBERS * PICKS <= 16, "path[].others");
 static unsigned choices(void) {
     unsigned ready = 0;
     for (unsigned i = 0; i < FIBERS; i++)
-        if (!fiber_is_done(i) && !(world.waits[i] && world.got == world.put)) ready |= fiber_picks(i) << (i * PICKS);
+        if (!fiber_is_done(i) && !(world.waits[i] && world.got == world.put) && world.sleeps_on[i] == 0) ready |= fiber_picks(i) << (i * PICKS);
     return ready;
 }
 
@@ -102,6 +102,7 @@ static void push_choice(unsigned ready) {
 // Goes on from where the path ends until nothing new can come. True if the run came to its end.
 static bool go_on(void) {
     while (see()) {
+        if (world.over) return true;
         unsigned ready = choices();
         if (ready == 0 && !all_done()) fail("all fibers wait");
         if (ready == 0) {

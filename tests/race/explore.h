@@ -3,9 +3,10 @@
 //   explore.c          scenarios, the search over all orders of steps, the report of a failure
 //   explore_fibers.c   fibers, atomic accesses as steps, states to come back to
 //   explore_memory.c   what an atomic access may read, and what it lets a fiber know
-//   explore_script.c   the scenarios, the arena under the slabs, the operations of a script, the checks
-//   explore_map.c      instead of that: the same for the map of units; explore_pieces.c: for that of pieces;
-//                      explore_slots.c: for the slots of guarded samples
+//   explore_ground.c, explore_blocks.c  the arena under slabs, the operations of a script, the checks
+//   explore_script.c   scenarios of slabs; explore_commons.c: of heaps that threads share
+//   explore_map.c      instead of these three: the map of units; explore_pieces.c: that of pieces; explore_slots.c: the
+//                      slots of guarded samples; explore_kept.c: large blocks that are kept
 //
 // Who: one system thread.
 #ifndef MB_TESTS_RACE_EXPLORE_H
@@ -37,6 +38,7 @@ enum {
     STEPS_MAX = 2000,
     FIRST_STATE = STEPS_MAX,
     METADATA_BYTES = 512,
+    MORE_HEAPS = 4,
     NOBODY = -1,
 };
 
@@ -69,6 +71,9 @@ extern struct world {
     unsigned char *cell[CELLS];
     size_t put, got;
     bool waits[FIBERS];              // for cell[got]
+    uintptr_t sleeps_on[FIBERS];     // address of the word, or 0
+    uint32_t inside;                 // explore_commons.c: who is in where
+    bool over;                       // a mistake of the script's was told: the run ends
     unsigned script_at[FIBERS];      // next character
     uint32_t knows[FIBERS];          // bit g: the last access of granule g happens before what the fiber does next
     uint8_t old_reads;               // that may still find an older value
@@ -99,10 +104,15 @@ extern bool tracing; // print each step
 
 bool within(const volatile void *p, const void *start, size_t bytes);
 
+// Heaps outside the world that belong to it, MORE_HEAPS of them; NULL: none.
+extern struct mb_heap *more_heaps;
+
 void fibers_start(void);         // the scenario's fibers, each before its first operation
 void fibers_forget_strays(void); // puts back what a scenario has changed outside the world
+const volatile void *fibers_stray(size_t i); // the i-th atomic outside the world that was written since then; NULL: so many were not
 void fibers_begin(void);         // what is there now is the state at the start of a run
 void fiber_step(unsigned choice); // fiber * PICKS + pick: runs it up to its next atomic access; a load finds the pick-th newest value
+void fiber_pause(void);          // a step that is no access of an atomic
 unsigned fiber_picks(unsigned index); // those that it has, a bit each
 bool fiber_is_done(unsigned index);
 
@@ -141,7 +151,7 @@ void memory_written(const volatile void *address, size_t bytes, enum explore_kin
 bool memory_use(uint32_t bits);
 uint64_t memory_hash(void);
 
-// --- explore_script.c, explore_map.c, explore_pieces.c or explore_slots.c ----------------------------------------------
+// --- explore_blocks.c, explore_map.c, explore_pieces.c, explore_slots.c or explore_kept.c ---------------------------------
 
 extern const struct scenario scenarios[]; // the last one has no name
 
@@ -149,5 +159,17 @@ void script_set_up(void);          // an empty world, then the scenario's setup
 void script_operation(unsigned index, char operation); // one character of a fiber's script
 void script_check_end(void);       // all fibers are done
 bool script_is_constant(const volatile void *p); // no fiber writes it
+
+// --- explore_ground.c and explore_blocks.c; the second half by explore_script.c or explore_commons.c --------------------------
+
+size_t ground_granule_of(const unsigned char *p);
+void ground_check_units(void);
+unsigned char *blocks_allocated(unsigned char *p, size_t bytes); // p, which is new (NULL: no memory)
+void blocks_keep(unsigned index, unsigned char *p);              // it is the fiber's newest block
+
+bool blocks_operation(unsigned index, char operation); // one more than those above; false: there is none
+void blocks_set_up(void);                              // before the scenario's setup
+void blocks_check_end(void);                           // all threads have left
+const char *blocks_place_name(const volatile void *p);
 
 #endif

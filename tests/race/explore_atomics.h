@@ -155,6 +155,16 @@ enum {
 #define mb_background_tick explore_background_tick
 #define mb_background_span_freed explore_background_span_freed
 #define mb_background_claim_all explore_background_claim_all
+#define mb_os_wait explore_wait
+#define mb_os_wake explore_wake
+#define mb_pieces_take explore_pieces_take
+#define mb_pieces_take_held explore_pieces_take_held
+#define mb_pieces_give explore_pieces_give
+#define mb_outside_alloc explore_outside_alloc
+#define mb_report_freed explore_freed
+#define mb_report_inside explore_inside
+#define mb_report_freed_at_once explore_freed_at_once
+#define __rseq_size explore_rseq_size // which nobody has: the processor is unknown
 #define mb_fatal explore_fatal
 #define mb_assert_failed explore_assert_failed
 

@@ -13,6 +13,7 @@
 #include "core/process/init.h"
 
 int current = NOBODY;
+struct mb_heap *more_heaps;
 bool tracing;
 
 // An atomic of the core outside the world: its value is put back for each run.
@@ -28,8 +29,8 @@ static size_t stray_count;
 static struct fiber {
     jmp_buf resume;
     ucontext_t context;
-    size_t live_bytes;       // of the stack, at its upper end: the fiber's state
-    struct mb_heap *self;    // its mb_heap_self
+    size_t live_bytes;          // of the stack, at its upper end: the fiber's state
+    struct mb_heap *self;       // its mb_heap_self
     struct explore_access next; // what it is about to do; no address: no access
     bool done;
     _Alignas(16) unsigned char stack[STACK_BYTES];
@@ -48,6 +49,10 @@ __attribute__((noinline)) static void pause_before(struct explore_access access)
 }
 
 static void pause_here(void) { pause_before((struct explore_access){0}); }
+
+void fiber_pause(void) {
+    if (current != NOBODY) pause_here();
+}
 
 unsigned fiber_picks(unsigned index) { return fibers[index].next.address == NULL ? 1 : memory_picks(index, &fibers[index].next); }
 
@@ -104,14 +109,13 @@ static void note_stray(const struct explore_access *access) {
     for (size_t i = 0; i < stray_count; i++)
         if (strays[i].address == access->address) return;
     if (stray_count == STRAYS) fail("more than %d atomics outside the world", STRAYS);
-    strays[stray_count++] = (struct stray){(volatile void *)(uintptr_t)access->address, access->bytes,
-                                           value_at(access->address, access->bytes)};
+    strays[stray_count++] =
+        (struct stray){(volatile void *)(uintptr_t)access->address, access->bytes, value_at(access->address, access->bytes)};
 }
 
 // Constants (the sentinel) are among the strays: only what has changed is written.
 static void set_stray(const struct stray *stray, uint64_t value) {
-    if (value_at(stray->address, stray->bytes) != value)
-        memcpy((void *)(uintptr_t)stray->address, &value, stray->bytes);
+    if (value_at(stray->address, stray->bytes) != value) memcpy((void *)(uintptr_t)stray->address, &value, stray->bytes);
 }
 
 void fibers_forget_strays(void) {
@@ -119,6 +123,8 @@ void fibers_forget_strays(void) {
     stray_count = 0;
     memory_forget();
 }
+
+const volatile void *fibers_stray(size_t i) { return i < stray_count ? strays[i].address : NULL; }
 
 void fibers_begin(void) {
     for (size_t i = 0; i < stray_count; i++) strays[i].first = value_at(strays[i].address, strays[i].bytes);
@@ -131,9 +137,16 @@ static void trace(const struct explore_access *access) {
            (unsigned long long)value_at(access->address, access->bytes), access->file, access->line);
 }
 
+// Of a heap the slots of kept large blocks are shared.
+static bool is_in_heaps(const volatile void *p, const struct mb_heap *heaps, size_t count) {
+    size_t offset = ((uintptr_t)p - (uintptr_t)heaps) % sizeof *heaps;
+    return within(p, heaps, count * sizeof *heaps) && offset - offsetof(struct mb_heap, shared.kept) >= sizeof heaps->shared.kept;
+}
+
 // The blocks and the heaps are each touched by one thread at a time, or the checks would say so.
 static bool is_private(const volatile void *p) {
-    return within(p, world.memory, sizeof world.memory) || within(p, world.heaps, sizeof world.heaps);
+    return within(p, world.memory, sizeof world.memory) || is_in_heaps(p, world.heaps, FIBERS) ||
+           (more_heaps != NULL && is_in_heaps(p, more_heaps, MORE_HEAPS));
 }
 
 // No step of its own: the process-wide words are constant here, and what else is read outside the world without acquire
@@ -142,8 +155,7 @@ static bool is_quiet(const struct explore_access *access) {
     bool outside = !within(access->address, &world, sizeof world);
     return is_private(access->address) || within(access->address, &mb_space, sizeof mb_space) ||
            within(access->address, &mb_init_shared, sizeof mb_init_shared) ||
-           within(access->address, &mb_fork_watch_shared, sizeof mb_fork_watch_shared) ||
-           script_is_constant(access->address) ||
+           within(access->address, &mb_fork_watch_shared, sizeof mb_fork_watch_shared) || script_is_constant(access->address) ||
            (outside && access->kind == EXPLORE_LOAD && access->order == memory_order_relaxed);
 }
 
@@ -195,6 +207,7 @@ static uint64_t mix_heap(uint64_t hash, const struct mb_heap *heap) {
     hash = mix(hash, heap->front.word, USED * sizeof heap->front.word[0]);
     hash = mix(hash, heap->slabs.current, USED * sizeof heap->slabs.current[0]);
     hash = mix(hash, heap->slabs.fresh, USED * sizeof heap->slabs.fresh[0]);
+    hash = mix(hash, &heap->shared.kept, sizeof heap->shared.kept);
     hash = mix(hash, &heap->queues, sizeof heap->queues);
     if (heap->queues == NULL) return hash;
     hash = mix(hash, heap->queues->of_class, USED * sizeof heap->queues->of_class[0]);
@@ -205,6 +218,7 @@ uint64_t state_hash(void) {
     uint64_t hash = mix(UINT64_C(0x243f6a8885a308d3), &world, offsetof(struct world, heaps));
     hash = mix(hash, world.metadata, offsetof(struct world, place) - offsetof(struct world, metadata));
     for (unsigned i = 0; i < FIBERS; i++) hash = mix_heap(hash, &world.heaps[i]);
+    for (unsigned i = 0; more_heaps != NULL && i < MORE_HEAPS; i++) hash = mix_heap(hash, &more_heaps[i]);
     for (unsigned i = 0; i < FIBERS; i++) {
         const struct fiber *fiber = &fibers[i];
         hash = mix(hash, fiber->resume, sizeof fiber->resume);
@@ -224,6 +238,7 @@ uint64_t state_hash(void) {
 
 static struct snapshot {
     struct world world;
+    struct mb_heap more_heaps[MORE_HEAPS];
     uint64_t strays[STRAYS];
     size_t stray_count; // those found later had their first value
     struct {
@@ -235,6 +250,7 @@ static struct snapshot {
 void state_save(size_t slot) {
     struct snapshot *to = &states[slot];
     to->world = world;
+    if (more_heaps != NULL) memcpy(to->more_heaps, more_heaps, sizeof to->more_heaps);
     to->stray_count = stray_count;
     for (size_t i = 0; i < stray_count; i++) to->strays[i] = value_at(strays[i].address, strays[i].bytes);
     for (unsigned i = 0; i < FIBERS; i++) {
@@ -248,8 +264,8 @@ void state_save(size_t slot) {
 void state_restore(size_t slot) {
     const struct snapshot *from = &states[slot];
     world = from->world;
-    for (size_t i = 0; i < stray_count; i++)
-        set_stray(&strays[i], i < from->stray_count ? from->strays[i] : strays[i].first);
+    if (more_heaps != NULL) memcpy(more_heaps, from->more_heaps, sizeof from->more_heaps);
+    for (size_t i = 0; i < stray_count; i++) set_stray(&strays[i], i < from->stray_count ? from->strays[i] : strays[i].first);
     for (unsigned i = 0; i < FIBERS; i++) {
         memcpy(&fibers[i], from->fibers[i].head, sizeof from->fibers[i].head);
         size_t bytes = fibers[i].live_bytes + STACK_SLACK;
