@@ -34,18 +34,22 @@ static size_t find_from_word(const struct mb_unit_map *map, enum mb_map_plane pl
     unsigned top = mb_map_top_level(map);
     struct place at = up((struct place){1, word}, top);
     while (!is_beyond(at, top)) {
-        size_t size = mb_map_part_units(at.level), first = at.index * size;
-        uint64_t part = mb_map_part(map, plane, at.level, at.index);
-        if (run + mb_run_start(part, size) >= units) return first - run;
-        bool inside = mb_run_longest(part, size) >= units;
-        if (inside && at.level > 1) {
-            at = down(at);
-            continue;
-        }
-        uint64_t starts = inside ? mb_run_starts(mb_map_bits(map, plane, at.index), units) : 0;
-        if (starts != 0) return first + mb_ctz64(starts);
-        run = mb_run_is_full(part) ? run + size : mb_run_end(part, size);
-        at = next(at, top);
+        const struct mb_map_runs_shared *eight = mb_map_runs_of(map, at.level, at.index);
+        size_t size = mb_map_part_units(at.level);
+        bool inside;
+        if (eight == NULL) return MB_NO_UNIT;
+        do {
+            uint64_t part = atomic_load_explicit(&eight->part[plane][at.index % MB_RUN_PARTS], memory_order_seq_cst);
+            size_t first = at.index * size;
+            if (run + mb_run_start(part, size) >= units) return first - run;
+            inside = mb_run_longest(part, size) >= units;
+            if (inside && at.level > 1) break;
+            uint64_t starts = inside ? mb_run_starts(mb_map_bits(map, plane, at.index), units) : 0;
+            if (starts != 0) return first + mb_ctz64(starts);
+            run = mb_run_is_full(part) ? run + size : mb_run_end(part, size);
+            inside = false;
+        } while (++at.index % MB_RUN_PARTS != 0);
+        at = inside ? down(at) : up(at, top);
     }
     return MB_NO_UNIT;
 }

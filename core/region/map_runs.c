@@ -31,22 +31,43 @@ uint64_t mb_map_bits(const struct mb_unit_map *map, enum mb_map_plane plane, siz
     return free & ~atomic_load_explicit(&bits->bare, memory_order_relaxed);
 }
 
-// What a part should say.
-static uint64_t sum_up(const struct mb_unit_map *map, enum mb_map_plane plane, unsigned level, size_t index) {
-    if (level == 1) return mb_run_of_bits(mb_map_bits(map, plane, index));
-    struct mb_map_runs_shared *below = mb_map_runs_of(map, level - 1, index * MB_RUN_PARTS);
-    uint64_t parts[MB_RUN_PARTS];
-    if (below == NULL) return 0;
-    for (unsigned i = 0; i < MB_RUN_PARTS; i++) parts[i] = atomic_load_explicit(&below->part[plane][i], memory_order_seq_cst);
-    return mb_run_join(parts, mb_map_part_units(level - 1));
+// What a part sums up: a word's bits, or eight parts, which `runs` finds again.
+struct below {
+    const struct mb_map_runs_shared *runs;
+    uint64_t seen[MB_RUN_PARTS];
+};
+
+// True when it is not what was seen last.
+static bool look_below(const struct mb_unit_map *map, enum mb_map_plane plane, unsigned level, size_t index, struct below *below) {
+    uint64_t differs = 0;
+    if (level == 1) {
+        uint64_t bits = mb_map_bits(map, plane, index);
+        differs = bits ^ below->seen[0];
+        below->seen[0] = bits;
+        return differs != 0;
+    }
+    if (below->runs == NULL) below->runs = mb_map_runs_of(map, level - 1, index * MB_RUN_PARTS);
+    if (below->runs == NULL) return false;
+    for (unsigned i = 0; i < MB_RUN_PARTS; i++) {
+        uint64_t part = atomic_load_explicit(&below->runs->part[plane][i], memory_order_seq_cst);
+        differs |= part ^ below->seen[i];
+        below->seen[i] = part;
+    }
+    return differs != 0;
+}
+
+static uint64_t sum_up(unsigned level, const struct below *below) {
+    return level == 1 ? mb_run_of_bits(below->seen[0]) : mb_run_join(below->seen, mb_map_part_units(level - 1));
 }
 
 // True when the part has changed.
 static bool refresh_part(const struct mb_unit_map *map, enum mb_map_plane plane, unsigned level, size_t index) {
     _Atomic uint64_t *part = &mb_map_runs_of(map, level, index)->part[plane][index % MB_RUN_PARTS];
+    struct below below = {NULL, {0}};
+    uint64_t now = 0; // of no free units
     for (bool changed = false;;) {
         uint64_t seen = atomic_load_explicit(part, memory_order_seq_cst);
-        uint64_t now = sum_up(map, plane, level, index);
+        if (look_below(map, plane, level, index, &below)) now = sum_up(level, &below);
         if (seen == now) return changed;
         changed |= atomic_compare_exchange_strong_explicit(part, &seen, now, memory_order_seq_cst, memory_order_relaxed);
     }

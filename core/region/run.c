@@ -37,12 +37,18 @@ uint64_t mb_run_join(const uint64_t parts[MB_RUN_PARTS], size_t part_units) {
     size_t start = 0, longest = 0, run = 0;
     bool all = true;
     for (unsigned i = 0; i < MB_RUN_PARTS; i++) {
-        run += mb_run_start(parts[i], part_units);
-        if (mb_run_is_full(parts[i])) continue;
+        uint64_t part = parts[i];
+        if (mb_run_is_full(part)) {
+            run += part_units;
+            continue;
+        }
+        run += mb_run_start(part, 0);
         if (all) start = run;
         all = false;
-        longest = mb_max(longest, mb_max(run, mb_run_longest(parts[i], part_units)));
-        run = mb_run_end(parts[i], part_units);
+        if (run > longest) longest = run;
+        if ((run = part) == 0) continue; // most parts
+        if (mb_run_longest(part, 0) > longest) longest = mb_run_longest(part, 0);
+        run = mb_run_end(part, 0);
     }
     return all ? MB_RUN_FULL : pack(start, mb_max(longest, run), run);
 }
