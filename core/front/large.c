@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/front/sample.h"
+#include "core/heap/heaps.h"
 #include "core/large/large_count.h"
 #include "core/large/large_keep.h"
 #include "core/large/large_span.h"
@@ -35,7 +36,10 @@ void mb_large_free(void *p) {
     struct mb_slab *large = mb_large_at(mb_unit_of(p), mb_unit_offset(p));
     if (large == NULL) return mb_report_inside(MB_OP_FREE, p);
     if (mb_large_is_kept(large)) return mb_report_freed(MB_OP_FREE, p);
-    if (MB_UNLIKELY(mb_sample_is_large(large))) mb_profile_remove(p);
+    if (MB_UNLIKELY(mb_sample_is_large(large)))
+        mb_profile_remove(p);
+    else if (MB_PEEK(large->owner) != mb_heap_self->token)
+        mb_heaps_note_remote_frees(1);
     if (mb_changed_any() && mb_large_change(large) != MB_CHANGE_STATE && mb_large_keep_own(mb_heap_self, large)) return;
     mb_large_claim(large, p);
     size_t units = mb_units_for(large->large_pieces);

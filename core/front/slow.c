@@ -221,7 +221,15 @@ MB_COLD static void *malloc_after_mistake(size_t class_index, struct mb_heap *he
 }
 
 MB_NOINLINE static void *after_tick(void *p, struct mb_heap *heap) {
+    uint64_t ticks = atomic_load_explicit(&heap->shared.ticks, memory_order_relaxed);
+    atomic_store_explicit(&heap->shared.ticks, ticks + 1, memory_order_relaxed);
     heap->calls_to_tick = MB_CALLS_A_TICK;
+    tick(heap, MB_CALLS_A_TICK);
+    return p;
+}
+
+MB_NOINLINE static void *after_tick_of_large(void *p, struct mb_heap *heap) {
+    heap->larges_to_tick = MB_CALLS_A_TICK;
     tick(heap, MB_CALLS_A_TICK);
     return p;
 }
@@ -237,7 +245,7 @@ MB_NOINLINE static void *malloc_large(size_t bytes) {
     struct mb_heap *heap = mb_heap_self;
     void *p = mb_large_take_same(heap, bytes);
     if (p == NULL) return malloc_other_large(bytes);
-    return count_to_tick(heap, p);
+    return mb_owner_decrement(&heap->larges_to_tick) ? after_tick_of_large(p, heap) : p;
 }
 
 // The words that come first are empty. (In mb_refill_slow the loops would need more registers than are free there.)

@@ -15,8 +15,9 @@ MB_THREAD_LOCAL struct mb_heap *mb_heap_self = (struct mb_heap *)(uintptr_t)&mb_
 struct mb_heaps_root_shared mb_heaps_root_shared;
 
 static struct {
-    _Atomic uint32_t in_use; // steers the helper thread: core/process/background.c, start_helper
-    _Atomic uint32_t ever;   // relaxed; a statistic
+    _Atomic uint32_t in_use;       // steers the helper thread: core/process/background.c, start_helper
+    _Atomic uint32_t ever;         // relaxed; a statistic
+    _Atomic uint64_t remote_frees; // likewise, of slabs that went back and of large blocks
 } heaps_shared;
 
 static void register_heap(struct mb_heap *heap) {
@@ -31,6 +32,7 @@ static void register_heap(struct mb_heap *heap) {
 void mb_heap_set_up(struct mb_heap *heap) {
     for (unsigned c = 0; c < MB_CLASSES; c++) heap->front.bytes[c] = mb_class_bytes(c);
     heap->calls_to_tick = MB_CALLS_A_TICK;
+    heap->larges_to_tick = MB_CALLS_A_TICK;
     heap->clears_left = MB_CLEARS_FIRST;
     heap->clears_again = MB_CLEARS_FIRST;
     heap->purge_call_ns = MB_PURGE_CALL_NS_MAX;
@@ -51,6 +53,20 @@ uint64_t mb_heap_served(const struct mb_heap *heap) {
         if (mask != 0) in_masks += mb_popcount64(mask);
     }
     return blocks > in_masks ? blocks - in_masks : 0;
+}
+
+uint64_t mb_heap_refills(const struct mb_heap *heap) {
+    uint64_t quick = (atomic_load_explicit(&heap->shared.ticks, memory_order_relaxed) + 1) * MB_CALLS_A_TICK - MB_PEEK(heap->calls_to_tick);
+    return quick + atomic_load_explicit(&heap->shared.refills, memory_order_relaxed);
+}
+
+void mb_heaps_note_remote_frees(uint64_t blocks) { atomic_fetch_add_explicit(&heaps_shared.remote_frees, blocks, memory_order_relaxed); }
+
+uint64_t mb_heaps_remote_frees(void) {
+    uint64_t blocks = atomic_load_explicit(&heaps_shared.remote_frees, memory_order_relaxed);
+    for (const struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap))
+        blocks += atomic_load_explicit(&heap->shared.remote_frees, memory_order_relaxed);
+    return blocks;
 }
 
 void mb_heap_drop_mask(struct mb_heap *heap, unsigned class_index) {

@@ -20,6 +20,13 @@ struct mb_heap *mb_heap_new(void);
 // Small blocks that the heap has handed out: what came into its masks, without what is still there. A near figure for other threads.
 uint64_t mb_heap_served(const struct mb_heap *heap);
 
+// How often one of its masks was filled again. Likewise.
+uint64_t mb_heap_refills(const struct mb_heap *heap);
+
+// So many blocks of a slab that goes back, or large ones, were freed by a thread whose they were not / all of them, with those that heaps have taken back.
+void mb_heaps_note_remote_frees(uint64_t blocks);
+uint64_t mb_heaps_remote_frees(void);
+
 // The rest of a class's mask is not handed out after all: its bits stay in the slab's word. Owner thread.
 void mb_heap_drop_mask(struct mb_heap *heap, unsigned class_index);
 

@@ -31,6 +31,9 @@ struct mb_queue {
 struct mb_heap_shared {
     _Atomic uint64_t blocks_served;                   // blocks put into masks; written by the owner, read by statistics
     _Atomic uint64_t large_served;                    // likewise, large blocks
+    _Atomic uint64_t ticks;                           // likewise, quick refills in units of MB_CALLS_A_TICK; the rest: calls_to_tick
+    _Atomic uint64_t refills;                         // likewise, the other ones
+    _Atomic uint64_t remote_frees;                    // likewise, blocks of its slabs that others freed and it has taken back
     _Atomic(struct mb_heap *) next_registered;        // written once before the heap is published
     _Atomic(struct mb_heap *) next_parked;            // written by who parks, read by who takes
     struct mb_large_cache_shared kept[MB_LARGE_SETS]; // large blocks, see large_keep.h; filled by the owner, emptied by any thread
@@ -82,7 +85,8 @@ struct mb_heap {
     uint32_t own_bytes;             // what its slabs count in its share
     uint32_t own_part;              // how much that may be, at the last look
     uint32_t slow_calls;            // heartbeat for the purge, of the slower calls
-    uint32_t calls_to_tick;         // the same, of the quicker ones: counts down from MB_CALLS_A_TICK
+    uint32_t calls_to_tick;         // the same, of quick refills: counts down from MB_CALLS_A_TICK
+    uint32_t larges_to_tick;        // and of quick large blocks
     uint32_t clears_left;           // calloc of large blocks: those that are cleared until the next look,
     uint32_t clears_again;          //   and how many it were before it; 0: the last one found a block untouched
     uint32_t purge_call_ns;         //   and what giving nothing back takes, as far as it is known

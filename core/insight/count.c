@@ -43,10 +43,13 @@ static void count_heaps(struct mb_count_walk *walk, bool again) {
     for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) {
         uint64_t large = atomic_load_explicit(&heap->shared.large_served, memory_order_relaxed), small = mb_heap_served(heap);
         all->allocations += small + large;
+        all->refills += mb_heap_refills(heap);
         all->large_allocations += large;
         if (walk->threads && again) count_sleep(heap, small + large, all);
     }
     for (unsigned i = 0; i < MB_COMMONS; i++) all->allocations += mb_heap_served(mb_commons_at(i));
+    all->refills += mb_commons_refills();
+    all->remote_frees += mb_heaps_remote_frees();
     all->threads = mb_heaps_in_use();
     all->threads_ever = mb_heaps_ever();
 }

@@ -95,6 +95,7 @@ static void count_slab(struct mb_count_walk *walk, const struct mb_unit *unit) {
     all->tail_bytes += tail;
     all->idle_page_bytes += there - beside;
     all->part_free_bytes += mb_count_less(mb_count_less(beside, touched), tail);
+    if (!mb_commons_has(unit)) all->remote_frees += mb_slab_count_remote(unit);
     if (walk->threads) add_held(unit, mb_count_less(there, touched));
 }
 

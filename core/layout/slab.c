@@ -43,6 +43,16 @@ bool mb_slab_has_remote(const struct mb_unit *unit) {
     return any != 0;
 }
 
+uint32_t mb_slab_count_remote(const struct mb_unit *unit) {
+    struct view view = look(unit);
+    uint32_t count = 0;
+    for (uint32_t w = 0; w < view.words; w++) {
+        uint64_t bits = mb_remote_bits(&view.bits, w);
+        if (bits != 0) count += (uint32_t)mb_count_bits(bits);
+    }
+    return count;
+}
+
 uint32_t mb_slab_count_free(const struct mb_unit *unit) {
     struct view view = look(unit);
     uint32_t count = 0;
@@ -218,11 +228,11 @@ MB_COLD static void report_twice(const struct mb_unit *unit, uint32_t word, uint
 }
 
 // A bit is set on the owner's side before it goes on the other: a child of a fork between the two sees both (mb_slab_rebuild).
-bool mb_slab_collect(struct mb_slab *slab) {
+uint32_t mb_slab_collect(struct mb_slab *slab) {
     const struct mb_unit *unit = mb_slab_unit(slab);
     struct mb_slab_bits bits = mb_slab_bits(unit);
     uint32_t words = mb_slab_words(slab);
-    bool any = false;
+    uint32_t blocks = 0;
     for (uint32_t w = 0; w < words; w++) {
         uint64_t remote = mb_remote_bits(&bits, w);
         if (remote == 0) continue;
@@ -230,9 +240,9 @@ bool mb_slab_collect(struct mb_slab *slab) {
         for (uint64_t both = mine & remote; MB_UNLIKELY(both != 0); both &= both - 1) report_twice(unit, w, both);
         MB_POKE(slab->free_bits[w], mine | remote);
         atomic_fetch_and_explicit(&bits.remote[w], ~remote, memory_order_acq_rel);
-        any = true;
+        blocks += (uint32_t)mb_count_bits(remote);
     }
-    return any;
+    return blocks;
 }
 
 void mb_slab_count_used(struct mb_slab *slab) {

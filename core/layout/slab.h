@@ -90,8 +90,11 @@ bool mb_slab_surely_used(const struct mb_unit *unit, uint32_t carved, uint32_t i
 // Carves blocks up to the end of the page at the cursor, at least one; on warm memory up to the end of a word. False when all are carved.
 bool mb_slab_carve(struct mb_slab *slab);
 
-// Makes the remote bits free bits; false when there were none. A block that is free already ends the process.
-bool mb_slab_collect(struct mb_slab *slab);
+// Makes the remote bits free bits: of how many blocks. A block that is free already ends the process.
+uint32_t mb_slab_collect(struct mb_slab *slab);
+
+// How many have their remote bit set. Any thread.
+uint32_t mb_slab_count_remote(const struct mb_unit *unit);
 
 // Words of bits that carved blocks have.
 MB_INLINE uint32_t mb_slab_words(const struct mb_slab *slab) { return (slab->carved + 63) / 64; }

@@ -1,10 +1,10 @@
 #include "core/small/commons.h"
-#include "core/heap/heaps.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "core/heap/heaps.h"
 #include "core/small/own.h"
 #include "platform/bits.h"
 #include "platform/os.h"
@@ -97,6 +97,11 @@ void mb_commons_leave(const struct mb_heap *commons) { leave(&gates_shared[commo
 
 bool mb_commons_is(const struct mb_heap *heap) { return (uintptr_t)heap - (uintptr_t)heaps < sizeof heaps; }
 
+bool mb_commons_has(const struct mb_unit *unit) {
+    const void *owner = MB_PEEK(unit->slab.owner);
+    return mb_commons_is(owner != NULL ? owner : atomic_load_explicit(&unit->shared.home, memory_order_relaxed));
+}
+
 // Blocks of two threads must not share a pair of cache lines, so a block of the commons has whole pairs: the multiples of a pair are classes.
 unsigned mb_commons_class_of(unsigned class_index) {
     uint32_t bytes = mb_class_bytes(class_index);
@@ -115,6 +120,9 @@ static uint64_t served_by(const struct mb_heap *commons) {
     return atomic_load_explicit(&commons->shared.blocks_served, memory_order_relaxed);
 }
 
+// Nobody takes from one without a lock, so none is quick.
+static uint64_t refills_of(const struct mb_heap *commons) { return atomic_load_explicit(&commons->shared.refills, memory_order_relaxed); }
+
 const struct mb_heap *mb_commons_at(unsigned i) { return &heaps[i]; }
 
 uint64_t mb_commons_served(void) {
@@ -123,13 +131,20 @@ uint64_t mb_commons_served(void) {
     return served;
 }
 
+uint64_t mb_commons_refills(void) {
+    uint64_t refills = 0;
+    for (unsigned i = 0; i < MB_COMMONS; i++) refills += refills_of(&heaps[i]);
+    return refills;
+}
+
 // As if the first one had just come.
 static void renew(struct mb_heap *commons) {
-    uint64_t served = served_by(commons);
+    uint64_t served = served_by(commons), refills = refills_of(commons);
     memset(commons, 0, sizeof *commons);
     mb_heap_set_up(commons);
     commons->token = commons;
     atomic_store_explicit(&commons->shared.blocks_served, served, memory_order_relaxed);
+    atomic_store_explicit(&commons->shared.refills, refills, memory_order_relaxed);
 }
 
 void mb_commons_recover(void) {

@@ -31,6 +31,8 @@ struct mb_heap *mb_commons_enter_samples(void);
 
 // Whether a heap is a commons.
 bool mb_commons_is(const struct mb_heap *heap);
+// Whether a slab is one of a commons, or was the last time that it had an owner. Any thread.
+bool mb_commons_has(const struct mb_unit *unit);
 
 // The class that serves a request of `class_index` in a commons: its block size is a multiple of 128 bytes.
 unsigned mb_commons_class_of(unsigned class_index);
@@ -45,6 +47,8 @@ const struct mb_heap *mb_commons_at(unsigned i);
 
 // Blocks that all commons have handed out so far.
 uint64_t mb_commons_served(void);
+// How often their masks were filled again.
+uint64_t mb_commons_refills(void);
 
 // In a forked child, before a second thread: empties the heaps. Their slabs are left without an owner, as are those of
 // the threads that do not exist in the child.

@@ -39,6 +39,7 @@ bool mb_mask_next_word(struct mb_heap *heap, struct mb_slab *slab, size_t class_
     if (MB_UNLIKELY(!mb_perturb_quick_refills())) mask = mb_sampler_cut(heap, (unsigned)class_index, mask);
     mb_mask_use(heap, slab, class_index, word);
     mb_mask_note_served(heap, mb_count_bits(mask));
+    mb_mask_note_refill(heap);
     heap->slabs.current[class_index] = slab;
     if (MB_UNLIKELY(mb_perturb_byte() != 0)) mb_perturb_mask(heap->front.base[class_index], slab->block_bytes, mask);
     MB_POKE(heap->front.mask[class_index], mask);

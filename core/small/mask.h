@@ -20,6 +20,12 @@ MB_INLINE void mb_mask_note_served(struct mb_heap *heap, uint64_t blocks) {
     atomic_store_explicit(&heap->shared.blocks_served, served + blocks, memory_order_relaxed);
 }
 
+// Of those that the heap's countdown to the next tick does not count.
+MB_INLINE void mb_mask_note_refill(struct mb_heap *heap) {
+    uint64_t refills = atomic_load_explicit(&heap->shared.refills, memory_order_relaxed);
+    atomic_store_explicit(&heap->shared.refills, refills + 1, memory_order_relaxed);
+}
+
 // While at most three of a slab's first blocks are live, the next mask is the lowest 16 KiB of them: a thread with few live blocks of a class then
 // works in the first pages of its slab instead of taking turns through all of it. (Where more is live this would only make refills more
 // frequent: 20 % more instructions in working sets of random sizes.)

@@ -25,7 +25,15 @@ MB_COLD void mb_own_meet_freed_twice(struct mb_slab *slab) { mb_slab_collect(sla
 
 bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab) { return mb_mask_next_word(heap, slab, slab->class_index); }
 
-bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab) { return mb_slab_collect(slab) && mb_own_use_local(heap, slab); }
+// False: there was nothing.
+static bool collect(struct mb_heap *heap, struct mb_slab *slab) {
+    uint32_t blocks = mb_slab_collect(slab);
+    uint64_t before = atomic_load_explicit(&heap->shared.remote_frees, memory_order_relaxed);
+    if (blocks != 0) atomic_store_explicit(&heap->shared.remote_frees, before + blocks, memory_order_relaxed);
+    return blocks != 0;
+}
+
+bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab) { return collect(heap, slab) && mb_own_use_local(heap, slab); }
 
 bool mb_own_use_remote_batch(struct mb_heap *heap, struct mb_slab *slab) {
     const struct mb_unit *unit = mb_slab_unit(slab);
@@ -135,6 +143,8 @@ static void forget(struct mb_heap *heap, unsigned class_index, const struct mb_s
 static void give_to_arena(struct mb_unit *unit) {
     if (MB_UNLIKELY(mb_slab_freed_twice(unit) != NULL)) mb_own_meet_freed_twice(&unit->slab);
     size_t first = mb_unit_index(unit);
+    uint32_t remote = mb_commons_has(unit) ? 0 : mb_slab_count_remote(unit);
+    if (remote != 0) mb_heaps_note_remote_frees(remote);
     mb_slab_takedown(unit);
     if (mb_changed(first, 1) != MB_CHANGE_NONE && mb_arena_give_renewed(first, 1)) return;
     mb_arena_give(first, 1);
@@ -171,7 +181,7 @@ static uint64_t disown(struct mb_heap *heap, struct mb_slab *slab) {
 // others are told.
 static void leave(struct mb_heap *heap, struct mb_slab *slab, uint32_t least) {
     struct mb_unit *unit = mb_slab_unit(slab);
-    mb_slab_collect(slab);
+    collect(heap, slab);
     mb_slab_count_used(slab);
     uint64_t word = disown(heap, slab);
     if (!mb_own_claim_if_free(unit)) offer(unit, word, least);

@@ -42,7 +42,9 @@
     X(residency_measured, GAUGE,                                                                                                           \
       "1: the system said which pages are there; 0: it refused, and pages once used are counted as being there")                           \
     X(mistakes, COUNTER, "of the program with pointers, which it has survived: option on_error")                                           \
-    X(requested_bytes, GAUGE, "asked for in live blocks, estimated from the samples of the heap profile since its start; 0 without one")
+    X(requested_bytes, GAUGE, "asked for in live blocks, estimated from the samples of the heap profile since its start; 0 without one")   \
+    X(refills, COUNTER, "times that malloc had no block of a size at hand and took the next ones of a slab, at most 64")                   \
+    X(remote_frees, COUNTER, "blocks freed by another thread than the one whose they were; not those that all threads share")
 
 enum mb_statistics_kind { MB_STATISTICS_GAUGE, MB_STATISTICS_PART, MB_STATISTICS_COUNTER };
 

@@ -80,12 +80,12 @@ static void print_classes(const struct mb_class_statistics *from) {
 
 static void print_rates(const struct mb_statistics *now, const struct mb_statistics *before, double seconds) {
     if (before->size == 0) return;
-    printf("per second: %.0f allocations (%.0f large), %.0f frees, %.0f page faults, %s fresh, %s given back\n",
-           (double)(now->allocations - before->allocations) / seconds,
-           (double)(now->large_allocations - before->large_allocations) / seconds, (double)(now->frees - before->frees) / seconds,
-           (double)(now->page_faults - before->page_faults) / seconds,
-           tool_size((uint64_t)((double)(now->fresh_bytes - before->fresh_bytes) / seconds)),
-           tool_size((uint64_t)((double)(now->purged_bytes - before->purged_bytes) / seconds)));
+#define PER_SECOND(name) ((double)(now->name - before->name) / seconds)
+    printf("per second: %.0f allocations (%.0f large, %.0f refills), %.0f frees (%.0f by other threads), %.0f page faults, %s fresh, %s "
+           "given back\n",
+           PER_SECOND(allocations), PER_SECOND(large_allocations), PER_SECOND(refills), PER_SECOND(frees), PER_SECOND(remote_frees),
+           PER_SECOND(page_faults), tool_size((uint64_t)PER_SECOND(fresh_bytes)), tool_size((uint64_t)PER_SECOND(purged_bytes)));
+#undef PER_SECOND
 }
 
 static void print_look(const struct tool_page *page, const struct mb_statistics *before, double seconds) {

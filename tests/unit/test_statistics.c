@@ -214,6 +214,47 @@ static void counters_count(void **unused) {
     empty_all();
 }
 
+static void *free_all(void *unused) {
+    empty_all();
+    return unused;
+}
+
+// The commons, which lend a thread its first blocks of a size, count no frees by others.
+enum { BORROWED = 8 };
+
+static void frees_by_other_threads_count(void **unused) {
+    (void)unused;
+    struct mb_count before, after, own;
+    pthread_t other;
+    mb_count(&before);
+    for (size_t i = 0; i < 10000; i++) fill(i, 40, false);
+    for (size_t i = 0; i < 20; i++) fill(10000 + i, 1 << 20, false);
+    assert_int_equal(pthread_create(&other, NULL, free_all, NULL), 0);
+    pthread_join(other, NULL);
+    mb_count(&after);
+    assert_in_range(after.all.remote_frees - before.all.remote_frees, 10020 - BORROWED, 10020);
+    for (size_t i = 0; i < 10000; i++) fill(i, 40, false); // the same blocks: taken back, and not counted again
+    mb_count(&own);
+    assert_int_equal(own.all.remote_frees, after.all.remote_frees);
+    empty_all();
+    mb_count(&own);
+    assert_int_equal(own.all.remote_frees, after.all.remote_frees);
+}
+
+static void refills_count(void **unused) {
+    (void)unused;
+    struct mb_count before, after, again;
+    mb_count(&before);
+    for (size_t i = 0; i < 6400; i++) fill(i, 40, false);
+    mb_count(&after);
+    assert_in_range(after.all.refills - before.all.refills, 6400 / 64,
+                    2 * 6400 / 64 + BORROWED); // at most 64 blocks each, and a page's worth
+    for (size_t i = 0; i < 10; i++) empty(i), fill(i, 40, false);
+    mb_count(&again);
+    assert_in_range(again.all.refills - after.all.refills, 0, 10);
+    empty_all();
+}
+
 // --- words --------------------------------------------------------------------------------------------------------------
 
 static const char *in_words(void) {
@@ -278,6 +319,8 @@ int main(void) {
         cmocka_unit_test(blocks_of_threads_that_are_gone),
         cmocka_unit_test(a_block_beyond_the_window),
         cmocka_unit_test(counters_count),
+        cmocka_unit_test(frees_by_other_threads_count),
+        cmocka_unit_test(refills_count),
         cmocka_unit_test(words_name_the_class),
         cmocka_unit_test(words_name_the_sleepers),
     };
