@@ -1,10 +1,7 @@
 #include "core/hardened/waiting.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
-#include "core/base/lock.h"
-#include "core/base/rng.h"
 #include "core/hardened/unit_parts.h"
 #include "core/hardened/wall.h"
 #include "core/region/arena.h"
@@ -12,25 +9,16 @@
 #include "platform/bits.h"
 #include "platform/os.h"
 
-enum { YOUNGEST = 64, FEWEST = 4 };
-
-static struct {
-    struct mb_lock_shared lock; // guards the rest
-    struct mb_rng rng;
-    uint32_t count;
-    uint32_t first[MB_HARD_WAITING]; // units, in the order in which they came
-    _Atomic size_t units;            // of all of them; written under the lock
-    size_t budget_units;             // constant
-} waiting_shared = {.lock = {.rank = MB_RANK_WAITING}};
+struct mb_hard_waiting_shared mb_hard_waiting_shared = {.lock = {.rank = MB_RANK_WAITING}};
 
 void mb_hard_waiting_init(uint64_t seed, size_t budget_bytes) {
-    waiting_shared.rng.state = seed;
-    waiting_shared.budget_units = budget_bytes >> MB_UNIT_SHIFT;
+    mb_hard_waiting_shared.rng.state = seed;
+    mb_hard_waiting_shared.budget_units = budget_bytes >> MB_UNIT_SHIFT;
 }
 
-size_t mb_hard_waiting_units(void) { return atomic_load_explicit(&waiting_shared.units, memory_order_relaxed); }
+size_t mb_hard_waiting_units(void) { return atomic_load_explicit(&mb_hard_waiting_shared.units, memory_order_relaxed); }
 
-static void note_units(size_t units) { atomic_store_explicit(&waiting_shared.units, units, memory_order_relaxed); }
+static void note_units(size_t units) { atomic_store_explicit(&mb_hard_waiting_shared.units, units, memory_order_relaxed); }
 
 // --- going ------------------------------------------------------------------------------------------------------------
 
@@ -57,29 +45,32 @@ static void give(size_t first) {
 }
 
 static size_t take_out_locked(uint32_t index) {
-    size_t first = waiting_shared.first[index];
-    waiting_shared.count--;
-    memmove(&waiting_shared.first[index], &waiting_shared.first[index + 1],
-            (waiting_shared.count - index) * sizeof waiting_shared.first[0]);
+    size_t first = mb_hard_waiting_shared.first[index];
+    mb_hard_waiting_shared.count--;
+    memmove(&mb_hard_waiting_shared.first[index], &mb_hard_waiting_shared.first[index + 1],
+            (mb_hard_waiting_shared.count - index) * sizeof mb_hard_waiting_shared.first[0]);
     note_units(mb_hard_waiting_units() - mb_hard_units(mb_unit_at(first)));
     return first;
 }
 
 // Beyond the budget: one of the older ones.
 static bool take_one_too_many(size_t *first) {
-    mb_lock(&waiting_shared.lock);
-    uint32_t count = waiting_shared.count;
-    bool over = count == MB_HARD_WAITING || (count > FEWEST && mb_hard_waiting_units() > waiting_shared.budget_units);
-    if (over) *first = take_out_locked(count > YOUNGEST ? mb_rng_below(&waiting_shared.rng, count - YOUNGEST) : 0);
-    mb_unlock(&waiting_shared.lock);
+    mb_lock(&mb_hard_waiting_shared.lock);
+    uint32_t count = mb_hard_waiting_shared.count;
+    bool over =
+        count == MB_HARD_WAITING || (count > MB_HARD_WAITING_FEWEST && mb_hard_waiting_units() > mb_hard_waiting_shared.budget_units);
+    if (over)
+        *first = take_out_locked(
+            count > MB_HARD_WAITING_YOUNGEST ? mb_rng_below(&mb_hard_waiting_shared.rng, count - MB_HARD_WAITING_YOUNGEST) : 0);
+    mb_unlock(&mb_hard_waiting_shared.lock);
     return over;
 }
 
 static bool take_oldest(size_t *first) {
-    mb_lock(&waiting_shared.lock);
-    bool any = waiting_shared.count > 0;
+    mb_lock(&mb_hard_waiting_shared.lock);
+    bool any = mb_hard_waiting_shared.count > 0;
     if (any) *first = take_out_locked(0);
-    mb_unlock(&waiting_shared.lock);
+    mb_unlock(&mb_hard_waiting_shared.lock);
     return any;
 }
 
@@ -119,17 +110,17 @@ static void close_span(const struct mb_hard_gone *gone) {
 }
 
 static void come(size_t first, size_t units) {
-    mb_lock(&waiting_shared.lock);
-    while (waiting_shared.count == MB_HARD_WAITING) { // another thread was faster
-        mb_unlock(&waiting_shared.lock);
+    mb_lock(&mb_hard_waiting_shared.lock);
+    while (mb_hard_waiting_shared.count == MB_HARD_WAITING) { // another thread was faster
+        mb_unlock(&mb_hard_waiting_shared.lock);
         size_t other;
         if (take_oldest(&other)) give(other);
-        mb_lock(&waiting_shared.lock);
+        mb_lock(&mb_hard_waiting_shared.lock);
     }
-    waiting_shared.first[waiting_shared.count] = (uint32_t)first;
-    waiting_shared.count++;
+    mb_hard_waiting_shared.first[mb_hard_waiting_shared.count] = (uint32_t)first;
+    mb_hard_waiting_shared.count++;
     note_units(mb_hard_waiting_units() + units);
-    mb_unlock(&waiting_shared.lock);
+    mb_unlock(&mb_hard_waiting_shared.lock);
 }
 
 void mb_hard_wait(const struct mb_hard_gone *gone) {
@@ -143,17 +134,17 @@ void mb_hard_wait(const struct mb_hard_gone *gone) {
 
 void mb_hard_waiting_recover(uint64_t seed) {
     size_t end = mb_arena_units(), units = 0;
-    mb_lock_reset(&waiting_shared.lock);
-    waiting_shared.rng.state = seed;
-    waiting_shared.count = 0;
+    mb_lock_reset(&mb_hard_waiting_shared.lock);
+    mb_hard_waiting_shared.rng.state = seed;
+    mb_hard_waiting_shared.count = 0;
     for (size_t i = 0; i < end; i++) {
         struct mb_unit *unit = mb_unit_at(i);
         if (mb_unit_kind(unit) != MB_UNIT_HARD_WAITING) continue;
-        if (waiting_shared.count == MB_HARD_WAITING) {
+        if (mb_hard_waiting_shared.count == MB_HARD_WAITING) {
             give(i);
             continue;
         }
-        waiting_shared.first[waiting_shared.count++] = (uint32_t)i;
+        mb_hard_waiting_shared.first[mb_hard_waiting_shared.count++] = (uint32_t)i;
         units += mb_hard_units(unit);
     }
     note_units(units);

@@ -8,13 +8,29 @@
 #ifndef MB_CORE_HARDENED_WAITING_H
 #define MB_CORE_HARDENED_WAITING_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/lock.h"
+#include "core/base/rng.h"
 #include "core/hardened/past.h"
 
-enum { MB_HARD_WAITING = 256 };
+enum {
+    MB_HARD_WAITING = 256,
+    MB_HARD_WAITING_YOUNGEST = 64, // stay while there are older ones
+    MB_HARD_WAITING_FEWEST = 4,    // stay whatever the budget
+};
+
+extern MB_HIDDEN struct mb_hard_waiting_shared {
+    struct mb_lock_shared lock; // guards the rest
+    struct mb_rng rng;
+    uint32_t count;
+    uint32_t first[MB_HARD_WAITING]; // units, in the order in which they came
+    _Atomic size_t units;            // of all of them; written under the lock
+    size_t budget_units;             // constant
+} mb_hard_waiting_shared;            // for waiting.c and its explorer alone
 
 void mb_hard_waiting_init(uint64_t seed, size_t budget_bytes);
 

@@ -6,7 +6,8 @@
 //   explore_ground.c, explore_blocks.c  the arena under slabs, the operations of a script, the checks
 //   explore_script.c   scenarios of slabs; explore_commons.c: of heaps that threads share
 //   explore_map.c      instead of these three: the map of units; explore_pieces.c: that of pieces; explore_slots.c: the
-//                      slots of guarded samples; explore_kept.c: large blocks that are kept
+//                      slots of guarded samples; explore_kept.c: large blocks that are kept; explore_quarantine.c: the hardened
+//                      front's slabs
 //
 // Who: one system thread.
 #ifndef MB_TESTS_RACE_EXPLORE_H
@@ -39,6 +40,8 @@ enum {
     FIRST_STATE = STEPS_MAX,
     METADATA_BYTES = 512,
     MORE_HEAPS = 4,
+    PARTS = 3,
+    PART_BYTES = 1536,
     NOBODY = -1,
 };
 
@@ -107,6 +110,12 @@ bool within(const volatile void *p, const void *start, size_t bytes);
 // Heaps outside the world that belong to it, MORE_HEAPS of them; NULL: none.
 extern struct mb_heap *more_heaps;
 
+// Plain data of the core's own files, outside the world, that steps change: set by script_set_up. Without bytes: none.
+extern struct part {
+    void *start;
+    size_t bytes; // PART_BYTES at most
+} script_parts[PARTS];
+
 void fibers_start(void);         // the scenario's fibers, each before its first operation
 void fibers_forget_strays(void); // puts back what a scenario has changed outside the world
 const volatile void *fibers_stray(size_t i); // the i-th atomic outside the world that was written since then; NULL: so many were not
@@ -151,7 +160,7 @@ void memory_written(const volatile void *address, size_t bytes, enum explore_kin
 bool memory_use(uint32_t bits);
 uint64_t memory_hash(void);
 
-// --- explore_blocks.c, explore_map.c, explore_pieces.c, explore_slots.c or explore_kept.c ---------------------------------
+// --- explore_blocks.c, explore_map.c or one of its kind ------------------------------------------------------------------
 
 extern const struct scenario scenarios[]; // the last one has no name
 

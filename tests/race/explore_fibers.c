@@ -14,6 +14,7 @@
 
 int current = NOBODY;
 struct mb_heap *more_heaps;
+struct part script_parts[PARTS];
 bool tracing;
 
 // An atomic of the core outside the world: its value is put back for each run.
@@ -217,6 +218,7 @@ static uint64_t mix_heap(uint64_t hash, const struct mb_heap *heap) {
 uint64_t state_hash(void) {
     uint64_t hash = mix(UINT64_C(0x243f6a8885a308d3), &world, offsetof(struct world, heaps));
     hash = mix(hash, world.metadata, offsetof(struct world, place) - offsetof(struct world, metadata));
+    for (unsigned i = 0; i < PARTS; i++) hash = mix(hash, script_parts[i].start, script_parts[i].bytes);
     for (unsigned i = 0; i < FIBERS; i++) hash = mix_heap(hash, &world.heaps[i]);
     for (unsigned i = 0; more_heaps != NULL && i < MORE_HEAPS; i++) hash = mix_heap(hash, &more_heaps[i]);
     for (unsigned i = 0; i < FIBERS; i++) {
@@ -241,6 +243,7 @@ static struct snapshot {
     struct mb_heap more_heaps[MORE_HEAPS];
     uint64_t strays[STRAYS];
     size_t stray_count; // those found later had their first value
+    unsigned char parts[PARTS][PART_BYTES];
     struct {
         unsigned char head[offsetof(struct fiber, stack)];
         unsigned char stack[SAVED_STACK_BYTES];
@@ -252,6 +255,7 @@ void state_save(size_t slot) {
     to->world = world;
     if (more_heaps != NULL) memcpy(to->more_heaps, more_heaps, sizeof to->more_heaps);
     to->stray_count = stray_count;
+    for (unsigned i = 0; i < PARTS; i++) memcpy(to->parts[i], script_parts[i].start, script_parts[i].bytes);
     for (size_t i = 0; i < stray_count; i++) to->strays[i] = value_at(strays[i].address, strays[i].bytes);
     for (unsigned i = 0; i < FIBERS; i++) {
         size_t bytes = fibers[i].live_bytes + STACK_SLACK;
@@ -264,6 +268,7 @@ void state_save(size_t slot) {
 void state_restore(size_t slot) {
     const struct snapshot *from = &states[slot];
     world = from->world;
+    for (unsigned i = 0; i < PARTS; i++) memcpy(script_parts[i].start, from->parts[i], script_parts[i].bytes);
     if (more_heaps != NULL) memcpy(more_heaps, from->more_heaps, sizeof from->more_heaps);
     for (size_t i = 0; i < stray_count; i++) set_stray(&strays[i], i < from->stray_count ? from->strays[i] : strays[i].first);
     for (unsigned i = 0; i < FIBERS; i++) {
