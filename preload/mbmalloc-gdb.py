@@ -14,7 +14,9 @@ SLAB, LARGE, HOLE, PIECE_SHIFT = 1, 2, 3, 12
 UNIT_NONE = 0
 FIELDS = ("owner carved capacity block_bytes kind class_index large_flags large_bytes large_pieces bits remote home token next_heap "
           "blocks_served large_served masks large_kept upper long_first_unit long_units long_in_part").split()
+PROFILE_FIELDS = ("samples probes sample_record sample_address sample_asked sample_stack frames_at stacks_at stack_count stack_frames").split()
 RECORD_BYTES = 64
+ALL_BITS = (1 << 64) - 1
 
 
 def read(address, length):
@@ -32,6 +34,21 @@ def size(count):
         count /= 1024
 
 
+def mix(x):
+    """mb_mix64."""
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9 & ALL_BITS
+    x = (x ^ x >> 27) * 0x94d049bb133111eb & ALL_BITS
+    return x ^ x >> 31
+
+
+def place(address):
+    """What lies before a return address: function, file and line as far as gdb knows them."""
+    symbol = gdb.execute(f"info symbol {address - 1:#x}", to_string=True).strip()
+    symbol = "?" if symbol.startswith("No symbol") else symbol.replace(" in section .text", "")
+    line = gdb.find_pc_line(address - 1)
+    return f"{symbol} at {line.symtab.filename}:{line.line}" if line.symtab is not None else symbol
+
+
 class Heap:
     """What mb_debug leads to, read once for each command."""
 
@@ -40,7 +57,8 @@ class Heap:
             at = int(gdb.parse_and_eval("(unsigned long)&mb_debug"))
         except gdb.error:
             raise gdb.GdbError("mbmalloc is not in this process (no symbol mb_debug)")
-        record = read(at, 40 + 4 * len(FIELDS))
+        length = 40 + 4 * len(FIELDS)
+        record = read(at, length)
         if record[:8] != b"mbdebug\0" or word(record, 8, "I") < 1:
             raise gdb.GdbError("mb_debug is not what this script knows: another version of mbmalloc")
         self.unit_shift = word(record, 12, "I")
@@ -51,7 +69,12 @@ class Heap:
         if self.base == 1 << 62:
             raise gdb.GdbError("mbmalloc has not handed out a block yet")
         self.units = self.bytes >> self.unit_shift
-        self.longs = self.long_records(word(read(at + 40 + 4 * len(FIELDS), 8), 0, "Q"))
+        self.longs = self.long_records(word(read(at + length, 8), 0, "Q"))
+        self.profile = None
+        if word(record, 8, "I") >= 2:
+            part = read(at + length + 8, 8 + 4 * len(PROFILE_FIELDS))
+            self.profile_offset = {name: word(part, 8 + 4 * i, "I") for i, name in enumerate(PROFILE_FIELDS)}
+            self.profile = word(read(word(part, 0, "Q"), 8), 0, "Q") or None
 
     def long_records(self, parts_at):
         """The records of live long blocks that lie in the second table, by the unit that they begin in."""
@@ -64,6 +87,33 @@ class Heap:
                 if self.field(record, "kind", "B") == LARGE:
                     longs[self.field(record, "carved", "I") << PIECE_SHIFT >> self.unit_shift] = record
         return longs
+
+    def sample(self, start):
+        """Of a block that the heap profile has sampled: the bytes asked for, and the return addresses of its allocation; None: it has not."""
+        if self.profile is None:
+            return None
+        at = self.profile_offset
+        first = mix(start) % at["samples"]
+        slots = read(self.profile + first * at["sample_record"], at["probes"] * at["sample_record"])
+        for slot in (slots[i:i + at["sample_record"]] for i in range(0, len(slots), at["sample_record"])):
+            if word(slot, at["sample_address"], "Q") == start:
+                return word(slot, at["sample_asked"], "Q"), self.stack(word(slot, at["sample_stack"], "I"))
+        return None
+
+    def stack(self, offset):
+        at = self.profile_offset
+        stack = self.profile + at["stacks_at"] + offset
+        count = word(read(stack + at["stack_count"], 4), 0, "I")
+        frames = struct.unpack(f"<{count}I", read(stack + at["stack_frames"], 4 * count)) if count else ()
+        return [word(read(self.profile + at["frames_at"] + 8 * frame, 8), 0, "Q") for frame in frames]
+
+    def owner(self, unit):
+        """Whose slab it is, in words."""
+        owner = self.field(unit, "owner", "Q")
+        if owner == 0:
+            return "nobody now"
+        is_thread = any(self.field(record, "token", "Q") == owner for _, record in self.threads())
+        return thread_names().get(owner, f"the thread at {owner:#x}") if is_thread else "all threads (the heap that they share)"
 
     def field(self, data, name, form, base=0):
         return word(data, base + self.offset[name], form)
@@ -172,7 +222,7 @@ class MbHeap(gdb.Command):
 
 
 class MbWho(gdb.Command):
-    """What an address is: mb who ADDRESS."""
+    """What an address is, and who has allocated the block if it is a sample of the heap profile: mb who ADDRESS."""
 
     def __init__(self):
         super().__init__("mb who", gdb.COMMAND_DATA)
@@ -196,13 +246,26 @@ class MbWho(gdb.Command):
         block_bytes, carved = heap.field(unit, "block_bytes", "I"), heap.field(unit, "carved", "I")
         number = (address - heap.address(index)) // block_bytes
         start = heap.address(index) + number * block_bytes
-        owner = heap.field(unit, "owner", "Q")
-        whose = thread_names().get(owner, f"the thread at {owner:#x}") if owner else "nobody now"
+        whose = heap.owner(unit)
         if number >= carved:
-            print(f"{address:#x}: in a slab of blocks of {block_bytes} bytes, where no block has been made yet; the slab is {whose}'s")
+            print(f"{address:#x}: in a slab of blocks of {block_bytes} bytes, where no block has been made yet; its slab belongs to {whose}")
             return
         state = "live" if heap.live(unit) >> number & 1 else "free"
         print(f"{address:#x}: {address - start} bytes into a {state} block of {block_bytes} bytes at {start:#x}; its slab belongs to {whose}")
+        if state == "live":
+            self.say_sample(heap, start)
+
+    def say_sample(self, heap, start):
+        """Who has allocated a block, where the heap profile knows it."""
+        sample = heap.sample(start)
+        if sample is None:
+            return
+        asked, stack = sample
+        print(f"  a sample of the heap profile: {asked} bytes, allocated by")
+        for frame in stack:
+            print(f"    {frame:#018x} {place(frame)}")
+        if not stack:
+            print("    (the call stack could not be told)")
 
     def in_large(self, heap, index, address):
         for first in range(index, -1, -1):
@@ -213,6 +276,8 @@ class MbWho(gdb.Command):
                 if address - start < length:
                     state = "freed large block that is kept for the next request" if kept else "live large block"
                     print(f"{address:#x}: {address - start} bytes into a {state} of {size(length)} at {start:#x}")
+                    if not kept:
+                        self.say_sample(heap, start)
                     return
                 break
             if heap.field(unit, "kind", "B") != UNIT_NONE:

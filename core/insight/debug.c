@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/heap/heaps.h"
+#include "core/profile/table.h"
 #include "core/region/large_record.h"
 #include "core/region/limit.h"
 #include "core/region/purge.h"
@@ -13,10 +14,12 @@
 #include "core/region/unit.h"
 #include "platform/compiler.h"
 
-enum { DEBUG_VERSION = 1 };
+enum { DEBUG_VERSION = 2 };
 
 #define UNIT(field) offsetof(struct mb_unit, field)
 #define HEAP(field) offsetof(struct mb_heap, field)
+#define SAMPLE(field) offsetof(struct mb_sample_shared, field)
+#define TABLE(field) offsetof(struct mb_profile_table_shared, field)
 
 extern const struct mb_debug_record {
     char magic[8];
@@ -29,6 +32,10 @@ extern const struct mb_debug_record {
     uint32_t large_kept, upper;
     uint32_t long_first_unit, long_units, long_in_part;
     const void *long_records;
+    // From version 2 on: the heap profile's samples.
+    const void *profile;
+    uint32_t samples, probes, sample_record, sample_address, sample_asked, sample_stack;
+    uint32_t frames_at, stacks_at, stack_count, stack_frames;
 } mb_debug;
 
 MB_EXPORT const struct mb_debug_record mb_debug = {
@@ -62,4 +69,15 @@ MB_EXPORT const struct mb_debug_record mb_debug = {
     .long_units = MB_LONG_UNITS,
     .long_in_part = MB_LONG_IN_PART,
     .long_records = &mb_long_records_shared,
+    .profile = &mb_profile_root_shared,
+    .samples = MB_SAMPLES,
+    .probes = MB_PROBES,
+    .sample_record = sizeof(struct mb_sample_shared),
+    .sample_address = SAMPLE(address),
+    .sample_asked = SAMPLE(bytes),
+    .sample_stack = SAMPLE(stack),
+    .frames_at = TABLE(frame),
+    .stacks_at = TABLE(stack),
+    .stack_count = offsetof(struct mb_profile_stack, frames),
+    .stack_frames = offsetof(struct mb_profile_stack, frame),
 };

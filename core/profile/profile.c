@@ -11,13 +11,12 @@
 #include "core/told/options.h"
 #include "platform/bits.h"
 #include "platform/os.h"
+#include "platform/probe.h"
 
-static struct {
-    _Atomic(struct mb_profile_table_shared *) table; // made by the first session, kept
-} profile_shared;
+struct mb_profile_root_shared mb_profile_root_shared;
 
 struct mb_profile_table_shared *mb_profile_table(void) {
-    return atomic_load_explicit(&profile_shared.table, memory_order_acquire);
+    return atomic_load_explicit(&mb_profile_root_shared.table, memory_order_acquire);
 }
 
 // --- sessions -----------------------------------------------------------------------------------------------------------
@@ -39,7 +38,7 @@ static int make_table(void) {
     mb_os_advise_huge(p, table_bytes(), false);
     mb_os_wipe_on_fork((char *)p + table_bytes(), mb_os_page_size()); // before Linux 4.14 a child of a process that walks has no walks
     struct mb_profile_table_shared *none = NULL;
-    if (!atomic_compare_exchange_strong(&profile_shared.table, &none, p)) mb_os_unmap(p, mapped_bytes());
+    if (!atomic_compare_exchange_strong(&mb_profile_root_shared.table, &none, p)) mb_os_unmap(p, mapped_bytes());
     return 0;
 }
 
@@ -148,6 +147,7 @@ MB_NOINLINE void mb_profile_add(const void *p, uint64_t bytes, uint64_t counted)
     slot->mark = atomic_load_explicit(&table->mark, memory_order_relaxed);
     atomic_fetch_add_explicit(&table->live_bytes, stands_for(bytes, weight), memory_order_relaxed);
     atomic_store_explicit(&slot->address, (uintptr_t)p, memory_order_release);
+    MB_PROBE2(sample, (uintptr_t)p, bytes);
     mb_profile_look_for_peak(table, PEAK_PERIODS * atomic_load_explicit(&mb_sampling_shared.period, memory_order_relaxed));
 }
 
@@ -155,10 +155,11 @@ void mb_profile_remove(const void *p) {
     struct mb_profile_table_shared *table = mb_profile_table();
     struct mb_sample_shared *slot = table != NULL ? find(table, (uintptr_t)p) : NULL;
     if (slot == NULL) return;
-    uint64_t bytes = stands_for(atomic_load_explicit(&slot->bytes, memory_order_relaxed), slot->weight);
+    uint64_t asked = atomic_load_explicit(&slot->bytes, memory_order_relaxed), bytes = stands_for(asked, slot->weight);
     uintptr_t seen = (uintptr_t)p;
     if (!atomic_compare_exchange_strong_explicit(&slot->address, &seen, 0, memory_order_release, memory_order_relaxed)) return;
     atomic_fetch_sub_explicit(&table->live_bytes, bytes, memory_order_relaxed);
+    MB_PROBE2(sample_freed, (uintptr_t)p, asked);
 }
 
 // By how many bytes the live ones change.

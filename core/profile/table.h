@@ -26,6 +26,12 @@ struct mb_profile_table_shared {
 };
 _Static_assert(sizeof(struct mb_profile_table_shared) <= 2 << 20, "the profile's bound");
 
+// Where it is: for debuggers.
+struct mb_profile_root_shared {
+    _Atomic(struct mb_profile_table_shared *) table; // made by the first session, kept; any thread
+};
+extern MB_HIDDEN struct mb_profile_root_shared mb_profile_root_shared;
+
 // NULL: no session yet.
 struct mb_profile_table_shared *mb_profile_table(void);
 

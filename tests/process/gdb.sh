@@ -6,7 +6,7 @@
 
 probe=$1 script=${MB_SOURCE_DIR:?}/preload/mbmalloc-gdb.py so=${MBMALLOC_SO:?}
 
-for name in slab_new purge thread_begin thread_end; do
+for name in slab_new purge thread_begin thread_end sample sample_freed; do
     readelf -n "$so" | grep -A1 'Provider: mbmalloc' | grep -q "Name: $name\$" || fail "no probe $name in the library's notes"
 done
 
@@ -40,4 +40,18 @@ check "$work/dead"
 diff <(grep -E '^ |: |slabs of' "$work/live" | grep -v LWP | grep -E 'block|heap' | sed 's/thread [0-9]* ([^)]*)/T/') \
      <(grep -E '^ |: |slabs of' "$work/dead" | grep -v LWP | grep -E 'block|heap' | sed 's/thread [0-9]* ([^)]*)/T/') >"$work/diff" ||
     fail "the process and its core differ: $(cat "$work/diff")"
+
+# While the heap profile takes a sample of every block: who has allocated it.
+ask -ex "set environment LD_PRELOAD $so" -ex "set environment MBMALLOC_OPTIONS heap_profile=1" -ex 'break stop_here' -ex 'run' \
+    -ex "generate-core-file $work/sampled" "$probe" >"$work/sampled.live"
+ask "$probe" "$work/sampled" >"$work/sampled.dead"
+for file in "$work/sampled.live" "$work/sampled.dead"; do
+    text=$(sed -n '/: 10 bytes into a live block/,/: 0 bytes into a free block/p' "$file")
+    [[ $text == *"a sample of the heap profile: 100 bytes, allocated by"*" main "*"gdb_probe.c:"* ]] || fail "the sample of small: $(cat "$file")"
+    text=$(sed -n '/into a live large block/,/into a live block of/p' "$file")
+    [[ $text == *"a sample of the heap profile: 3145728 bytes, allocated by"*" main "* ]] || fail "the sample of large: $(cat "$file")"
+    text=$(sed -n '/: 0 bytes into a live block of /,$p' "$file")
+    [[ $text == *"a sample of the heap profile: 40 bytes, allocated by"*" hold "* ]] || fail "the sample of of_thread: $(cat "$file")"
+done
+grep -q 'heap profile' "$work/live" && fail "samples without a heap profile: $(cat "$work/live")"
 echo "gdb clean"
