@@ -1,14 +1,12 @@
 // mbmalloc doctor: which allocator serves a process, which options are in force, and which limits of the system stand
 // in the way. It prints one sentence for each finding, with what to do.
-#include "preload/tool/tool.h"
+#include "preload/tool/doctor.h"
 
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "core/told/option_value.h"
 
 enum { MAPS_BYTES = 4 << 20, ENVIRONMENT_BYTES = 1 << 20, OBJECTS = 256 };
 
@@ -20,14 +18,14 @@ static void say(const char *mark, const char *format, va_list arguments) {
     printf("\n");
 }
 
-static void __attribute__((format(printf, 1, 2))) well(const char *format, ...) {
+void doctor_well(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     say("  ok  ", format, arguments);
     va_end(arguments);
 }
 
-static void __attribute__((format(printf, 1, 2))) found(const char *format, ...) {
+void doctor_found(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     say("  !!  ", format, arguments);
@@ -37,41 +35,27 @@ static void __attribute__((format(printf, 1, 2))) found(const char *format, ...)
 
 // --- objects ---------------------------------------------------------------------------------------------------------
 
-struct object {
-    char path[PATH_MAX];
-    struct tool_elf elf;
-};
-
-struct process {
-    int pid;
-    char exe[PATH_MAX];
-    struct object *objects;
-    size_t count;
-    char *environment; // as at its start (/proc/PID/environ); entries end with 0
-    size_t environment_bytes;
-};
-
 static const char *base_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? slash + 1 : path;
 }
 
-static bool is_known(const struct process *p, const char *path) {
+static bool is_known(const struct doctor_process *p, const char *path) {
     for (size_t i = 0; i < p->count; i++) {
         if (strcmp(p->objects[i].path, path) == 0) return true;
     }
     return false;
 }
 
-static void note_object(struct process *p, const char *path) {
+static void note_object(struct doctor_process *p, const char *path) {
     if (path[0] != '/' || is_known(p, path) || p->count == OBJECTS) return;
-    struct object *object = &p->objects[p->count];
+    struct doctor_object *object = &p->objects[p->count];
     snprintf(object->path, sizeof object->path, "%s", path);
     if (tool_elf_read(path, &object->elf) && object->elf.is_elf) p->count++;
 }
 
 // Reads /proc/PID/maps and lists every file that has an executable mapping.
-static bool read_objects(struct process *p) {
+static bool read_objects(struct doctor_process *p) {
     char *maps = malloc(MAPS_BYTES), path[PATH_MAX], access[8];
     p->objects = calloc(OBJECTS, sizeof *p->objects);
     bool readable = maps != NULL && p->objects != NULL && tool_read_of(p->pid, "maps", maps, MAPS_BYTES) && maps[0] != '\0';
@@ -86,7 +70,7 @@ static bool read_objects(struct process *p) {
     return readable;
 }
 
-static const char *variable(const struct process *p, const char *name) {
+const char *doctor_variable(const struct doctor_process *p, const char *name) {
     size_t length = strlen(name);
     for (const char *at = p->environment; at < p->environment + p->environment_bytes && *at != '\0'; at += strlen(at) + 1) {
         if (strncmp(at, name, length) == 0 && at[length] == '=') return at + length + 1;
@@ -100,80 +84,56 @@ static bool is_libc(const char *path) { return strncmp(base_name(path), "libc.",
 static bool is_loader(const char *path) { return strncmp(base_name(path), "ld-", 3) == 0; }
 static bool is_ours(const char *path) { return strncmp(base_name(path), "libmbmalloc", 11) == 0; }
 
-static const struct object *find(const struct process *p, bool (*is)(const char *)) {
+static const struct doctor_object *find(const struct doctor_process *p, bool (*is)(const char *)) {
     for (size_t i = 0; i < p->count; i++) {
         if (is(p->objects[i].path)) return &p->objects[i];
     }
     return NULL;
 }
 
-static void judge_others(const struct process *p, bool ours) {
+// Whoever is preloaded comes before what the program is linked with.
+static bool is_preloaded(const struct doctor_process *p, const char *name) {
+    char everywhere[4096];
+    const char *here = doctor_variable(p, "LD_PRELOAD");
+    if (here != NULL && strstr(here, name) != NULL) return true;
+    return tool_read("/etc/ld.so.preload", everywhere, sizeof everywhere) && strstr(everywhere, name) != NULL;
+}
+
+static void judge_others(const struct doctor_process *p, bool ours) {
     for (size_t i = 0; i < p->count; i++) {
-        const struct object *o = &p->objects[i];
+        const struct doctor_object *o = &p->objects[i];
         if (!o->elf.own_malloc || is_libc(o->path) || is_loader(o->path) || is_ours(o->path) || strcmp(o->path, p->exe) == 0) continue;
-        if (ours)
-            found("%s defines malloc, too: two allocators are loaded; whichever comes first serves. Preload one of them only.", o->path);
+        if (ours && is_preloaded(p, "libmbmalloc") && !is_preloaded(p, base_name(o->path)))
+            doctor_well(
+                "%s, which the program is linked with, defines malloc, too: libmbmalloc is preloaded, comes first and serves. What the "
+                "program asks of that allocator by its own names (statistics, settings) is about an empty heap.",
+                o->path);
+        else if (ours)
+            doctor_found("%s defines malloc, too: two allocators are loaded; whichever comes first serves. Preload one of them only.",
+                         o->path);
         else
-            found("malloc comes from %s.", o->path);
+            doctor_found("malloc comes from %s.", o->path);
     }
 }
 
-static void judge_names(const struct process *p) {
-    const struct object *ours = find(p, is_ours);
+static void judge_names(const struct doctor_process *p) {
+    const struct doctor_object *ours = find(p, is_ours);
     bool own = p->count > 0 && p->objects[0].elf.own_malloc && strcmp(p->objects[0].path, p->exe) == 0;
     for (size_t i = 0; i < p->count; i++) own |= p->objects[i].elf.own_malloc && strcmp(p->objects[i].path, p->exe) == 0;
     if (own && ours != NULL)
-        found("The program defines malloc itself; libmbmalloc.so is loaded, and serves only what the program passes on.");
+        doctor_found("The program defines malloc itself; libmbmalloc.so is loaded, and serves only what the program passes on.");
     else if (own)
-        well("The program defines malloc itself: linked with libmbmalloc.a, or an allocator of its own.");
+        doctor_well("The program defines malloc itself: linked with libmbmalloc.a, or an allocator of its own.");
     else if (ours != NULL)
-        well("malloc, free and their kin come from %s.", ours->path);
+        doctor_well("malloc, free and their kin come from %s.", ours->path);
     else
-        found("malloc comes from the C library: start the program with LD_PRELOAD=libmbmalloc.so, or by mbmalloc run.");
+        doctor_found("malloc comes from the C library: start the program with LD_PRELOAD=libmbmalloc.so, or by mbmalloc run.");
     judge_others(p, ours != NULL);
 }
 
-static bool has_malloc_symbol_table(const struct process *p) {
+static bool has_malloc_symbol_table(const struct doctor_process *p) {
     struct tool_elf elf;
     return tool_elf_read(p->exe, &elf) && elf.is_static;
-}
-
-// --- the environment -------------------------------------------------------------------------------------------------
-
-static void judge_option(struct mb_piece name, struct mb_piece value) {
-    struct mb_option_values values;
-    const struct mb_option_row *row = mb_option_find(name);
-    struct mb_line line = {0};
-    if (row == NULL) {
-        const struct mb_option_row *nearest = mb_option_nearest(name);
-        found("MBMALLOC_OPTIONS has an unknown option '%.*s'%s%s: correct it.", (int)name.length, name.text,
-              nearest != NULL ? "; nearest is " : "", nearest != NULL ? nearest->name : "");
-    } else if (!mb_option_parse(row, value, &values)) {
-        mb_option_print_range(&line, row);
-        found("MBMALLOC_OPTIONS has a bad value '%.*s' for %s, which takes %.*s.", (int)value.length, value.text, row->name,
-              (int)line.length, line.text);
-    } else {
-        well("Option %s=%.*s.", row->name, (int)value.length, value.text);
-    }
-}
-
-static void judge_environment(const struct process *p) {
-    const char *options = variable(p, "MBMALLOC_OPTIONS"), *tunables = variable(p, "GLIBC_TUNABLES");
-    while (options != NULL && *options != '\0') {
-        struct mb_piece name = mb_piece_take(&options, '=', ',', '='), value = mb_piece_take(&options, ',', ',', ',');
-        if (name.length > 0) judge_option(name, value);
-    }
-    if (tunables != NULL && strstr(tunables, "glibc.malloc.") != NULL) {
-        found("GLIBC_TUNABLES sets glibc.malloc.*, which does nothing under mbmalloc: see mbmalloc-options(7).");
-    }
-    for (const char *at = p->environment; at < p->environment + p->environment_bytes && *at != '\0'; at += strlen(at) + 1) {
-        if (strncmp(at, "MALLOC_", 7) != 0) continue;
-        found("%.*s is for another allocator, and does nothing under mbmalloc.", (int)strcspn(at, "="), at);
-    }
-    const char *preload = variable(p, "LD_PRELOAD");
-    if (preload != NULL && strstr(preload, "libmbmalloc") != NULL && find(p, is_ours) == NULL && p->count > 0) {
-        found("LD_PRELOAD names libmbmalloc, which is not loaded: a wrong path, another architecture, a static or setuid program.");
-    }
 }
 
 // --- the system ------------------------------------------------------------------------------------------------------
@@ -182,10 +142,10 @@ static void judge_limit(const char *limits, const char *name, const char *what) 
     const char *line = strstr(limits, name);
     char soft[32];
     if (line == NULL || sscanf(line + strlen(name), " %31s", soft) != 1 || strcmp(soft, "unlimited") == 0) return;
-    found("%s is limited to %s: %s", name, tool_size(strtoull(soft, NULL, 10)), what);
+    doctor_found("%s is limited to %s: %s", name, tool_size(strtoull(soft, NULL, 10)), what);
 }
 
-static void judge_limits(const struct process *p) {
+static void judge_limits(const struct doctor_process *p) {
     char limits[8192], number[64];
     if (!tool_read_of(p->pid, "limits", limits, sizeof limits)) return;
     judge_limit(limits, "Max address space",
@@ -193,24 +153,25 @@ static void judge_limits(const struct process *p) {
     judge_limit(limits, "Max data size", "it counts all private memory; limit memory by limit= or a control group instead.");
     if (!tool_read("/proc/sys/vm/max_map_count", number, sizeof number)) return;
     if (strtoul(number, NULL, 10) < 65530)
-        found("vm.max_map_count is %lu, less than usual: programs with many large blocks may be refused memory.",
-              strtoul(number, NULL, 10));
+        doctor_found("vm.max_map_count is %lu, less than usual: programs with many large blocks may be refused memory.",
+                     strtoul(number, NULL, 10));
 }
 
 static void judge_kernel(void) {
     char text[128];
     if (tool_read("/proc/sys/vm/overcommit_memory", text, sizeof text) && text[0] == '2') {
-        found("vm.overcommit_memory is 2: memory that is committed counts, touched or not; purge_delay_ms and limit= do not change that.");
+        doctor_found(
+            "vm.overcommit_memory is 2: memory that is committed counts, touched or not; purge_delay_ms and limit= do not change that.");
     }
     if (!tool_read("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text)) return;
     if (strstr(text, "[always]") != NULL)
-        found("Transparent huge pages are set to always: small heaps may hold up to 2 MiB more for each touched part; madvise with "
-              "huge_pages=1 asks for them where they pay.");
+        doctor_found("Transparent huge pages are set to always: small heaps may hold up to 2 MiB more for each touched part; madvise with "
+                     "huge_pages=1 asks for them where they pay.");
     else
-        well("Transparent huge pages: %.*s.", (int)strcspn(text, "\n"), text);
+        doctor_well("Transparent huge pages: %.*s.", (int)strcspn(text, "\n"), text);
 }
 
-static void judge_cgroup(const struct process *p) {
+static void judge_cgroup(const struct doctor_process *p) {
     static const char *const forms[][2] = {{"::", "/sys/fs/cgroup%.*s/memory.max"},
                                            {":memory:", "/sys/fs/cgroup/memory%.*s/memory.limit_in_bytes"}};
     char text[4096], path[1024], limit[64];
@@ -221,8 +182,8 @@ static void judge_cgroup(const struct process *p) {
         at += strlen(forms[i][0]);
         snprintf(path, sizeof path, forms[i][1], (int)strcspn(at, "\n"), at);
         if (!tool_read(path, limit, sizeof limit) || limit[0] < '0' || limit[0] > '9' || strlen(limit) > 18) continue;
-        well("The control group limits memory to %s; limit=90%% makes malloc fail before the kernel kills the process.",
-             tool_size(strtoull(limit, NULL, 10)));
+        doctor_well("The control group limits memory to %s; limit=90%% makes malloc fail before the kernel kills the process.",
+                    tool_size(strtoull(limit, NULL, 10)));
     }
 }
 
@@ -234,14 +195,14 @@ static int end(void) {
     return TOOL_FAILED;
 }
 
-static void judge_system(const struct process *p) {
-    judge_environment(p);
+static void judge_system(const struct doctor_process *p) {
+    doctor_judge_environment(p, p->count == 0 || find(p, is_ours) != NULL);
     judge_limits(p);
     judge_cgroup(p);
     judge_kernel();
 }
 
-static bool read_environment(struct process *p) {
+static bool read_environment(struct doctor_process *p) {
     char path[64];
     p->environment = calloc(1, ENVIRONMENT_BYTES);
     if (p->environment == NULL) return false;
@@ -254,13 +215,14 @@ static bool read_environment(struct process *p) {
 }
 
 static int examine(int pid) {
-    struct process p = {.pid = pid};
+    struct doctor_process p = {.pid = pid};
     if (!tool_link_of(pid, "exe", p.exe, sizeof p.exe)) return tool_fail("process %d does not exist, or belongs to somebody else", pid);
     if (!read_objects(&p) || !read_environment(&p)) return tool_fail("process %d belongs to somebody else", pid);
     printf("process %d, %s\n", pid, p.exe);
     if (has_malloc_symbol_table(&p))
-        found("The program is linked statically: nothing can be preloaded; whether libmbmalloc.a is in it cannot be seen from outside "
-              "(verbose=1 tells).");
+        doctor_found(
+            "The program is linked statically: nothing can be preloaded; whether libmbmalloc.a is in it cannot be seen from outside "
+            "(verbose=1 tells).");
     else
         judge_names(&p);
     judge_system(&p);
@@ -271,14 +233,14 @@ static int examine(int pid) {
 static int run_checked(int argc, char **argv) {
     printf("before the start of %s\n", argv[0]);
     fflush(stdout);
-    struct process p = {.pid = getpid()};
+    struct doctor_process p = {.pid = getpid()};
     if (read_environment(&p)) judge_system(&p);
     fflush(stdout);
     int status = end();
     fflush(stdout);
     (void)argc;
     int refused = tool_would_serve(argv[0]);
-    if (refused == TOOL_OK) well("mbmalloc can serve %s: mbmalloc run -- %s ...", argv[0], argv[0]);
+    if (refused == TOOL_OK) doctor_well("mbmalloc can serve %s: mbmalloc run -- %s ...", argv[0], argv[0]);
     free(p.environment);
     return refused != TOOL_OK ? refused : status;
 }

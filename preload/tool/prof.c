@@ -21,6 +21,14 @@ struct settings {
     const char *file;
 };
 
+// A number, with K or M behind it or not.
+static long read_bytes(const char *text, char **end) {
+    long number = strtol(text, end, 10);
+    long unit = **end == 'K' ? 1 << 10 : **end == 'M' ? 1 << 20 : 1;
+    if (unit != 1) ++*end;
+    return number > 0 && number <= PERIOD_MAX / unit ? number * unit : 0;
+}
+
 static bool read_settings(int argc, char **argv, struct settings *s) {
     *s = (struct settings){.seconds = USUAL_SECONDS, .period = USUAL_PERIOD};
     for (int i = 0; i < argc; i++) {
@@ -29,7 +37,7 @@ static bool read_settings(int argc, char **argv, struct settings *s) {
         if (strcmp(argv[i], "--seconds") == 0 && more)
             s->seconds = strtod(argv[++i], &end);
         else if (strcmp(argv[i], "--period") == 0 && more)
-            s->period = strtol(argv[++i], &end, 10);
+            s->period = read_bytes(argv[++i], &end);
         else if (strcmp(argv[i], "-o") == 0 && more)
             s->file = argv[++i];
         else if (s->pid == 0 && tool_pid(argv[i]) != 0)

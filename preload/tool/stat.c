@@ -47,9 +47,9 @@ static void print_part(const struct mb_statistics *all, unsigned row) {
 }
 
 static void print_parts(const struct mb_statistics *all) {
-    printf("%sresident %s%s of %s committed, %llu live blocks of %s in all, %llu threads\n", tool_bold(), tool_size(all->resident_bytes),
+    printf("%sresident %s%s of %s committed, %llu live blocks of %s in all, %llu thread%s\n", tool_bold(), tool_size(all->resident_bytes),
            tool_plain(), tool_size(all->committed_bytes), (unsigned long long)all->live_blocks, tool_size(all->live_bytes),
-           (unsigned long long)all->threads);
+           (unsigned long long)all->threads, all->threads == 1 ? "" : "s");
     for (unsigned i = 0; i < MB_STATISTICS_ROWS; i++) {
         if (mb_statistics_rows[i].kind == MB_STATISTICS_PART) print_part(all, i);
     }

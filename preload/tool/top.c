@@ -78,6 +78,11 @@ static void print_top(const struct tool_profile *p, int value, const struct sett
     if (functions.count > 0) qsort(functions.of, functions.count, sizeof *functions.of, by_amount);
     printf("%s%s: %s%s in %zu stacks; %s\n", tool_bold(), s->value, amount(sum, bytes), tool_plain(), p->samples,
            tool_profile_string(p, p->comment));
+    if (p->samples == 0) {
+        printf("no sample: on average one block is noted in as many bytes as the period says (512K is usual), from the profile's start on. "
+               "Let it run "
+               "for longer or under load, or take a shorter period.\n");
+    }
     printf("%12s %7s %12s %7s  function\n", "itself", "", "with callees", "");
     for (size_t i = 0; i < functions.count && i < (size_t)s->lines; i++) {
         const struct tool_function *f = &functions.of[i];
