@@ -2,7 +2,8 @@
 """How many instructions inside libmbmalloc.so a pair of malloc and free executes on aarch64.
 
 qemu-user runs the workload of scripts/check-hotpath one instruction at a time and logs the address of each. Two runs with different N, so that the start
-cancels out, and with a fixed seed: of so few pairs the order of the blocks, which is random, moves the count by 2. The limits stand in scripts/budgets.
+cancels out, with a fixed seed (of so few pairs the order of the blocks, which is random, moves the count by 2) and without the purge clock. Limits:
+scripts/budgets.
 Pairs freed by another thread are left out: how often the threads meet depends on qemu.
 
 Usage: counted.py LIBMBMALLOC.SO PAIR_PROGRAM QEMU [ITS OPTIONS]
@@ -49,7 +50,7 @@ def instructions(library, program, emulator, how, pairs):
     with tempfile.TemporaryDirectory() as folder:
         log = os.path.join(folder, "log")
         command = [emulator[0], one_by_one(emulator[0]), "-strace", "-d", "exec,nochain", "-D", log, *emulator[1:],
-                   "-E", f"LD_PRELOAD={library}", "-E", "MBMALLOC_OPTIONS=seed=1", program, how, str(pairs)]
+                   "-E", f"LD_PRELOAD={library}", "-E", "MBMALLOC_OPTIONS=seed=1,purge_delay_ms=1000000", program, how, str(pairs)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
