@@ -88,12 +88,13 @@ struct mb_slab *mb_own_unowned_to_current(const struct mb_heap *heap, struct mb_
 
 static uint32_t free_blocks(const struct mb_slab *slab) { return slab->capacity - mb_slab_used(slab); }
 
-static bool is_worth_using(const struct mb_slab *slab) { return free_blocks(slab) >= blocks_worth_using(slab); }
+// With the block that is coming.
+static bool is_worth_using(const struct mb_slab *slab) { return free_blocks(slab) + 1 >= blocks_worth_using(slab); }
 
-// The next look is due when the slab is worth using, or, if it is already, when it is empty. At least one block is coming.
-static void arm(struct mb_slab *slab) {
+// The next look is due when the slab is worth using, or, if it is, when it is empty.
+static void arm(struct mb_slab *slab, bool is_worth) {
     uint32_t used = mb_slab_used(slab);
-    uint32_t missing = is_worth_using(slab) ? used : blocks_worth_using(slab) - free_blocks(slab);
+    uint32_t missing = is_worth ? used : blocks_worth_using(slab) - free_blocks(slab);
     mb_slab_set_used(slab, used, missing < used ? missing : used);
 }
 
@@ -103,11 +104,12 @@ struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *u
     struct mb_slab_hint hint = {(uint32_t)mb_unit_index(unit), (mb_remote_generation(word) + 1) & GENERATION_MASK};
     struct mb_class_queues *queues = mb_queue_of(heap, unit->slab.class_index);
     if (queues == NULL) return NULL;
-    struct mb_queue *queue = is_worth_using(&unit->slab) ? &queues->ready : &queues->waiting;
+    bool is_worth = is_worth_using(&unit->slab);
+    struct mb_queue *queue = is_worth ? &queues->ready : &queues->waiting;
     // Room first, then the slab, then its entry: an entry made before the slab is ours could come to name another heap's.
     if (!mb_queue_make_room(heap, queue) || !mb_remote_change(unit, word, MB_SLAB_QUEUED)) return NULL;
     mb_queue_push(queue, hint);
-    arm(&unit->slab);
+    arm(&unit->slab, is_worth);
     MB_POKE(unit->slab.owner, heap->token);
     return &unit->slab;
 }
