@@ -59,12 +59,20 @@ static bool set_no_signals(pthread_attr_t *attributes) {
     return pthread_attr_setsigmask_np != NULL && pthread_attr_setsigmask_np(attributes, &all) == 0;
 }
 
+enum { STACK_BYTES_MOST = 1 << 20 };
+
+// The least that the libc allows depends on the architecture (128 KiB on aarch64) and on the size of its registers.
+static bool set_stack(pthread_attr_t *attributes, size_t bytes) {
+    for (; bytes <= STACK_BYTES_MOST; bytes *= 2)
+        if (pthread_attr_setstacksize(attributes, bytes) == 0) return true;
+    return false;
+}
+
 bool mb_libc_create_quiet(mb_libc_create *create, pthread_t *out, size_t stack_bytes, void *(*body)(void *)) {
     pthread_attr_t attributes;
     if (create == NULL || pthread_attr_setstacksize == NULL || pthread_attr_init(&attributes) != 0) return false;
-    bool created =
-        pthread_attr_setstacksize(&attributes, stack_bytes) == 0 &&
-        (set_no_signals(&attributes) ? create(out, &attributes, body, NULL) == 0 : create_masked(create, out, &attributes, body));
+    bool created = set_stack(&attributes, stack_bytes) && (set_no_signals(&attributes) ? create(out, &attributes, body, NULL) == 0
+                                                                                       : create_masked(create, out, &attributes, body));
     pthread_attr_destroy(&attributes);
     return created;
 }

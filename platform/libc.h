@@ -53,8 +53,8 @@ typedef int mb_libc_join(pthread_t, void **);
 uint64_t mb_libc_block_signals(void);
 void mb_libc_restore_signals(uint64_t signals);
 
-// Starts a thread that handles no signal of the program, by `create` (pthread_create, or a wrapper of it). False: it
-// was refused.
+// Starts a thread that handles no signal of the program, by `create` (pthread_create, or a wrapper of it), with so much
+// of a stack or the least that the libc allows. False: it was refused.
 bool mb_libc_create_quiet(mb_libc_create *create, pthread_t *out, size_t stack_bytes, void *(*body)(void *));
 
 #endif
