@@ -25,8 +25,9 @@ mb_need() {
     command -v "$1" >/dev/null 2>&1 || mb_skip "$1 is not installed (Debian package $2)"
 }
 
-# mb_scale SHORT LONG: the amount of work for this run.
+# mb_scale SHORT LONG [EMULATED]: the amount of work for this run; less where programs are emulated (MB_EMULATOR).
 mb_scale() {
+    if [[ -n ${MB_EMULATOR:-} && $# == 3 ]]; then echo "$3" && return; fi
     if [[ ${MB_TEST_LONG:-0} == 1 ]]; then echo "$2"; else echo "$1"; fi
 }
 

@@ -7,9 +7,9 @@ set -euo pipefail
 mb_need zstd zstd
 mb_need awk mawk
 
-awk -v lines="$(mb_scale 150000 1500000)" 'BEGIN { for (l = 0; l < lines; l++) printf "%d %x line %d\n", l * 7 % 9973, l * l % 1048573, l }' >"$IN/text"
+awk -v lines="$(mb_scale 150000 1500000 15000)" 'BEGIN { for (l = 0; l < lines; l++) printf "%d %x line %d\n", l * 7 % 9973, l * l % 1048573, l }' >"$IN/text"
 mkdir "$IN/many"
-split -l "$(mb_scale 300 3000)" -a 4 "$IN/text" "$IN/many/part"
+split -l "$(mb_scale 300 3000 30)" -a 4 "$IN/text" "$IN/many/part"
 
 pack() {
     local level

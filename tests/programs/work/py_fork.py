@@ -8,7 +8,7 @@ import sys
 import threading
 import warnings
 
-SCALE = int(sys.argv[1])
+SCALE = float(sys.argv[1])
 warnings.simplefilter("ignore")  # fork with threads is what this is about
 sys.setswitchinterval(0.0002)
 
@@ -21,7 +21,7 @@ def crunch(number):
 def by_pool():
     context = multiprocessing.get_context("fork")
     with context.Pool(4) as pool:
-        for digest in pool.map(crunch, range(48 * SCALE), chunksize=2):
+        for digest in pool.map(crunch, range(int(48 * SCALE)), chunksize=2):
             print("pool", digest)
         pool.close()
         pool.join()
@@ -79,7 +79,7 @@ def by_hand():
     for thread in threads:
         thread.start()
     try:
-        for number in range(60 * SCALE):
+        for number in range(int(60 * SCALE)):
             print("fork", number, fork_once(number, boxes))
     finally:
         stop.set()

@@ -7,6 +7,7 @@ import re
 import sys
 import zlib
 
+SCALE = float(sys.argv[1])  # rounds, or a part of one
 state = 12345
 
 
@@ -34,7 +35,7 @@ def show(name, data):
 
 
 def one_round(number):
-    doc = {"round": number, "body": [document(5) for _ in range(6)]}
+    doc = {"round": number, "body": [document(5) for _ in range(max(1, int(6 * min(1, SCALE))))]}
     text = json.dumps(doc, sort_keys=True, indent=1)
     assert json.loads(text) == doc
     show("json", text.encode())
@@ -55,5 +56,5 @@ def one_round(number):
     show("grown", bytes(grown))
 
 
-for number in range(int(sys.argv[1])):
+for number in range(max(1, int(SCALE))):
     one_round(number)

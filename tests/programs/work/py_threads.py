@@ -7,9 +7,9 @@ import sys
 import threading
 import zlib
 
-SCALE = int(sys.argv[1])
+SCALE = float(sys.argv[1])
 STAGES = 4
-ITEMS = 1200 * SCALE
+ITEMS = int(1200 * SCALE)
 
 
 def make(number):
@@ -66,6 +66,6 @@ def short_lived(number):
 
 pipeline()
 with concurrent.futures.ThreadPoolExecutor(8) as pool:
-    for digest in pool.map(squeeze, range(24 * SCALE)):
+    for digest in pool.map(squeeze, range(int(24 * SCALE))):
         print("squeeze", digest)
-print("short-lived", sum(short_lived(n) for n in range(400 * SCALE)))
+print("short-lived", sum(short_lived(n) for n in range(int(400 * SCALE))))
