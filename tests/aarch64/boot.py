@@ -4,7 +4,7 @@
 The root is one archive in memory: a static busybox, bash, glibc's libraries for the target, and the tests where they were built. Emulating one
 program at a time (qemu-user) changes what madvise, mincore, resource limits, ptrace and /proc say; here a kernel answers.
 
-Usage: boot.py BUILD_DIR [REGULAR_EXPRESSION of names of tests] [--processor NAME of qemu's]
+Usage: boot.py BUILD_DIR [REGULAR_EXPRESSION of names of tests] [--processor NAME of qemu's] [--pages 16]
 Needs qemu-system-aarch64, and fetches Debian's arm64 packages by scripts/debian. Prints a line a test; 0 when all have passed or been skipped.
 """
 import argparse
@@ -88,7 +88,7 @@ def quoted(word):
 
 def script(tests):
     lines = ["#!/bin/sh", "export PATH=/bin LC_ALL=C", "mount -t proc none /proc", "mount -t sysfs none /sys", "mount -t devtmpfs none /dev",
-             "mkdir -p /dev/shm /tmp", "mount -t tmpfs none /tmp", "mount -t tmpfs none /dev/shm", "uname -a",
+             "mkdir -p /dev/shm /tmp", "ln -s /proc/self/fd /dev/fd", "mount -t tmpfs none /tmp", "mount -t tmpfs none /dev/shm", "uname -a",
              "echo 'page size: '$(sed -n 's/KernelPageSize: *//p' /proc/self/smaps | head -1)"]
     for name, command, environment, limit in tests:
         words = " ".join(quoted(word) for word in ["env", f"MB_TEST_SLOWER={SLOWER}", *environment, *command])
@@ -136,15 +136,20 @@ def build_archive(path, build, tests):
     archive.close()
 
 
-def kernel():
-    """The newest kernel of 4 KiB pages that Debian has for arm64, or had when one was fetched."""
-    fetched = sorted(glob.glob(os.path.join(ROOT, "build/debian/arm64/boot/vmlinuz-*-arm64")))
+def kernel(pages):
+    """The newest kernel with pages of so many KiB that Debian has for arm64, or had when one was fetched."""
+    flavour, suite = {"4": ("arm64", ""), "16": ("arm64-16k", "trixie")}[pages]
+    debian = [os.path.join(ROOT, "scripts/debian")]
+    environment = {**os.environ, "MB_DEBIAN_SUITE": suite}
+    home = os.path.join(ROOT, "build/debian" + (suite and "-" + suite))
+    fetched = sorted(glob.glob(f"{home}/arm64/boot/vmlinuz-*-{flavour}"))
     if fetched:
         return fetched[-1]
-    depends = subprocess.run(["apt-cache", "show", "linux-image-arm64:arm64"], capture_output=True, text=True, check=False,
-                             env={**os.environ, "APT_CONFIG": os.path.join(ROOT, "build/debian/apt.conf")}).stdout
-    image = re.search(r"linux-image-[\d.]+-\d+-arm64", depends).group(0)
-    folder = subprocess.run([os.path.join(ROOT, "scripts/debian"), "arm64", image], check=True, capture_output=True, text=True).stdout.strip()
+    configuration = subprocess.run([*debian, "lists", "arm64"], check=True, capture_output=True, text=True, env=environment).stdout.strip()
+    depends = subprocess.run(["apt-cache", "show", f"linux-image-{flavour}:arm64"], capture_output=True, text=True, check=True,
+                             env={**os.environ, "APT_CONFIG": configuration}).stdout
+    image = re.search(rf"linux-image-\d[\w.+-]*-{flavour}\b", depends).group(0)
+    folder = subprocess.run([*debian, "arm64", image], check=True, capture_output=True, text=True, env=environment).stdout.strip()
     return os.path.join(folder, "boot", image.replace("linux-image", "vmlinuz"))
 
 
@@ -166,14 +171,14 @@ def main():
     parser.add_argument("build")
     parser.add_argument("wanted", nargs="?", default=".")
     parser.add_argument("--processor", default="neoverse-n1")
-    parser.add_argument("--kernel", default=None)
+    parser.add_argument("--pages", default="4", choices=["4", "16"], help="KiB, of the kernel")
     arguments = parser.parse_args()
     build = os.path.abspath(arguments.build)
     tests = list(tests_of(build, arguments.wanted))
     with tempfile.TemporaryDirectory() as work:
         build_archive(work + "/root.cpio", build, tests)
         results = run(["qemu-system-aarch64", "-M", "virt", "-cpu", arguments.processor, "-smp", "2", "-m", "4096", "-nographic", "-no-reboot", "-net", "none",
-                       "-accel", "tcg,thread=multi", "-kernel", arguments.kernel or kernel(), "-initrd", work + "/root.cpio",
+                       "-accel", "tcg,thread=multi", "-kernel", kernel(arguments.pages), "-initrd", work + "/root.cpio",
                        "-append", "console=ttyAMA0 quiet panic=-1 sysctl.kernel.randomize_va_space=2"])
     bad = [name for name, *_ in tests if results.get(name, 1) not in (0, 77)]
     print(f"{sum(r == 0 for r in results.values())} passed, {len(bad)} failed, {sum(r == 77 for r in results.values())} skipped")

@@ -9,6 +9,7 @@
 #include "core/family/family.h"
 #include "core/harden/fault_os.h"
 #include "core/harden/poison_fill.h"
+#include "platform/os.h"
 #include "tests/support/bases.h"
 #include "tests/unit/kernel.h"
 #include "tests/unit/memory.h"
@@ -224,7 +225,10 @@ static void no_layer_is_inert(void **state) {
 
 static void options_of_a_later_version(void **state) {
     (void)state;
-    struct { struct mb_family_options known; void *unknown; } later = {everything(), NULL};
+    struct {
+        struct mb_family_options known;
+        void *unknown;
+    } later = {everything(), NULL};
     struct mb_family *family = NULL;
     libc_base_init(&libc, 0);
     later.known.size = sizeof later;
@@ -422,7 +426,7 @@ static void arena_with_colour_and_reset(void **state) {
     assert_int_equal(a->table->range->commit(a, 0, 1 << 20), MB_OK);
     assert_int_equal(a->table->range->commit(a, 0, (size_t)65 << 20), MB_BAD_RANGE);
     assert_int_equal(mb_allocator_last_error(a), MB_BAD_RANGE);
-    assert_int_equal(a->table->range->release_pages(a, base, 4096), MB_OK);
+    assert_int_equal(a->table->range->release_pages(a, base, mb_os_page_size()), MB_OK);
     assert_int_equal(mb_family_drop(family), MB_OK);
 }
 
@@ -512,8 +516,10 @@ static bool overflow_and(bool drop) {
     struct mb_allocator *a = mb_family_allocator(family);
     char *p = mb_allocator_allocate(a, 100, 16);
     p[100] ^= 1;
-    if (drop) mb_family_drop(family);
-    else mb_allocator_deallocate(a, p, 100);
+    if (drop)
+        mb_family_drop(family);
+    else
+        mb_allocator_deallocate(a, p, 100);
     return false;
 }
 
