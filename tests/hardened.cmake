@@ -34,6 +34,7 @@ function(mb_hardened_twin_ name)
         add_test(NAME debug_${name} COMMAND ${H_COMMAND})
         set_tests_properties(debug_${name} PROPERTIES LABELS hardened SKIP_RETURN_CODE 77 TIMEOUT 3600 RUN_SERIAL ${serial}
             ENVIRONMENT "${env};MBMALLOC_OPTIONS=profile=debug;MB_TEST_STAGE_SECONDS=1200")
+        mb_skip_by_target_(debug_${name})
     endif()
     if(NOT MB_TESTS_HARDENED AND NOT name MATCHES "${MB_HARDENED_QUICK}")
         return()
@@ -42,4 +43,5 @@ function(mb_hardened_twin_ name)
     add_test(NAME hardened_${name} COMMAND ${H_COMMAND})
     set_tests_properties(hardened_${name} PROPERTIES
         LABELS hardened SKIP_RETURN_CODE 77 TIMEOUT ${timeout} RUN_SERIAL ${serial} ENVIRONMENT "${env}")
+    mb_skip_by_target_(hardened_${name})
 endfunction()

@@ -34,4 +34,5 @@ function(mb_profiled_twin_ name)
     add_test(NAME profiled_${name} COMMAND ${H_COMMAND})
     set_tests_properties(profiled_${name} PROPERTIES
         LABELS profiled SKIP_RETURN_CODE 77 TIMEOUT ${timeout} RUN_SERIAL ${serial} ENVIRONMENT "${env};MBMALLOC_OPTIONS=heap_profile=1")
+    mb_skip_by_target_(profiled_${name})
 endfunction()

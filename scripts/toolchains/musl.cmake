@@ -3,6 +3,8 @@
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR ${CMAKE_HOST_SYSTEM_PROCESSOR})
 set(CMAKE_C_COMPILER musl-gcc)
+# What other compilers ask the linker for: tables by which call stacks are walked, and what debuggers know a build by.
+add_link_options(-Wl,--eh-frame-hdr,--build-id)
 
 # For the tests: what this target is called there, and that there is no C++ for it.
 set(MB_TARGET musl)

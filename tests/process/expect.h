@@ -49,6 +49,10 @@ static inline size_t opaque(size_t x) {
     return x;
 }
 
+// False under musl, and in a static program.
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
+static inline bool libc_is_glibc(void) { return gnu_get_libc_version != NULL; }
+
 // Whether the function at `address` comes from an object whose name starts with libmbmalloc.
 static inline bool from_mbmalloc(const void *address) {
     Dl_info info;

@@ -13,7 +13,7 @@ done
 command -v gdb >/dev/null || { echo "SKIP: no gdb; the probes were looked for"; exit 77; }
 
 ask() { # ARGUMENT...: what the commands say
-    gdb -q -nx -batch -iex 'set debuginfod enabled off' -ex 'set pagination off' "$@" -ex "source $script" -ex 'mb heap' -ex 'mb who small + 10' \
+    gdb -q -nx -batch -iex 'set debuginfod enabled off' -ex 'set pagination off' -ex 'set startup-with-shell off' "$@" -ex "source $script" -ex 'mb heap' -ex 'mb who small + 10' \
         -ex 'mb who gone' -ex 'mb who large + 100000' -ex 'mb who of_thread' -ex 'mb who &small' -ex 'mb class 100' -ex 'mb threads' 2>&1
 }
 ask -ex "set environment LD_PRELOAD $so" -ex 'break stop_here' -ex 'run' -ex "generate-core-file $work/core" "$probe" >"$work/live"

@@ -50,7 +50,10 @@ parent=${files[0]} child=${files[1]}
 [[ $(value_of "$parent" inuse_space small_blocks) != 0 ]] || parent=${files[1]} child=${files[0]}
 expect_held "$parent"
 [[ $(value_of "$child" inuse_space small_blocks) == 0 ]] || fail "the child has freed them"
-near "long_blocks of the child" "$(value_of "$child" inuse_space long_blocks)" 20000000
+# Where the loader's lock is needed to find an object (musl), a child has no stacks.
+childs_stacks=1
+[[ ${CC-} != *musl* ]] || childs_stacks=0
+[[ $childs_stacks == 0 ]] || near "long_blocks of the child" "$(value_of "$child" inuse_space long_blocks)" 20000000
 
 # --- realloc, aligned blocks, large ones that grow, frees by another thread, C++ ------------------------------------------
 
@@ -129,8 +132,8 @@ grep -q '<title>small_blocks: ' "$work/objects.svg" || fail "a flame graph of ob
 grep -q '<title>small_blocks: 3[0-9.]* MiB, [34][0-9.]* %</title>' "$work/exit.svg" || fail "flame: $(grep -o '<title>small[^<]*' "$work/exit.svg")"
 [[ $(grep -c '^<g>' "$work/exit.svg") -ge 7 ]] || fail "flame has $(grep -c '^<g>' "$work/exit.svg") boxes"
 if command -v xmllint >/dev/null; then xmllint --noout "$work/exit.svg" || fail "the picture is no XML"; fi
-[[ $("$tool" diff "$work/exit.pb.gz" "$child" -n 1) == *" -38"*" MiB "*" small_blocks" ]] || fail "diff: $("$tool" diff "$work/exit.pb.gz" "$child")"
-[[ $("$tool" diff "$work/exit.pb.gz" "$child" --value inuse_objects -n 1) == *" small_blocks" ]] || fail "diff --value"
+[[ $childs_stacks == 0 || $("$tool" diff "$work/exit.pb.gz" "$child" -n 1) == *" -38"*" MiB "*" small_blocks" ]] || fail "diff: $("$tool" diff "$work/exit.pb.gz" "$child")"
+[[ $childs_stacks == 0 || $("$tool" diff "$work/exit.pb.gz" "$child" --value inuse_objects -n 1) == *" small_blocks" ]] || fail "diff --value"
 [[ $("$tool" diff "$work/exit.pb.gz" "$work/exit.pb.gz" | wc -l) == 2 ]] || fail "diff of a profile with itself"
 
 # --- other readers ------------------------------------------------------------------------------------------------------

@@ -19,8 +19,9 @@ first=$(under seed=7 "$probe")
 for _ in 1 2 3 4 5; do [ "$(under seed=7 "$probe")" = "$first" ] || fail "the seed 7 gave other addresses"; done
 [ "$(under seed=8 "$probe")" != "$first" ] || fail "the seeds 7 and 8 gave the same addresses"
 [ "$(under seed=0 "$probe")" != "$(under seed=0 "$probe")" ] || fail "without a seed the addresses were the same twice"
-fatal=$(under seed=7 "$probe" twice) && fail "freed twice, and lived"
-[ "$(under seed=7 "$probe" twice || true)" = "$fatal" ] || fail "the seed 7 gave another fatal line"
+freed_twice() { under seed=7 "$probe" twice | sed 's/, thread [0-9]*)/)/'; } # which is named where there may be several
+fatal=$(freed_twice) && fail "freed twice, and lived"
+[ "$(freed_twice || true)" = "$fatal" ] || fail "the seed 7 gave another fatal line"
 [[ $fatal == *"mbmalloc: double free: 0x"* ]] || fail "no fatal line: $fatal"
 
 # --- what is wrong ----------------------------------------------------------------------------------------------------
@@ -70,12 +71,12 @@ done
 active=$(under verbose=1,purge_delay_ms=5s "$probe" | grep '^mbmalloc') || fail "verbose said nothing"
 [[ $active =~ ^mbmalloc\ [0-9.a-z-]+:\ serves\ ${probe##*/}\ pid=[0-9]+\ from\ "$so"\;\ options:.*purge_delay_ms=5000 ]] ||
     fail "verbose said: $active"
-[[ $(env -u LD_PRELOAD MBMALLOC_OPTIONS=verbose "$probe_static" 2>&1) == *"from the program itself"* ]] ||
-    fail "verbose in a static program"
+active=$(env -u LD_PRELOAD MBMALLOC_OPTIONS=verbose "$probe_static" 2>&1)
+[[ $active == *"from the program itself"* || $active == *"from $probe_static;"* ]] || fail "verbose in a static program: $active" # musl names it
 
 # --- names of mappings --------------------------------------------------------------------------------------------------
 
-named=$(under names=1 cat /proc/self/maps)
+named=$(under names=1 cat /proc/self/maps) || true # of another libc than this machine's
 [[ $(under names=0 cat /proc/self/maps) != *"mbmalloc blocks"* ]] || fail "mappings are named though nobody asked"
 if [[ $named == *"[anon:mbmalloc blocks]"* ]]; then
     [[ $named == *"[anon:mbmalloc descriptors]"*  && $named == *"[anon:mbmalloc metadata]"* ]] || fail "some mappings have no name: $named"
@@ -107,8 +108,10 @@ done
     grep -q '^mbmalloc: at exit' && fail "argv[0] was not looked at"
 printf '#!%s\n' "$(command -v bash)" >"$work/script.sh"
 chmod +x "$work/script.sh"
-is_served skip=script.sh "$work/script.sh" && fail "a script's name was not looked at"
-is_served skip=other.sh "$work/script.sh" || fail "another script's name was looked at"
+if under seed=1 bash -c : >/dev/null; then # else the library is for another libc than this machine's
+    is_served skip=script.sh "$work/script.sh" && fail "a script's name was not looked at"
+    is_served skip=other.sh "$work/script.sh" || fail "another script's name was looked at"
+fi
 
 # --- secure execution -------------------------------------------------------------------------------------------------
 

@@ -24,11 +24,11 @@ done
 
 for options in '' guard_rate=1 profile=hardened profile=debug skip=sealed_probe; do
     for when in now child; do
-        said=$(LD_PRELOAD=$MBMALLOC_SO MBMALLOC_OPTIONS=$options timeout 100 "$1" $when <<<"$symbols")
+        said=$(timeout 100 env "LD_PRELOAD=$MBMALLOC_SO" "MBMALLOC_OPTIONS=$options" "$1" $when <<<"$symbols")
         check "'$options' $when" "$symbols" "$said"
     done
 done
-check "C++" "$symbols" "$(LD_PRELOAD=$MBMALLOC_SO timeout 100 "$2" now <<<"$symbols")"
+check "C++" "$symbols" "$(timeout 100 env "LD_PRELOAD=$MBMALLOC_SO" "$2" now <<<"$symbols")"
 static_symbols=$(listed "$3")
 check "static" "$static_symbols" "$(timeout 100 "$3" now <<<"$static_symbols")"
 echo "$(wc -l <<<"$symbols") variables are sealed"

@@ -32,7 +32,7 @@ says() { # TEXT COMMAND...: fails, and says so on standard error
 
 # --- a process that was asked beforehand --------------------------------------------------------------------------------
 
-start threads --monitor
+start threads --monitor --options purge_delay_ms=600000 # what is free stays until it is asked for
 out=$("$tool" stat "$pid")
 [[ $out == *"mbmalloc "*" in process $pid, "* && $out == *"of it is in slabs of blocks of 512 bytes."* ]] || fail "stat: $out"
 [[ $out == *$'\n''       512 '* && $out != *$'\033'* ]] || fail "stat has no row for 512 bytes, or colours: $out"
@@ -91,14 +91,14 @@ start sleep
 says "was not asked beforehand" "$tool" stat "$pid"
 stop
 says "there is no process" "$tool" stat 999999999
-out=$("$refuse" ftruncate "$tool" run --monitor -- true 2>&1) || fail "no page may be made, and the program did not run: $out"
+out=$("$refuse" ftruncate "$tool" run --monitor -- "$probe" 2>&1 </dev/null) || fail "no page may be made, and the program did not run: $out"
 [[ $out == *"monitor: no page can be made"* ]] || fail "no page may be made: $out"
 coproc PROBE { exec "$refuse" clone,clone3,mincore "$tool" run --monitor -- "$probe" churn_alone; }
 read -r _ pid <&"${PROBE[0]}"
 probe_pid=$PROBE_PID
 [[ $("$tool" stat "$pid") == *"every page that was used counts."* ]] || fail "a process that may neither make threads nor ask for pages"
 stop
-sleep 60 &
+"$probe" sleep < <(sleep 60 2>/dev/null) >/dev/null 2>&1 &
 says "does not run under libmbmalloc.so" "$tool" stat $!
 says "malloc comes from the C library" "$tool" doctor $!
 kill $!
@@ -117,12 +117,12 @@ for command in run doctor stat trim set map diff; do
     "$tool" "$command" --help >/dev/null || fail "$command --help"
 done
 [[ $("$tool" --version) == "mbmalloc "[1-9]* && $("$tool" --help) == "usage: mbmalloc COMMAND"* ]] || fail "--version, --help"
-[[ $("$tool" run --stats -- true 2>&1) == *"blocks"* ]] || fail "run --stats: $("$tool" run --stats -- true 2>&1)"
-[[ $("$tool" run --stats=json -- true 2>&1) == *'"statistics":{'* ]] || fail "run --stats=json"
-[[ $("$tool" run --profile lowmem --options show -- true 2>&1) == *"purge_delay_ms=100 (profile)"* ]] || fail "run with options"
-out=$(MALLOC_ARENA_MAX=2 GLIBC_TUNABLES=glibc.malloc.arena_max=2 MBMALLOC_OPTIONS=stat=exit "$tool" doctor -- ls 2>&1 || true)
+[[ $("$tool" run --stats -- "$probe" 2>&1 </dev/null) == *"blocks"* ]] || fail "run --stats: $("$tool" run --stats -- "$probe" 2>&1 </dev/null)"
+[[ $("$tool" run --stats=json -- "$probe" 2>&1 </dev/null) == *'"statistics":{'* ]] || fail "run --stats=json"
+[[ $("$tool" run --profile lowmem --options show -- "$probe" 2>&1 </dev/null) == *"purge_delay_ms=100 (profile)"* ]] || fail "run with options"
+out=$(MALLOC_ARENA_MAX=2 GLIBC_TUNABLES=glibc.malloc.arena_max=2 MBMALLOC_OPTIONS=stat=exit "$tool" doctor -- "$probe" 2>&1 </dev/null || true)
 [[ $out == *"nearest is stats"* && $out == *"!!  glibc.malloc.arena_max in GLIBC_TUNABLES"* && $out == *"!!  MALLOC_ARENA_MAX"* ]] ||
     fail "doctor does not see what does nothing: $out"
-out=$(MALLOC_PERTURB_=5 GLIBC_TUNABLES=glibc.rtld.nns=3:glibc.malloc.trim_threshold=1000 "$tool" doctor -- ls 2>&1 || true)
+out=$(MALLOC_PERTURB_=5 GLIBC_TUNABLES=glibc.rtld.nns=3:glibc.malloc.trim_threshold=1000 "$tool" doctor -- "$probe" 2>&1 </dev/null || true)
 [[ $out == *"ok  glibc.malloc.trim_threshold in GLIBC_TUNABLES acts"* && $out == *"ok  MALLOC_PERTURB_=5 acts"* && $out != *rtld* ]] || fail "doctor: $out"
 echo "tool clean"

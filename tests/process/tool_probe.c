@@ -11,7 +11,7 @@ static void *sleep_on_memory(void *ready) {
     void *p[THREAD_BLOCKS];
     for (int i = 0; i < THREAD_BLOCKS; i++) p[i] = memset(malloc(700), 1, 700);
     for (int i = 0; i < THREAD_BLOCKS; i++) {
-        if (i % 9 != 0) free(p[i]);
+        if (i % 90 != 0) free(p[i]); // whole pages, of 16 KiB too
     }
     pthread_barrier_wait(ready);
     pause();

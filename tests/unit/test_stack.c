@@ -17,6 +17,7 @@
 #include "core/process/stack_objects.h"
 #include "core/told/options.h"
 #include "platform/compiler.h"
+#include "platform/libc.h"
 
 struct taken {
     uintptr_t address[MB_STACK_MOST];
@@ -130,6 +131,7 @@ IN_SECTION(raise) static void raise_below(unsigned depth, struct taken *unused) 
 
 static void through_a_signal(void **state) {
     (void)state;
+    if (!mb_libc_is_glibc()) skip(); // musl has no unwind tables, for its raise as for what handlers return to
     signal(SIGUSR1, on_signal);
     raise_below(3, NULL);
     unsigned found = 0;
@@ -137,13 +139,15 @@ static void through_a_signal(void **state) {
     assert_int_equal(found, 4);
 }
 
+// Where an object can be found under the loader's lock alone, a child has no stacks.
 static void forked_child(void **state) {
     (void)state;
+    unsigned expected = mb_object_needs_no_lock() ? 5 : 0;
     pid_t child = fork();
     if (child == 0) {
         struct taken taken;
         descend(4, &taken);
-        _exit(descents(&taken) == 5 ? 0 : 1);
+        _exit(descents(&taken) == expected ? 0 : 1);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
