@@ -33,6 +33,7 @@ struct mb_heap_shared {
     _Atomic uint64_t large_served;                    // likewise, large blocks
     _Atomic uint64_t ticks;                           // likewise, quick refills in units of MB_CALLS_A_TICK; the rest: calls_to_tick
     _Atomic uint64_t refills;                         // likewise, the other ones
+    _Atomic uint32_t thread;                          // the kernel's number of its thread, with monitor=1; else 0; written by the owner
     _Atomic uint64_t remote_frees;                    // likewise, blocks of its slabs that others freed and it has taken back
     _Atomic(struct mb_heap *) next_registered;        // written once before the heap is published
     _Atomic(struct mb_heap *) next_parked;            // written by who parks, read by who takes

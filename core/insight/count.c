@@ -54,6 +54,28 @@ static void count_heaps(struct mb_count_walk *walk, bool again) {
     all->threads_ever = mb_heaps_ever();
 }
 
+// Sorted, so that the one that holds least is the last.
+static void insert(struct mb_thread_statistics *out, unsigned most, struct mb_thread_statistics one) {
+    unsigned at = most;
+    for (; at > 0 && (out[at - 1].thread == 0 || out[at - 1].free_bytes < one.free_bytes); at--) {
+        if (at < most) out[at] = out[at - 1];
+    }
+    if (at < most) out[at] = one;
+}
+
+void mb_count_threads(struct mb_thread_statistics *out, unsigned most) {
+    memset(out, 0, most * sizeof *out);
+    for (const struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) {
+        uint64_t large = atomic_load_explicit(&heap->shared.large_served, memory_order_relaxed);
+        struct mb_thread_statistics one = {
+            .thread = atomic_load_explicit(&heap->shared.thread, memory_order_relaxed),
+            .free_bytes = held_by(heap),
+            .allocations = mb_heap_served(heap) + large,
+        };
+        if (one.thread != 0) insert(out, most, one);
+    }
+}
+
 static void clear_held(void) {
     for (struct mb_heap *heap = mb_heaps_first(); heap != NULL; heap = mb_heaps_next(heap)) {
         atomic_store_explicit(&heap->told_shared.free_bytes, 0, memory_order_relaxed);

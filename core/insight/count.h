@@ -16,6 +16,9 @@ struct mb_count {
 
 void mb_count(struct mb_count *out);
 
+// The threads that hold most free memory, as the last count has found it, at most `most` of them; the rest of `out` is 0. With monitor=1.
+void mb_count_threads(struct mb_thread_statistics *out, unsigned most);
+
 // The same of whoever serves the process: where that is not this copy's plain front, only what he counts; the rest is 0.
 void mb_count_serving(struct mb_count *out);
 

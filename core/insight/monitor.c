@@ -44,6 +44,7 @@ static void answer_statistics(struct mb_monitor_shared *page) {
     line.text[line.length] = '\0';
     page->statistics = count.all;
     memcpy(page->classes, count.of_class, sizeof page->classes);
+    mb_count_threads(page->threads, MB_MONITOR_THREADS);
     memcpy(page->text, line.text, line.length + 1);
 }
 

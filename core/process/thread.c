@@ -14,7 +14,9 @@
 #include "core/process/init.h"
 #include "core/region/arena.h"
 #include "core/small/own.h"
+#include "core/told/options.h"
 #include "platform/libc.h"
+#include "platform/os_process.h"
 
 enum { TAG_SHIFT = 48, POSTPONED_ROUNDS = 2 };
 
@@ -60,6 +62,7 @@ static struct mb_heap *unpark(void) {
 static void release_and_park(struct mb_heap *heap) {
     mb_own_release_all(heap);
     mb_large_flush_heap(heap);
+    atomic_store_explicit(&heap->shared.thread, 0, memory_order_relaxed);
     park(heap);
 }
 
@@ -71,6 +74,12 @@ void mb_thread_change_token(void) {
     mb_own_release_all(heap);
     mb_large_flush_heap(heap);
     heap->token = token_of(heap);
+}
+
+// For who looks on: mbmalloc stat.
+static void note_thread(struct mb_heap *heap) {
+    int thread = mb_option.monitor != 0 ? mb_os_thread_id() : 0;
+    atomic_store_explicit(&heap->shared.thread, thread > 0 ? (uint32_t)thread : 0, memory_order_relaxed);
 }
 
 // --- heaps of the parent's threads ------------------------------------------------------------------------------------
@@ -94,6 +103,7 @@ static struct mb_heap *take_left_behind(void) {
     } while (!atomic_compare_exchange_weak_explicit(&left_behind_shared.next, &seen, mb_heaps_next(heap), memory_order_acq_rel,
                                                     memory_order_acquire));
     empty_fronts(heap);
+    atomic_store_explicit(&heap->shared.thread, 0, memory_order_relaxed);
     mb_large_flush_heap(heap); // its blocks say whose they are, and the heap is to be another thread's
     return heap;
 }
@@ -103,6 +113,7 @@ void mb_thread_recover(void) {
     atomic_store_explicit(&parked_shared.heaps, 0, memory_order_relaxed);
     left_behind_shared.survivor = mine ? mb_heap_self : NULL;
     atomic_store_explicit(&left_behind_shared.next, mb_heaps_first(), memory_order_relaxed);
+    if (mine) note_thread(mb_heap_self);
     mb_heaps_recover(mine);
 }
 
@@ -113,6 +124,7 @@ static struct mb_heap *acquire(void) {
     if (heap == NULL) return NULL;
     heap->exit_rounds = 0;
     heap->token = token_of(heap);
+    note_thread(heap);
     memset(heap->borrowed, 0, sizeof heap->borrowed);
     heap->own_bytes = heap->own_part = 0;
     return heap;

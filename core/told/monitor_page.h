@@ -13,11 +13,11 @@
 
 #include "core/told/statistics.h"
 
-enum { MB_MONITOR_VERSION = 1, MB_MONITOR_CLASSES = 72, MB_MONITOR_UNITS = 1 << 16 };
+enum { MB_MONITOR_VERSION = 2, MB_MONITOR_CLASSES = 72, MB_MONITOR_THREADS = 8, MB_MONITOR_UNITS = 1 << 16 };
 static const char MB_MONITOR_MAGIC[8] = "mbmonit";
 
 enum mb_monitor_command {
-    MB_MONITOR_STATISTICS = 1, // fills `statistics`, `classes` and `text`
+    MB_MONITOR_STATISTICS = 1, // fills `statistics`, `classes`, `threads` and `text`
     MB_MONITOR_TRIM,           // gives back what is free; `number`: bytes
     MB_MONITOR_MAP,            // fills `units` from unit `argument` on; `number`: units in all
     MB_MONITOR_SET,            // sets the options in `text`; `number`: 1 when they were good
@@ -52,6 +52,7 @@ struct mb_monitor_shared {
     uint64_t argument, number;
     struct mb_statistics statistics;
     struct mb_class_statistics classes[MB_MONITOR_CLASSES];
+    struct mb_thread_statistics threads[MB_MONITOR_THREADS]; // those that hold most; `thread` 0: there are no more
     char text[1024];
     struct mb_monitor_unit units[MB_MONITOR_UNITS];
 };

@@ -56,6 +56,14 @@ struct mb_statistics {
 #undef MB_STATISTICS_FIELD
 };
 
+// What one thread holds.
+struct mb_thread_statistics {
+    uint32_t thread; // the kernel's number
+    uint32_t spare;
+    uint64_t free_bytes;  // resident, in its slabs
+    uint64_t allocations; // by its heap, which may have been another thread's before
+};
+
 // In which form statistics are written.
 enum mb_statistics_format { MB_STATISTICS_TEXT, MB_STATISTICS_JSON, MB_STATISTICS_PROMETHEUS };
 

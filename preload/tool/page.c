@@ -16,6 +16,8 @@
 
 enum { WAIT = 0, WAKE = 1 }; // of futex(2); not every libc brings the kernel's headers
 
+enum { OF_ANOTHER_VERSION = -2 }; // by its length
+
 // The process id in the process's own pid namespace, and its user id.
 static bool find_names(int pid, long *inner, long *user) {
     char text[8192];
@@ -45,8 +47,10 @@ static int open_page(int pid) {
         struct stat status;
         if (fd < 0) continue;
         // a file of another owner or size is not a page of this process
-        if (fstat(fd, &status) == 0 && (long)status.st_uid == user && status.st_size == sizeof(struct mb_monitor_shared)) return fd;
+        bool is_its_own = fstat(fd, &status) == 0 && (long)status.st_uid == user;
+        if (is_its_own && status.st_size == sizeof(struct mb_monitor_shared)) return fd;
         close(fd);
+        if (is_its_own) return OF_ANOTHER_VERSION;
     }
     return -1;
 }
@@ -84,7 +88,11 @@ bool tool_page_open(struct tool_page *out, int pid) {
     out->pid = pid;
     out->fd = open_page(pid);
     if (out->fd < 0) {
-        say_why(pid);
+        if (out->fd == OF_ANOTHER_VERSION)
+            tool_fail("process %d runs another version of the library: ask it by the mbmalloc command of that version, or start it again",
+                      pid);
+        else
+            say_why(pid);
         return false;
     }
     if (flock(out->fd, LOCK_EX | LOCK_NB) != 0) {

@@ -78,6 +78,19 @@ static void print_classes(const struct mb_class_statistics *from) {
     }
 }
 
+static void print_threads(const struct tool_page *page) {
+    const struct mb_thread_statistics *threads = page->page->threads;
+    if (threads[1].thread == 0) return;
+    printf("\n%s%10s %-16s %20s %16s%s\n", tool_bold(), "thread", "name", "free memory it holds", "allocations", tool_plain());
+    for (int i = 0; i < MB_MONITOR_THREADS && threads[i].thread != 0; i++) {
+        char file[64], comm[100] = "?\n";
+        snprintf(file, sizeof file, "task/%u/comm", threads[i].thread);
+        tool_read_of(page->pid, file, comm, sizeof comm);
+        printf("%10u %-16.*s %20s %16llu\n", threads[i].thread, (int)strcspn(comm, "\n"), comm, tool_size(threads[i].free_bytes),
+               (unsigned long long)threads[i].allocations);
+    }
+}
+
 static void print_rates(const struct mb_statistics *now, const struct mb_statistics *before, double seconds) {
     if (before->size == 0) return;
 #define PER_SECOND(name) ((double)(now->name - before->name) / seconds)
@@ -98,6 +111,7 @@ static void print_look(const struct tool_page *page, const struct mb_statistics 
     print_rates(&p->statistics, before, seconds);
     printf("\n");
     print_classes(p->classes);
+    print_threads(page);
     if (p->statistics.residency_measured == 0) printf("The system did not say which pages are there: every page that was used counts.\n");
 }
 
@@ -117,6 +131,12 @@ static void print_json(const struct tool_page *page) {
                between, k->block_bytes, k->slabs, (unsigned long long)k->live_blocks, (unsigned long long)k->free_blocks,
                (unsigned long long)k->resident_bytes, (unsigned long long)k->live_resident_bytes);
         between = ",";
+    }
+    printf("],\"threads\":[");
+    for (int i = 0; i < MB_MONITOR_THREADS && p->threads[i].thread != 0; i++) {
+        const struct mb_thread_statistics *t = &p->threads[i];
+        printf("%s{\"thread\":%u,\"free_bytes\":%llu,\"allocations\":%llu}", i > 0 ? "," : "", t->thread, (unsigned long long)t->free_bytes,
+               (unsigned long long)t->allocations);
     }
     printf("]}\n");
 }

@@ -36,7 +36,11 @@ start threads --monitor --options purge_delay_ms=600000 # what is free stays unt
 out=$("$tool" stat "$pid")
 [[ $out == *"mbmalloc "*" in process $pid, "* && $out == *"of it is in slabs of blocks of 512 bytes."* ]] || fail "stat: $out"
 [[ $out == *$'\n''       512 '* && $out != *$'\033'* ]] || fail "stat has no row for 512 bytes, or colours: $out"
+rows=$(sed -n '/^ *thread name/,$p' <<<"$out")
+name=${probe##*/}
+[[ $(wc -l <<<"$rows") == 6 && $rows == *" $pid ${name:0:15} "*"MiB"* ]] || fail "stat's threads: $out"
 "$tool" stat "$pid" --json >"$work/a.json"
+[[ $(grep -o '"thread":[0-9]*,"free_bytes":[1-9][0-9]*' "$work/a.json" | wc -l) == 5 ]] || fail "threads in JSON: $(cat "$work/a.json")"
 sum=$(tr ',{' '\n\n' <"$work/a.json" | awk -F'[":]+' '/^"(live_resident|part_free|idle_page|kept|dirty|tail|metadata)_bytes"/ && !seen[$2]++ {sum += $3}
     /^"resident_bytes"/ && !all {all = $3} END {print (all > 0 && sum == all ? "right" : "wrong")}')
 [[ $sum == right ]] || fail "the parts do not add up: $(cat "$work/a.json")"
