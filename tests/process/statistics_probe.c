@@ -29,6 +29,7 @@ static void refuse_to_tell(void) {
 }
 
 int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "nothing") == 0) return 0;
     void *volatile p = NULL; // a block of each round stays live
     for (int i = 0; i < 1000; i++) p = memset(malloc(100), 1, 100);
     if (p == NULL) return 1;

@@ -133,7 +133,7 @@ static void huge_pages_come_with_lazy_commits(void **state) {
     (void)state;
     if (!mb_os_huge_pages_enabled()) skip();
     struct mb_region region;
-    assert_int_equal(mb_region_new_huge(&region, (size_t)64 << 20), MB_OK);
+    assert_int_equal(mb_region_new_huge(&region, 32 * huge), MB_OK);
     assert_int_equal(mb_region_honoured(&region), MB_REGION_LAZY | MB_REGION_HUGE_PAGES);
     for (size_t carved = 0; carved < 8 * huge; carved += 1 << 16) // if 64 KiB at a time were committed, none would form
         memset(mb_region_allocate(&region, 1 << 16, 64), 1, 1 << 16);
