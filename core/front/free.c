@@ -159,8 +159,13 @@ MB_INLINE bool keep_large(struct mb_unit *unit, uint32_t offset) {
     return large != NULL && mb_large_keep_own(mb_heap_self, large);
 }
 
-MB_NOINLINE static void free_no_block(struct mb_unit *unit, uint32_t offset) {
+MB_NOINLINE static void free_large(struct mb_unit *unit, uint32_t offset) {
     if (!keep_large(unit, offset)) free_any(address_in(unit, offset));
+}
+
+static void free_no_block(struct mb_unit *unit, uint32_t offset) {
+    if (MB_PEEK(unit->slab.kind) < MB_UNIT_HARD_SLAB) return free_large(unit, offset);
+    free_any(address_in(unit, offset)); // the hardened front's
 }
 
 // Most calls come for this: a block of a slab that is another's, or nobody's, and was not ours before.

@@ -152,7 +152,13 @@ MB_NOINLINE static void free_other(void *p) {
     }
 }
 
+enum { NEXT_LINE = 64 - MB_GRANULE }; // one that a block of 64 bytes ends in, if it does not end in the first one
+
 static void hard_free(void *p) {
+    __builtin_prefetch((const char *)p -
+                       sizeof(uint64_t)); // the slack before the block, and the block: for long nobody may have touched them
+    __builtin_prefetch(p, 1);
+    __builtin_prefetch((const char *)p + NEXT_LINE, 1);
     if (MB_UNLIKELY(mb_fork_is_due() || !is_slab(p))) return free_other(p);
     free_inside(SLAB, p);
 }

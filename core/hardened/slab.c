@@ -71,7 +71,10 @@ struct mb_hard_slab *mb_hard_slab_set_up(size_t unit_index, uint32_t class_numbe
 enum { OPEN_FREE_SHARE = 8, SCANS_IN_DELAY = 2 };
 
 static void set_ready(struct mb_hard_slab *slab, uint32_t from, uint32_t to) {
-    for (uint32_t slot = from; slot < to; slot++) slab->ready[slot / 64] |= UINT64_C(1) << (slot % 64);
+    for (uint32_t slot = from; slot < to; slot++) {
+        slab->ready[slot / 64] |= UINT64_C(1) << (slot % 64);
+        slab->ready_words |= UINT64_C(1) << (slot / 64);
+    }
 }
 
 // Written once, and not only read, before slots are looked at: a page that is first read and then written costs two faults. The value stays.
@@ -94,17 +97,6 @@ void mb_hard_slab_open_more(struct mb_hard_slab *slab) {
     set_ready(slab, from, slab->opened);
 }
 
-// The first word with a ready slot from a random one on, and a random one of these.
-static uint32_t any_ready(const struct mb_hard_slab *slab, uint64_t random) {
-    uint32_t word = (uint32_t)((random >> 32) * slab->words >> 32);
-    for (uint32_t i = 0; i < slab->words; i++) {
-        uint64_t bits = slab->ready[word];
-        if (bits != 0) return word * 64 + mb_hard_any_bit(bits, (unsigned)random % 64);
-        word = word + 1 == slab->words ? 0 : word + 1;
-    }
-    return MB_HARD_NO_SLOT;
-}
-
 // Freed slots that have waited long enough become ready.
 static void scan(struct mb_hard_slab *slab, uint32_t count, uint32_t delay) {
     if (count - slab->scanned_at < delay / SCANS_IN_DELAY) return;
@@ -117,17 +109,16 @@ static void scan(struct mb_hard_slab *slab, uint32_t count, uint32_t delay) {
             ready |= waited;
         }
         slab->ready[word] |= ready;
+        slab->ready_words |= (uint64_t)(ready != 0) << word;
     }
 }
 
 uint32_t mb_hard_slab_pick_slow(struct mb_hard_slab *slab, uint64_t random, uint32_t count, uint32_t delay) {
-    uint32_t slot = any_ready(slab, random);
-    if (MB_LIKELY(slot != MB_HARD_NO_SLOT)) return slot;
     scan(slab, count, delay);
-    slot = any_ready(slab, random);
+    uint32_t slot = mb_hard_slab_any_ready(slab, random);
     if (slot != MB_HARD_NO_SLOT || slab->opened == slab->slots) return slot;
     mb_hard_slab_open_more(slab);
-    return any_ready(slab, random);
+    return mb_hard_slab_any_ready(slab, random);
 }
 
 // --- slots of two pages and more ----------------------------------------------------------------------------------------

@@ -22,15 +22,34 @@ MB_INLINE uint32_t mb_hard_any_bit(uint64_t bits, unsigned turn) {
     return (mb_ctz64(turned) + turn) % 64;
 }
 
+// One of the ready slots: of the first word that has one from a random word on, a random one. MB_HARD_NO_SLOT: there is none.
+MB_INLINE uint32_t mb_hard_slab_any_ready(const struct mb_hard_slab *slab, uint64_t random) {
+    if (MB_UNLIKELY(slab->ready_words == 0)) return MB_HARD_NO_SLOT;
+    uint32_t word = mb_hard_any_bit(slab->ready_words, (unsigned)((random >> 32) * slab->words >> 32));
+    return word * 64 + mb_hard_any_bit(slab->ready[word], (unsigned)random % 64);
+}
+
+MB_INLINE void mb_hard_slab_not_ready(struct mb_hard_slab *slab, uint32_t slot) {
+    uint64_t left = slab->ready[slot / 64] & ~(UINT64_C(1) << (slot % 64));
+    slab->ready[slot / 64] = left;
+    slab->ready_words &= ~((uint64_t)(left == 0) << (slot / 64));
+}
+
 // A free slot, at random, that was not freed within the last `delay` of `count` allocations. MB_HARD_NO_SLOT: none was found, or it was
 // looked for a moment ago.
 MB_INLINE uint32_t mb_hard_slab_pick(struct mb_hard_slab *slab, struct mb_rng *rng, uint32_t count, uint32_t delay) {
     if (MB_UNLIKELY(slab->live_count >= slab->open_at)) mb_hard_slab_open_more(slab);
     uint64_t random = mb_rng_next(rng);
-    uint32_t word = (uint32_t)((random >> 32) * slab->words >> 32);
-    uint64_t bits = slab->ready[word];
-    if (MB_UNLIKELY(bits == 0)) return mb_hard_slab_pick_slow(slab, random, count, delay);
-    return word * 64 + mb_hard_any_bit(bits, (unsigned)random % 64);
+    uint32_t slot = mb_hard_slab_any_ready(slab, random);
+    return MB_LIKELY(slot != MB_HARD_NO_SLOT) ? slot : mb_hard_slab_pick_slow(slab, random, count, delay);
+}
+
+// The slot that shall be the next one, if there is one without any work; its memory is on its way to the cache when it is. MB_HARD_NO_SLOT: none.
+MB_INLINE uint32_t mb_hard_slab_pick_ahead(const struct mb_hard_slab *slab, struct mb_rng *rng) {
+    if (MB_UNLIKELY(slab->ready_words == 0 || slab->live_count >= slab->open_at)) return MB_HARD_NO_SLOT;
+    uint32_t slot = mb_hard_slab_any_ready(slab, mb_rng_next(rng));
+    __builtin_prefetch(mb_hard_slot(slab, slot), 1);
+    return slot;
 }
 
 // Whether nobody has written to the free slot. What is shut nobody can have written to; its ends may lie on a neighbour's pages.
@@ -48,7 +67,7 @@ MB_INLINE void mb_hard_slot_take(struct mb_hard_slab *slab, uint32_t slot, char 
     slab->notes[slot] = (uint16_t)bytes;
     slab->used[word] |= bit;
     slab->live[word] |= bit;
-    slab->ready[word] &= ~bit;
+    mb_hard_slab_not_ready(slab, slot);
     slab->live_count++;
 }
 

@@ -14,7 +14,9 @@ enum { EMPTY_SHARE = 8 };
 
 static uint32_t find_slot(struct mb_hard_class_shared *class) {
     struct mb_hard_slab *slab = class->current;
-    uint32_t slot = MB_LIKELY(slab != NULL) ? mb_hard_slab_pick(slab, &class->rng, (uint32_t) class->count, class->delay) : MB_HARD_NO_SLOT;
+    uint32_t slot = class->next_slot;
+    if (MB_LIKELY(slot != MB_HARD_NO_SLOT)) return slot;
+    if (MB_LIKELY(slab != NULL)) slot = mb_hard_slab_pick(slab, &class->rng, (uint32_t) class->count, class->delay);
     return MB_LIKELY(slot != MB_HARD_NO_SLOT) ? slot : mb_hard_class_find_slot_slow(class);
 }
 
@@ -24,7 +26,7 @@ MB_COLD static bool lose(struct mb_hard_slab *slab, uint32_t slot) {
     slab->notes[slot] = MB_HARD_NOTE_LOST;
     slab->used[slot / 64] |= bit;
     slab->live[slot / 64] |= bit;
-    slab->ready[slot / 64] &= ~bit;
+    mb_hard_slab_not_ready(slab, slot);
     slab->live_count++;
     return false;
 }
@@ -44,12 +46,14 @@ static void *take(struct mb_hard_class_shared *class, size_t bytes, struct mb_tr
         if (MB_UNLIKELY(slot == MB_HARD_NO_SLOT)) return NULL;
         struct mb_hard_slab *slab = class->current;
         char *p = mb_hard_slot(slab, slot);
+        class->next_slot = MB_HARD_NO_SLOT;
         if (MB_UNLIKELY(!is_usable(slab, slot, p))) continue;
         mb_hard_class_take_in_hand(class, p, MB_HARD_TAKES);
         mb_hard_slot_take(slab, slot, p, bytes);
         mb_hard_class_let_go(class);
         if (MB_UNLIKELY(slab->pasts != NULL)) mb_hard_past_made(&slab->pasts[slot], here);
         class->count++;
+        class->next_slot = mb_hard_slab_pick_ahead(slab, &class->rng);
         if (MB_UNLIKELY(slab->slot_bytes >= MB_HARD_BIG_MIN)) class->held_bytes -= mb_min(class->held_bytes, slab->slot_bytes);
         return p;
     }

@@ -25,6 +25,7 @@ bool mb_hard_small_init(uint64_t seed, size_t budget_bytes) {
         struct mb_hard_class_shared *class = &mb_hard_classes[i];
         class->lock.rank = MB_RANK_HARDENED;
         class->rng.state = mb_rng_next(&rng);
+        class->next_slot = MB_HARD_NO_SLOT;
         class->delay = delay_of(i / MB_HARD_SHARDS, budget_bytes);
     }
     return true;
@@ -156,6 +157,7 @@ static void start_anew(struct mb_hard_class_shared *class, struct mb_rng *rng) {
     finish(class);
     class->rng.state = mb_rng_next(rng);
     class->current = NULL;
+    class->next_slot = MB_HARD_NO_SLOT;
     class->first = class->last = 0;
     class->slabs = class->empties = 0;
 }
@@ -163,9 +165,11 @@ static void start_anew(struct mb_hard_class_shared *class, struct mb_rng *rng) {
 static void enlist(struct mb_hard_slab *slab) {
     struct mb_hard_class_shared *class = mb_hard_class_of(slab);
     slab->live_count = 0;
+    slab->ready_words = 0;
     for (uint32_t word = 0; word * 64 < slab->slots; word++) {
         slab->live_count += mb_popcount64(slab->live[word]);
         slab->ready[word] &= ~slab->live[word];
+        slab->ready_words |= (uint64_t)(slab->ready[word] != 0) << word;
     }
     class->slabs++;
     slab->listed = false;

@@ -21,6 +21,7 @@ struct mb_hard_class_shared {
     struct mb_rng rng;
     uint64_t count;               // blocks handed out so far
     struct mb_hard_slab *current; // the slab that blocks come from; NULL: none
+    uint32_t next_slot;           // of the current slab, the one to be handed out next; MB_HARD_NO_SLOT: not drawn yet
     uint32_t delay;               // constant
     uint32_t first, last;         // list of the others that have free slots: unit number + 1; the one that waits longest first
     uint32_t slabs, empties;      // all / listed ones without a live block

@@ -90,6 +90,7 @@ void mb_hard_class_retire(struct mb_hard_class_shared *class, struct mb_hard_sla
 static void leave_current(struct mb_hard_class_shared *class) {
     struct mb_hard_slab *slab = class->current;
     class->current = NULL;
+    class->next_slot = MB_HARD_NO_SLOT;
     if (slab != NULL && !mb_hard_is_full(slab)) mb_hard_class_append(class, slab);
 }
 

@@ -40,7 +40,8 @@ struct mb_hard_slab {
     uint16_t class_number;      // of class and shard: small_class.h
     struct mb_hard_past *pasts; // one for each slot; NULL: not in profile=debug
     uint64_t shut;              // bit i: slot i, of two pages or more, is free and the pages that it has alone cannot be touched
-    uint64_t spare[2];
+    uint64_t ready_words;       // bit i: ready[i] is not 0
+    uint64_t spare[1];
 };
 
 struct mb_hard_large {

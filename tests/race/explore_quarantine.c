@@ -225,6 +225,7 @@ static void set_up_world(void) {
     memset(classes, 0, sizeof classes);
     memset(&mb_hard_waiting_shared, 0, sizeof mb_hard_waiting_shared);
     memset(&ground, 0, sizeof ground);
+    for (unsigned i = 0; i < CLASSES_USED; i++) classes[i].next_slot = MB_HARD_NO_SLOT;
     world.free_units = (1u << UNITS) - 1;
     mb_space.base = (uintptr_t)world.memory;
     mb_space.table = world.table;
