@@ -125,9 +125,14 @@ static uint64_t now_ms(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+// A process that has much to do may take its time; said to who sits before a terminal.
+static void say_waits(const struct tool_page *page, unsigned seconds) {
+    if (isatty(STDERR_FILENO)) fprintf(stderr, "mbmalloc: waits for process %d, at most %u s\n", page->pid, seconds);
+}
+
 bool tool_page_ask(const struct tool_page *page, enum mb_monitor_command command, uint64_t argument, unsigned seconds) {
     struct mb_monitor_shared *p = page->page;
-    uint64_t end = now_ms() + seconds * UINT64_C(1000);
+    uint64_t end = now_ms() + seconds * UINT64_C(1000), silent_to = now_ms() + 2000;
     p->command = command;
     p->argument = argument;
     uint32_t request = atomic_fetch_add(&p->request, 1) + 1;
@@ -140,6 +145,7 @@ bool tool_page_ask(const struct tool_page *page, enum mb_monitor_command command
             return false;
         }
         if (now_ms() > end) break;
+        if (now_ms() > silent_to) say_waits(page, seconds), silent_to = end;
         wait_on(&p->answered, answered);
     }
     if (atomic_load(&p->has_thread) != 0)

@@ -8,7 +8,7 @@
 
 #include "core/told/statistics_table.h"
 
-enum { PATIENCE_S = 5 };
+enum { PATIENCE_S = 30 };
 
 struct settings {
     int pid;

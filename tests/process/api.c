@@ -149,8 +149,10 @@ static void limits(void) {
     EXPECT(malloc(20 << 20) == NULL);
     empty(piece, n);
     mb_limit_set(base + (8 << 20), 0, reached, &calls);
+    time_t begin = time(NULL);
     n = fill(piece);
-    EXPECT(n == PIECES && calls == 1 && told > base + (8 << 20));
+    EXPECT(n == PIECES && calls >= 1 && calls <= 2 + (int)(time(NULL) - begin)); // once a second at most
+    EXPECT(told > base + (8 << 20));
     empty(piece, n);
     mb_limit_set(0, 0, NULL, NULL);
     EXPECT((n = fill(piece)) == PIECES);
