@@ -76,7 +76,7 @@ def arguments():
         parser.error("--scale: more than 0, at most 1000")
     if options.name is not None and (options.name in ("", ".", "..") or "/" in options.name):
         parser.error(f"--name: '{options.name}' is no name of a folder")
-    known = [allocators.OWN, *allocators.PLACES, *options.extra]
+    known = [allocators.OWN, *allocators.PLACES, *allocators.PROFILES, *options.extra]
     for name in options.allocators or []:
         if name not in known:
             parser.error(f"--allocators: '{name}' is none of {', '.join(known)}")

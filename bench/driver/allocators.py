@@ -14,6 +14,8 @@ PLACES = {
     "tbbmalloc": ["/usr/lib/*/libtbbmalloc_proxy.so.2"],
     "scudo": ["/usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.scudo_standalone-x86_64.so"],
 }
+# Measured only where they are named: our own with an option.
+PROFILES = {f"{OWN}-{profile}": f"profile={profile}" for profile in ("speed", "lowmem", "hardened")}
 PACKAGES = {"glibc": "libc6", "jemalloc": "libjemalloc2", "mimalloc": "libmimalloc2.0", "tcmalloc": "libtcmalloc-minimal4",
             "tbbmalloc": "libtbbmalloc2", "scudo": "libclang-rt-14-dev"}
 
@@ -23,6 +25,10 @@ def is_rival(name):
     return not name.startswith(OWN)
 
 
+def options_of(name):
+    return {"MBMALLOC_OPTIONS": PROFILES[name]} if name in PROFILES else {}
+
+
 def origin(bin_dir, library):
     run = subprocess.run([os.path.join(bin_dir, "bench_which")], env={"LD_PRELOAD": library}, capture_output=True, text=True, check=False)
     return run.stdout.split("\n")[:2]
@@ -30,7 +36,8 @@ def origin(bin_dir, library):
 
 def find(bin_dir, own_library, extra, wanted):
     """({name: path}, [note]) of what is here and really serves malloc."""
-    candidates = {OWN: [own_library], **PLACES, **{name: [path] for name, path in extra.items()}}
+    candidates = {OWN: [own_library], **PLACES, **{name: [own_library] for name in PROFILES if name in (wanted or [])},
+                  **{name: [path] for name, path in extra.items()}}
     found, notes = {}, []
     for name, patterns in candidates.items():
         if wanted and name not in wanted:

@@ -90,8 +90,8 @@ def run_server(bench, test, library, result, environment):
     return {**read_result(result), **took}
 
 
-def run_once(bench, test, library):
-    environment = bench.environment(test.env)
+def run_once(bench, test, library, options):
+    environment = {**bench.environment(test.env), **options}
     if test.prepare:
         test.prepare(bench)
     with tempfile.TemporaryDirectory(dir=bench.work) as scratch:

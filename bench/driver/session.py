@@ -5,6 +5,7 @@ import os
 import sys
 import time
 
+from allocators import options_of
 from measure import run_once
 
 
@@ -83,7 +84,7 @@ class Session:
 
     def run(self, bench, number, test, name, library):
         begin = time.monotonic()
-        figures = run_once(bench, test, library)
+        figures = run_once(bench, test, library, options_of(name))
         run = {"round": number, "test": test.name, "allocator": name, **{k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()},
                "took_s": round(time.monotonic() - begin, 2)}
         self.runs.append(run)
