@@ -36,10 +36,8 @@ static bool find_names(int pid, long *inner, long *user) {
     return true;
 }
 
-static int open_page(int pid) {
+static int open_page_of(int pid, long inner, long user) {
     static const char *const places[] = {"/proc/%d/root/run/user/%ld/mbmalloc-%ld", "/proc/%d/root/dev/shm/mbmalloc-%ld-%ld"};
-    long inner = 0, user = 0;
-    if (!find_names(pid, &inner, &user)) return -1;
     for (size_t i = 0; i < 2; i++) {
         char path[200];
         snprintf(path, sizeof path, places[i], pid, user, inner);
@@ -53,6 +51,14 @@ static int open_page(int pid) {
         if (is_its_own) return OF_ANOTHER_VERSION;
     }
     return -1;
+}
+
+// A server's child may have become another user after its page was made, by root.
+static int open_page(int pid) {
+    long inner = 0, user = 0;
+    if (!find_names(pid, &inner, &user)) return -1;
+    int fd = open_page_of(pid, inner, user);
+    return fd == -1 && user != 0 && geteuid() == 0 ? open_page_of(pid, inner, 0) : fd;
 }
 
 static bool is_served(int pid) {

@@ -71,6 +71,17 @@ static void add(struct settings *s, const char *text, const char *value) {
     snprintf(s->options + length, sizeof s->options - length, "%s%s%s", length > 0 ? "," : "", text, value);
 }
 
+enum { FILE_MAX = 240 }; // a text option's length, and what %p may become
+
+// The program may change its folder before it ends (git -C, daemons): the file is written where the command was given.
+static void add_profile(struct settings *s, const char *file) {
+    char here[PATH_MAX], path[2 * PATH_MAX];
+    add(s, "heap_profile=512K", "");
+    bool from_here = file[0] != '/' && getcwd(here, sizeof here) != NULL && strchr(here, ',') == NULL && strchr(here, '%') == NULL;
+    snprintf(path, sizeof path, "%s%s%s", from_here ? here : "", from_here ? "/" : "", file);
+    add(s, "heap_profile_file=", strlen(path) <= FILE_MAX ? path : file);
+}
+
 // Reads the options before the command and returns how many arguments they take; -1: a wrong one.
 static int read_settings(int argc, char **argv, struct settings *s) {
     const char *inherited = getenv("MBMALLOC_OPTIONS");
@@ -86,9 +97,9 @@ static int read_settings(int argc, char **argv, struct settings *s) {
         else if (strcmp(argv[i], "--monitor") == 0)
             add(s, "monitor=1", "");
         else if (strcmp(argv[i], "--heap-profile") == 0)
-            add(s, "heap_profile=512K,heap_profile_file=heap.%p.pb.gz", "");
+            add_profile(s, "heap.%p.pb.gz");
         else if (strncmp(argv[i], "--heap-profile=", 15) == 0 && strchr(argv[i], ',') == NULL)
-            add(s, "heap_profile=512K,heap_profile_file=", argv[i] + 15);
+            add_profile(s, argv[i] + 15);
         else if (strcmp(argv[i], "--stats") == 0)
             add(s, "stats=exit", "");
         else if (strncmp(argv[i], "--stats=", 8) == 0)

@@ -115,6 +115,8 @@ if [ "$(id -u)" = 0 ]; then
     install -m 4755 -o 65534 "$probe" "$work/setuid"
     says "it is setuid" "$tool" run -- "$work/setuid"
 fi
+(cd "$work" && "$tool" run --heap-profile=relative.pb.gz -- env -C / true)
+[[ -s $work/relative.pb.gz ]] || fail "the profile is not where the command was given"
 says "there is no command" "$tool" what
 for command in run doctor stat trim set map diff; do
     says "usage: mbmalloc $command" "$tool" "$command"
