@@ -17,6 +17,7 @@
 #include "platform/compiler.h"
 
 #define KEEP() __asm__ volatile("" : : : "memory")
+__attribute__((weak)) extern const char *gnu_get_libc_version(void);
 static const char *plugin[2];
 static unsigned looks;
 
@@ -95,7 +96,7 @@ static void frames(void **state) {
         qsort(numbers, 3, sizeof numbers[0], compare);
     }
     assert_true(looks > 12);
-    assert_true(walks_alone());
+    if (gnu_get_libc_version != NULL) assert_true(walks_alone()); // musl's own code has no tables
 }
 
 static void on_signal(int number) {
