@@ -38,7 +38,7 @@ static void at_exit(void) {
 __attribute__((destructor)) static void destruct(void) { at_exit(); }
 
 static int live(void) {
-    alarm(20);
+    deadline(20);
     EXPECT(atexit(at_exit) == 0);
     for (uintptr_t w = 0; w < WORKERS; w++) pthread_detach(thread_start(work, (void *)w));
     pthread_detach(thread_start(write_lines, NULL));

@@ -12,7 +12,7 @@ static atomic_bool stop;
 
 static void live_as_child(void) {
     void *mine[IN_CHILD];
-    alarm(20);
+    deadline(20);
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < IN_CHILD; i++) mine[i] = block_new(i % 2 ? LARGE : 100 * i + 16);
         for (size_t i = 0; i < IN_CHILD; i++) block_free(mine[i]);

@@ -34,7 +34,7 @@ static void fill_slots(void) {
 
 static int live_as_child(void *arg) {
     (void)arg;
-    alarm(30);
+    deadline(30);
     uint64_t rng = 3;
     void *mine[100];
     for (int i = 0; i < 100; i++) mine[i] = block_new(block_random_bytes(&rng));

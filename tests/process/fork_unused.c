@@ -18,7 +18,7 @@ static void fork_deeper(int depth) {
 }
 
 int main(void) {
-    alarm(60);
+    deadline(60);
     fork_deeper(2);
     use(NULL);
     fork_deeper(2);

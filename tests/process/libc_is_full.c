@@ -15,7 +15,7 @@ static void run_threads(int count) {
 }
 
 int main(int argc, char **argv) {
-    alarm(60);
+    deadline(60);
     if (argc == 2 && argv[1][0] == 'h') {
         for (int i = 0; i < 100; i++) EXPECT(pthread_atfork(nothing, nothing, nothing) == 0);
     } else {

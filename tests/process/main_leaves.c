@@ -71,7 +71,7 @@ enum { VARIANTS = sizeof variants / sizeof variants[0] };
 int main(int argc, char **argv) {
     for (size_t v = 0; argc > 1 && v < VARIANTS; v++) {
         if (strcmp(argv[1], variants[v].name) != 0) continue;
-        alarm(15);
+        deadline(15);
         variants[v].body();
         pthread_exit(NULL);
     }

@@ -20,7 +20,7 @@ static void wait_a_little(void) {
 }
 
 static int live(void) {
-    alarm(20);
+    deadline(20);
     block_free(block_new(100));
     if (!enter_sandbox()) return TEST_SKIPPED;
     for (int generation = 0; generation < GENERATIONS; generation++) {

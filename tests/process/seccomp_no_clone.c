@@ -55,7 +55,7 @@ static void wait_a_little(void) {
 }
 
 static int live(const struct variant *variant) {
-    alarm(20);
+    deadline(20);
     pthread_t threads[THREADS];
     EXPECT(pthread_barrier_init(&ready, NULL, THREADS + 1) == 0 && pthread_barrier_init(&inside, NULL, THREADS + 1) == 0);
     EXPECT(pthread_barrier_init(&early_left, NULL, THREADS) == 0);

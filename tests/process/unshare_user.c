@@ -41,7 +41,7 @@ static int unshare_patiently(void) {
 }
 
 static int live(void) {
-    alarm(15);
+    deadline(15);
     block_free(block_new(100));
     run_threads();
     int result = unshare_patiently();
