@@ -16,6 +16,9 @@
 #define MB_MALLOC_LIKE __attribute__((malloc, warn_unused_result))
 // On pages that are read-only most of the time: core/base/sealed.h.
 #define MB_SEALED __attribute__((section("mb_sealed")))
+// Before anything else in the file that the linker sees first: the order of the sections, which it keeps.
+#define MB_SEALED_SECTION_(name) ".pushsection " name ",\"aw\",%progbits\n.popsection\n"
+#define MB_SEALED_ORDER __asm__(MB_SEALED_SECTION_("mb_sealed_edge") MB_SEALED_SECTION_("mb_sealed") MB_SEALED_SECTION_("mb_sealed_other_edge"))
 #define MB_CACHE_ALIGNED __attribute__((aligned(64)))
 // Alignment against false sharing: two cache lines, because processors prefetch lines in pairs of 128 bytes.
 enum { MB_LINE_PAIR = 128 };

@@ -7,8 +7,9 @@
 #include "platform/libc.h"
 #include "platform/os.h"
 
-// The linker puts sections that it does not know one behind the other, as it meets them, and this file first (CMakeLists.txt). A compiler
-// may turn the order around.
+// The linker puts sections that it does not know one behind the other, as it meets them, and this file first (CMakeLists.txt).
+MB_SEALED_ORDER;
+
 static char edge __attribute__((section("mb_sealed_edge"), aligned(MB_SEALED_PAGE_BYTES)));
 static char among MB_SEALED __attribute__((used));
 static char other_edge __attribute__((section("mb_sealed_other_edge"), aligned(MB_SEALED_PAGE_BYTES)));
@@ -23,14 +24,11 @@ static struct {
     uint64_t signals;
 } sealed_shared = {.lock = {.rank = MB_RANK_FRONT}};
 
-static char *low_edge(void) { return (uintptr_t)&edge < (uintptr_t)&other_edge ? &edge : &other_edge; }
-static char *high_edge(void) { return (uintptr_t)&edge < (uintptr_t)&other_edge ? &other_edge : &edge; }
-
-static bool protect(unsigned access) { return mb_os_protect(low_edge(), (size_t)(high_edge() - low_edge()), access) == 0; }
+static bool protect(unsigned access) { return mb_os_protect(&edge, (uintptr_t)&other_edge - (uintptr_t)&edge, access) == 0; }
 
 // If another linker has another order, what else lies on these pages stays writable.
 static bool is_in_order(void) {
-    bool together = (uintptr_t)low_edge() < (uintptr_t)__start_mb_sealed && (uintptr_t)__stop_mb_sealed <= (uintptr_t)high_edge();
+    bool together = (uintptr_t)&edge < (uintptr_t)__start_mb_sealed && (uintptr_t)__stop_mb_sealed <= (uintptr_t)&other_edge;
     return together && mb_os_page_size() <= MB_SEALED_PAGE_BYTES;
 }
 

@@ -19,7 +19,7 @@ command -v objdump >/dev/null || { echo "SKIP: needs objdump"; exit 77; }
 [[ $(getconf PAGESIZE) -le 4096 ]] || { echo "SKIP: large pages"; exit 77; }
 symbols=$(listed "${MBMALLOC_SO:?}")
 for name in mb_init_shared mb_option mb_os_hook mb_foreign_sealed libc call_shared exit_key_shared fault_shared page_state_shared earlier_copy mb_hard_classes; do
-    grep -q "^$name " <<<"$symbols" || fail "$name is not among the sealed variables: $symbols"
+    grep -q "^$name[. ]" <<<"$symbols" || fail "$name is not among the sealed variables: $symbols"
 done
 
 for options in '' guard_rate=1 profile=hardened profile=debug skip=sealed_probe; do
