@@ -20,8 +20,15 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 LIBRARIES = "/usr/aarch64-linux-gnu/lib"
 PACKAGES = ["busybox-static", "bash", "libtinfo6"]
 SLOWER = 10  # than a test's time limit allows for
-APPLETS = ("sh env mktemp install setpriv mount poweroff timeout date rm chmod cat sleep mkdir cp true false grep sed id dirname basename head "
+APPLETS = ("sh env mktemp chown setpriv mount poweroff timeout date rm chmod cat sleep mkdir cp true false grep sed id dirname basename head "
            "tail cut tr sort wc ls ln uname touch awk seq test expr kill ps").split()
+
+
+INSTALL = b"""#!/bin/sh
+# Debian's busybox has none: [-m MODE] FROM TO.
+[ "$1" != -m ] || { mode=$2; shift 2; }
+cp "$1" "$2" && chmod "${mode:-755}" "$2"
+"""
 
 
 class Archive:
@@ -111,6 +118,7 @@ def build_archive(path, build, tests):
     archive.link("/usr/bin/env", "/bin/busybox")
     archive.copy("/bin/bash", packages + "/bin/bash")
     archive.link("/usr/bin/bash", "/bin/bash")  # by which of the two ctest starts it depends on the machine
+    archive.bytes("/bin/install", INSTALL)
     archive.bytes("/etc/passwd", b"root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
     for folder, source in (("/lib", LIBRARIES), ("/lib", packages + "/lib/aarch64-linux-gnu")):
         for name in sorted(os.listdir(source)):

@@ -115,9 +115,10 @@ fi
 
 # --- secure execution -------------------------------------------------------------------------------------------------
 
-if [ "$(id -u)" = 0 ]; then
+if [ "$(id -u)" = 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null; then # busybox's cannot
     chmod 755 "$work"
-    install -m 4755 "$probe_static" "$work/probe"
+    cp "$probe_static" "$work/probe"
+    chmod 4755 "$work/probe"
     mkdir -m 777 "$work/open"
     out=$(setpriv --reuid=65534 --regid=65534 --clear-groups \
         env "MBMALLOC_OPTIONS=seed=7,stats=exit,help,show,verbose,stats_file=$work/open/stats" "$work/probe" 2>&1)

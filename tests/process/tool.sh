@@ -112,10 +112,12 @@ printf '#!%s\n' "$probe_static" >"$work/script"
 chmod +x "$work/script"
 says "linked statically" "$tool" run -- "$work/script"
 if [ "$(id -u)" = 0 ]; then
-    install -m 4755 -o 65534 "$probe" "$work/setuid"
+    cp "$probe" "$work/setuid"
+    chown 65534 "$work/setuid"
+    chmod 4755 "$work/setuid"
     says "it is setuid" "$tool" run -- "$work/setuid"
 fi
-(cd "$work" && "$tool" run --heap-profile=relative.pb.gz -- env -C / true)
+(cd "$work" && "$tool" run --heap-profile=relative.pb.gz -- "$probe" elsewhere </dev/null >/dev/null)
 [[ -s $work/relative.pb.gz ]] || fail "the profile is not where the command was given"
 says "there is no command" "$tool" what
 for command in run doctor stat trim set map diff; do

@@ -56,6 +56,7 @@ static void say_ready(void) {
 int main(int argc, char **argv) {
     static int stop;
     const char *mode = argc > 1 ? argv[1] : "sleep";
+    if (strcmp(mode, "elsewhere") == 0 && chdir("/") != 0) return 1;
     fill();
     if (strcmp(mode, "threads") == 0) start_sleepers();
     pthread_t thread;
