@@ -4,9 +4,11 @@
 
 #include "core/base/mistake.h"
 #include "core/front/malloc.h"
+#include "core/heap/sampler.h"
 #include "core/insight/count.h"
 #include "core/process/init.h"
 #include "core/profile/profile.h"
+#include "core/told/options.h"
 
 // They know nothing of pages.
 static void count_other(struct mb_count *out) {
@@ -29,11 +31,19 @@ static void count_other(struct mb_count *out) {
     if (out->all.allocations > stats.live_blocks) out->all.frees = out->all.allocations - stats.live_blocks;
 }
 
+// Blocks of before a later session's start have no samples, so that only the first session, begun by the option, tells what rounding costs.
+static void estimate(struct mb_statistics *all) {
+    bool is_whole = mb_option.heap_profile != 0 && mb_sampling_session() == 1;
+    all->requested_bytes = mb_sampling_session() != 0 ? mb_profile_live_bytes() : 0;
+    bool is_known = is_whole && all->requested_bytes != 0 && all->live_bytes > all->requested_bytes;
+    all->rounding_bytes = is_known ? all->live_bytes - all->requested_bytes : 0;
+}
+
 void mb_count_serving(struct mb_count *out) {
     if (mb_other_copy() != NULL)
         count_other(out);
     else
         mb_count(out);
     out->all.mistakes = mb_mistake_count();
-    out->all.requested_bytes = mb_profile_live_bytes();
+    estimate(&out->all);
 }

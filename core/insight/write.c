@@ -62,6 +62,7 @@ static void write_text(struct mb_line *line, int fd, const struct mb_count *coun
     mb_count_in_words(line, count);
     mb_line_text(line, "\n");
     for (unsigned i = 0; i < MB_STATISTICS_ROWS; i++) {
+        if (!mb_statistics_is_known(&count->all, i)) continue;
         text_row(line, &mb_statistics_rows[i], mb_statistics_value(&count->all, i), definitions);
         flush_long(line, fd, false);
     }
@@ -114,6 +115,7 @@ static void write_json(struct mb_line *line, int fd, const struct mb_count *coun
     json_string(line, ",", "program", mb_os_program_name());
     mb_line_text(line, ",\"statistics\":{");
     for (unsigned i = 0; i < MB_STATISTICS_ROWS; i++, between = ",") {
+        if (!mb_statistics_is_known(&count->all, i)) continue;
         json_number(line, between, mb_statistics_rows[i].name, mb_statistics_value(&count->all, i));
         flush_long(line, fd, false);
     }
@@ -184,6 +186,7 @@ static void prometheus_class(struct mb_line *line, const char *name, const struc
 
 static void write_prometheus(struct mb_line *line, int fd, const struct mb_count *count) {
     for (unsigned i = 0; i < MB_STATISTICS_ROWS; i++) {
+        if (!mb_statistics_is_known(&count->all, i)) continue;
         prometheus_row(line, &mb_statistics_rows[i], mb_statistics_value(&count->all, i));
         flush_long(line, fd, false);
     }

@@ -13,7 +13,7 @@
 
 #include "core/told/statistics.h"
 
-enum { MB_MONITOR_VERSION = 2, MB_MONITOR_CLASSES = 72, MB_MONITOR_THREADS = 8, MB_MONITOR_UNITS = 1 << 16 };
+enum { MB_MONITOR_VERSION = 3, MB_MONITOR_CLASSES = 72, MB_MONITOR_THREADS = 8, MB_MONITOR_UNITS = 1 << 16 };
 static const char MB_MONITOR_MAGIC[8] = "mbmonit";
 
 enum mb_monitor_command {

@@ -1,7 +1,8 @@
 // The statistics of the allocator: one line each, from which come the record, its printed forms and the manual page.
 //
 // What: X(name, kind, help). A GAUGE is as it is now, a COUNTER grows from the start on, a PART is a gauge that adds up with the other parts
-// to resident_bytes. Numbers are exact when no thread is inside the allocator; otherwise a near picture.
+// to resident_bytes. An ESTIMATE is 0 where there is none, as without a heap profile; the written forms leave it out then. Numbers are exact
+// when no thread is inside the allocator; otherwise a near picture.
 // Who: constant; a record is its caller's own.
 #ifndef MB_CORE_TOLD_STATISTICS_H
 #define MB_CORE_TOLD_STATISTICS_H
@@ -42,11 +43,13 @@
     X(residency_measured, GAUGE,                                                                                                           \
       "1: the system said which pages are there; 0: it refused, and pages once used are counted as being there")                           \
     X(mistakes, COUNTER, "of the program with pointers, which it has survived: option on_error")                                           \
-    X(requested_bytes, GAUGE, "asked for in live blocks, estimated from the samples of the heap profile since its start; 0 without one")   \
+    X(requested_bytes, ESTIMATE, "asked for in live blocks, estimated from the samples of the heap profile since its start")               \
     X(refills, COUNTER, "times that malloc had no block of a size at hand and took the next ones of a slab, at most 64")                   \
-    X(remote_frees, COUNTER, "blocks freed by another thread than the one whose they were; not those that all threads share")
+    X(remote_frees, COUNTER, "blocks freed by another thread than the one whose they were; not those that all threads share")              \
+    X(rounding_bytes, ESTIMATE,                                                                                                            \
+      "what rounding up to block sizes costs: live_bytes less requested_bytes, of a heap profile from the start on")
 
-enum mb_statistics_kind { MB_STATISTICS_GAUGE, MB_STATISTICS_PART, MB_STATISTICS_COUNTER };
+enum mb_statistics_kind { MB_STATISTICS_GAUGE, MB_STATISTICS_PART, MB_STATISTICS_COUNTER, MB_STATISTICS_ESTIMATE };
 
 // `size` is what its user's compiler said; a later library may know more fields, and fills those that fit.
 struct mb_statistics {

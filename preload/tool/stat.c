@@ -46,12 +46,20 @@ static void print_part(const struct mb_statistics *all, unsigned row) {
            mb_statistics_rows[row].help);
 }
 
+static void print_estimate(const struct mb_statistics *all, unsigned row) {
+    printf("  %-22s %12s           %s\n", mb_statistics_rows[row].name, tool_size(mb_statistics_value(all, row)),
+           mb_statistics_rows[row].help);
+}
+
 static void print_parts(const struct mb_statistics *all) {
     printf("%sresident %s%s of %s committed, %llu live blocks of %s in all, %llu thread%s\n", tool_bold(), tool_size(all->resident_bytes),
            tool_plain(), tool_size(all->committed_bytes), (unsigned long long)all->live_blocks, tool_size(all->live_bytes),
            (unsigned long long)all->threads, all->threads == 1 ? "" : "s");
     for (unsigned i = 0; i < MB_STATISTICS_ROWS; i++) {
         if (mb_statistics_rows[i].kind == MB_STATISTICS_PART) print_part(all, i);
+    }
+    for (unsigned i = 0; i < MB_STATISTICS_ROWS; i++) {
+        if (mb_statistics_rows[i].kind == MB_STATISTICS_ESTIMATE && mb_statistics_is_known(all, i)) print_estimate(all, i);
     }
 }
 
@@ -119,6 +127,7 @@ static void print_json(const struct tool_page *page) {
     const struct mb_monitor_shared *p = page->page;
     printf("{\"library\":\"mbmalloc\",\"version\":\"%.60s\",\"pid\":%d,\"statistics\":{", p->library, page->pid);
     for (unsigned i = 0; i < MB_STATISTICS_ROWS; i++) {
+        if (!mb_statistics_is_known(&p->statistics, i)) continue;
         printf("%s\"%s\":%llu", i > 0 ? "," : "", mb_statistics_rows[i].name, (unsigned long long)mb_statistics_value(&p->statistics, i));
     }
     printf("},\"classes\":[");

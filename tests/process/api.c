@@ -54,6 +54,21 @@ static void statistics(void) {
     free(p);
 }
 
+// Bytes asked for and lost to rounding are known while a profile runs, the second only of one from the start on.
+static void estimates(void) {
+    struct mb_statistics before = {.size = sizeof before}, during = before, after = before;
+    mb_statistics_get(&before);
+    EXPECT(before.requested_bytes == 0 && before.rounding_bytes == 0);
+    EXPECT(mb_heap_profile_start(1) == 1);
+    void *volatile p = malloc(100000);
+    mb_statistics_get(&during);
+    EXPECT(during.requested_bytes >= 100000 && during.requested_bytes <= 200000 && during.rounding_bytes == 0);
+    mb_heap_profile_stop();
+    mb_statistics_get(&after);
+    EXPECT(after.requested_bytes == 0 && after.rounding_bytes == 0);
+    free(p);
+}
+
 // --- blocks -------------------------------------------------------------------------------------------------------------
 
 static void sizes(void) {
@@ -211,6 +226,7 @@ int main(void) {
     free(malloc(1));
     options();
     statistics();
+    estimates();
     sizes();
     descriptions();
     visits();

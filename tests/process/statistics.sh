@@ -55,6 +55,20 @@ if grep -vqE '^(# (HELP|TYPE) mbmalloc_[a-z_]+ .*|mbmalloc_[a-z_]+(\{block_bytes
     fail "Prometheus does not take: $(grep -vE '^(#|mbmalloc_)' "$work/metrics" | head -3)"
 fi
 
+# --- estimates, which are of a heap profile --------------------------------------------------------------------------------
+
+estimates='(requested|rounding)_bytes'
+for form in text json prometheus; do
+    out=$(ending "stats=exit,verbose,stats_format=$form" return)
+    grep -qE "${estimates}[\"= ]" <<<"$out" && fail "$form: an estimate without a profile: $out"
+    out=$(ending "stats=exit,heap_profile=1,stats_format=$form" return)
+    [[ $(grep -oE "${estimates}(\":|=| )[1-9]" <<<"$out" | wc -l) == 2 ]] || fail "$form: not both estimates with a profile: $out"
+done
+out=$(ending stats=exit,heap_profile=1 return) # each block is a sample
+[[ $out =~ \ live_bytes=([0-9]+) ]] && live=${BASH_REMATCH[1]}
+[[ $out =~ requested_bytes=([0-9]+) ]] && requested=${BASH_REMATCH[1]}
+[[ $out =~ rounding_bytes=([0-9]+) && ${BASH_REMATCH[1]} == $((live - requested)) ]] || fail "rounding is not live less requested: $out"
+
 # --- a system that does not tell ------------------------------------------------------------------------------------------
 
 out=$(ending stats=exit refused)

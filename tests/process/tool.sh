@@ -44,6 +44,7 @@ name=${probe##*/}
 sum=$(tr ',{' '\n\n' <"$work/a.json" | awk -F'[":]+' '/^"(live_resident|part_free|idle_page|kept|dirty|tail|metadata)_bytes"/ && !seen[$2]++ {sum += $3}
     /^"resident_bytes"/ && !all {all = $3} END {print (all > 0 && sum == all ? "right" : "wrong")}')
 [[ $sum == right ]] || fail "the parts do not add up: $(cat "$work/a.json")"
+grep -qE '"(requested|rounding)_bytes"' "$work/a.json" && fail "an estimate without a profile: $(cat "$work/a.json")"
 rss=$(awk '/^Rss:/ {sum += $2} END {print sum}' "/proc/$pid/smaps")
 resident=$(sed 's/.*"statistics":{"resident_bytes":\([0-9]*\),.*/\1/' "$work/a.json")
 [[ $((resident >> 10)) -le $rss && $((resident >> 10)) -ge $((rss / 2)) ]] || fail "resident $resident bytes of $rss KiB"
