@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAPS_BYTES = 4 << 20, ENVIRONMENT_BYTES = 1 << 20, OBJECTS = 256 };
+enum { MAPS_BYTES = 4 << 20, ENVIRONMENT_BYTES = 1 << 20 };
 
 static int findings; // how many ask for something to be done
 
@@ -35,11 +35,6 @@ void doctor_found(const char *format, ...) {
 
 // --- objects ---------------------------------------------------------------------------------------------------------
 
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
 static bool is_known(const struct doctor_process *p, const char *path) {
     for (size_t i = 0; i < p->count; i++) {
         if (strcmp(p->objects[i].path, path) == 0) return true;
@@ -48,7 +43,7 @@ static bool is_known(const struct doctor_process *p, const char *path) {
 }
 
 static void note_object(struct doctor_process *p, const char *path) {
-    if (path[0] != '/' || is_known(p, path) || p->count == OBJECTS) return;
+    if (path[0] != '/' || is_known(p, path) || p->count == DOCTOR_OBJECTS) return;
     struct doctor_object *object = &p->objects[p->count];
     snprintf(object->path, sizeof object->path, "%s", path);
     if (tool_elf_read(path, &object->elf) && object->elf.is_elf) p->count++;
@@ -57,7 +52,7 @@ static void note_object(struct doctor_process *p, const char *path) {
 // Reads /proc/PID/maps and lists every file that has an executable mapping.
 static bool read_objects(struct doctor_process *p) {
     char *maps = malloc(MAPS_BYTES), path[PATH_MAX], access[8];
-    p->objects = calloc(OBJECTS, sizeof *p->objects);
+    p->objects = calloc(DOCTOR_OBJECTS, sizeof *p->objects);
     bool readable = maps != NULL && p->objects != NULL && tool_read_of(p->pid, "maps", maps, MAPS_BYTES) && maps[0] != '\0';
     for (char *line = readable ? maps : NULL; line != NULL && *line != '\0';) {
         char *end = strchr(line, '\n');
@@ -76,64 +71,6 @@ const char *doctor_variable(const struct doctor_process *p, const char *name) {
         if (strncmp(at, name, length) == 0 && at[length] == '=') return at + length + 1;
     }
     return NULL;
-}
-
-// --- who serves ------------------------------------------------------------------------------------------------------
-
-static bool is_libc(const char *path) { return strncmp(base_name(path), "libc.", 5) == 0 || strncmp(base_name(path), "libc-", 5) == 0; }
-static bool is_loader(const char *path) { return strncmp(base_name(path), "ld-", 3) == 0; }
-static bool is_ours(const char *path) { return strncmp(base_name(path), "libmbmalloc", 11) == 0; }
-
-static const struct doctor_object *find(const struct doctor_process *p, bool (*is)(const char *)) {
-    for (size_t i = 0; i < p->count; i++) {
-        if (is(p->objects[i].path)) return &p->objects[i];
-    }
-    return NULL;
-}
-
-// Whoever is preloaded comes before what the program is linked with.
-static bool is_preloaded(const struct doctor_process *p, const char *name) {
-    char everywhere[4096];
-    const char *here = doctor_variable(p, "LD_PRELOAD");
-    if (here != NULL && strstr(here, name) != NULL) return true;
-    return tool_read("/etc/ld.so.preload", everywhere, sizeof everywhere) && strstr(everywhere, name) != NULL;
-}
-
-static void judge_others(const struct doctor_process *p, bool ours) {
-    for (size_t i = 0; i < p->count; i++) {
-        const struct doctor_object *o = &p->objects[i];
-        if (!o->elf.own_malloc || is_libc(o->path) || is_loader(o->path) || is_ours(o->path) || strcmp(o->path, p->exe) == 0) continue;
-        if (ours && is_preloaded(p, "libmbmalloc") && !is_preloaded(p, base_name(o->path)))
-            doctor_well(
-                "%s, which the program is linked with, defines malloc, too: libmbmalloc is preloaded, comes first and serves. What the "
-                "program asks of that allocator by its own names (statistics, settings) is about an empty heap.",
-                o->path);
-        else if (ours)
-            doctor_found("%s defines malloc, too: two allocators are loaded; whichever comes first serves. Preload one of them only.",
-                         o->path);
-        else
-            doctor_found("malloc comes from %s.", o->path);
-    }
-}
-
-static void judge_names(const struct doctor_process *p) {
-    const struct doctor_object *ours = find(p, is_ours);
-    bool own = p->count > 0 && p->objects[0].elf.own_malloc && strcmp(p->objects[0].path, p->exe) == 0;
-    for (size_t i = 0; i < p->count; i++) own |= p->objects[i].elf.own_malloc && strcmp(p->objects[i].path, p->exe) == 0;
-    if (own && ours != NULL)
-        doctor_found("The program defines malloc itself; libmbmalloc.so is loaded, and serves only what the program passes on.");
-    else if (own)
-        doctor_well("The program defines malloc itself: linked with libmbmalloc.a, or an allocator of its own.");
-    else if (ours != NULL)
-        doctor_well("malloc, free and their kin come from %s.", ours->path);
-    else
-        doctor_found("malloc comes from the C library: start the program with LD_PRELOAD=libmbmalloc.so, or by mbmalloc run.");
-    judge_others(p, ours != NULL);
-}
-
-static bool has_malloc_symbol_table(const struct doctor_process *p) {
-    struct tool_elf elf;
-    return tool_elf_read(p->exe, &elf) && elf.is_static;
 }
 
 // --- the system ------------------------------------------------------------------------------------------------------
@@ -195,8 +132,8 @@ static int end(void) {
     return TOOL_FAILED;
 }
 
-static void judge_system(const struct doctor_process *p) {
-    doctor_judge_environment(p, p->count == 0 || find(p, is_ours) != NULL);
+static void judge_system(const struct doctor_process *p, bool is_loaded) {
+    doctor_judge_environment(p, is_loaded);
     judge_limits(p);
     judge_cgroup(p);
     judge_kernel();
@@ -219,34 +156,50 @@ static int examine(int pid) {
     if (!tool_link_of(pid, "exe", p.exe, sizeof p.exe)) return tool_fail("process %d does not exist, or belongs to somebody else", pid);
     if (!read_objects(&p) || !read_environment(&p)) return tool_fail("process %d belongs to somebody else", pid);
     printf("process %d, %s\n", pid, p.exe);
-    if (has_malloc_symbol_table(&p))
+    struct tool_elf program;
+    bool is_static = tool_elf_read(p.exe, &program) && program.is_static;
+    if (is_static)
         doctor_found(
             "The program is linked statically: nothing can be preloaded; whether libmbmalloc.a is in it cannot be seen from outside "
             "(verbose=1 tells).");
-    else
-        judge_names(&p);
-    judge_system(&p);
+    judge_system(&p, !is_static && doctor_judge_names(&p));
     free(p.objects), free(p.environment);
     return end();
 }
 
-static int run_checked(int argc, char **argv) {
+// Beside the program, which comes first, the library that would be preloaded and has all names; or, where the program would not be served
+// because it has a malloc, the C library, as this command has it.
+static void judge_names_before(struct doctor_process *p, const char *program) {
+    struct tool_elf elf;
+    char path[PATH_MAX], library[PATH_MAX];
+    if (!tool_find_program(program, path, sizeof path) || realpath(path, p->exe) == NULL || !tool_elf_read(p->exe, &elf)) return;
+    if (elf.defines == 0 || elf.is_static || !tool_library(path, sizeof path) || realpath(path, library) == NULL) return;
+    bool own = tool_elf_defines(&elf, TOOL_MALLOC);
+    if (!read_objects(p)) return;
+    if (!own) p->count = 0;
+    note_object(p, p->exe);
+    if (!own) note_object(p, library);
+    doctor_judge_mixed(p);
+}
+
+static int run_checked(char **argv) {
     printf("before the start of %s\n", argv[0]);
     fflush(stdout);
     struct doctor_process p = {.pid = getpid()};
-    if (read_environment(&p)) judge_system(&p);
-    fflush(stdout);
+    if (read_environment(&p)) {
+        judge_names_before(&p, argv[0]);
+        judge_system(&p, true);
+    }
     int status = end();
     fflush(stdout);
-    (void)argc;
     int refused = tool_would_serve(argv[0]);
     if (refused == TOOL_OK) doctor_well("mbmalloc can serve %s: mbmalloc run -- %s ...", argv[0], argv[0]);
-    free(p.environment);
+    free(p.objects), free(p.environment);
     return refused != TOOL_OK ? refused : status;
 }
 
 int tool_doctor(int argc, char **argv) {
-    if (argc > 1 && strcmp(argv[0], "--") == 0) return run_checked(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[0], "--") == 0) return run_checked(argv + 1);
     if (argc != 1 || tool_pid(argv[0]) == 0) return tool_usage("doctor");
     return examine(tool_pid(argv[0]));
 }

@@ -11,6 +11,8 @@ struct doctor_object {
     struct tool_elf elf;
 };
 
+enum { DOCTOR_OBJECTS = 256 };
+
 struct doctor_process {
     int pid;
     char exe[PATH_MAX];
@@ -26,6 +28,11 @@ void __attribute__((format(printf, 1, 2))) doctor_found(const char *format, ...)
 
 // A variable of the process's environment; NULL: it has none of that name.
 const char *doctor_variable(const struct doctor_process *p, const char *name);
+
+// Who provides each name of malloc's family. False: libmbmalloc is not loaded.
+bool doctor_judge_names(const struct doctor_process *p);
+// Tells only where the names are not one provider's.
+void doctor_judge_mixed(const struct doctor_process *p);
 
 // is_loaded: the library is, as far as can be told.
 void doctor_judge_environment(const struct doctor_process *p, bool is_loaded);

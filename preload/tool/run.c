@@ -50,15 +50,20 @@ static int check(const char *path, const char *library) {
     if (!program.is_elf) return refuse(path, "it is neither a program nor a script");
     if (!program.is_64 || program.machine != own.machine) return refuse(path, "it is for another architecture than the library");
     if (program.is_static) return refuse(path, "it is linked statically: nothing can be preloaded into it; link it with libmbmalloc.a");
-    if (program.own_malloc) return refuse(path, "it defines malloc itself: a preloaded one is not called");
+    if (tool_elf_defines(&program, TOOL_MALLOC)) return refuse(path, "it defines malloc itself: a preloaded one is not called");
     return TOOL_OK;
+}
+
+bool tool_find_program(const char *name, char *out, size_t bytes) {
+    if (!find_program(name, out, bytes)) return false;
+    follow_script(out, bytes);
+    return true;
 }
 
 int tool_would_serve(const char *program) {
     char path[PATH_MAX], library[PATH_MAX];
     if (!tool_library(library, sizeof library)) return tool_fail("libmbmalloc.so was not found: set MBMALLOC_LIBRARY to its path");
-    if (!find_program(program, path, sizeof path)) return tool_fail("%s: there is no such program", program);
-    follow_script(path, sizeof path);
+    if (!tool_find_program(program, path, sizeof path)) return tool_fail("%s: there is no such program", program);
     return check(path, library);
 }
 

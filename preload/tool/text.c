@@ -1,12 +1,10 @@
-// Helpers of the `mbmalloc` command: reading files of /proc, printing sizes, finding the library, reading ELF files.
+// Helpers of the `mbmalloc` command: reading files of /proc, printing sizes, finding the library.
 #include "preload/tool/tool.h"
 
-#include <elf.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -78,66 +76,4 @@ bool tool_library(char *out, size_t bytes) {
         return true;
     }
     return false;
-}
-
-// --- ELF -------------------------------------------------------------------------------------------------------------
-
-struct image {
-    const char *bytes;
-    size_t size;
-};
-
-static const void *part(const struct image *image, size_t offset, size_t bytes) {
-    return offset <= image->size && bytes <= image->size - offset ? image->bytes + offset : NULL;
-}
-
-// Whether the file's dynamic symbol table defines malloc.
-static bool defines_malloc(const struct image *image, const Elf64_Ehdr *header) {
-    for (size_t i = 0; i < header->e_shnum; i++) {
-        const Elf64_Shdr *section = part(image, header->e_shoff + i * sizeof *section, sizeof *section);
-        if (section == NULL || section->sh_type != SHT_DYNSYM) continue;
-        const Elf64_Shdr *strings = part(image, header->e_shoff + section->sh_link * sizeof *strings, sizeof *strings);
-        const char *names = strings != NULL ? part(image, strings->sh_offset, strings->sh_size) : NULL;
-        const Elf64_Sym *symbols = part(image, section->sh_offset, section->sh_size);
-        for (size_t s = 0; names != NULL && symbols != NULL && s < section->sh_size / sizeof *symbols; s++) {
-            bool in_table = symbols[s].st_name + sizeof "malloc" <= strings->sh_size;
-            if (symbols[s].st_shndx != SHN_UNDEF && in_table && strcmp(names + symbols[s].st_name, "malloc") == 0) return true;
-        }
-    }
-    return false;
-}
-
-static void read_segments(const struct image *image, const Elf64_Ehdr *header, struct tool_elf *out) {
-    bool dynamic = false;
-    for (size_t i = 0; i < header->e_phnum; i++) {
-        const Elf64_Phdr *segment = part(image, header->e_phoff + i * sizeof *segment, sizeof *segment);
-        if (segment == NULL) return;
-        dynamic |= segment->p_type == PT_DYNAMIC;
-        if (segment->p_type != PT_INTERP) continue;
-        const char *name = part(image, segment->p_offset, segment->p_filesz);
-        if (name != NULL) snprintf(out->interpreter, sizeof out->interpreter, "%.*s", (int)segment->p_filesz, name);
-    }
-    out->is_static = out->interpreter[0] == '\0' && (header->e_type == ET_EXEC || dynamic);
-}
-
-bool tool_elf_read(const char *path, struct tool_elf *out) {
-    *out = (struct tool_elf){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat status;
-    if (fd < 0) return false;
-    bool readable = fstat(fd, &status) == 0 && status.st_size > 0;
-    void *map = readable ? mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-    close(fd);
-    if (map == MAP_FAILED) return false;
-    struct image image = {map, (size_t)status.st_size};
-    const Elf64_Ehdr *header = part(&image, 0, sizeof *header);
-    out->is_elf = header != NULL && memcmp(header->e_ident, ELFMAG, SELFMAG) == 0;
-    out->is_64 = out->is_elf && header->e_ident[EI_CLASS] == ELFCLASS64;
-    if (out->is_elf) out->machine = header->e_machine;
-    if (out->is_64) {
-        read_segments(&image, header, out);
-        out->own_malloc = defines_malloc(&image, header);
-    }
-    munmap(map, image.size);
-    return true;
 }

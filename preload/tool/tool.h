@@ -68,12 +68,53 @@ bool tool_library(char *out, size_t bytes);
 // Whether the library can serve a program when it is preloaded; if not, the reason is said. As exit status.
 int tool_would_serve(const char *program);
 
+// The program that a command would start, or the interpreter of a script; false: there is none.
+bool tool_find_program(const char *name, char *out, size_t bytes);
+
+// --- ELF files ----------------------------------------------------------------------------------------------------------
+
+// X(identifier, symbol, as it is spelt): the names that one allocator must define all of, or none.
+#define TOOL_NAME_TABLE(X)                                                                                                                 \
+    X(MALLOC, "malloc", "malloc")                                                                                                          \
+    X(FREE, "free", "free")                                                                                                                \
+    X(CALLOC, "calloc", "calloc")                                                                                                          \
+    X(REALLOC, "realloc", "realloc")                                                                                                       \
+    X(MEMALIGN, "memalign", "memalign")                                                                                                    \
+    X(POSIX_MEMALIGN, "posix_memalign", "posix_memalign")                                                                                  \
+    X(ALIGNED_ALLOC, "aligned_alloc", "aligned_alloc")                                                                                     \
+    X(VALLOC, "valloc", "valloc")                                                                                                          \
+    X(PVALLOC, "pvalloc", "pvalloc")                                                                                                       \
+    X(USABLE_SIZE, "malloc_usable_size", "malloc_usable_size")                                                                             \
+    X(REALLOCARRAY, "reallocarray", "reallocarray")                                                                                        \
+    X(CFREE, "cfree", "cfree")                                                                                                             \
+    X(NEW, "_Znwm", "operator new")                                                                                                        \
+    X(NEW_ARRAY, "_Znam", "operator new[]")                                                                                                \
+    X(NEW_ALIGNED, "_ZnwmSt11align_val_t", "aligned operator new")                                                                         \
+    X(NEW_ARRAY_ALIGNED, "_ZnamSt11align_val_t", "aligned operator new[]")                                                                 \
+    X(DELETE, "_ZdlPv", "operator delete")                                                                                                 \
+    X(DELETE_ARRAY, "_ZdaPv", "operator delete[]")                                                                                         \
+    X(DELETE_ALIGNED, "_ZdlPvSt11align_val_t", "aligned operator delete")                                                                  \
+    X(DELETE_ARRAY_ALIGNED, "_ZdaPvSt11align_val_t", "aligned operator delete[]")
+
+enum tool_name {
+#define TOOL_NAME_ID(id, symbol, spelt) TOOL_##id,
+    TOOL_NAME_TABLE(TOOL_NAME_ID)
+#undef TOOL_NAME_ID
+        TOOL_NAMES
+};
+extern const char *const tool_name_symbol[TOOL_NAMES], *const tool_name_spelt[TOOL_NAMES];
+
 // What is known of an ELF file.
 struct tool_elf {
-    bool is_elf, is_static, is_64, own_malloc;
+    bool is_elf, is_static, is_64;
     int machine;
-    char interpreter[256];
+    uint32_t defines; // bit i: its dynamic symbol table defines name i
+    char interpreter[256], soname[128];
 };
 bool tool_elf_read(const char *path, struct tool_elf *out);
+static inline bool tool_elf_defines(const struct tool_elf *elf, enum tool_name name) { return (elf->defines >> name & 1) != 0; }
+
+// Calls the visitor for each file that it is linked with, by its name there (libc.so.6).
+void tool_elf_needed(const char *path, void (*visit)(void *context, const char *name), void *context);
 
 #endif

@@ -12,6 +12,12 @@ foreach(kind plain static)
     target_link_libraries(process_tool_probe_${kind} PRIVATE mb_test_flags)
 endforeach()
 target_link_options(process_tool_probe_static PRIVATE -static)
+foreach(name malloc new)
+    add_executable(process_mixed_${name} mixed_${name}.c)
+    target_link_libraries(process_mixed_${name} PRIVATE mb_test_flags)
+    set_target_properties(process_mixed_${name} PROPERTIES ENABLE_EXPORTS ON)
+endforeach()
+target_compile_options(process_mixed_malloc PRIVATE -fno-builtin)
 add_executable(process_refuse_exec refuse_exec.c)
 target_link_libraries(process_refuse_exec PRIVATE mb_test_flags)
 
@@ -20,7 +26,7 @@ mb_script_test(NAME process_cgroup_limit SCRIPT cgroup_limit.sh ARGS $<TARGET_FI
 mb_script_test(NAME process_memory_options SCRIPT memory_options.sh ARGS $<TARGET_FILE:process_limit_probe>)
 mb_script_test(NAME process_tool SCRIPT tool.sh TIMEOUT 180
     ARGS $<TARGET_FILE:mbmalloc_tool> $<TARGET_FILE:process_tool_probe_plain> $<TARGET_FILE:process_tool_probe_static>
-         $<TARGET_FILE:process_refuse_exec>)
+         $<TARGET_FILE:process_refuse_exec> $<TARGET_FILE:process_mixed_malloc> $<TARGET_FILE:process_mixed_new>)
 add_executable(process_heap_profile_probe heap_profile_probe.c)
 target_link_libraries(process_heap_profile_probe PRIVATE mb_test_flags)
 target_compile_options(process_heap_profile_probe PRIVATE -g)

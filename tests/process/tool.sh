@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # The mbmalloc command: it asks a running process, says why when it cannot, and refuses to run what the library cannot serve.
-# usage: tool.sh TOOL PROBE PROBE_STATIC REFUSE   (tool_probe.c, plain and linked with -static; refuse_exec.c)
+# usage: tool.sh TOOL PROBE PROBE_STATIC REFUSE MIXED_MALLOC MIXED_NEW
+#        (tool_probe.c, plain and linked with -static; refuse_exec.c, mixed_malloc.c, mixed_new.c)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"
 
-tool=$1 probe=$2 probe_static=$3 refuse=$4
+tool=$1 probe=$2 probe_static=$3 refuse=$4 mixed_malloc=$5 mixed_new=$6
 export MBMALLOC_LIBRARY=${MBMALLOC_SO:?}
 unset LD_PRELOAD MBMALLOC_OPTIONS
 pid=
@@ -105,7 +106,7 @@ probe_pid=$PROBE_PID
 stop
 "$probe" sleep < <(sleep 60 2>/dev/null) >/dev/null 2>&1 &
 says "does not run under libmbmalloc.so" "$tool" stat $!
-says "malloc comes from the C library" "$tool" doctor $!
+says "malloc, free and their kin come from the C library" "$tool" doctor $!
 kill $!
 says "linked statically" "$tool" run -- "$probe_static"
 says "there is no such program" "$tool" run -- no-such-program
@@ -120,6 +121,34 @@ if [ "$(id -u)" = 0 ]; then
 fi
 (cd "$work" && "$tool" run --heap-profile=relative.pb.gz -- "$probe" elsewhere </dev/null >/dev/null)
 [[ -s $work/relative.pb.gz ]] || fail "the profile is not where the command was given"
+
+# --- mixed allocators ---------------------------------------------------------------------------------------------------
+
+wait_for() { # COMMAND...: it runs and is ready; its process is $pid, and ends with `stop`
+    coproc PROBE { exec "$@"; }
+    probe_pid=$PROBE_PID pid=$PROBE_PID
+    read -r _ <&"${PROBE[0]}"
+}
+odd_ones="memalign, posix_memalign, aligned_alloc, valloc, " # musl has no pvalloc
+wait_for "$mixed_malloc"
+says "!!  Mixed allocators: malloc comes from $mixed_malloc, but from " "$tool" doctor "$pid"
+out=$("$tool" doctor "$pid" || true)
+[[ $out == *"/libc"*".so"*": $odd_ones"*"malloc_usable_size. A block of one of them"*"  ok  The program defines malloc itself: "* && $(grep -c Mixed <<<"$out") == 1 ]] || fail "mixed: $out"
+stop
+wait_for env "LD_PRELOAD=$MBMALLOC_LIBRARY" "$mixed_malloc"
+out=$("$tool" doctor "$pid" || true)
+[[ $out == *"/libmbmalloc.so"*": $odd_ones"*"malloc_usable_size, reallocarray, cfree. A block"*"serves only what the program passes on."* ]] || fail "mixed: $out"
+stop
+says "$odd_ones" "$tool" doctor -- "$mixed_malloc"
+says "it defines malloc itself" "$tool" doctor -- "$mixed_malloc"
+wait_for env "LD_PRELOAD=$MBMALLOC_LIBRARY" "$mixed_new"
+out=$("$tool" doctor "$pid" || true)
+[[ $out == *"ok  malloc, free and their kin come"*"!!  operator new comes from $mixed_new, but operator delete from "*"/libmbmalloc.so"* ]] || fail "new: $out"
+stop
+says "!!  operator new comes from $mixed_new, but operator delete from " "$tool" doctor -- "$mixed_new"
+out=$("$tool" doctor -- "$probe" 2>&1 || true)
+[[ $out != *"from"*"but"* ]] || fail "the probe defines no name: $out"
+
 says "there is no command" "$tool" what
 for command in run doctor stat trim set map diff; do
     says "usage: mbmalloc $command" "$tool" "$command"
