@@ -38,6 +38,7 @@ while IFS= read -r line; do
     command=${command/--seconds 30/--seconds 1}
     command=${command/PID/$pid}
     if [[ $command == *--monitor* ]]; then
+        : >said # what the command before said is gone before the new one, in the background, says something
         eval "APP_STAYS=1 exec $command" >said 2>&1 &
         pid=$!
         for _ in $(seq 100); do [[ -s said ]] || sleep 0.1; done
