@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the driver from end to end on a tiny set: smoke.sh BIN LIBRARY. Checks that every test was measured for every allocator and
-# that table, plots and raw data are there. Exit code 77: something that it needs is missing.
+# Runs the driver from end to end on a tiny set: smoke.sh BIN LIBRARY. Checks that every test was measured for every
+# allocator and that table, plots and raw data are there. Exit code 77: something that it needs is missing.
 set -euo pipefail
 bin=$1 library=$2
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -1,4 +1,5 @@
-// Where the calling function is: its instruction, stack pointer and frame pointer, as the unwind table has a row for it.
+// Where the calling function is: its instruction, stack pointer and frame pointer, as the unwind table has a row for
+// it.
 #ifndef MB_PLATFORM_REGISTERS_H
 #define MB_PLATFORM_REGISTERS_H
 

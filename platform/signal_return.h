@@ -1,4 +1,5 @@
-// The code that a handler of signals returns to, as unwinders know it where no table describes it: arm64's kernels have none for it.
+// The code that a handler of signals returns to, as unwinders know it where no table describes it: arm64's kernels have
+// none for it.
 #ifndef MB_PLATFORM_SIGNAL_RETURN_H
 #define MB_PLATFORM_SIGNAL_RETURN_H
 

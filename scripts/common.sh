@@ -14,7 +14,8 @@ die() {
 # The comment at the head of a script is its --help.
 usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
 
-# show TEXT: how far something is. On a terminal it is written over the last one; in a log there is a line every 10 seconds.
+# show TEXT: how far something is. On a terminal it is written over the last one; in a log there is a line every 10
+# seconds.
 shown=0
 show() {
     if [[ -t 2 ]]; then
@@ -26,7 +27,8 @@ show() {
 }
 show_end() { [[ ! -t 2 ]] || printf '\r\e[K' >&2; }
 
-# The loader takes a space or a colon in LD_PRELOAD for the end of a name, and the other characters break CMake or a shell.
+# The loader takes a space or a colon in LD_PRELOAD for the end of a name, and the other characters break CMake or a
+# shell.
 case $root in
 *[[:space:]:\;\"\'\\\$\`\*\?\[\]\<\>\|\&\(\)\#]*)
     die "the path may have no space, colon or other special character: $root" ;;
@@ -34,8 +36,9 @@ esac
 
 # --- packages ---------------------------------------------------------------------------------------------------------
 
-# missing_packages FILE WHO...: the file's packages that are not there, in one line. Each WHO is a group or the name of a test or a
-# variant, which the regular expression in the second column must match, or `everything` that tests need. A probe is a command or a path, maybe a pattern.
+# missing_packages FILE WHO...: the file's packages that are not there, in one line. Each WHO is a group or the name of
+# a test or a variant, which the regular expression in the second column must match, or `everything` that tests need. A
+# probe is a command or a path, maybe a pattern.
 missing_packages() {
     local file=$1 package who probe one
     shift
@@ -101,7 +104,8 @@ install_packages() {
     apt_get install -y --no-install-recommends "$@" || { apt_get update && apt_get install -y --no-install-recommends "$@"; }
 }
 
-# need_packages FILE WHO...: installs what is missing, as root or by sudo where sudo asks for no password or can ask on a terminal.
+# need_packages FILE WHO...: installs what is missing, as root or by sudo where sudo asks for no password or can ask on
+# a terminal.
 need_packages() {
     local packages log
     read -ra packages <<<"$(missing_packages "$@")"
@@ -132,7 +136,8 @@ make_build_folder() {
     [[ -w $root/build ]] || die "cannot write to $root/build"
 }
 
-# configure PRESET [CMAKE OPTIONS...]: once for the same options; what changes later in CMakeLists.txt the build itself notices.
+# configure PRESET [CMAKE OPTIONS...]: once for the same options; what changes later in CMakeLists.txt the build itself
+# notices.
 configure() {
     local preset=$1 place=$root/build/$1
     shift
@@ -155,7 +160,8 @@ show_build() {
     show_end
 }
 
-# build/PRESET/.built is not there while the library is built, and then as old as the begin of the last build: scripts/run compares.
+# build/PRESET/.built is not there while the library is built, and then as old as the begin of the last build:
+# scripts/run compares.
 begin_stamp() {
     rm -f "$place/.building"
     case " $* " in
@@ -164,8 +170,8 @@ begin_stamp() {
 }
 end_stamp() { [[ ! -e $place/.building ]] || mv "$place/.building" "$place/.built"; }
 
-# build PRESET [CMAKE OPTIONS...] -- [TARGETS...]: configures build/PRESET and builds the targets in it (else all). The log is
-# build/PRESET.log. One builder at a time.
+# build PRESET [CMAKE OPTIONS...] -- [TARGETS...]: configures build/PRESET and builds the targets in it (else all). The
+# log is build/PRESET.log. One builder at a time.
 build() {
     local preset=$1 options=()
     shift

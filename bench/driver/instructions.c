@@ -1,5 +1,5 @@
-// What: bench_instructions N BATCH makes N pairs of malloc and free of 64 bytes, in batches of BATCH. The driver runs it
-// under callgrind with two values of N and divides the difference, so that the program's start and end cancel out.
+// What: bench_instructions N BATCH makes N pairs of malloc and free of 64 bytes, in batches of BATCH. The driver runs
+// it under callgrind with two values of N and divides the difference, so that the program's start and end cancel out.
 #include <stdlib.h>
 
 int main(int count, char **arguments) {

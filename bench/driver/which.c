@@ -1,5 +1,5 @@
-// What: prints which files malloc and free come from. The driver runs it once under each allocator, so that no figure is
-// credited to a library that was not loaded.
+// What: prints which files malloc and free come from. The driver runs it once under each allocator, so that no figure
+// is credited to a library that was not loaded.
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

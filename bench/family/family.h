@@ -1,9 +1,10 @@
-// What: the benchmarks of the region family beside malloc and free of glibc, of jemalloc (loaded by dlopen) and of mbmalloc itself,
-// all in one process and one run. `bench_family` prints every figure and then how many times faster each member is than the faster of
-// glibc and jemalloc.
+// What: the benchmarks of the region family beside malloc and free of glibc, of jemalloc (loaded by dlopen) and of
+// mbmalloc itself, all in one process and one run. `bench_family` prints every figure and then how many times faster
+// each member is than the faster of glibc and jemalloc.
 //
-// A contender is a class with `void *allocate(size_t bytes)` and `void free_all()`, which gives up all blocks so far. Each .cpp registers
-// one question for all contenders: a new member is one class and a line in each question that it answers.
+// A contender is a class with `void *allocate(size_t bytes)` and `void free_all()`, which gives up all blocks so far.
+// Each .cpp registers one question for all contenders: a new member is one class and a line in each question that it
+// answers.
 #ifndef MB_BENCH_FAMILY_FAMILY_H
 #define MB_BENCH_FAMILY_FAMILY_H
 

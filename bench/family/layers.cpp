@@ -1,6 +1,7 @@
-// What: what each wrapping layer costs. "layer": a batch of 64-byte blocks taken, then each given back, from a size-classed allocator,
-// by its own functions, behind struct mb_allocator, and below each layer by itself; what a layer costs is the difference to `bare`.
-// "layer_reset": the arenas and the locked region behind struct mb_allocator, a batch and one reset. ns per block.
+// What: what each wrapping layer costs. "layer": a batch of 64-byte blocks taken, then each given back, from a
+// size-classed allocator, by its own functions, behind struct mb_allocator, and below each layer by itself; what a
+// layer costs is the difference to `bare`. "layer_reset": the arenas and the locked region behind struct mb_allocator,
+// a batch and one reset. ns per block.
 #include <memory>
 
 #include "bench/family/members.h"

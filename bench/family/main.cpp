@@ -1,5 +1,6 @@
-// What: runs the benchmarks of the region family and prints, under the figures, how many times faster each member is than the faster of
-// glibc and jemalloc. bench_family --benchmark_filter='^reset_plain/' runs one question; --benchmark_repetitions=N gives medians.
+// What: runs the benchmarks of the region family and prints, under the figures, how many times faster each member is
+// than the faster of glibc and jemalloc. bench_family --benchmark_filter='^reset_plain/' runs one question;
+// --benchmark_repetitions=N gives medians.
 #include <cstdio>
 #include <cstdlib>
 #include <map>

@@ -1,5 +1,5 @@
-// What: the members of the family that free single blocks, or are carved by many threads, as contenders. Each has room for a batch, and
-// is made for one block size where it has but one.
+// What: the members of the family that free single blocks, or are carved by many threads, as contenders. Each has room
+// for a batch, and is made for one block size where it has but one.
 #ifndef MB_BENCH_FAMILY_MEMBERS_H
 #define MB_BENCH_FAMILY_MEMBERS_H
 
@@ -102,7 +102,7 @@ struct System {
     mb_system_shared system;
 };
 
-// --- arenas over a lazy region ------------------------------------------------------------------------------------------
+// --- arenas over a lazy region ---------------------------------------------------------------------------------------
 
 class BumpArena {
   public:

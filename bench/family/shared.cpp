@@ -1,5 +1,5 @@
-// What: one shared bump arena carved by 1, 2 and 4 threads, over memory that is usable and over a lazy region that is committed on the
-// way; beside malloc and free in as many threads. 64-byte blocks, not touched.
+// What: one shared bump arena carved by 1, 2 and 4 threads, over memory that is usable and over a lazy region that is
+// committed on the way; beside malloc and free in as many threads. 64-byte blocks, not touched.
 #include <memory>
 
 #include "bench/family/members.h"

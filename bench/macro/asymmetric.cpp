@@ -1,4 +1,5 @@
-// What: some threads only allocate, others only free (the pattern of xmalloc-test): batches of mixed sizes go through one queue.
+// What: some threads only allocate, others only free (the pattern of xmalloc-test): batches of mixed sizes go through
+// one queue.
 //   bench_asymmetric [thousands of batches]
 #include <cstdlib>
 #include <thread>

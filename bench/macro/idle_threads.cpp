@@ -1,7 +1,7 @@
 // What: a thousand threads that are mostly idle: each holds one block in each of 20 sizes, then frees all and waits on.
 //   bench_idle_threads [threads]
-// Reports held_kib_per_thread and freed_kib_per_thread (after malloc_trim): what is resident beyond the same threads without
-// a block, whose memory is read first.
+// Reports held_kib_per_thread and freed_kib_per_thread (after malloc_trim): what is resident beyond the same threads
+// without a block, whose memory is read first.
 // Who: all threads pass six barriers together with the main thread, which measures between them.
 #include <cstdlib>
 #include <malloc.h>

@@ -1,5 +1,5 @@
-// What: does memory come back? 200 MB of blocks of mixed sizes are made by several threads; 97 % are freed at random, partly
-// by other threads than made them, the rest is leaked; the program idles and says what is resident.
+// What: does memory come back? 200 MB of blocks of mixed sizes are made by several threads; 97 % are freed at random,
+// partly by other threads than made them, the rest is leaked; the program idles and says what is resident.
 //   bench_leak_idle [MB]
 #include <cstdlib>
 #include <thread>

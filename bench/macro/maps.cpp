@@ -1,5 +1,5 @@
-// What: the containers of C++ as programs use them: red-black trees and hash maps of numbers and of strings that are filled,
-// searched, thinned out and filled again.
+// What: the containers of C++ as programs use them: red-black trees and hash maps of numbers and of strings that are
+// filled, searched, thinned out and filled again.
 //   bench_maps [times]
 // Who: two threads, each with its own containers.
 #include <cstdlib>

@@ -1,5 +1,6 @@
-// What: requests that each build a small world by malloc (headers, strings, a body that grows, a list of results) and drop all
-// of it at the end; one in 16 leaves a result in a cache of bounded size, where it outlives thousands of requests.
+// What: requests that each build a small world by malloc (headers, strings, a body that grows, a list of results) and
+// drop all of it at the end; one in 16 leaves a result in a cache of bounded size, where it outlives thousands of
+// requests.
 //   bench_requests [thousands of requests per thread]
 // Who: worker threads share nothing but the cache, which is under one lock and frees what other threads made.
 #include <cstdlib>

@@ -1,5 +1,6 @@
 // What: a server in steady state whose connections move from thread to thread (the pattern of Larson and Krishnan): a
-// thread replaces random blocks of its set for a while, then hands the set to a thread that is started in its place and ends.
+// thread replaces random blocks of its set for a while, then hands the set to a thread that is started in its place and
+// ends.
 //   bench_server [rounds]
 // Who: each set belongs to one thread at a time; most blocks are freed by another thread than allocated them.
 #include <cstdlib>

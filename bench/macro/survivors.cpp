@@ -1,5 +1,6 @@
-// What: fragmentation in the long run: short-lived blocks in great number, of which one in 50 survives at random for very long;
-// the mix of sizes drifts, as in a server whose traffic changes over the day. The live heap stays near 40 MB.
+// What: fragmentation in the long run: short-lived blocks in great number, of which one in 50 survives at random for
+// very long; the mix of sizes drifts, as in a server whose traffic changes over the day. The live heap stays near 40
+// MB.
 //   bench_survivors [time]      one unit of time is a fixed amount of work, about a second
 // Reports beside the usual live_kib, what the program itself asked for and still holds at the end of the work.
 #include <cstdlib>

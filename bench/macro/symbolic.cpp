@@ -1,5 +1,5 @@
-// What: symbolic algebra: counted expression trees of tiny nodes (32 bytes) that are differentiated and simplified again and
-// again; nearly all nodes die young and shared subtrees live on.
+// What: symbolic algebra: counted expression trees of tiny nodes (32 bytes) that are differentiated and simplified
+// again and again; nearly all nodes die young and shared subtrees live on.
 //   bench_symbolic [times]
 #include <cstdint>
 #include <cstdlib>

@@ -1,5 +1,5 @@
-// What: one thread allocates, another frees: through a locked queue and through a ring, of one size and mixed; and threads
-// that do nothing but free what others made.
+// What: one thread allocates, another frees: through a locked queue and through a ring, of one size and mixed; and
+// threads that do nothing but free what others made.
 // Who: the producer pushes, the consumer pops; the end is a null pointer. Messages are arrays of 64 blocks, so
 // that the allocator and not the channel is measured.
 #include <memory>

@@ -1,5 +1,6 @@
-// What: threads that work on sets of live blocks of random sizes at the same time: each on one of its own; all on one that they share, so that
-// most blocks are freed by another thread than made them; and each on its own, with a block in 16 left for the others.
+// What: threads that work on sets of live blocks of random sizes at the same time: each on one of its own; all on one
+// that they share, so that most blocks are freed by another thread than made them; and each on its own, with a block in
+// 16 left for the others.
 // Who: a slot that threads share is changed by an atomic exchange; who takes a block out of it frees it.
 #include <atomic>
 #include <thread>

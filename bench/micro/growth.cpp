@@ -1,5 +1,5 @@
-// What: a heap that grows to 500 MB of blocks that are written whole, and is freed to nothing: what growing costs, page faults above all.
-// Twice: the second time the pages may still be there, or have to come again.
+// What: a heap that grows to 500 MB of blocks that are written whole, and is freed to nothing: what growing costs, page
+// faults above all. Twice: the second time the pages may still be there, or have to come again.
 #include <cstring>
 #include <vector>
 

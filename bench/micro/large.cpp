@@ -1,4 +1,5 @@
-// What: large blocks: one size taken and given back again and again, and a few live ones of jittered sizes whose pages are used.
+// What: large blocks: one size taken and given back again and again, and a few live ones of jittered sizes whose pages
+// are used.
 #include <vector>
 
 #include "bench/micro/micro.h"

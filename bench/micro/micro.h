@@ -1,6 +1,6 @@
 // What: how a micro benchmark is registered. Each runs a fixed amount of work (times MB_BENCH_SCALE), so that every
-// allocator does the same and peak memory can be compared; the CPU time is that of the whole process.
-// Each file below registers one family; main.cpp calls them all. The driver runs each benchmark in a process of its own.
+// allocator does the same and peak memory can be compared; the CPU time is that of the whole process. Each file below
+// registers one family; main.cpp calls them all. The driver runs each benchmark in a process of its own.
 #ifndef MB_BENCH_MICRO_MICRO_H
 #define MB_BENCH_MICRO_MICRO_H
 

@@ -1,5 +1,5 @@
-// What: the same thread-local work by one and by two threads, with malloc and without. On an allocator that shares nothing,
-// both slow down alike. The driver reports the quotient of the wall times; these are in no average.
+// What: the same thread-local work by one and by two threads, with malloc and without. On an allocator that shares
+// nothing, both slow down alike. The driver reports the quotient of the wall times; these are in no average.
 #include <thread>
 #include <vector>
 

@@ -1,4 +1,5 @@
-// What: blocks that are written whole, the oldest of a few live ones freed for each new one: what comes back should still be in the cache.
+// What: blocks that are written whole, the oldest of a few live ones freed for each new one: what comes back should
+// still be in the cache.
 #include <cstring>
 #include <vector>
 

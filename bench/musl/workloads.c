@@ -1,4 +1,5 @@
-// What: workloads in C for a C library that has no C++ compiler here: workloads NAME [AMOUNT] does that one and prints a sum of what it has
+// What: workloads in C for a C library that has no C++ compiler here: workloads NAME [AMOUNT] does that one and prints
+// a sum of what it has
 //   written and read, the same under every allocator. bench/musl/measure.py takes the time.
 #include <pthread.h>
 #include <stdatomic.h>
@@ -31,7 +32,7 @@ static unsigned char *block(size_t bytes) {
     return p;
 }
 
-// --- one thread -------------------------------------------------------------------------------------------------------
+// --- one thread ------------------------------------------------------------------------------------------------------
 
 static void pairs(struct thread *t) {
     for (long i = 0; i < t->amount; i++) {
@@ -83,7 +84,7 @@ static void large_blocks(struct thread *t) {
     for (int i = 0; i < 20; i++) free(held[i]);
 }
 
-// --- blocks that another thread frees ---------------------------------------------------------------------------------
+// --- blocks that another thread frees --------------------------------------------------------------------------------
 
 static struct {
     pthread_mutex_t lock;
@@ -122,7 +123,7 @@ static void exchange(struct thread *t) {
     }
 }
 
-// --- a server: each connection has a thread; a request's words are copied, sorted, joined and answered ------------------
+// --- a server: each connection has a thread; a request's words are copied, sorted, joined and answered ---------------
 
 static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
@@ -171,7 +172,7 @@ static void ask_server(struct thread *t) {
     pthread_join(server, NULL);
 }
 
-// --- the table --------------------------------------------------------------------------------------------------------
+// --- the table -------------------------------------------------------------------------------------------------------
 
 static const struct workload {
     const char *name;

@@ -1,4 +1,5 @@
-// What: two ways to hand pointers from thread to thread: a queue under a lock, and a ring for one producer and one consumer.
+// What: two ways to hand pointers from thread to thread: a queue under a lock, and a ring for one producer and one
+// consumer.
 // Who: Queue any threads; Ring one pushes, one pops. Neither allocates after its construction, so what a
 // benchmark measures is its own mallocs.
 #ifndef MB_BENCH_SUPPORT_CHANNEL_H

@@ -1,4 +1,5 @@
-// What: the random numbers and the block sizes of every benchmark here. The same seed gives the same work for each allocator.
+// What: the random numbers and the block sizes of every benchmark here. The same seed gives the same work for each
+// allocator.
 // Who: one thread per object.
 #ifndef MB_BENCH_SUPPORT_RANDOM_H
 #define MB_BENCH_SUPPORT_RANDOM_H

@@ -1,5 +1,5 @@
-// What: the cheapest clock of the machine that can time a single call. CMake picks the implementation for the processor;
-// what a reading costs is measured and subtracted by who uses it.
+// What: the cheapest clock of the machine that can time a single call. CMake picks the implementation for the
+// processor; what a reading costs is measured and subtracted by who uses it.
 #ifndef MB_BENCH_SUPPORT_TICKS_H
 #define MB_BENCH_SUPPORT_TICKS_H
 

@@ -1,7 +1,7 @@
 // The one interface of the region family: what every member answers to, so that members and layers compose.
 //
-// What: a member embeds `struct mb_allocator` as its first field and fills its table. Callers use the mb_allocator_* functions
-// below, which answer the edge cases that are the same for all (size 0, bad alignment, overflow) before the member is asked.
+// What: a member embeds `struct mb_allocator` as its first field and fills its table. Callers use the functions below,
+// which answer the edge cases that are the same for all (size 0, bad alignment, overflow) before the member is asked.
 // Who: as the member's header says: the owner thread, or any thread where MB_TRAIT_SHARED is set.
 // Invariant: a call that fails has changed nothing but the last error.
 // Idea: composable allocators after Berger, Zorn, McKinley, "Composing high-performance memory allocators" (PLDI 2001).
@@ -36,14 +36,14 @@ struct mb_range_table {
     enum mb_error (*commit)(struct mb_allocator *, size_t offset, size_t bytes);     // idempotent, monotone
     enum mb_error (*release_pages)(struct mb_allocator *, void *p, size_t bytes);    // next read is zero; NULL: cannot
     enum mb_error (*protect)(struct mb_allocator *, void *p, size_t bytes, unsigned access); // NULL: cannot
-    // From now on the caller alone carves the range (and sees to it that one thread at a time commits); until hand_back the
-    // member allocates nothing itself. MB_BAD_CONFIG while blocks are live or somebody else carves. Bytes at and behind
-    // offset *dirty_bytes are zero once committed.
+    // From now on the caller alone carves the range (and sees to it that one thread at a time commits); until hand_back
+    // the member allocates nothing itself. MB_BAD_CONFIG while blocks are live or somebody else carves. Bytes at and
+    // behind offset *dirty_bytes are zero once committed.
     enum mb_error (*take_over)(struct mb_allocator *, size_t *dirty_bytes);
     void (*hand_back)(struct mb_allocator *, size_t dirty_bytes);
 };
 
-// bytes is never 0 and never above PTRDIFF_MAX, align always a power of two, old_bytes what the block was asked with last.
+// bytes is never 0 and never above PTRDIFF_MAX, align a power of two, old_bytes what the block was asked with last.
 struct mb_allocator_table {
     uint32_t traits; // set of enum mb_trait
     void *(*allocate)(struct mb_allocator *, size_t bytes, size_t align);
@@ -63,7 +63,7 @@ struct mb_allocator_table {
 
 struct mb_allocator {
     const struct mb_allocator_table *table;
-    // What the wrappers below found before the member was asked; MB_OK: ask the member. Owner thread; relaxed where shared.
+    // What the wrappers below found before the member is asked; MB_OK: ask it. Owner thread; relaxed where shared.
     enum mb_error refused;
 };
 
@@ -87,7 +87,7 @@ MB_INLINE bool mb_allocator_can(const struct mb_allocator *a, uint32_t traits) {
     return (a->table->traits & traits) == traits;
 }
 
-// Uninitialised / zero bytes at a multiple of align (a power of two). NULL on error: mb_allocator_last_error says which.
+// Uninitialised / zero bytes at a multiple of align (a power of two). NULL: mb_allocator_last_error says why.
 MB_INLINE void *mb_allocator_allocate(struct mb_allocator *a, size_t bytes, size_t align) {
     return mb_allocator_admits(a, bytes, align) ? a->table->allocate(a, bytes, align) : NULL;
 }

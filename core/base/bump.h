@@ -3,8 +3,9 @@
 //   base               next                        end
 //   |== handed out ====|---------- free -----------|
 //
-// What: blocks are carved in order by moving a cursor; the last block grows and shrinks in place; marks nest. It touches no
-// memory, so whoever commits pages does it between mb_bump_fit and mb_bump_take. It cannot free a single block.
+// What: blocks are carved in order by moving a cursor; the last block grows and shrinks in place; marks nest. It
+// touches no memory, so whoever commits pages does it between mb_bump_fit and mb_bump_take. It cannot free a single
+// block.
 // Who: the owner thread. Copying the struct hands the range over: then only the copy may be used.
 // Invariant: base <= next <= end. A call that returns false or NULL has changed nothing.
 #ifndef MB_CORE_BASE_BUMP_H
@@ -36,8 +37,8 @@ MB_INLINE bool mb_bump_contains(const struct mb_bump *bump, const void *p) {
     return (uintptr_t)p - bump->base < mb_bump_capacity(bump);
 }
 
-// Where `bytes` (not 0) aligned to `align` (a power of two; both else refused) would start behind `next` and before `end`.
-// Any thread: pure arithmetic.
+// Where `bytes` (not 0) aligned to `align` (a power of two; both else refused) would start behind `next` and before
+// `end`. Any thread: pure arithmetic.
 MB_INLINE bool mb_bump_place(uintptr_t next, uintptr_t end, size_t bytes, size_t align, uintptr_t *start) {
     size_t at;
     if (bytes == 0 || !mb_is_pow2(align) || !mb_align_up_checked(next, align, &at)) return false;
@@ -59,7 +60,8 @@ MB_INLINE void *mb_bump_take(struct mb_bump *bump, uintptr_t start, size_t bytes
 // Both steps at once, for memory that is usable already. NULL when it does not fit.
 MB_INLINE void *mb_bump_alloc(struct mb_bump *bump, size_t bytes, size_t align) {
     uintptr_t start = bump->next;
-    // A cursor that is aligned already is predicted, so the next block waits for one addition only. bytes 0 wraps round and fails.
+    // A cursor that is aligned already is predicted, so the next block waits for one addition only. bytes 0 wraps round
+    // and fails.
     bool aligned = mb_is_pow2(align) && (start & (align - 1)) == 0;
     if (MB_LIKELY(aligned && bytes - 1 < bump->end - start)) return mb_bump_take(bump, start, bytes);
     return mb_bump_fit(bump, bytes, align, &start) ? mb_bump_take(bump, start, bytes) : NULL;

@@ -34,8 +34,8 @@ MB_PUBLIC_BEGIN
 // [base, base + bytes) must not wrap. Before any sharing.
 void mb_bump_shared_init(struct mb_bump_shared *bump, void *base, size_t bytes, mb_commit_function *commit, void *context);
 
-// `bytes` (not 0) bytes aligned to `align` (a power of two). NULL when it does not fit or the commit was refused; the arena
-// is then as it was. Any thread.
+// `bytes` (not 0) bytes aligned to `align` (a power of two). NULL when it does not fit or the commit was refused; the
+// arena is then as it was. Any thread.
 void *mb_bump_shared_alloc(struct mb_bump_shared *bump, size_t bytes, size_t align);
 
 // Forgets all blocks. No other thread may use the arena meanwhile.

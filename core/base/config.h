@@ -43,7 +43,8 @@ static const size_t MB_COMMIT_STEP_MIN = (size_t)64 << 10;
 static const size_t MB_COMMIT_STEP_MAX = (size_t)8 << 20;
 static const size_t MB_COMMIT_STEP_LARGE_MAX = (size_t)64 << 20; // of a heap of gigabytes
 
-// Giving back: what a process without the background thread may keep (core/region/margin.h), and how much is given back at once at least.
+// Giving back: what a process without the background thread may keep (core/region/margin.h), and how much is given back
+// at once at least.
 enum {
     MB_MARGIN_MIN_UNITS = 2 << 20 >> MB_UNIT_SHIFT,
     MB_MARGIN_WARM_UNITS = (16 << 20 >> MB_UNIT_SHIFT) + 1, // the most in free spans: one of 16 MiB and a guard page

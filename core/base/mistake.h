@@ -41,9 +41,11 @@ uint64_t mb_mistake_count(void);
 // Instead of a name: a block that was freed twice by different threads shows when its memory is about to be used again.
 #define MB_FREE_FOUND_LATER "free, found later"
 
-// As the policy wants: writes the line to stderr and ends the process by SIGABRT; counts the mistake and comes back, silent or after the line.
+// As the policy wants: writes the line to stderr and ends the process by SIGABRT; counts the mistake and comes back,
+// silent or after the line.
 void mb_mistake_meet(const struct mb_mistake *mistake);
-// Writes the line of what ends the process in another way / ends it, whatever the policy: what cannot be survived / writes the line and goes on.
+// Writes the line of what ends the process in another way / ends it, whatever the policy: what cannot be survived /
+// writes the line and goes on.
 void mb_mistake_say(const struct mb_mistake *mistake);
 _Noreturn void mb_mistake_end(const struct mb_mistake *mistake);
 void mb_mistake_tell(const struct mb_mistake *mistake);

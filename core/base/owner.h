@@ -1,5 +1,5 @@
-// "May be handed over, may not be shared", watched in check builds: a member of one owner thread remembers the first thread
-// that uses it and ends the process with one line when a second one comes without a hand-over.
+// "May be handed over, may not be shared", watched in check builds: a member of one owner thread remembers the first
+// thread that uses it and ends the process with one line when a second one comes without a hand-over.
 //
 // Who: the thread that uses the member; mb_owner_hand_over is for the thread that gives it away.
 // Costs nothing in release builds but four bytes.
@@ -22,7 +22,8 @@ MB_INLINE void mb_owner_check(struct mb_owner *owner, const void *member) {
     if (MB_CHECKS) mb_owner_check_slow(owner, member);
 }
 
-// The next thread that uses the member becomes its owner. Whatever passes the member to that thread orders their accesses.
+// The next thread that uses the member becomes its owner. Whatever passes the member to that thread orders their
+// accesses.
 MB_INLINE void mb_owner_hand_over(struct mb_owner *owner) { __atomic_store_n(&owner->thread, 0, __ATOMIC_RELAXED); }
 
 #endif

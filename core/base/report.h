@@ -12,8 +12,8 @@ struct mb_reports {
     uint64_t events;       // monotone; written by any thread, relaxed (__atomic), read by mb_reports_count
 };
 
-// Ends the process with one line, or says the line, or stays silent, as the policy wants; counts; returns `error`. The line
-// is `mbmalloc: <what>: 0x<p>`. Any thread; never allocates.
+// Ends the process with one line, or says the line, or stays silent, as the policy wants; counts; returns `error`. The
+// line is `mbmalloc: <what>: 0x<p>`. Any thread; never allocates.
 enum mb_error mb_report(struct mb_reports *reports, enum mb_error error, const char *what, const void *p);
 
 MB_INLINE uint64_t mb_reports_count(const struct mb_reports *reports) {

@@ -7,7 +7,8 @@
 #include "platform/libc.h"
 #include "platform/os.h"
 
-// The linker puts sections that it does not know one behind the other, as it meets them, and this file first (CMakeLists.txt).
+// The linker puts sections that it does not know one behind the other, as it meets them, and this file first
+// (CMakeLists.txt).
 MB_SEALED_ORDER;
 
 static char edge __attribute__((section("mb_sealed_edge"), aligned(MB_SEALED_PAGE_BYTES)));
@@ -54,7 +55,8 @@ static void leave(void) {
     if (quiet) mb_libc_restore_signals(signals);
 }
 
-// A handler that wanted to write would wait for the thread that it interrupts. Before the pages are sealed no system call is made.
+// A handler that wanted to write would wait for the thread that it interrupts. Before the pages are sealed no system
+// call is made.
 bool mb_sealed_open(void) {
     bool quiet = is_sealed();
     uint64_t signals = quiet ? mb_libc_block_signals() : 0;

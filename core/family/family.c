@@ -33,7 +33,7 @@ struct mb_family {
     struct mb_poison poison;
 };
 
-// --- the layers, from the base outwards ---------------------------------------------------------------------------------
+// --- the layers, from the base outwards ------------------------------------------------------------------------------
 
 static void put_on_top(struct mb_family *family, struct mb_layer *layer) { family->top = layer; }
 
@@ -62,7 +62,8 @@ static bool guards_every_block(const struct mb_family_options *options) {
     return options->guard != NULL && mb_config_read(options->guard, &guard, sizeof guard, sizeof guard) && guard.one_in == 1;
 }
 
-// Where every block is guarded none ends at its canary, all start at pages whatever the colour, and every huge page is split.
+// Where every block is guarded none ends at its canary, all start at pages whatever the colour, and every huge page is
+// split.
 static bool some_would_be_inert(const struct mb_family_options *options) {
     bool huge = (options->wishes & MB_FAMILY_HUGE_PAGES) != 0;
     return guards_every_block(options) && (options->canary != NULL || options->colour != NULL || huge);
@@ -107,7 +108,7 @@ static void add_bare_layer(struct mb_family *family) {
     put_on_top(family, &family->bare);
 }
 
-// --- what is done to the base -------------------------------------------------------------------------------------------
+// --- what is done to the base ----------------------------------------------------------------------------------------
 
 static enum mb_error place(struct mb_family *family) {
     const struct mb_family_options *options = &family->options;
@@ -119,7 +120,7 @@ static enum mb_error place(struct mb_family *family) {
     return error;
 }
 
-// --- the family's own operations, in front of the outermost layer's -----------------------------------------------------
+// --- the family's own operations, in front of the outermost layer's --------------------------------------------------
 
 static struct mb_family *family_of(const struct mb_allocator *api) { return mb_layer_of(api)->owner; }
 
@@ -152,7 +153,7 @@ static void stand_in_front(struct mb_family *family) {
     if (huge && top->range.release_pages != NULL) top->range.release_pages = release_whole_huge_pages;
 }
 
-// --- composing ----------------------------------------------------------------------------------------------------------
+// --- composing -------------------------------------------------------------------------------------------------------
 
 static enum mb_error put_together(struct mb_family *family) {
     if ((family->options.wishes & ~(uint32_t)MB_FAMILY_HUGE_PAGES) != 0) return MB_BAD_CONFIG;
@@ -194,7 +195,7 @@ uint32_t mb_family_region_flags(const struct mb_family_options *options) {
     return flags;
 }
 
-// --- looking ------------------------------------------------------------------------------------------------------------
+// --- looking ---------------------------------------------------------------------------------------------------------
 
 enum mb_error mb_family_statistics(const struct mb_family *family, struct mb_statistics_numbers *out) {
     if (family->options.statistics == NULL) return MB_UNSUPPORTED;

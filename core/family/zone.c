@@ -29,7 +29,7 @@ static struct {
     bool at_fork; // the handler is registered
 } zones_shared = {.lock = {.rank = MB_RANK_LAYER}};
 
-// --- using one --------------------------------------------------------------------------------------------------------
+// --- using one -------------------------------------------------------------------------------------------------------
 
 static bool enter(struct mb_zone *zone) {
     mb_lock(&zone->lock);
@@ -57,7 +57,7 @@ static void recover(void) {
     }
 }
 
-// --- making and giving up -----------------------------------------------------------------------------------------------
+// --- making and giving up --------------------------------------------------------------------------------------------
 
 static void enlist(struct mb_zone *zone) {
     mb_lock(&zones_shared.lock);
@@ -111,7 +111,7 @@ void mb_zone_destroy(struct mb_zone *zone) {
     mb_region_drop(&home);
 }
 
-// --- blocks -------------------------------------------------------------------------------------------------------------
+// --- blocks ----------------------------------------------------------------------------------------------------------
 
 static void note(struct mb_zone *zone, const void *p) {
     if (p == NULL) {
@@ -184,7 +184,7 @@ void *mb_zone_realloc(struct mb_zone *zone, void *p, size_t bytes) {
     return fresh;
 }
 
-// --- asking -------------------------------------------------------------------------------------------------------------
+// --- asking ----------------------------------------------------------------------------------------------------------
 
 int mb_zone_statistics_get(struct mb_zone *zone, struct mb_zone_statistics *out) {
     size_t size = out->size;

@@ -1,9 +1,11 @@
-// Zones: heaps of their own that any thread may use: made, named, limited, measured, and given up with all their blocks at once.
+// Zones: heaps of their own that any thread may use: made, named, limited, measured, and given up with all their blocks
+// at once.
 //
-// What: a size-classed allocator (core/layout/size_classed.h) in a range of its own behind a lock. Blocks of a zone are no blocks of malloc: free
-// refuses them, and mb_zone_free those of malloc and of other zones. What is wrong with a pointer ends the process, as with free.
-// Who: any thread. Not safe in signal handlers. In a forked child a zone that another thread was using at the moment of the fork serves nothing
-// any more: allocations fail, frees do nothing.
+// What: a size-classed allocator (core/layout/size_classed.h) in a range of its own behind a lock. Blocks of a zone are
+// no blocks of malloc: free refuses them, and mb_zone_free those of malloc and of other zones. What is wrong with a
+// pointer ends the process, as with free.
+// Who: any thread. Not safe in signal handlers. In a forked child a zone that another thread was using at the moment of
+// the fork serves nothing any more: allocations fail, frees do nothing.
 #ifndef MB_CORE_FAMILY_ZONE_H
 #define MB_CORE_FAMILY_ZONE_H
 
@@ -24,7 +26,8 @@ struct mb_zone_statistics {
 
 MB_PUBLIC_BEGIN
 
-// A zone of at most `max_bytes` of address space and memory, named for reports (the first 31 characters). NULL: refused, errno says why.
+// A zone of at most `max_bytes` of address space and memory, named for reports (the first 31 characters). NULL:
+// refused, errno says why.
 struct mb_zone *mb_zone_create(const char *name, size_t max_bytes);
 
 // Gives everything back; live blocks go with it. Nobody uses the zone any more. NULL is nothing.

@@ -1,9 +1,9 @@
 // malloc and free, whole: no loop, no lock, no system call, no configuration. Every rare case ends in a _slow function.
 //
-// malloc takes the lowest bit of the class's mask and clears it in the slab's word as well. The one failing branch is taken for an
-// empty mask: nothing left in this word, or no slab, or no heap yet.
-// free needs the descriptor, the owner, the block's index and its bit; the block itself is not touched. NULL and foreign pointers
-// fail the range test, other threads' and large blocks the owner test, interior pointers the bound, second frees the bit.
+// malloc takes the lowest bit of the class's mask and clears it in the slab's word as well. The one failing branch is
+// taken for an empty mask: nothing left in this word, or no slab, or no heap yet. free needs the descriptor, the owner,
+// the block's index and its bit; the block itself is not touched. NULL and foreign pointers fail the range test, other
+// threads' and large blocks the owner test, interior pointers the bound, second frees the bit.
 #ifndef MB_CORE_FRONT_FAST_H
 #define MB_CORE_FRONT_FAST_H
 

@@ -1,7 +1,7 @@
-// A carved block that waits for its first use and one that has been freed have the same bit. What tells them apart, without a word that
-// malloc or free would have to write: carving waits until all blocks are in use, so only the blocks of a slab's last carving can be unused;
-// of these a heap that allocates from the slab knows which it has taken since; and pages that came fresh from the system are zero until their
-// first use.
+// A carved block that waits for its first use and one that has been freed have the same bit. What tells them apart,
+// without a word that malloc or free would have to write: carving waits until all blocks are in use, so only the blocks
+// of a slab's last carving can be unused; of these a heap that allocates from the slab knows which it has taken since;
+// and pages that came fresh from the system are zero until their first use.
 #include "core/front/fault.h"
 
 #include <stdbool.h>
@@ -36,8 +36,8 @@ static bool is_written(const struct mb_unit *unit, uint32_t index) {
     return false;
 }
 
-// Whether the block was in the mask and is not any more. What lies behind the part of a first word that is handed out first may never have
-// been in it.
+// Whether the block was in the mask and is not any more. What lies behind the part of a first word that is handed out
+// first may never have been in it.
 static bool was_taken_from_mask(const struct mb_front *front, unsigned class_index, uint32_t index) {
     bool whole = index >= 64 || (mb_mask_first.window[class_index] >> index & 1) != 0;
     return whole && (front->mask[class_index] >> (index % 64) & 1) == 0;

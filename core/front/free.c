@@ -1,5 +1,5 @@
-// free when the fast path has found something rare: NULL, another thread's slab, a slab of several units, a large block, a
-// slab that has become empty, or a mistake.
+// free when the fast path has found something rare: NULL, another thread's slab, a slab of several units, a large
+// block, a slab that has become empty, or a mistake.
 #include <errno.h>
 
 #include "core/base/check.h"
@@ -51,10 +51,10 @@ static void free_owned(struct mb_slab *slab, uint32_t index) {
     if (mb_slab_put(slab, &slab->free_bits[index / 64], bits)) mb_slab_look_slow(slab);
 }
 
-// --- somebody else's, or nobody's -------------------------------------------------------------------------------------
+// --- somebody else's, or nobody's ------------------------------------------------------------------------------------
 
-// Blocks of one word that others must have freed until it is worth a hint to those who look for free blocks: an eighth of the slab. A power
-// of two.
+// Blocks of one word that others must have freed until it is worth a hint to those who look for free blocks: an eighth
+// of the slab. A power of two.
 static unsigned blocks_worth_hint(const struct mb_unit *unit) {
     uint32_t capacity = MB_PEEK(unit->slab.capacity);
     return capacity >= 64 ? 8 : capacity >= 32 ? 4 : capacity >= 16 ? 2 : 1;
@@ -134,13 +134,15 @@ MB_NOINLINE static void free_any(void *p) {
     }
 }
 
-// --- what the fast path calls -----------------------------------------------------------------------------------------
+// --- what the fast path calls ----------------------------------------------------------------------------------------
 //
-// Every call in here is a tail call, so that no register needs saving. Where the arena has memory it is this copy that serves.
+// Every call in here is a tail call, so that no register needs saving. Where the arena has memory it is this copy that
+// serves.
 
 static void *address_in(const struct mb_unit *unit, uint32_t offset) { return (void *)(mb_unit_address(mb_unit_index(unit)) + offset); }
 
-// The base that the offset was taken from is the one there is, but for a thread that looked before another one ran the start.
+// The base that the offset was taken from is the one there is, but for a thread that looked before another one ran the
+// start.
 static void *address_outside(uintptr_t from_base) {
     uintptr_t base = __atomic_load_n(&mb_space.base, __ATOMIC_ACQUIRE);
     uintptr_t early = from_base + MB_SPACE_NOWHERE;
@@ -191,8 +193,8 @@ void mb_free(void *p) { mb_free_fast(p); }
 
 // --- frees that know a size -----------------------------------------------------------------------------------------
 
-// A block that was shrunk in place may be half empty, and one of the commons is rounded up to pairs of cache lines; less than that no call of
-// ours has left behind.
+// A block that was shrunk in place may be half empty, and one of the commons is rounded up to pairs of cache lines;
+// less than that no call of ours has left behind.
 static bool explains(size_t usable, size_t bytes) {
     return bytes <= usable &&
            (usable <= MB_GRANULE || bytes >= usable / 2 || mb_max(bytes, 1) + MB_LINE_PAIR > usable || mb_shrink_was_refused());

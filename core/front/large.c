@@ -72,8 +72,8 @@ static void *set_up(struct mb_heap *heap, const struct mb_run *run, size_t bytes
     return hand_out(heap, large);
 }
 
-// Nobody else knows the block. (If two threads have freed it at the same moment it is in its maker's cache, too, and marked; without the mark that is told
-// when it comes out.)
+// Nobody else knows the block. (If two threads have freed it at the same moment it is in its maker's cache, too, and
+// marked; without the mark that is told when it comes out.)
 static void *hand_out_kept(struct mb_heap *heap, struct mb_slab *large, size_t bytes) {
     void *p = mb_large_start(large);
     mb_large_unmark(large, MB_LARGE_KEPT | MB_LARGE_STEPS);
@@ -107,9 +107,10 @@ static void *take_kept(struct mb_heap *heap, struct mb_large_extent extent) {
     return p != NULL ? p : take_everybodys(heap, extent);
 }
 
-// A long block that takes more fresh pages than are free and warm altogether: who asks for longer and longer blocks would hold the earlier ones' pages
-// besides. Down to the retained margin these go back; all of them, if they are less than half as many. (Giving back whenever fresh pages
-// are taken, or without the margin, makes blocks of jittered lengths 1.2 to 2.4 times as slow.)
+// A long block that takes more fresh pages than are free and warm altogether: who asks for longer and longer blocks
+// would hold the earlier ones' pages besides. Down to the retained margin these go back; all of them, if they are less
+// than half as many. (Giving back whenever fresh pages are taken, or without the margin, makes blocks of jittered
+// lengths 1.2 to 2.4 times as slow.)
 enum { PAID_UNITS_MIN = 1 << 20 >> MB_UNIT_SHIFT };
 
 static void pay(size_t units) {
@@ -145,7 +146,8 @@ static bool take_and_pay(size_t pieces, size_t align, struct mb_run *out) {
     return true;
 }
 
-// When memory is short, slabs that hold nothing may help, this heap's own and sleeping ones', and the commit charge of free spans.
+// When memory is short, slabs that hold nothing may help, this heap's own and sleeping ones', and the commit charge of
+// free spans.
 static bool take(struct mb_heap *heap, size_t pieces, size_t align, struct mb_run *out) {
     bool pieced = is_pieced(pieces, align);
     if (pieced && mb_pieces_take_held(pieces, mb_max(align >> MB_PIECE_SHIFT, 1), out)) return true;
@@ -237,8 +239,8 @@ static enum moved copy(const void *from, void *to, size_t bytes) {
     return COPIED;
 }
 
-// A block that was moved and has grown since lies in several mappings (-EFAULT): its halves may lie in one each. What has been moved of a
-// block that cannot be moved whole is copied back: the source has stayed committed.
+// A block that was moved and has grown since lies in several mappings (-EFAULT): its halves may lie in one each. What
+// has been moved of a block that cannot be moved whole is copied back: the source has stayed committed.
 static enum moved move_pages(char *from, char *to, size_t bytes) {
     int error = bytes >= MOVE_PART_MIN ? mb_os_move_pages(from, to, bytes) : -EINVAL;
     switch (error) {

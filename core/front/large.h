@@ -1,5 +1,6 @@
-// Large blocks: up to 512 KiB runs of pages, the next block behind each; longer ones runs of units, which cost address space, not memory: the tail is never
-// touched. From 4 MiB on a block ends at an inaccessible page, where the kernel can do that without a mapping of its own.
+// Large blocks: up to 512 KiB runs of pages, the next block behind each; longer ones runs of units, which cost address
+// space, not memory: the tail is never touched. From 4 MiB on a block ends at an inaccessible page, where the kernel
+// can do that without a mapping of its own.
 //
 //   | ---- large_bytes (pages) ---- | guard page | address space only ... |     large_pieces * 4 KiB
 //

@@ -12,8 +12,9 @@
 
 // --- shrinking ------------------------------------------------------------------------------------------------------
 
-// Pieces beyond an eighth more than needed go back when a block shrinks, or beyond 1 MiB more if it was never moved: those of a moved one go
-// without their pages, and it is likely to grow again. A guard page that stays up among them would be lost with its unit.
+// Pieces beyond an eighth more than needed go back when a block shrinks, or beyond 1 MiB more if it was never moved:
+// those of a moved one go without their pages, and it is likely to grow again. A guard page that stays up among them
+// would be lost with its unit.
 enum { SHRUNK_PIECES_MAX = 1 << 20 >> MB_PIECE_SHIFT, KEPT_SHARE = 8 };
 
 static void shrink_span(struct mb_slab *large, char *p, size_t pieces) {
@@ -42,8 +43,9 @@ static void give_tail_pages(const struct mb_slab *large, char *p, size_t old_byt
     if (mb_os_purge(p + from, to - from) == 0) mb_huge_purged(mb_unit_index(mb_unit_of(p + from)), 1);
 }
 
-// A block that has given pages back and has grown again since keeps a quarter more than it needs: what goes up and down in turn would fault for
-// the same pages each time (a buffer that goes from 100 MB to 90 and back: 3 ms a round instead of 0.07).
+// A block that has given pages back and has grown again since keeps a quarter more than it needs: what goes up and down
+// in turn would fault for the same pages each time (a buffer that goes from 100 MB to 90 and back: 3 ms a round instead
+// of 0.07).
 static bool swings(const struct mb_slab *large, size_t old_bytes) {
     return (large->large_flags & MB_LARGE_SWINGS) != 0 && old_bytes - large->large_bytes <= large->large_bytes / 4;
 }
@@ -71,8 +73,8 @@ static bool take_behind(struct mb_slab *large, const void *p, size_t pieces) {
     return true;
 }
 
-// What a long block gets beyond what it needs, at most, when it has grown in place a few times: so its guard page need not move at every
-// step. What is written behind the block then meets nobody's memory, and the guard page later.
+// What a long block gets beyond what it needs, at most, when it has grown in place a few times: so its guard page need
+// not move at every step. What is written behind the block then meets nobody's memory, and the guard page later.
 enum { RESERVE_PIECES = 1 << 20 >> MB_PIECE_SHIFT };
 
 static bool has_grown_often(struct mb_slab *large) {

@@ -20,7 +20,8 @@ struct mb_block {
 // Describes the block that starts at p (not NULL), if there is one: live or freed.
 bool mb_lookup_any(const void *p, struct mb_block *out);
 
-// Describes the block that starts at p (not NULL); whatever is no block at all is reported with the operation's name. A freed block may be described like a live one: see mb_lookup_live.
+// Describes the block that starts at p (not NULL); whatever is no block at all is reported with the operation's name. A
+// freed block may be described like a live one: see mb_lookup_live.
 struct mb_block mb_lookup(enum mb_operation operation, const void *p);
 
 // The same, and a block that is free is reported too.

@@ -28,7 +28,8 @@ void *mb_memalign(size_t align, size_t bytes);
 // --- freeing --------------------------------------------------------------------------------------------------------
 
 void mb_free(void *p);
-// C23: as free, and a size or alignment that no legal history of the block explains is told (core/told/report.h, mb_report_claim).
+// C23: as free, and a size or alignment that no legal history of the block explains is told (core/told/report.h,
+// mb_report_claim).
 void mb_free_sized(void *p, size_t bytes);
 void mb_free_aligned_sized(void *p, size_t align, size_t bytes);
 

@@ -33,10 +33,10 @@ static void *copy_to_new(void *p, size_t usable, size_t bytes) {
     return fresh;
 }
 
-// --- what a block has been through --------------------------------------------------------------------------------------
+// --- what a block has been through -----------------------------------------------------------------------------------
 
-// Of the last blocks that it moved each thread remembers how, in a table of one-byte names without collision handling: forgetting costs a
-// copy, a false memory some room.
+// Of the last blocks that it moved each thread remembers how, in a table of one-byte names without collision handling:
+// forgetting costs a copy, a false memory some room.
 enum history {
     NOTHING,
     GREW,   // it will grow again
@@ -66,10 +66,11 @@ static void remember(const void *p, enum history history) {
     *slot = (uint8_t)(name | history);
 }
 
-// --- growing in steps -------------------------------------------------------------------------------------------------
+// --- growing in steps ------------------------------------------------------------------------------------------------
 
-// A block that has to move a second time will grow again: it gets room for a quarter more, so that a string to which bits are appended is
-// copied three times in a doubling instead of eight. (tcmalloc gives the room at the first move already.)
+// A block that has to move a second time will grow again: it gets room for a quarter more, so that a string to which
+// bits are appended is copied three times in a doubling instead of eight. (tcmalloc gives the room at the first move
+// already.)
 static void *copy_with_room(void *p, size_t usable, size_t bytes) {
     int error = errno; // of a refusal of the room nobody shall hear
     size_t room = usable + usable / 4;
@@ -87,7 +88,7 @@ static void *grow_small(void *p, size_t usable, size_t bytes) {
     return fresh;
 }
 
-// --- shrinking ----------------------------------------------------------------------------------------------------------
+// --- shrinking -------------------------------------------------------------------------------------------------------
 
 // It serves as well, and its sized free must not find it wrong.
 static void *keep_too_long(void *p, size_t bytes) {
@@ -95,9 +96,10 @@ static void *keep_too_long(void *p, size_t bytes) {
     return mb_sample_stays(p, bytes);
 }
 
-// Whether a block of the least class is worth a copy: it is at most three quarters as long, which is where programs that give back what they did not fill
-// come out between 1.0 and 1.15 times the memory that they need; and it saves what the libc's malloc would split off. A block
-// that grows and shrinks in turn moves only where it would be less than half full.
+// Whether a block of the least class is worth a copy: it is at most three quarters as long, which is where programs
+// that give back what they did not fill come out between 1.0 and 1.15 times the memory that they need; and it saves
+// what the libc's malloc would split off. A block that grows and shrinks in turn moves only where it would be less than
+// half full.
 enum { LEAST_GAIN_BYTES = 32 };
 
 static bool smaller_block_pays(const void *p, size_t usable, size_t bytes) {
@@ -174,7 +176,8 @@ static void *realloc_block(void *p, size_t bytes) {
     return bytes <= block.bytes && bytes >= block.bytes / 2 ? p : copy_to_new(p, block.bytes, bytes);
 }
 
-// Whether it is a large block that has as many pages as that many bytes need, and nobody watches: a buffer that grows by a few bytes at a time.
+// Whether it is a large block that has as many pages as that many bytes need, and nobody watches: a buffer that grows
+// by a few bytes at a time.
 static bool has_the_pages(const void *p, size_t bytes) {
     if (!mb_space_contains(p) || !mb_perturb_quick_refills()) return false;
     const struct mb_slab *large = mb_large_at(mb_unit_of(p), mb_unit_offset(p));

@@ -1,8 +1,10 @@
-// Where the heap profile meets malloc and free: core/heap/sampler.h says which blocks, core/profile/profile.h keeps them.
+// Where the heap profile meets malloc and free: core/heap/sampler.h says which blocks, core/profile/profile.h keeps
+// them.
 //
-// What: a sampled small block comes from a commons of its own, whose slabs are no thread's: so each free of it takes the way of frees by another thread,
-// which looks for it, and everything else about it is as with any block. A sampled large block is made by nobody, so that no heap keeps it.
-// All of this is asked only in slow paths that have seen that something is watched (mb_perturb_quick_refills).
+// What: a sampled small block comes from a commons of its own, whose slabs are no thread's: so each free of it takes
+// the way of frees by another thread, which looks for it, and everything else about it is as with any block. A sampled
+// large block is made by nobody, so that no heap keeps it. All of this is asked only in slow paths that have seen that
+// something is watched (mb_perturb_quick_refills).
 // Who: any thread, on its own blocks.
 #ifndef MB_CORE_FRONT_SAMPLE_H
 #define MB_CORE_FRONT_SAMPLE_H

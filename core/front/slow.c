@@ -31,7 +31,7 @@ MB_COLD void *mb_no_memory(void) {
     return NULL;
 }
 
-// --- where a new mask comes from, cheapest first ------------------------------------------------------------------------
+// --- where a new mask comes from, cheapest first ---------------------------------------------------------------------
 
 static bool from_current(struct mb_heap *heap, unsigned class_index, bool searched) {
     struct mb_slab *slab = heap->slabs.current[class_index];
@@ -144,7 +144,7 @@ static bool refill(struct mb_heap *heap, unsigned class_index, bool searched) {
 
 enum { REVIEW_CALLS = 256 };
 
-// --- malloc -----------------------------------------------------------------------------------------------------------
+// --- malloc ----------------------------------------------------------------------------------------------------------
 
 static void *from_commons(struct mb_heap *heap, unsigned class_index) {
     struct mb_heap *commons = mb_share_is_common(heap, class_index) ? mb_commons_enter(heap) : NULL;
@@ -277,7 +277,8 @@ MB_NOINLINE static void *malloc_without_slab(size_t bytes, struct mb_heap *heap,
     return is_real && mb_perturb_only_watched() ? malloc_watched(bytes, heap, class_index) : malloc_rare(bytes);
 }
 
-// Most calls come for this: the slab that the mask was of has other free blocks. Every call in here that comes back is a tail call.
+// Most calls come for this: the slab that the mask was of has other free blocks. Every call in here that comes back is
+// a tail call.
 MB_NOINLINE void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t class_index) {
     struct mb_slab *slab = heap->slabs.current[class_index];
     if (MB_UNLIKELY(slab == NULL || !mb_perturb_quick_refills())) return malloc_without_slab(bytes, heap, class_index);

@@ -25,10 +25,11 @@ static struct {
 
 enum stage { UNMADE, MAKING, MADE };
 
-// A sample takes some 40 us (two stacks, two system calls, a page): one in so long is half a percent of the time of a program that does nothing but malloc and free.
+// A sample takes some 40 us (two stacks, two system calls, a page): one in so long is half a percent of the time of a
+// program that does nothing but malloc and free.
 static const uint64_t PAUSE_NS = 10000000;
 
-// --- the pool -----------------------------------------------------------------------------------------------------------
+// --- the pool --------------------------------------------------------------------------------------------------------
 
 // Forked children draw numbers of their own.
 static uint64_t draw(void) {
@@ -70,7 +71,7 @@ static char *page_of(size_t index) {
     return (char *)atomic_load_explicit(&mb_guarded_range_shared.base, memory_order_relaxed) + (2 * index + 1) * mb_os_page_size();
 }
 
-// --- choosing -----------------------------------------------------------------------------------------------------------
+// --- choosing --------------------------------------------------------------------------------------------------------
 
 static bool is_exact(void) { return mb_option.guard_rate <= MB_GUARD_RATE_EXACT_MAX; }
 
@@ -90,7 +91,8 @@ static bool is_long_ago(void) {
     return true;
 }
 
-// What was due before and found no refill is not due any more: large blocks make ticks, too, and need not be slow for it.
+// What was due before and found no refill is not due any more: large blocks make ticks, too, and need not be slow for
+// it.
 MB_NOINLINE void mb_guarded_note_slow(struct mb_heap *heap, uint32_t refills) {
     bool due = count_down(heap, refills) && is_long_ago();
     if (!mb_perturb_take_guarded() && due) mb_perturb_set_guarded(true);
@@ -118,7 +120,7 @@ static size_t take_slot(void) {
     return MB_GUARDED_SLOTS;
 }
 
-// --- a sample -----------------------------------------------------------------------------------------------------------
+// --- a sample --------------------------------------------------------------------------------------------------------
 
 // memalign has rounded its size to a multiple of the alignment.
 static size_t align_of(size_t bytes) { return mb_max(MB_GRANULE, bytes & (0 - bytes)); }

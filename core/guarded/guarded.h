@@ -1,12 +1,14 @@
-// Guarded samples: now and then a block of the default front lies alone on a page between two pages that cannot be touched (option guard_rate).
+// Guarded samples: now and then a block of the default front lies alone on a page between two pages that cannot be
+// touched (option guard_rate).
 //
 //   | guard | slot | guard | slot | guard | ...      the block at the end of its slot, or at its start, by chance
 //
-// What: of refills of the front, which hand out some dozen blocks each, one in so many draws a sample, if the block is no longer than a page. Refills stay
-// quick meanwhile: who ticks counts them, and one that is due makes the next refill of any thread ask. An
-// overflow over the page's edge, and any use after free, is a memory fault: the handler of SIGSEGV tells it with the stacks of the allocation, of the free
-// and of the access, and hands the signal on. What stays inside the page is found when the block is freed. A freed slot waits as long as there are others.
-// The handler is set with the first sample's pool, and gives way to one that the program sets later.
+// What: of refills of the front, which hand out some dozen blocks each, one in so many draws a sample, if the block is
+// no longer than a page. Refills stay quick meanwhile: who ticks counts them, and one that is due makes the next refill
+// of any thread ask. An overflow over the page's edge, and any use after free, is a memory fault: the handler of
+// SIGSEGV tells it with the stacks of the allocation, of the free and of the access, and hands the signal on. What
+// stays inside the page is found when the block is freed. A freed slot waits as long as there are others. The handler
+// is set with the first sample's pool, and gives way to one that the program sets later.
 // Who: any thread; slot.h says how they share a slot. At most MB_GUARDED_SLOTS samples live at a time, of a page each.
 // Idea: GWP-ASan (Serebryany et al., ICSE SEIP 2024), after the Electric Fence malloc debugger (Perens 1987).
 #ifndef MB_CORE_GUARDED_GUARDED_H

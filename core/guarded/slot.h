@@ -1,9 +1,11 @@
-// The state of each slot of guarded samples, and which thread may use it: one word, which threads, signal handlers and forked children see.
+// The state of each slot of guarded samples, and which thread may use it: one word, which threads, signal handlers and
+// forked children see.
 //
 //   FREE --take--> TAKEN --hand out--> LIVE --claim--> GOING --give--> FREE
 //
-// What: who has taken or claimed a slot writes its record alone; what others read of it meanwhile may be half written, and is only told. A
-// slot that was TAKEN or GOING in another thread when a process forked stays so in the child, and is lost.
+// What: who has taken or claimed a slot writes its record alone; what others read of it meanwhile may be half written,
+// and is only told. A slot that was TAKEN or GOING in another thread when a process forked stays so in the child, and
+// is lost.
 // Who: any thread; take and claim succeed in one of several that try.
 #ifndef MB_CORE_GUARDED_SLOT_H
 #define MB_CORE_GUARDED_SLOT_H

@@ -37,7 +37,8 @@ static void link(struct mb_block_table *table, uint32_t index) {
     }
 }
 
-// Lets the neighbours of the block at `index` (whose own links are in *block) point to `to` and `back` instead of to it.
+// Lets the neighbours of the block at `index` (whose own links are in *block) point to `to` and `back` instead of to
+// it.
 static void relink(struct mb_block_table *table, const struct mb_known_block *block, bool out, uint32_t index) {
     for (unsigned key = 0; key < table->keys; key++) {
         uint32_t next = block->next[key], prev = block->prev[key];

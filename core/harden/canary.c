@@ -9,7 +9,7 @@ static struct mb_canary *self_of(const struct mb_allocator *api) { return (struc
 // bytes <= PTRDIFF_MAX: no overflow, and what is too much the base refuses.
 static size_t with_canary(size_t bytes) { return bytes + MB_CANARY_BYTES; }
 
-// --- judging ------------------------------------------------------------------------------------------------------------
+// --- judging ---------------------------------------------------------------------------------------------------------
 
 struct verdict {
     enum mb_error error;
@@ -37,7 +37,7 @@ static enum mb_error take(struct mb_canary *self, void *p, size_t bytes) {
     return mb_layer_report(&self->layer, verdict.error, verdict.what, verdict.where);
 }
 
-// --- operations ---------------------------------------------------------------------------------------------------------
+// --- operations ------------------------------------------------------------------------------------------------------
 
 static void *keep(struct mb_canary *self, void *p, size_t bytes) {
     mb_canary_write(&self->key, p, bytes);
@@ -103,7 +103,7 @@ static size_t usable_size(const struct mb_allocator *api, const void *p) {
     return bytes;
 }
 
-// --- all blocks ---------------------------------------------------------------------------------------------------------
+// --- all blocks ------------------------------------------------------------------------------------------------------
 
 static bool is_intact(const struct mb_canary *self, uint32_t index) {
     const struct mb_known_block *block = &self->ledger.live.blocks[index];
@@ -161,7 +161,7 @@ static enum mb_error drop(struct mb_allocator *api) {
     return mb_block_table_drop(&self->ledger.live);
 }
 
-// --- making -------------------------------------------------------------------------------------------------------------
+// --- making ----------------------------------------------------------------------------------------------------------
 
 static const struct mb_allocator_table CHANGED = {
     .traits = ~UINT32_C(0),

@@ -3,10 +3,11 @@
 //   p                    p + requested        p + requested + 8      p + usable
 //   |===== the user's ===| 0 . . . . . . . |  rest of the slack      |
 //
-// What: eight bytes right behind the requested ones (any address): 56 secret bits that depend on where they stand, so that a
-// canary copied from another block is wrong; the first byte is zero and ends a string that runs over the edge.
+// What: eight bytes right behind the requested ones (any address): 56 secret bits that depend on where they stand, so
+// that a canary copied from another block is wrong; the first byte is zero and ends a string that runs over the edge.
 // Who: the key is written once, before the first block exists; any thread reads it.
-// Idea: StackGuard's terminator canary (Cowan et al., 1998); the slack of the size class as its place from hardened_malloc.
+// Idea: StackGuard's terminator canary (Cowan et al., 1998); the slack of the size class as its place from
+// hardened_malloc.
 #ifndef MB_CORE_HARDEN_CANARY_WORD_H
 #define MB_CORE_HARDEN_CANARY_WORD_H
 

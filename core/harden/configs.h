@@ -1,5 +1,5 @@
-// How each layer is set up, and what it tells: plain data, without the layers themselves. Each config starts with its own
-// size, so that it may grow at its end; initialise with the macro, then change what is to be different.
+// How each layer is set up, and what it tells: plain data, without the layers themselves. Each config starts with its
+// own size, so that it may grow at its end; initialise with the macro, then change what is to be different.
 // Who: whoever makes a layer; configs are copied.
 #ifndef MB_CORE_HARDEN_CONFIGS_H
 #define MB_CORE_HARDEN_CONFIGS_H
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// --- core/harden/statistics.h ------------------------------------------------------------------------------------------
+// --- core/harden/statistics.h ----------------------------------------------------------------------------------------
 
 struct mb_statistics_config {
     size_t size;
@@ -24,7 +24,7 @@ struct mb_statistics_numbers {
     uint64_t corruption;         // damage found below, as mb_allocator_corruption_events
 };
 
-// --- core/harden/watermark.h -------------------------------------------------------------------------------------------
+// --- core/harden/watermark.h -----------------------------------------------------------------------------------------
 
 enum mb_watermark_kind { MB_WATERMARK_RISING, MB_WATERMARK_FALLING, MB_WATERMARK_FAILURE };
 
@@ -48,7 +48,7 @@ struct mb_watermark_config {
 #define MB_WATERMARK_CONFIG(function, argument) \
     {sizeof(struct mb_watermark_config), (function), (argument), 0, {75, 90, 0, 0}, 5}
 
-// --- core/harden/fault.h -----------------------------------------------------------------------------------------------
+// --- core/harden/fault.h ---------------------------------------------------------------------------------------------
 
 enum mb_fault_mode {
     MB_FAULT_NEVER,
@@ -76,7 +76,7 @@ struct mb_fault_config {
 };
 #define MB_FAULT_CONFIG(mode, n) {sizeof(struct mb_fault_config), (mode), MB_FAULT_ALL_THREADS, (n), 0}
 
-// --- core/harden/guard.h -----------------------------------------------------------------------------------------------
+// --- core/harden/guard.h ---------------------------------------------------------------------------------------------
 
 struct mb_guard_config {
     size_t size;
@@ -84,7 +84,7 @@ struct mb_guard_config {
 };
 #define MB_GUARD_CONFIG {sizeof(struct mb_guard_config), 1}
 
-// --- core/harden/canary.h ----------------------------------------------------------------------------------------------
+// --- core/harden/canary.h --------------------------------------------------------------------------------------------
 
 struct mb_canary_config {
     size_t size;
@@ -93,7 +93,7 @@ struct mb_canary_config {
 
 typedef bool mb_block_visitor(void *context, void *p, size_t bytes); // false: enough
 
-// --- core/harden/quarantine.h ------------------------------------------------------------------------------------------
+// --- core/harden/quarantine.h ----------------------------------------------------------------------------------------
 
 struct mb_quarantine_config {
     size_t size;
@@ -101,7 +101,7 @@ struct mb_quarantine_config {
 };
 #define MB_QUARANTINE_CONFIG {sizeof(struct mb_quarantine_config), 1 << 20}
 
-// --- core/harden/poison.h ----------------------------------------------------------------------------------------------
+// --- core/harden/poison.h --------------------------------------------------------------------------------------------
 
 struct mb_poison_config {
     size_t size;
@@ -109,7 +109,7 @@ struct mb_poison_config {
 };
 #define MB_POISON_CONFIG {sizeof(struct mb_poison_config), 1 << 20}
 
-// --- core/harden/colour.h ----------------------------------------------------------------------------------------------
+// --- core/harden/colour.h --------------------------------------------------------------------------------------------
 
 struct mb_colour_config {
     size_t size;

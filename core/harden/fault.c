@@ -7,7 +7,7 @@
 
 enum { MILLION = 1000000 };
 
-// --- plans --------------------------------------------------------------------------------------------------------------
+// --- plans -----------------------------------------------------------------------------------------------------------
 
 static bool config_is_valid(const struct mb_fault_config *config) {
     if (config->mode >= MB_FAULT_MODES || config->scope >= MB_FAULT_SCOPES) return false;
@@ -75,7 +75,7 @@ bool mb_fault_strikes(struct mb_fault_plan_shared *plan, size_t bytes) {
     return true;
 }
 
-// --- the layer ----------------------------------------------------------------------------------------------------------
+// --- the layer -------------------------------------------------------------------------------------------------------
 
 static bool strikes(struct mb_allocator *api, size_t bytes) {
     struct mb_fault *self = (struct mb_fault *)mb_layer_of(api);

@@ -4,7 +4,8 @@
 // MB_INJECTED and does not reach the layers below. Freeing and shrinking never fail. core/harden/fault_os.h uses the
 // same kind of plan for system calls.
 // Who: any thread may ask a plan; arming while other threads ask leaves them with the old plan or the new one, or none.
-// Invariant: the k-th call that a count sees has the same fate in every run (chance too: it is a function of seed and k).
+// Invariant: the k-th call that a count sees has the same fate in every run (chance too: it is a function of seed and
+// k).
 // Idea: every N-th allocation failing in turn, from SQLite's fault.c and its test harness.
 #ifndef MB_CORE_HARDEN_FAULT_H
 #define MB_CORE_HARDEN_FAULT_H

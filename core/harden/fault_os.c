@@ -8,7 +8,8 @@
 
 static struct mb_fault_plan_shared plan;
 
-// Read by every system call while the hook is set. 0: the hook lets all pass and counts none, as those by which it is set itself.
+// Read by every system call while the hook is set. 0: the hook lets all pass and counts none, as those by which it is
+// set itself.
 static _Atomic uint32_t kinds_shared;
 
 static int refuse(enum mb_os_call call, size_t bytes) {

@@ -8,7 +8,7 @@
 
 static struct mb_guard *self_of(const struct mb_allocator *api) { return (struct mb_guard *)mb_layer_of(api); }
 
-// --- the parts of a guarded block ---------------------------------------------------------------------------------------
+// --- the parts of a guarded block ------------------------------------------------------------------------------------
 
 // What the ledger's `extra` holds: the bytes of the whole span, a multiple of the page, and the kind of its guard.
 struct span {
@@ -35,7 +35,7 @@ static bool is_intact(const struct mb_guard *self, const struct mb_known_block *
            mb_poison_intact(span.user_end, (size_t)(span.guard - span.user_end));
 }
 
-// --- allocating ---------------------------------------------------------------------------------------------------------
+// --- allocating ------------------------------------------------------------------------------------------------------
 
 static uint64_t next_request(struct mb_guard *self) {
     if (mb_allocator_can(&self->layer.api, MB_TRAIT_SHARED)) return __atomic_fetch_add(&self->requests, 1, __ATOMIC_RELAXED);
@@ -113,7 +113,7 @@ static void *allocate_zeroed(struct mb_allocator *api, size_t bytes, size_t alig
     return mb_layer_passed_block(&self->layer, mb_allocator_allocate_zeroed(self->layer.base, bytes, align));
 }
 
-// --- freeing ------------------------------------------------------------------------------------------------------------
+// --- freeing ---------------------------------------------------------------------------------------------------------
 
 // Finds a block in the ledger and copies it out. False: it is not guarded.
 static bool look_up(struct mb_guard *self, const void *p, struct mb_known_block *out) {
@@ -172,7 +172,7 @@ static enum mb_error deallocate(struct mb_allocator *api, void *p, size_t bytes)
     return free_guarded(self, &block);
 }
 
-// --- changing size ------------------------------------------------------------------------------------------------------
+// --- changing size ---------------------------------------------------------------------------------------------------
 
 static void note_kind(struct mb_guard *self, const void *p, enum mb_guard_kind kind) {
     mb_layer_lock(&self->layer);
@@ -184,8 +184,8 @@ static void note_kind(struct mb_guard *self, const void *p, enum mb_guard_kind k
     mb_layer_unlock(&self->layer);
 }
 
-// The old guard goes first: afterwards nothing that the system may refuse stands between the copy and the end of the old
-// block. Without memory for the new one it is put up again; if that is refused, too, the block lives on without.
+// The old guard goes first: afterwards nothing that the system may refuse stands between the copy and the end of the
+// old block. Without memory for the new one it is put up again; if that is refused, too, the block lives on without.
 static void *move(struct mb_guard *self, const struct mb_known_block *block, size_t new_bytes, size_t align) {
     struct span span = span_of(self, block);
     bool frees = mb_allocator_can(&self->layer.api, MB_TRAIT_FREES);
@@ -238,7 +238,7 @@ static void *shrink(struct mb_allocator *api, void *p, size_t old_bytes, size_t 
     return shrink_in_place(self, p, new_bytes);
 }
 
-// --- the rest -----------------------------------------------------------------------------------------------------------
+// --- the rest --------------------------------------------------------------------------------------------------------
 
 static size_t usable_size(const struct mb_allocator *api, const void *p) {
     struct mb_guard *self = self_of(api);
@@ -286,7 +286,7 @@ static enum mb_error drop(struct mb_allocator *api) {
     return error == MB_OK ? mb_block_table_drop(&self->ledger.live) : error;
 }
 
-// --- making -------------------------------------------------------------------------------------------------------------
+// --- making ----------------------------------------------------------------------------------------------------------
 
 static const struct mb_allocator_table CHANGED = {
     .traits = ~UINT32_C(0),

@@ -4,10 +4,10 @@
 //   | poison ...  |== user's ===| poison ... |-- no access --|       p = (end - bytes) rounded down to the alignment
 //   whole pages of the base, aligned to pages or more
 //
-// What: every block, or one in N at random, gets whole pages and a guard. What is left before and behind it on its pages is
-// poison and looked at on free: this finds underflows, and overflows that stay within the alignment. The guard is
-// MADV_GUARD_INSTALL where the kernel has it (no mapping of its own), else an access right (two more mappings each, of which a
-// process has 65530).
+// What: every block, or one in N at random, gets whole pages and a guard. What is left before and behind it on its
+// pages is poison and looked at on free: this finds underflows, and overflows that stay within the alignment. The guard
+// is MADV_GUARD_INSTALL where the kernel has it (no mapping of its own), else an access right (two more mappings each,
+// of which a process has 65530).
 // Who: as the base.
 // Invariant: every guarded block is in the ledger; when it leaves, its guard has gone before.
 // Idea: Electric Fence (Perens, 1987); the sampling from GWP-ASan.

@@ -5,7 +5,7 @@
 #include "core/harden/poison_fill.h"
 #include "platform/os.h"
 
-// --- leaving ------------------------------------------------------------------------------------------------------------
+// --- leaving ---------------------------------------------------------------------------------------------------------
 
 // Whether nobody has written into a block that was held.
 static bool is_intact(struct mb_hold *hold, const struct mb_known_block *block) {
@@ -15,7 +15,8 @@ static bool is_intact(struct mb_hold *hold, const struct mb_known_block *block) 
     return false;
 }
 
-// A damaged block is lost on purpose. What the base has to say about the other is for the report: whoever gave it up has gone.
+// A damaged block is lost on purpose. What the base has to say about the other is for the report: whoever gave it up
+// has gone.
 static void release(struct mb_hold *hold, const struct mb_known_block *block) {
     if (!is_intact(hold, block)) return;
     enum mb_error error = mb_allocator_deallocate(hold->layer.base, (void *)block->at, block->bytes);
@@ -50,7 +51,7 @@ static void *reuse(struct mb_hold *hold, size_t bytes, size_t align) {
     }
 }
 
-// --- coming -------------------------------------------------------------------------------------------------------------
+// --- coming ----------------------------------------------------------------------------------------------------------
 
 // MB_OK: held from now on. MB_FULL and MB_REFUSED: the table has no room.
 static enum mb_error try_add(struct mb_hold *hold, void *p, size_t bytes) {
@@ -97,7 +98,7 @@ static enum mb_error add(struct mb_hold *hold, void *p, size_t bytes) {
     return error;
 }
 
-// --- all of them --------------------------------------------------------------------------------------------------------
+// --- all of them -----------------------------------------------------------------------------------------------------
 
 size_t mb_hold_damaged(const struct mb_hold *hold) {
     size_t damaged = 0;
@@ -132,7 +133,7 @@ static enum mb_error drop(struct mb_allocator *api) {
     return error == MB_OK ? mb_block_table_drop(&hold->held.blocks) : error;
 }
 
-// --- the layer ----------------------------------------------------------------------------------------------------------
+// --- the layer -------------------------------------------------------------------------------------------------------
 
 static struct mb_hold *hold_of(const struct mb_allocator *api) { return (struct mb_hold *)mb_layer_of(api); }
 

@@ -7,7 +7,7 @@
 
 enum { STANDARD_ERROR = 2 };
 
-// --- forwarding -------------------------------------------------------------------------------------------------------
+// --- forwarding ------------------------------------------------------------------------------------------------------
 
 static struct mb_allocator *base_of(const struct mb_allocator *api) { return mb_layer_of(api)->base; }
 
@@ -70,7 +70,7 @@ static enum mb_error range_protect(struct mb_allocator *api, void *p, size_t byt
     return mb_layer_passed(mb_layer_of(api), base_of(api)->table->range->protect(base_of(api), p, bytes, access));
 }
 
-// --- making a layer ---------------------------------------------------------------------------------------------------
+// --- making a layer --------------------------------------------------------------------------------------------------
 
 #define FORWARD_UNLESS_CHANGED(table, operation) \
     if ((table)->operation == NULL) (table)->operation = forward_##operation
@@ -126,7 +126,7 @@ bool mb_config_read(const void *given, void *out, size_t known, size_t least) {
     return true;
 }
 
-// --- what layers do -----------------------------------------------------------------------------------------------------
+// --- what layers do --------------------------------------------------------------------------------------------------
 
 static void log_line(const char *what, const void *p) {
     struct mb_line line = {0};

@@ -1,8 +1,10 @@
 // What all wrapping layers have in common: an allocator that passes every call on to another one.
 //
-// What: a layer embeds `struct mb_layer` first, names the operations it changes, and gets forwarding ones for the rest. The
-// table is the layer's own, because its traits depend on what it wraps. A layer owns its base: dropping it drops the base.
-// Who: as the base: any thread where it has MB_TRAIT_SHARED (the layer then locks what it keeps), else one owner thread.
+// What: a layer embeds `struct mb_layer` first, names the operations it changes, and gets forwarding ones for the rest.
+// The table is the layer's own, because its traits depend on what it wraps. A layer owns its base: dropping it drops
+// the base.
+// Who: as the base: any thread where it has MB_TRAIT_SHARED (the layer then locks what it keeps), else one owner
+// thread.
 // Invariant: no layer calls its base while it holds its lock.
 #ifndef MB_CORE_HARDEN_LAYER_H
 #define MB_CORE_HARDEN_LAYER_H
@@ -26,12 +28,13 @@ struct mb_layer {
     void *owner;          // of whoever put the layer here; the layer does not look at it
 };
 
-// Wraps `base`: operations that `changed` leaves NULL are forwarded, traits that the base has and changed->traits names are kept.
+// Wraps `base`: operations that `changed` leaves NULL are forwarded, traits that the base has and changed->traits names
+// are kept.
 void mb_layer_init(struct mb_layer *layer, const struct mb_allocator_table *changed, struct mb_allocator *base,
                    enum mb_policy policy);
 
-// Reads a config of another version: `given` starts with its size_t size. False when it is too short or asks for what we do
-// not know. `known` is the size of ours, `least` that of the first version.
+// Reads a config of another version: `given` starts with its size_t size. False when it is too short or asks for what
+// we do not know. `known` is the size of ours, `least` that of the first version.
 bool mb_config_read(const void *given, void *out, size_t known, size_t least);
 
 MB_INLINE struct mb_layer *mb_layer_of(const struct mb_allocator *api) { return (struct mb_layer *)(uintptr_t)api; }
@@ -43,7 +46,8 @@ MB_INLINE void mb_layer_unlock(struct mb_layer *layer) {
     if (mb_allocator_can(&layer->api, MB_TRAIT_SHARED)) mb_unlock(&layer->lock);
 }
 
-// Notes the error of a call that fails, and returns it. It came this far, so an earlier refusal is no longer the last one.
+// Notes the error of a call that fails, and returns it. It came this far, so an earlier refusal is no longer the last
+// one.
 MB_INLINE enum mb_error mb_layer_fail(struct mb_layer *layer, enum mb_error error) {
     __atomic_store_n(&layer->api.refused, MB_OK, __ATOMIC_RELAXED);
     __atomic_store_n(&layer->error, error, __ATOMIC_RELAXED);

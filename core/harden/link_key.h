@@ -4,12 +4,12 @@
 //   word 1 of a free block   E(address of the block)             the tag
 //   E(x) = x * factor                                            factor odd and random, a secret of the process
 //
-// What: the product spreads every bit of `next`, so a link that was overwritten, copied from another block or hit by one
-// flipped bit decodes to an address outside the slab (mb_link_key_get keeps drawing until that holds for all 64 single
-// flips). The tag is compared as a whole when a block is freed: equal means "looks already free".
-// The end of a list is the address `start of the slab's first unit ^ MB_LINK_END`, which lies just outside every slab.
-// Who: members of the region family that keep such lists. Each has a copy of the process's key where its hot functions have their
-// other constants, so that these can be inlined into programs.
+// What: the product spreads every bit of `next`, so a link that was overwritten, copied from another block or hit by
+// one flipped bit decodes to an address outside the slab (mb_link_key_get keeps drawing until that holds for all 64
+// single flips). The tag is compared as a whole when a block is freed: equal means "looks already free". The end of a
+// list is the address `start of the slab's first unit ^ MB_LINK_END`, which lies just outside every slab.
+// Who: members of the region family that keep such lists. Each has a copy of the process's key where its hot functions
+// have their other constants, so that these can be inlined into programs.
 // Ideas: keyed links from glibc's safe-linking and hardened allocators; a product instead of an exclusive-or because an
 // exclusive-or leaves single flips inside the slab.
 #ifndef MB_CORE_HARDEN_LINK_KEY_H
@@ -26,8 +26,8 @@ struct mb_link_key {
     uint64_t inverse; // factor * inverse == 1 modulo 2^64
 };
 
-// The first two words of a free block. The stores and loads are relaxed atomics because a wrong second free by another thread may
-// look at them at any time.
+// The first two words of a free block. The stores and loads are relaxed atomics because a wrong second free by another
+// thread may look at them at any time.
 struct mb_free_block {
     uint64_t link;
     uint64_t tag;

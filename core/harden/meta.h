@@ -2,7 +2,8 @@
 //
 //   | no access | bytes, rounded up to pages | no access |
 //
-// What: nothing of a layer's lies in the memory that its users write, so no overflow of theirs reaches it ("split metadata").
+// What: nothing of a layer's lies in the memory that its users write, so no overflow of theirs reaches it ("split
+// metadata").
 // Who: any thread; nothing here has state.
 // Invariant: a call that fails has changed nothing.
 #ifndef MB_CORE_HARDEN_META_H

@@ -1,9 +1,9 @@
-// Fills freed blocks with a pattern and looks for it before they are used again: finds writes after free, and lets reads
-// after free see nonsense instead of old data.
+// Fills freed blocks with a pattern and looks for it before they are used again: finds writes after free, and lets
+// reads after free see nonsense instead of old data.
 //
 // What: a base may write links into its free blocks or merge them, so a look at what it hands out would prove nothing.
-// Therefore the layer keeps freed blocks (at most `budget_bytes`) and serves requests of the same size from them first; every
-// block is looked at when it is used again or goes to the base. When the base has nothing left, all go.
+// Therefore the layer keeps freed blocks (at most `budget_bytes`) and serves requests of the same size from them first;
+// every block is looked at when it is used again or goes to the base. When the base has nothing left, all go.
 // Who: as the base.
 // Invariant: as core/harden/hold.h. A grown block moves, and its old place is poison.
 #ifndef MB_CORE_HARDEN_POISON_H

@@ -1,7 +1,7 @@
 // The pattern in memory that nobody may use: filled when it is given up, looked at before it is used again.
 //
-// What: every byte is 0xDE; read as a pointer the pattern is no valid address on any machine we build for. Whoever writes
-// any other value into it is found; who writes the same value has changed nothing.
+// What: every byte is 0xDE; read as a pointer the pattern is no valid address on any machine we build for. Whoever
+// writes any other value into it is found; who writes the same value has changed nothing.
 // Who: whoever owns the bytes.
 #ifndef MB_CORE_HARDEN_POISON_FILL_H
 #define MB_CORE_HARDEN_POISON_FILL_H

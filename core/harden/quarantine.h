@@ -1,8 +1,8 @@
 // Keeps freed blocks from being used again soon: a stale pointer then hits poison and not somebody else's data.
 //
-// What: blocks wait, filled with poison, until chance picks them (so that nobody can predict when one is used again), at most
-// `budget_bytes` in all; what was written into them meanwhile is found when they leave. A block beyond the budget does not
-// wait. When the base has nothing left, all waiting blocks go and the request is made again.
+// What: blocks wait, filled with poison, until chance picks them (so that nobody can predict when one is used again),
+// at most `budget_bytes` in all; what was written into them meanwhile is found when they leave. A block beyond the
+// budget does not wait. When the base has nothing left, all waiting blocks go and the request is made again.
 // Who: as the base.
 // Invariant: as core/harden/hold.h. A grown block moves, and its old place waits like any other.
 #ifndef MB_CORE_HARDEN_QUARANTINE_H

@@ -16,7 +16,7 @@ static struct mb_statistics_shard_shared *shard_of(struct mb_statistics_shared *
     return &self->shards[is_shared(self) ? mb_thread_number() % MB_STATISTICS_SHARDS : 0];
 }
 
-// --- counting -----------------------------------------------------------------------------------------------------------
+// --- counting --------------------------------------------------------------------------------------------------------
 
 // With one owner thread a plain load and store will do.
 static void count(const struct mb_statistics_shared *self, _Atomic uint64_t *word) {
@@ -46,7 +46,7 @@ static void account(struct mb_statistics_shared *self, struct mb_statistics_shar
     raise_peak(self, move(self, &self->live, bytes));
 }
 
-// --- operations ---------------------------------------------------------------------------------------------------------
+// --- operations ------------------------------------------------------------------------------------------------------
 
 static void *note_block(struct mb_statistics_shared *self, void *p, size_t bytes) {
     struct mb_statistics_shard_shared *shard = shard_of(self);
@@ -104,7 +104,7 @@ static enum mb_error reset(struct mb_allocator *api) {
     return MB_OK;
 }
 
-// --- making and reading -------------------------------------------------------------------------------------------------
+// --- making and reading ----------------------------------------------------------------------------------------------
 
 static const struct mb_allocator_table CHANGED = {
     .traits = ~UINT32_C(0),

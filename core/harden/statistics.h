@@ -2,8 +2,8 @@
 //
 //   thread -> shard (number % 16) -> five words on a cache line of their own; what they add up to is made when somebody asks
 //
-// What: bytes are those that were asked for. Over a base without MB_TRAIT_FREES a block that is given up stays live until the
-// reset. Size 0 and bad alignment are refused before any layer is asked, and not counted.
+// What: bytes are those that were asked for. Over a base without MB_TRAIT_FREES a block that is given up stays live
+// until the reset. Size 0 and bad alignment are refused before any layer is asked, and not counted.
 // Who: as the base; mb_statistics_read: any thread. No call allocates.
 // Invariant: with no call under way, live_bytes is exact, and peak_bytes is within 16 * grain of the truth.
 #ifndef MB_CORE_HARDEN_STATISTICS_H

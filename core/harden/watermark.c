@@ -10,7 +10,7 @@ size_t mb_watermark_used(const struct mb_watermark_shared *self) {
     return atomic_load_explicit(&self->used, memory_order_relaxed);
 }
 
-// --- telling ------------------------------------------------------------------------------------------------------------
+// --- telling ---------------------------------------------------------------------------------------------------------
 
 static void tell(struct mb_watermark_shared *self, enum mb_watermark_kind kind, unsigned percent) {
     struct mb_watermark_event event = {kind, percent, mb_watermark_used(self), self->config.budget_bytes};
@@ -23,8 +23,8 @@ static bool turns(_Atomic bool *flag, bool to) {
     return atomic_exchange_explicit(flag, to, memory_order_relaxed) != to;
 }
 
-// Compares states, not edges: what a race with another thread leaves undone the next call does. The callback may have changed
-// `used`, so it is read anew for each level.
+// Compares states, not edges: what a race with another thread leaves undone the next call does. The callback may have
+// changed `used`, so it is read anew for each level.
 static void look(struct mb_watermark_shared *self) {
     for (size_t i = 0; i < self->level_count; i++) {
         const struct mb_watermark_level *level = &self->levels[i];
@@ -55,7 +55,7 @@ static void note_less(struct mb_watermark_shared *self, size_t less) {
     look(self);
 }
 
-// --- operations ---------------------------------------------------------------------------------------------------------
+// --- operations ------------------------------------------------------------------------------------------------------
 
 static void *allocate(struct mb_allocator *api, size_t bytes, size_t align) {
     struct mb_watermark_shared *self = self_of(api);
@@ -96,7 +96,7 @@ static enum mb_error reset(struct mb_allocator *api) {
     return MB_OK;
 }
 
-// --- making -------------------------------------------------------------------------------------------------------------
+// --- making ----------------------------------------------------------------------------------------------------------
 
 static const struct mb_allocator_table CHANGED = {
     .traits = ~UINT32_C(0),

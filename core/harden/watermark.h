@@ -4,7 +4,8 @@
 //   rising    once at each level, then armed again when used falls `hysteresis` percent below it (which is told too)
 //   failure   at the first request that fails, then armed again by the next one that succeeds
 //
-// What: used bytes are those that were asked for and, over a base with MB_TRAIT_FREES, not given up. It refuses nothing.
+// What: used bytes are those that were asked for and, over a base with MB_TRAIT_FREES, not given up. It refuses
+// nothing.
 // Who: as the base. The callback runs in the thread whose call crossed the level, with no lock held: it may allocate
 // and free, also here. Over a shared base several threads may be in it at once.
 // Invariant: with no call under way, a level is marked as crossed iff used bytes, when they last left the band between
@@ -27,7 +28,8 @@ struct mb_watermark_shared {
     struct mb_watermark_config config;                      // constant
     struct mb_watermark_level levels[MB_WATERMARK_LEVELS];  // constant
     size_t level_count;                                     // constant
-    // Written by any thread that allocates or frees. Relaxed: they guard no memory; who changes a flag makes the callback.
+    // Written by any thread that allocates or frees. Relaxed: they guard no memory; who changes a flag makes the
+    // callback.
     MB_CACHE_ALIGNED _Atomic size_t used;
     _Atomic bool crossed[MB_WATERMARK_LEVELS];
     _Atomic bool failing;

@@ -15,7 +15,7 @@
 #include "platform/bits.h"
 #include "platform/os.h"
 
-// --- start and fork ---------------------------------------------------------------------------------------------------
+// --- start and fork --------------------------------------------------------------------------------------------------
 
 // Under a limit of address space what waits takes at most a sixteenth of it.
 static size_t large_budget(void) {
@@ -46,7 +46,7 @@ static void recover(void) {
 
 const struct mb_instead mb_hardened = {.start = start, .recover = recover};
 
-// --- allocating -------------------------------------------------------------------------------------------------------
+// --- allocating ------------------------------------------------------------------------------------------------------
 
 static void *no_memory(void) {
     errno = ENOMEM;
@@ -97,7 +97,7 @@ static void *hard_memalign(size_t align, size_t bytes) {
     return NULL;
 }
 
-// --- blocks of somebody's ---------------------------------------------------------------------------------------------
+// --- blocks of somebody's --------------------------------------------------------------------------------------------
 
 static bool is_slab(const void *p) { return mb_space_contains(p) && mb_unit_kind(mb_unit_of(p)) == MB_UNIT_HARD_SLAB; }
 static bool is_large(const void *p) { return mb_space_contains(p) && mb_unit_kind(mb_unit_of(p)) == MB_UNIT_HARD_LARGE; }
@@ -191,7 +191,7 @@ static size_t hard_usable_size(const void *p) {
     return length_of(MB_OP_USABLE_SIZE, p, place_of(MB_OP_USABLE_SIZE, p), &length) ? length : 0;
 }
 
-// --- realloc ----------------------------------------------------------------------------------------------------------
+// --- realloc ---------------------------------------------------------------------------------------------------------
 
 static void *copy_to_new(void *p, size_t length, size_t bytes) {
     void *fresh = alloc(MB_GRANULE, bytes);
@@ -269,7 +269,7 @@ static void *hard_realloc(void *p, size_t bytes) {
     return resize(p, bytes);
 }
 
-// --- asking and giving back ---------------------------------------------------------------------------------------------
+// --- asking and giving back ------------------------------------------------------------------------------------------
 
 static bool hard_owns(const void *p) { return mb_space_contains(p) || mb_outside_contains(p); }
 

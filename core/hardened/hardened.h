@@ -1,7 +1,8 @@
 // The hardened front: what serves the process instead of core/front when the option profile=hardened is set.
 //
-// What: the same calls under the same contracts, reached like another copy of the library: through struct mb_calls, from the slow paths of
-// the default front, whose own heaps stay empty. So the default's fast paths have no test for it.
+// What: the same calls under the same contracts, reached like another copy of the library: through struct mb_calls,
+// from the slow paths of the default front, whose own heaps stay empty. So the default's fast paths have no test for
+// it.
 // Who: any thread.
 #ifndef MB_CORE_HARDENED_HARDENED_H
 #define MB_CORE_HARDENED_HARDENED_H

@@ -27,7 +27,7 @@ void mb_hard_large_init(uint64_t seed) { large_shared.seed = seed; }
 
 static size_t pages_of(size_t bytes) { return mb_align_up(bytes, mb_os_page_size()); }
 
-// --- making -----------------------------------------------------------------------------------------------------------
+// --- making ----------------------------------------------------------------------------------------------------------
 
 // Where the block lies in its span, and how long that is.
 struct plan {
@@ -112,7 +112,7 @@ void *mb_hard_large_alloc(size_t align, size_t bytes) {
     return set_up(&plan, &span, bytes, false);
 }
 
-// --- a block ----------------------------------------------------------------------------------------------------------
+// --- a block ---------------------------------------------------------------------------------------------------------
 
 static enum mb_hard_fault examine(struct mb_unit *unit, const void *p) {
     const struct mb_hard_large *large = mb_hard_large_of(unit);
@@ -126,7 +126,8 @@ static bool claim(struct mb_unit *unit) {
     return __atomic_compare_exchange_n(&unit->slab.kind, &large, (uint8_t)MB_UNIT_NONE, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-// Whether the program has changed what may be done with its pages. They cannot be looked at then, and get a fresh mapping.
+// Whether the program has changed what may be done with its pages. They cannot be looked at then, and get a fresh
+// mapping.
 static bool has_changed(const struct mb_hard_large *large) { return mb_changed(large->first, large->units) == MB_CHANGE_STATE; }
 
 static bool renew(const struct mb_hard_large *large) {
@@ -161,7 +162,7 @@ enum mb_hard_fault mb_hard_large_length(struct mb_unit *unit, const void *p, siz
     return fault;
 }
 
-// --- resizing ---------------------------------------------------------------------------------------------------------
+// --- resizing --------------------------------------------------------------------------------------------------------
 
 // The new guard stands before the old one goes.
 static bool move_guard(struct mb_hard_large *large, char *p, size_t open) {
@@ -224,7 +225,7 @@ void *mb_hard_large_move(struct mb_unit *unit, char *p, size_t bytes) {
     return set_up(&plan, &span, bytes, moved == MOVED);
 }
 
-// --- looking ----------------------------------------------------------------------------------------------------------
+// --- looking ---------------------------------------------------------------------------------------------------------
 
 // The unit's own kind, or that of the span that covers it.
 struct mb_unit *mb_hard_large_covering(struct mb_unit *unit) {

@@ -3,8 +3,9 @@
 //   span                          p                      p + bytes
 //   | (units for the alignment) G | ==== the user's ==== | slack | G | room to grow, not touched ... |
 //
-// What: the slack up to the page's end holds a canary and zeros (slack.h). A block of 0 bytes has no page at all. A freed one waits as a whole
-// (waiting.h). Fresh pages are zero. Where memory cannot be had inside the arena's window, there is no such block: see hardened.c.
+// What: the slack up to the page's end holds a canary and zeros (slack.h). A block of 0 bytes has no page at all. A
+// freed one waits as a whole (waiting.h). Fresh pages are zero. Where memory cannot be had inside the arena's window,
+// there is no such block: see hardened.c.
 // Who: any thread, on its own blocks.
 #ifndef MB_CORE_HARDENED_LARGE_H
 #define MB_CORE_HARDENED_LARGE_H

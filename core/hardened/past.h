@@ -14,8 +14,8 @@ struct mb_hard_past {
     int32_t made_by, freed_by; // threads
 };
 
-// The block has just been made / is being freed, by the calling thread, from `here` (mb_trace_here, called before any lock was taken: the C library may
-// lock its list of files for it, and who holds that may be in malloc).
+// The block has just been made / is being freed, by the calling thread, from `here` (mb_trace_here, called before any
+// lock was taken: the C library may lock its list of files for it, and who holds that may be in malloc).
 void mb_hard_past_made(struct mb_hard_past *past, struct mb_trace *here);
 void mb_hard_past_freed(struct mb_hard_past *past, struct mb_trace *here);
 

@@ -1,4 +1,5 @@
-// The metadata of slabs: bits and notes, apart from all blocks. What a slab had that is gone is the next one's of its class.
+// The metadata of slabs: bits and notes, apart from all blocks. What a slab had that is gone is the next one's of its
+// class.
 //
 // Who: any thread.
 #ifndef MB_CORE_HARDENED_RECORD_H
@@ -8,7 +9,8 @@
 void *mb_hard_record_take(unsigned class_index);
 void mb_hard_record_give(unsigned class_index, void *record);
 
-// In a forked child, alone: it does without those that were free, because one of them may have been on its way in or out.
+// In a forked child, alone: it does without those that were free, because one of them may have been on its way in or
+// out.
 void mb_hard_records_recover(void);
 
 #endif

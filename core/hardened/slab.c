@@ -7,7 +7,7 @@
 #include "platform/bits.h"
 #include "platform/os.h"
 
-// --- layout -----------------------------------------------------------------------------------------------------------
+// --- layout ----------------------------------------------------------------------------------------------------------
 
 static size_t usable_bytes(unsigned class_index) {
     return class_index == MB_HARD_ZERO_CLASS ? MB_UNIT_BYTES : MB_UNIT_BYTES - mb_os_page_size();
@@ -66,7 +66,7 @@ struct mb_hard_slab *mb_hard_slab_set_up(size_t unit_index, uint32_t class_numbe
     return slab;
 }
 
-// --- choosing ---------------------------------------------------------------------------------------------------------
+// --- choosing --------------------------------------------------------------------------------------------------------
 
 enum { OPEN_FREE_SHARE = 8, SCANS_IN_DELAY = 2 };
 
@@ -77,7 +77,8 @@ static void set_ready(struct mb_hard_slab *slab, uint32_t from, uint32_t to) {
     }
 }
 
-// Written once, and not only read, before slots are looked at: a page that is first read and then written costs two faults. The value stays.
+// Written once, and not only read, before slots are looked at: a page that is first read and then written costs two
+// faults. The value stays.
 static void touch(struct mb_hard_slab *slab, size_t from, size_t to) {
     for (size_t offset = from; offset < to; offset += mb_os_page_size()) {
         uint64_t *word = (uint64_t *)(void *)(slab->start + offset);
@@ -121,7 +122,7 @@ uint32_t mb_hard_slab_pick_slow(struct mb_hard_slab *slab, uint64_t random, uint
     return mb_hard_slab_any_ready(slab, random);
 }
 
-// --- slots of two pages and more ----------------------------------------------------------------------------------------
+// --- slots of two pages and more -------------------------------------------------------------------------------------
 
 // The pages of which no neighbour has a part. There is at least one.
 static char *own_pages(const struct mb_hard_slab *slab, uint32_t slot, size_t *bytes) {
@@ -156,7 +157,7 @@ bool mb_hard_slot_is_clean_shut(struct mb_hard_slab *slab, uint32_t slot) {
     return mb_slack_is_zero(p, (size_t)(from - p)) && mb_slack_is_zero(from + bytes, (size_t)(p + slab->slot_bytes - (from + bytes)));
 }
 
-// --- looking ----------------------------------------------------------------------------------------------------------
+// --- looking ---------------------------------------------------------------------------------------------------------
 
 enum mb_hard_fault mb_hard_slab_examine_slow(struct mb_hard_slab *slab, uint32_t slot, const char *p) {
     if (slot >= slab->slots || !mb_hard_bit(slab->used, slot)) return MB_HARD_NEVER;

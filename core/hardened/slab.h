@@ -2,10 +2,11 @@
 //
 //   | slot 0 | slot 1 | ... opened slots ... | not touched yet ... |rest| guard page |
 //
-// What: a slot that holds no block is zero; one that does holds the block, and its canaries in what is left (core/hardened/slack.h). How long
-// a block is and whether it is live stands apart, in metadata. Slots are opened a page at a time, when few of the opened ones are free.
-// Free slots of two pages and more may be shut: the pages that no neighbour has a part of cannot be touched, and come back as zeros.
-// Slots of the class for blocks of 0 bytes lie in a unit that cannot be touched at all.
+// What: a slot that holds no block is zero; one that does holds the block, and its canaries in what is left
+// (core/hardened/slack.h). How long a block is and whether it is live stands apart, in metadata. Slots are opened a
+// page at a time, when few of the opened ones are free. Free slots of two pages and more may be shut: the pages that no
+// neighbour has a part of cannot be touched, and come back as zeros. Slots of the class for blocks of 0 bytes lie in a
+// unit that cannot be touched at all.
 // Who: whoever holds the lock of the slab's class.
 // Invariant: live_count = number of live bits; a live slot has its used bit.
 #ifndef MB_CORE_HARDENED_SLAB_H
@@ -62,8 +63,8 @@ MB_INLINE uint32_t mb_hard_slot_at(const struct mb_hard_slab *slab, uint32_t off
 
 // Opens the page in which the first slot ends that is not opened.
 void mb_hard_slab_open_more(struct mb_hard_slab *slab);
-// A free slot, from a number at random on, where the first look (slot.h) found none. MB_HARD_NO_SLOT: none was found, or it was looked for a
-// moment ago.
+// A free slot, from a number at random on, where the first look (slot.h) found none. MB_HARD_NO_SLOT: none was found,
+// or it was looked for a moment ago.
 uint32_t mb_hard_slab_pick_slow(struct mb_hard_slab *slab, uint64_t random, uint32_t count, uint32_t delay);
 
 // What is wrong with the block at p, which lies in what would be that slot (slot.h).
@@ -72,7 +73,7 @@ enum mb_hard_fault mb_hard_slab_examine_slow(struct mb_hard_slab *slab, uint32_t
 // A free slot that somebody wrote to; MB_HARD_NO_SLOT: none.
 uint32_t mb_hard_slab_find_dirty(struct mb_hard_slab *slab);
 
-// --- slots of two pages and more --------------------------------------------------------------------------------------
+// --- slots of two pages and more -------------------------------------------------------------------------------------
 
 enum { MB_HARD_BIG_MIN = 8192 };
 
@@ -80,8 +81,8 @@ MB_INLINE bool mb_hard_is_shut(const struct mb_hard_slab *slab, uint32_t slot) {
     return slab->slot_bytes >= MB_HARD_BIG_MIN && (slab->shut >> slot & 1) != 0;
 }
 
-// The pages of a free slot go back to the system, and cannot be touched from now on, where the system knows a way that costs no mapping. The slot
-// stays zero.
+// The pages of a free slot go back to the system, and cannot be touched from now on, where the system knows a way that
+// costs no mapping. The slot stays zero.
 void mb_hard_slot_shut(struct mb_hard_slab *slab, uint32_t slot);
 // All of the slot can be touched again. False: the system refuses.
 bool mb_hard_slot_open(struct mb_hard_slab *slab, uint32_t slot);

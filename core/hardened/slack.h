@@ -3,10 +3,11 @@
 //   p              p + bytes                                      p + slot
 //   |==the user's==| c c c c c c c c ... | 0 0 0 ... 0 | c c c c c c c c |
 //
-// What: the words around the end of the block and the last word of the slot hold a secret of the slot; what lies between is zero. So
-// is all of a slot that holds no block: whatever is written there is found. Every byte of a canary is 0x80 to 0xfe: a terminating
-// zero, text, or 0xff that is written one byte too far always differs. (Other allocators make the first byte zero, so that a string
-// without an end stops there; then the commonest overflow of all, that zero, goes unseen.)
+// What: the words around the end of the block and the last word of the slot hold a secret of the slot; what lies
+// between is zero. So is all of a slot that holds no block: whatever is written there is found. Every byte of a canary
+// is 0x80 to 0xfe: a terminating zero, text, or 0xff that is written one byte too far always differs. (Other allocators
+// make the first byte zero, so that a string without an end stops there; then the commonest overflow of all, that zero,
+// goes unseen.)
 // Who: whoever holds the slot. Sizes of slots are multiples of 16, large blocks' pages of 8.
 // Idea: hardened_malloc's slab canaries, by size asked for instead of at the slot's end.
 #ifndef MB_CORE_HARDENED_SLACK_H
@@ -41,7 +42,8 @@ MB_INLINE void mb_slack_store(char *at, uint64_t word) { __builtin_memcpy(__buil
 // The bytes of the word around the end that lie behind the end (all of them: the end is a word's start).
 MB_INLINE uint64_t mb_slack_mask(size_t bytes) { return ~UINT64_C(0) << (bytes % 8 * 8); }
 
-// All bytes are zero; p and the length are multiples of 8. Longer runs in chunks of 64 bytes, of which the last may overlap the one before.
+// All bytes are zero; p and the length are multiples of 8. Longer runs in chunks of 64 bytes, of which the last may
+// overlap the one before.
 MB_INLINE bool mb_slack_is_zero(const char *p, size_t bytes) {
     enum { CHUNK = 64 };
     const char *end = p + bytes;
@@ -59,7 +61,8 @@ MB_INLINE bool mb_slack_is_zero(const char *p, size_t bytes) {
     return (all[0] | all[1]) == 0;
 }
 
-// Fills the slack of a block of so many bytes in a slot whose slack is zero. The user's bytes stay: of the word in which they end, `kept`.
+// Fills the slack of a block of so many bytes in a slot whose slack is zero. The user's bytes stay: of the word in
+// which they end, `kept`.
 MB_INLINE void mb_slack_fill_behind(uint64_t salt, char *p, size_t bytes, size_t slot, uint64_t kept) {
     size_t head = bytes & ~(size_t)7;
     uint64_t word = mb_slack_word(salt, p);

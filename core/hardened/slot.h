@@ -22,7 +22,8 @@ MB_INLINE uint32_t mb_hard_any_bit(uint64_t bits, unsigned turn) {
     return (mb_ctz64(turned) + turn) % 64;
 }
 
-// One of the ready slots: of the first word that has one from a random word on, a random one. MB_HARD_NO_SLOT: there is none.
+// One of the ready slots: of the first word that has one from a random word on, a random one. MB_HARD_NO_SLOT: there is
+// none.
 MB_INLINE uint32_t mb_hard_slab_any_ready(const struct mb_hard_slab *slab, uint64_t random) {
     if (MB_UNLIKELY(slab->ready_words == 0)) return MB_HARD_NO_SLOT;
     uint32_t word = mb_hard_any_bit(slab->ready_words, (unsigned)((random >> 32) * slab->words >> 32));
@@ -35,8 +36,8 @@ MB_INLINE void mb_hard_slab_not_ready(struct mb_hard_slab *slab, uint32_t slot) 
     slab->ready_words &= ~((uint64_t)(left == 0) << (slot / 64));
 }
 
-// A free slot, at random, that was not freed within the last `delay` of `count` allocations. MB_HARD_NO_SLOT: none was found, or it was
-// looked for a moment ago.
+// A free slot, at random, that was not freed within the last `delay` of `count` allocations. MB_HARD_NO_SLOT: none was
+// found, or it was looked for a moment ago.
 MB_INLINE uint32_t mb_hard_slab_pick(struct mb_hard_slab *slab, struct mb_rng *rng, uint32_t count, uint32_t delay) {
     if (MB_UNLIKELY(slab->live_count >= slab->open_at)) mb_hard_slab_open_more(slab);
     uint64_t random = mb_rng_next(rng);
@@ -44,7 +45,8 @@ MB_INLINE uint32_t mb_hard_slab_pick(struct mb_hard_slab *slab, struct mb_rng *r
     return MB_LIKELY(slot != MB_HARD_NO_SLOT) ? slot : mb_hard_slab_pick_slow(slab, random, count, delay);
 }
 
-// The slot that shall be the next one, if there is one without any work; its memory is on its way to the cache when it is. MB_HARD_NO_SLOT: none.
+// The slot that shall be the next one, if there is one without any work; its memory is on its way to the cache when it
+// is. MB_HARD_NO_SLOT: none.
 MB_INLINE uint32_t mb_hard_slab_pick_ahead(const struct mb_hard_slab *slab, struct mb_rng *rng) {
     if (MB_UNLIKELY(slab->ready_words == 0 || slab->live_count >= slab->open_at)) return MB_HARD_NO_SLOT;
     uint32_t slot = mb_hard_slab_any_ready(slab, mb_rng_next(rng));
@@ -52,7 +54,8 @@ MB_INLINE uint32_t mb_hard_slab_pick_ahead(const struct mb_hard_slab *slab, stru
     return slot;
 }
 
-// Whether nobody has written to the free slot. What is shut nobody can have written to; its ends may lie on a neighbour's pages.
+// Whether nobody has written to the free slot. What is shut nobody can have written to; its ends may lie on a
+// neighbour's pages.
 bool mb_hard_slot_is_clean_shut(struct mb_hard_slab *slab, uint32_t slot);
 MB_INLINE bool mb_hard_slot_is_clean(struct mb_hard_slab *slab, uint32_t slot, const char *p) {
     if (MB_UNLIKELY(mb_hard_is_shut(slab, slot))) return mb_hard_slot_is_clean_shut(slab, slot);
@@ -90,14 +93,15 @@ MB_INLINE void mb_hard_slot_resize(struct mb_hard_slab *slab, uint32_t slot, siz
     mb_slack_fill(slab->salt, p, bytes, slab->slot_bytes);
 }
 
-// --- looking ----------------------------------------------------------------------------------------------------------
+// --- looking ---------------------------------------------------------------------------------------------------------
 
 // Whether the word before p lies on a page that is shut.
 MB_INLINE bool mb_hard_is_shut_before(const struct mb_hard_slab *slab, uint32_t slot, const char *p) {
     return MB_UNLIKELY(mb_hard_is_shut(slab, slot - 1)) && mb_is_aligned((uintptr_t)p, mb_os_page_size());
 }
 
-// The word before p, the last of the slot before, is slack of a live block, or zero. Where nobody can have written, nobody has.
+// The word before p, the last of the slot before, is slack of a live block, or zero. Where nobody can have written,
+// nobody has.
 MB_INLINE bool mb_hard_is_intact_before(const struct mb_hard_slab *slab, uint32_t slot, const char *p) {
     if (slot == 0 || mb_hard_is_shut_before(slab, slot, p)) return true;
     uint64_t found = mb_slack_load(p - 8);

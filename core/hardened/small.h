@@ -1,10 +1,11 @@
 // Small blocks of the hardened front: for each size class some shards of slabs, each behind a lock of its own.
 //
-// What: a thread takes blocks from the shard of its number, and gives each to the shard it came from. A freed slot is zero at once and is not
-// handed out again before `delay` other blocks of its class and shard were (64 at least; more for small ones, up to the option's
-// bytes); then any free slot of the slab may be the next. A slab without live blocks waits as a whole (waiting.h) where there is more than one.
-// Who: any thread.
-// After fork: who stopped inside has left a note of the slot in his hands; the child finishes that and makes lists and counts anew.
+// What: a thread takes blocks from the shard of its number, and gives each to the shard it came from. A freed slot is
+// zero at once and is not handed out again before `delay` other blocks of its class and shard were (64 at least; more
+// for small ones, up to the option's bytes); then any free slot of the slab may be the next. A slab without live blocks
+// waits as a whole (waiting.h) where there is more than one.
+// Who: any thread. After fork: who stopped inside has left a note of the slot in his hands; the child finishes that and
+// makes lists and counts anew.
 #ifndef MB_CORE_HARDENED_SMALL_H
 #define MB_CORE_HARDENED_SMALL_H
 
@@ -31,7 +32,8 @@ void *mb_hard_small_alloc(unsigned class_index, size_t bytes);
 enum mb_hard_fault mb_hard_small_free(struct mb_unit *unit, const void *p);
 enum mb_hard_fault mb_hard_small_length(struct mb_unit *unit, const void *p, size_t *bytes);
 
-// The same; if nothing is, and its slot suits `bytes` (MAY), or has room for so many (MUST), it is so long from now on: `done`.
+// The same; if nothing is, and its slot suits `bytes` (MAY), or has room for so many (MUST), it is so long from now on:
+// `done`.
 enum mb_hard_will { MB_HARD_MAY, MB_HARD_MUST };
 struct mb_hard_resize {
     size_t bytes;
@@ -67,7 +69,8 @@ size_t mb_hard_small_sweep(void (*found)(enum mb_hard_fault fault, const void *p
 // Calls with every live block's past (made is NULL where none is kept) and length, from within the lock of its class.
 void mb_hard_small_visit(void (*visit)(struct mb_trace *made, size_t bytes));
 
-// How many blocks of its class and shard were handed out since a free slot was freed. False: not known (any more). Any thread, without a lock.
+// How many blocks of its class and shard were handed out since a free slot was freed. False: not known (any more). Any
+// thread, without a lock.
 bool mb_hard_small_freed_ago(struct mb_hard_slab *slab, uint32_t slot, uint64_t *blocks);
 
 // In a forked child, alone.

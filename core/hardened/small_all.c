@@ -10,7 +10,7 @@
 
 struct mb_hard_class_shared *mb_hard_classes MB_SEALED;
 
-// --- start ------------------------------------------------------------------------------------------------------------
+// --- start -----------------------------------------------------------------------------------------------------------
 
 static uint32_t delay_of(unsigned class_index, size_t budget_bytes) {
     size_t delay = mb_max(MB_HARD_DELAY_MIN, budget_bytes / mb_hard_slot_bytes(class_index));
@@ -36,7 +36,7 @@ static struct mb_hard_slab *slab_in(size_t unit_index) {
     return mb_unit_kind(unit) == MB_UNIT_HARD_SLAB ? mb_hard_slab_of(unit) : NULL;
 }
 
-// --- counting ---------------------------------------------------------------------------------------------------------
+// --- counting --------------------------------------------------------------------------------------------------------
 
 // Without a lock: a near picture, as of any statistics.
 static void count_slab(const struct mb_hard_slab *slab, struct mb_hard_small_totals *out) {
@@ -67,7 +67,7 @@ bool mb_hard_small_freed_ago(struct mb_hard_slab *slab, uint32_t slot, uint64_t 
     return known;
 }
 
-// --- looking at all ---------------------------------------------------------------------------------------------------
+// --- looking at all --------------------------------------------------------------------------------------------------
 
 typedef void found_fault(enum mb_hard_fault fault, const void *p);
 
@@ -127,7 +127,7 @@ void mb_hard_small_visit(void (*visit)(struct mb_trace *made, size_t bytes)) {
     }
 }
 
-// --- after fork -------------------------------------------------------------------------------------------------------
+// --- after fork ------------------------------------------------------------------------------------------------------
 
 // A block on its way out is out, a slot on its way to somebody is as it was before, or that one's for good.
 static void finish(struct mb_hard_class_shared *class) {

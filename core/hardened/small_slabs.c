@@ -1,4 +1,5 @@
-// The slabs of a size class and shard: which one blocks come from, which others have free slots, and how slabs come and go.
+// The slabs of a size class and shard: which one blocks come from, which others have free slots, and how slabs come and
+// go.
 //
 // Who: whoever holds the lock of the class.
 #include <string.h>

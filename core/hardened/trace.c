@@ -26,7 +26,7 @@ struct mb_trace *mb_trace_youngest(void) {
     return __atomic_load_n(&trace_shared.youngest, __ATOMIC_ACQUIRE);
 }
 
-// --- keeping ----------------------------------------------------------------------------------------------------------
+// --- keeping ---------------------------------------------------------------------------------------------------------
 
 static uint32_t hash_of(const uintptr_t *frames, unsigned depth) {
     uint64_t hash = depth;
@@ -70,7 +70,7 @@ MB_NOINLINE struct mb_trace *mb_trace_capture(void) {
     return trace != NULL ? trace : keep(frames, depth, hash);
 }
 
-// --- telling ----------------------------------------------------------------------------------------------------------
+// --- telling ---------------------------------------------------------------------------------------------------------
 
 static void tell_frame(unsigned number, uintptr_t address) {
     struct mb_line line = {0};

@@ -1,8 +1,10 @@
 // Stacks of calls, each kept once: where blocks were made and freed (profile=debug).
 //
-// What: return addresses, the innermost first, without those of this library. A stack that was met before is found again by its hash. Nothing is
-// ever forgotten, so a pointer to one stays good. Addresses are told with file, offset and build-id; `mbmalloc symbols` makes names of them.
-// Who: any thread. A stack is complete before it is on a list, and the lists only grow at their heads: a forked child finds them in order.
+// What: return addresses, the innermost first, without those of this library. A stack that was met before is found
+// again by its hash. Nothing is ever forgotten, so a pointer to one stays good. Addresses are told with file, offset
+// and build-id; `mbmalloc symbols` makes names of them.
+// Who: any thread. A stack is complete before it is on a list, and the lists only grow at their heads: a forked child
+// finds them in order.
 // Idea: the stack depot of the sanitizers' runtimes.
 #ifndef MB_CORE_HARDENED_TRACE_H
 #define MB_CORE_HARDENED_TRACE_H

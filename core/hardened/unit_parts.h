@@ -5,8 +5,8 @@
 //   kind MB_UNIT_HARD_WAITING   struct mb_hard_waiting  first unit of a span in quarantine: nothing of it can be touched
 //   kind MB_UNIT_HARD_LEAD      (nothing)               units in front of a large block, which its alignment needs
 //
-// slab.large_pieces says for each of them how much follows, as for all kinds (core/region/recover.c). The bound stays 0 and the
-// owner NULL, so the fast paths of the default front leave every such unit alone.
+// slab.large_pieces says for each of them how much follows, as for all kinds (core/region/recover.c). The bound stays 0
+// and the owner NULL, so the fast paths of the default front leave every such unit alone.
 // Who: what is in here is guarded by the lock of the slab's class; a large block is its thread's.
 #ifndef MB_CORE_HARDENED_UNIT_PARTS_H
 #define MB_CORE_HARDENED_UNIT_PARTS_H

@@ -20,10 +20,10 @@ size_t mb_hard_waiting_units(void) { return atomic_load_explicit(&mb_hard_waitin
 
 static void note_units(size_t units) { atomic_store_explicit(&mb_hard_waiting_shared.units, units, memory_order_relaxed); }
 
-// --- going ------------------------------------------------------------------------------------------------------------
+// --- going -----------------------------------------------------------------------------------------------------------
 
-// What cannot be made usable again is lost, without its pages. A system that says yes and does nothing (emulators, filters) has left
-// the mark.
+// What cannot be made usable again is lost, without its pages. A system that says yes and does nothing (emulators,
+// filters) has left the mark.
 static void give(size_t first) {
     struct mb_unit *unit = mb_unit_at(first);
     struct mb_hard_waiting waiting = *mb_hard_waiting_of(unit);
@@ -84,7 +84,7 @@ bool mb_hard_waiting_flush(void) {
     return any;
 }
 
-// --- coming -----------------------------------------------------------------------------------------------------------
+// --- coming ----------------------------------------------------------------------------------------------------------
 
 static void close_span(const struct mb_hard_gone *gone) {
     struct mb_unit *unit = mb_unit_at(gone->first);
@@ -130,7 +130,7 @@ void mb_hard_wait(const struct mb_hard_gone *gone) {
     while (take_one_too_many(&other)) give(other);
 }
 
-// --- after fork -------------------------------------------------------------------------------------------------------
+// --- after fork ------------------------------------------------------------------------------------------------------
 
 void mb_hard_waiting_recover(uint64_t seed) {
     size_t end = mb_arena_units(), units = 0;

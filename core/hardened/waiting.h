@@ -1,8 +1,8 @@
 // Spans that wait before their addresses are used again: freed large blocks, and slabs that hold nothing any more.
 //
-// What: nothing of a waiting span can be touched, and none of it is resident; it costs address space and, where guards are marks in the page
-// table, commit charge. At most MB_HARD_WAITING spans wait, of at most the budget's bytes (option); who must go is drawn among all but
-// the youngest. When memory is short, all go.
+// What: nothing of a waiting span can be touched, and none of it is resident; it costs address space and, where guards
+// are marks in the page table, commit charge. At most MB_HARD_WAITING spans wait, of at most the budget's bytes
+// (option); who must go is drawn among all but the youngest. When memory is short, all go.
 // Who: any thread; the lock is reset in a forked child, and the list is made anew from the descriptors.
 // Invariant: a span on the list has kind MB_UNIT_HARD_WAITING.
 #ifndef MB_CORE_HARDENED_WAITING_H
@@ -34,8 +34,8 @@ extern MB_HIDDEN struct mb_hard_waiting_shared {
 
 void mb_hard_waiting_init(uint64_t seed, size_t budget_bytes);
 
-// The caller holds the span, whose first unit is of no kind (it says so itself). `start`: of the block that was there. `accesses`: walls
-// by access that stand in it.
+// The caller holds the span, whose first unit is of no kind (it says so itself). `start`: of the block that was there.
+// `accesses`: walls by access that stand in it.
 struct mb_hard_gone {
     size_t first, units;
     uintptr_t start;

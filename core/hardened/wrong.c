@@ -13,7 +13,7 @@ static struct {
 
 bool mb_hard_is_ending(void) { return MB_UNLIKELY(atomic_load_explicit(&wrong_shared.ending, memory_order_relaxed)); }
 
-// --- where an address lies --------------------------------------------------------------------------------------------
+// --- where an address lies -------------------------------------------------------------------------------------------
 
 struct place {
     const void *start; // of the block there; NULL: none
@@ -59,7 +59,7 @@ static struct place place_of(const void *p) {
     return (const char *)p >= (const char *)place.start ? with_past(place, &large->past) : (struct place){.start = NULL};
 }
 
-// --- reports --------------------------------------------------------------------------------------------------------------
+// --- reports ---------------------------------------------------------------------------------------------------------
 
 static void tell_past(const void *context) { mb_hard_past_tell(context); }
 
@@ -111,7 +111,7 @@ MB_COLD void mb_hard_wrong_outside(enum mb_operation operation, const void *p) {
 
 MB_COLD void mb_hard_wrong_written(const void *slot) { meet("write after free", "malloc", slot); }
 
-// --- memory faults ------------------------------------------------------------------------------------------------------
+// --- memory faults ---------------------------------------------------------------------------------------------------
 
 // The last page of a slab is its guard: what is touched there belongs to its last slot.
 static struct place at_slab_guard(struct mb_unit *unit) {

@@ -1,7 +1,8 @@
-// What the hardened front says about a fault, in one line (core/told/report.h for those that the default front knows, too). It ends the process,
-// or comes back (option on_error): the caller then does nothing with the pointer.
+// What the hardened front says about a fault, in one line (core/told/report.h for those that the default front knows,
+// too). It ends the process, or comes back (option on_error): the caller then does nothing with the pointer.
 //
-// Who: any thread, also with a class's lock in its hands: from then on locks are not taken, so that a handler of SIGABRT may allocate.
+// Who: any thread, also with a class's lock in its hands: from then on locks are not taken, so that a handler of
+// SIGABRT may allocate.
 #ifndef MB_CORE_HARDENED_WRONG_H
 #define MB_CORE_HARDENED_WRONG_H
 

@@ -17,13 +17,15 @@ void mb_heap_set_up(struct mb_heap *heap);
 // A new empty heap, on the list of all; NULL: out of memory.
 struct mb_heap *mb_heap_new(void);
 
-// Small blocks that the heap has handed out: what came into its masks, without what is still there. A near figure for other threads.
+// Small blocks that the heap has handed out: what came into its masks, without what is still there. A near figure for
+// other threads.
 uint64_t mb_heap_served(const struct mb_heap *heap);
 
 // How often one of its masks was filled again. Likewise.
 uint64_t mb_heap_refills(const struct mb_heap *heap);
 
-// So many blocks of a slab that goes back, or large ones, were freed by a thread whose they were not / all of them, with those that heaps have taken back.
+// So many blocks of a slab that goes back, or large ones, were freed by a thread whose they were not / all of them,
+// with those that heaps have taken back.
 void mb_heaps_note_remote_frees(uint64_t blocks);
 uint64_t mb_heaps_remote_frees(void);
 

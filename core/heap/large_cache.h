@@ -1,10 +1,11 @@
 // Large blocks that were freed a moment ago, kept whole for the next request of the same number of pages.
 //
-// What: a few slots, so that a program that takes and gives back the same buffers again and again neither searches the arena nor
-// moves their guard pages. Every heap has five caches of its own for the blocks that its thread has made (core/front/large.c), four of which share
-// the lengths up to 512 KiB among them, so that a search looks at four slots; one more is everybody's. A cache knows spans only; what their
-// descriptors say is its user's business.
-// Who: any thread may take, lock-free, by one compare-and-swap (none while there is one thread); who may put stands with each function.
+// What: a few slots, so that a program that takes and gives back the same buffers again and again neither searches the
+// arena nor moves their guard pages. Every heap has five caches of its own for the blocks that its thread has made
+// (core/front/large.c), four of which share the lengths up to 512 KiB among them, so that a search looks at four slots;
+// one more is everybody's. A cache knows spans only; what their descriptors say is its user's business.
+// Who: any thread may take, lock-free, by one compare-and-swap (none while there is one thread); who may put stands
+// with each function.
 #ifndef MB_CORE_HEAP_LARGE_CACHE_H
 #define MB_CORE_HEAP_LARGE_CACHE_H
 
@@ -23,12 +24,14 @@ struct mb_large_cache_shared {
     _Atomic uint64_t slot[MB_LARGE_SLOTS]; // entries; 0 is empty. Filling releases the descriptor, taking acquires it
 };
 
-// Which of a heap's caches a block of so many pieces belongs to, where blocks of up to `short_max` pieces count as short.
+// Which of a heap's caches a block of so many pieces belongs to, where blocks of up to `short_max` pieces count as
+// short.
 MB_INLINE size_t mb_large_set_of(size_t pieces, size_t short_max) {
     return pieces > short_max ? MB_LARGE_SHORT_SETS : pieces % MB_LARGE_SHORT_SETS;
 }
 
-// An entry: first piece + 1 in the low half, the block's length in pieces above, the highest bit when a tick has passed.
+// An entry: first piece + 1 in the low half, the block's length in pieces above, the highest bit when a tick has
+// passed.
 enum { MB_LARGE_LENGTH_SHIFT = 32 };
 #define MB_LARGE_OLD (UINT64_C(1) << 63)
 
@@ -40,7 +43,8 @@ MB_INLINE uint64_t mb_large_cache_look(const struct mb_large_cache_shared *cache
     return atomic_load_explicit(&cache->slot[i], memory_order_relaxed);
 }
 
-// Takes out what was seen, if it is still there. The only thread need not ask: the atomic instruction is a third of a pair's time.
+// Takes out what was seen, if it is still there. The only thread need not ask: the atomic instruction is a third of a
+// pair's time.
 MB_INLINE bool mb_large_cache_empty(struct mb_large_cache_shared *cache, unsigned i, uint64_t seen) {
     if (mb_thread_is_only()) {
         atomic_store_explicit(&cache->slot[i], 0, memory_order_relaxed);

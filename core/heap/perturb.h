@@ -25,7 +25,8 @@ struct mb_perturb_shared {
 };
 extern MB_HIDDEN struct mb_perturb_shared mb_perturb_shared;
 
-// Up to this guard_rate each refill is asked whether it is a sample; else ticks count refills, and quick ones stay quick until one is due.
+// Up to this guard_rate each refill is asked whether it is a sample; else ticks count refills, and quick ones stay
+// quick until one is due.
 static const uint64_t MB_GUARD_RATE_EXACT_MAX = 500;
 
 MB_INLINE uint32_t mb_perturb_byte(void) { return atomic_load_explicit(&mb_perturb_shared.byte, memory_order_relaxed); }

@@ -28,9 +28,10 @@ void mb_sampling_stop(void) {
     atomic_store_explicit(&mb_sampling_shared.session, 0, memory_order_release);
 }
 
-// --- numbers ------------------------------------------------------------------------------------------------------------
+// --- numbers ---------------------------------------------------------------------------------------------------------
 
-// The natural logarithm of 2^exponent * (1 + fraction), 0 <= fraction < 1: twice the series of the inverse hyperbolic tangent.
+// The natural logarithm of 2^exponent * (1 + fraction), 0 <= fraction < 1: twice the series of the inverse hyperbolic
+// tangent.
 static double logarithm(int exponent, double fraction) {
     double s = fraction / (2 + fraction), square = s * s, sum = 0;
     for (int n = 17; n > 0; n -= 2) sum = sum * square + 1.0 / n;
@@ -67,7 +68,7 @@ uint64_t mb_sampling_weight(uint64_t bytes) {
     return (uint64_t)((double)(1 << MB_WEIGHT_SHIFT) / chance((double)mb_max(bytes, 1) / period) + 0.5);
 }
 
-// --- a heap's -----------------------------------------------------------------------------------------------------------
+// --- a heap's --------------------------------------------------------------------------------------------------------
 
 static void begin(struct mb_heap *heap, struct mb_sampler *sampler, uint32_t session) {
     sampler->rng.state = atomic_load_explicit(&mb_sampling_shared.seed, memory_order_relaxed) + (uintptr_t)heap;

@@ -1,11 +1,14 @@
-// Which blocks the heap profile takes a sample of: those in which a point of a Poisson process falls that runs over the bytes handed out.
+// Which blocks the heap profile takes a sample of: those in which a point of a Poisson process falls that runs over the
+// bytes handed out.
 //
-// What: every heap has a process of its own for each size class and one for large blocks; independent processes add up to one. `until` is how many more
-// bytes of the class are handed out before the next point. A refill, which sees whole masks, cuts the mask where the point lies, so the block with the
-// point is asked for in the slow path, with the caller's size at hand. What a mask promised and a heap did not hand out is drawn again: the distance
-// to the next point does not depend on what was before (it is exponentially distributed).
-// A block of b bytes has a point with the chance 1 - exp(-b / period), so it stands for the reciprocal of that.
-// Who: the owner thread of the heap; the session any thread. Commons have no sampler: what a thread has of them it counts itself.
+// What: every heap has a process of its own for each size class and one for large blocks; independent processes add up
+// to one. `until` is how many more bytes of the class are handed out before the next point. A refill, which sees whole
+// masks, cuts the mask where the point lies, so the block with the point is asked for in the slow path, with the
+// caller's size at hand. What a mask promised and a heap did not hand out is drawn again: the distance to the next
+// point does not depend on what was before (it is exponentially distributed). A block of b bytes has a point with the
+// chance 1 - exp(-b / period), so it stands for the reciprocal of that.
+// Who: the owner thread of the heap; the session any thread. Commons have no sampler: what a thread has of them it
+// counts itself.
 #ifndef MB_CORE_HEAP_SAMPLER_H
 #define MB_CORE_HEAP_SAMPLER_H
 
@@ -36,11 +39,13 @@ enum { MB_SAMPLE_PERIOD_MAX = 256 << 20 };
 MB_INLINE uint32_t mb_sampling_session(void) { return atomic_load_explicit(&mb_sampling_shared.session, memory_order_acquire); }
 MB_INLINE void mb_sampling_note_lost(void) { atomic_fetch_add_explicit(&mb_sampling_shared.lost, 1, memory_order_relaxed); }
 
-// Begins a session / ends it. A seed other than 0 (which is a random one): the samples follow from it and from the heaps' addresses. One thread at a time.
+// Begins a session / ends it. A seed other than 0 (which is a random one): the samples follow from it and from the
+// heaps' addresses. One thread at a time.
 void mb_sampling_start(uint64_t period, uint64_t seed);
 void mb_sampling_stop(void);
 
-// Whether the next block of the class, whose mask is empty, is one to sample; then the next point is drawn. False too while there is no session.
+// Whether the next block of the class, whose mask is empty, is one to sample; then the next point is drawn. False too
+// while there is no session.
 bool mb_sampler_is_due(struct mb_heap *heap, unsigned class_index);
 // As is_due for a large block of so many bytes, which counts.
 bool mb_sampler_is_due_large(struct mb_heap *heap, uint64_t bytes);
@@ -65,8 +70,9 @@ MB_INLINE bool mb_sampler_passes(struct mb_sampler *sampler, size_t class_index,
     return passes;
 }
 
-// So many blocks, the rest of a mask, are not handed out: the next point is as much further away. (To draw it anew only when there is a rest
-// would be wrong: where there is none, the point is often in the next block, because the mask was cut there.)
+// So many blocks, the rest of a mask, are not handed out: the next point is as much further away. (To draw it anew only
+// when there is a rest would be wrong: where there is none, the point is often in the next block, because the mask was
+// cut there.)
 void mb_sampler_put_back(struct mb_heap *heap, unsigned class_index, unsigned blocks);
 
 // How many blocks a sampled one of so many bytes stands for, in units of 2^-16.

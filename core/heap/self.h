@@ -1,14 +1,16 @@
 // A thread's heap: the front end that malloc pops from.
 //
-// What: for every class a mask of up to 64 blocks to hand out (`front.mask`), the slab they belong to, a slab with room to carve, and
-// queues of owned slabs with free blocks. A new thread has the constant empty heap, whose masks are empty, so the fast path
-// needs no test for it; a thread whose exit hook has run has the departed heap, which is empty for good.
+// What: for every class a mask of up to 64 blocks to hand out (`front.mask`), the slab they belong to, a slab with room
+// to carve, and queues of owned slabs with free blocks. A new thread has the constant empty heap, whose masks are
+// empty, so the fast path needs no test for it; a thread whose exit hook has run has the departed heap, which is empty
+// for good.
 //
-// The mask is a copy of one word of the slab's free bits. malloc takes the lowest bit from it and clears the bit in the slab's word
-// too; free sets it there alone. So a block is never free in both senses, a second free of it is seen at once, and the address
-// that malloc returns does not wait for the free before it. When the mask is empty the next word is copied.
-// Who: a heap belongs to one thread at a time; what others may read is in `shared`. Heaps are never freed: a thread that
-// ends releases its slabs and parks its heap, and the next new thread takes it over.
+// The mask is a copy of one word of the slab's free bits. malloc takes the lowest bit from it and clears the bit in the
+// slab's word too; free sets it there alone. So a block is never free in both senses, a second free of it is seen at
+// once, and the address that malloc returns does not wait for the free before it. When the mask is empty the next word
+// is copied.
+// Who: a heap belongs to one thread at a time; what others may read is in `shared`. Heaps are never freed: a thread
+// that ends releases its slabs and parks its heap, and the next new thread takes it over.
 #ifndef MB_CORE_HEAP_SELF_H
 #define MB_CORE_HEAP_SELF_H
 
@@ -22,7 +24,8 @@
 #include "core/layout/slab.h"
 #include "platform/thread.h"
 
-// A FIFO of slabs that this heap owns in state QUEUED. The ring grows by doubling; stale entries drop when they come out.
+// A FIFO of slabs that this heap owns in state QUEUED. The ring grows by doubling; stale entries drop when they come
+// out.
 struct mb_queue {
     struct mb_slab_hint *ring;
     uint32_t first, count, capacity;
@@ -46,7 +49,8 @@ struct mb_heap_told_shared {
     _Atomic uint64_t served_before; // blocks that it had served then, and 1; 0: no walk yet
 };
 
-// What malloc needs, by class. Written by the owner; statistics do not read it. Arrays of words: one indexed access each.
+// What malloc needs, by class. Written by the owner; statistics do not read it. Arrays of words: one indexed access
+// each.
 struct mb_front {
     uint64_t mask[MB_CLASSES];  // blocks to hand out
     uint64_t *word[MB_CLASSES]; // the slab's word that the mask was copied from
@@ -67,8 +71,8 @@ struct mb_class_queues {
 
 enum { MB_RING_ORDERS = 16, MB_MOVED_BLOCKS = 128, MB_CALLS_A_TICK = 16 };
 
-// calloc of large blocks (core/large/large_zero.h): those that a new heap clears before it looks for the first time, and
-// the longest that giving nothing back is believed to take.
+// calloc of large blocks (core/large/large_zero.h): those that a new heap clears before it looks for the first time,
+// and the longest that giving nothing back is believed to take.
 enum { MB_CLEARS_FIRST = 256, MB_PURGE_CALL_NS_MAX = 4000 };
 
 struct mb_heap_queues {

@@ -12,8 +12,8 @@
 #include "core/small/commons.h"
 #include "platform/os.h"
 
-// One walk at a time writes into the heaps what they hold. 0: there is none; else the process id, so that a forked child
-// does not wait for a walk of its parent's.
+// One walk at a time writes into the heaps what they hold. 0: there is none; else the process id, so that a forked
+// child does not wait for a walk of its parent's.
 static struct {
     _Atomic uint32_t walker;
     _Atomic uint64_t walked_at; // ns, relaxed; by the walker

@@ -1,7 +1,7 @@
 // Counts what the process's memory is used for, by a walk over all descriptors.
 //
-// What: fills struct mb_statistics (core/told/statistics.h), and what each size class holds. Costs a look at each unit that has been used and
-// two system calls for 4 MiB of them: measured 80 ms for 1 GiB of resident memory.
+// What: fills struct mb_statistics (core/told/statistics.h), and what each size class holds. Costs a look at each unit
+// that has been used and two system calls for 4 MiB of them: measured 80 ms for 1 GiB of resident memory.
 // Who: any thread, without locks; of two that count at once one says nothing about threads.
 #ifndef MB_CORE_INSIGHT_COUNT_H
 #define MB_CORE_INSIGHT_COUNT_H
@@ -16,10 +16,12 @@ struct mb_count {
 
 void mb_count(struct mb_count *out);
 
-// The threads that hold most free memory, as the last count has found it, at most `most` of them; the rest of `out` is 0. With monitor=1.
+// The threads that hold most free memory, as the last count has found it, at most `most` of them; the rest of `out` is
+// 0. With monitor=1.
 void mb_count_threads(struct mb_thread_statistics *out, unsigned most);
 
-// The same of whoever serves the process: where that is not this copy's plain front, only what he counts; the rest is 0.
+// The same of whoever serves the process: where that is not this copy's plain front, only what he counts; the rest is
+// 0.
 void mb_count_serving(struct mb_count *out);
 
 #endif

@@ -1,4 +1,5 @@
-// What: the part of a count that walks over the memory: slabs, large blocks, free units, blocks outside the arena, metadata.
+// What: the part of a count that walks over the memory: slabs, large blocks, free units, blocks outside the arena,
+// metadata.
 // Who: the thread that counts, without locks.
 #include "core/insight/count_walk.h"
 
@@ -135,7 +136,8 @@ static size_t count_free_pieces(struct mb_count_walk *walk, size_t index) {
     return bytes;
 }
 
-// The end of a large block, and at most two that begin. What else is not free is kept for everybody, or in a thread's hands.
+// The end of a large block, and at most two that begin. What else is not free is kept for everybody, or in a thread's
+// hands.
 static void count_large_unit(struct mb_count_walk *walk, size_t index) {
     struct mb_unit *unit = mb_unit_at(index);
     uintptr_t begin = mb_unit_address(index), end = begin + MB_UNIT_BYTES;

@@ -1,5 +1,5 @@
-// The walk of core/insight/count.h, in two parts: the memory (count_units.c), and heaps and sums (count.c). For these two
-// files alone.
+// The walk of core/insight/count.h, in two parts: the memory (count_units.c), and heaps and sums (count.c). For these
+// two files alone.
 //
 // Who: the thread that counts; the struct is its own.
 #ifndef MB_CORE_INSIGHT_COUNT_WALK_H
@@ -33,8 +33,8 @@ MB_INLINE size_t mb_count_less(size_t a, size_t b) { return a > b ? a - b : 0; }
 // the free bytes in each heap's slabs.
 void mb_count_units(struct mb_count_walk *walk);
 
-// The free bytes of a heap's slab that does not name its heap yet: its first thread has kept it since it was made. 0 for any
-// other slab, and for NULL.
+// The free bytes of a heap's slab that does not name its heap yet: its first thread has kept it since it was made. 0
+// for any other slab, and for NULL.
 uint64_t mb_count_held_unnamed(const struct mb_slab *slab);
 
 #endif

@@ -1,5 +1,5 @@
-// Where a debugger finds what it needs, in a process or a core file, without the library's debug information: `mb_debug`, an exported
-// constant (preload/mbmalloc-gdb.py reads it).
+// Where a debugger finds what it needs, in a process or a core file, without the library's debug information:
+// `mb_debug`, an exported constant (preload/mbmalloc-gdb.py reads it).
 //
 // What: addresses of the roots, and offsets of fields, in the order that the script knows. A later version appends.
 #include <stddef.h>

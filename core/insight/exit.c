@@ -22,7 +22,7 @@ static struct {
     int standard_error;       // what statistics are written to; set by the constructor
 } exit_shared = {0, STANDARD_ERROR};
 
-// --- the file ---------------------------------------------------------------------------------------------------------
+// --- the file --------------------------------------------------------------------------------------------------------
 
 static void say_unwritten(int error) {
     struct mb_line line = {0};
@@ -59,7 +59,7 @@ static void append(const struct mb_count *count) {
     if (error != 0) say_unwritten(error);
 }
 
-// --- once in each process -----------------------------------------------------------------------------------------------
+// --- once in each process --------------------------------------------------------------------------------------------
 
 static bool is_served(void) { return mb_other_copy() == NULL || mb_is_hardened(); }
 static bool is_asked(void) {
@@ -97,7 +97,7 @@ static _Noreturn void on_signal(int number) {
     mb_os_end_by(number);
 }
 
-// --- the library's start and end ----------------------------------------------------------------------------------------
+// --- the library's start and end -------------------------------------------------------------------------------------
 
 __attribute__((destructor)) static void at_exit(void) {
     if (is_asked() && atomic_load(&exit_shared.process) == 0 && is_served()) in_child(); // asked for later, by the API

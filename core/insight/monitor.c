@@ -34,7 +34,7 @@ static struct {
 
 _Static_assert((int)MB_MONITOR_CLASSES == (int)MB_CLASSES, "the page has room for every class");
 
-// --- answers ------------------------------------------------------------------------------------------------------------
+// --- answers ---------------------------------------------------------------------------------------------------------
 
 static void answer_statistics(struct mb_monitor_shared *page) {
     struct mb_count count;
@@ -123,7 +123,7 @@ static void *serve_always(void *unused) {
     return unused;
 }
 
-// --- the page -----------------------------------------------------------------------------------------------------------
+// --- the page --------------------------------------------------------------------------------------------------------
 
 static void name_path(struct mb_line *line, bool in_run) {
     line->length = 0;
@@ -177,7 +177,7 @@ static void in_child(void) {
     make_page(false);
 }
 
-// --- start and end ------------------------------------------------------------------------------------------------------
+// --- start and end ---------------------------------------------------------------------------------------------------
 
 static void start_thread(void) {
     mb_libc_create *libc = (mb_libc_create *)mb_foreign_own(MB_OWN_pthread_create);

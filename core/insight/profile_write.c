@@ -12,7 +12,7 @@
 #include "core/profile/profile.h"
 #include "platform/os.h"
 
-// --- what every profile has ---------------------------------------------------------------------------------------------
+// --- what every profile has ------------------------------------------------------------------------------------------
 
 // clang-format off
 #define STRING_TABLE(S) \
@@ -73,7 +73,7 @@ static void put_facts(struct mb_gzip *out) {
     mb_put_bytes(out, PROFILE_STRING, line.text, line.length);
 }
 
-// --- samples ------------------------------------------------------------------------------------------------------------
+// --- samples ---------------------------------------------------------------------------------------------------------
 
 static void put_packed(struct mb_message *m, unsigned field, const struct mb_message *numbers) {
     if (numbers->length == 0) return;
@@ -101,7 +101,7 @@ static void put_sample(void *out, const struct mb_profile_stack *stack) {
     mb_put_message(out, PROFILE_SAMPLE, &m);
 }
 
-// --- the file -----------------------------------------------------------------------------------------------------------
+// --- the file --------------------------------------------------------------------------------------------------------
 
 static int write_all(struct mb_gzip *gzip) {
     put_types(gzip);

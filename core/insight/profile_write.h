@@ -1,7 +1,8 @@
 // The heap profile as a file: profile.proto of pprof in a gzip container.
 //
-// What: eight values for each call stack: objects and bytes allocated since the start, live (inuse), live at the peak, and live and allocated since the
-// last mark (growth). Mappings have their build-ids; symbols are the reader's business. What was lost stands in a comment.
+// What: eight values for each call stack: objects and bytes allocated since the start, live (inuse), live at the peak,
+// and live and allocated since the last mark (growth). Mappings have their build-ids; symbols are the reader's
+// business. What was lost stands in a comment.
 // Who: any thread, one at a time. Allocates nothing; takes 8 KiB of stack.
 // Source of the format: github.com/google/pprof, proto/profile.proto.
 #ifndef MB_CORE_INSIGHT_PROFILE_WRITE_H

@@ -1,8 +1,8 @@
 // Which pages of a range are resident, asked of the kernel a few MiB at a time.
 //
-// What: mincore over a window that moves with the questions; where it is refused, `measured` becomes false and every page counts as
-// resident. Pages that were only read are the kernel's page of zeros, and do not count, as far as the system tells them apart (move_pages, refused in
-// some containers) and for the first 4 GiB: that costs 0.3 us a page.
+// What: mincore over a window that moves with the questions; where it is refused, `measured` becomes false and every
+// page counts as resident. Pages that were only read are the kernel's page of zeros, and do not count, as far as the
+// system tells them apart (move_pages, refused in some containers) and for the first 4 GiB: that costs 0.3 us a page.
 // Who: its caller's own record; any thread. No memory but the record.
 #ifndef MB_CORE_INSIGHT_RESIDENCY_H
 #define MB_CORE_INSIGHT_RESIDENCY_H

@@ -31,7 +31,8 @@ static void count_other(struct mb_count *out) {
     if (out->all.allocations > stats.live_blocks) out->all.frees = out->all.allocations - stats.live_blocks;
 }
 
-// Blocks of before a later session's start have no samples, so that only the first session, begun by the option, tells what rounding costs.
+// Blocks of before a later session's start have no samples, so that only the first session, begun by the option, tells
+// what rounding costs.
 static void estimate(struct mb_statistics *all) {
     bool is_whole = mb_option.heap_profile != 0 && mb_sampling_session() == 1;
     all->requested_bytes = mb_sampling_session() != 0 ? mb_profile_live_bytes() : 0;

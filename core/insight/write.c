@@ -17,7 +17,7 @@ static void flush_long(struct mb_line *line, int fd, bool last) {
 
 static bool is_used(const struct mb_class_statistics *c) { return c->slabs != 0; }
 
-// --- text -------------------------------------------------------------------------------------------------------------
+// --- text ------------------------------------------------------------------------------------------------------------
 
 static bool is_bytes(const struct mb_statistics_row *row) {
     size_t length = strlen(row->name);
@@ -72,7 +72,7 @@ static void write_text(struct mb_line *line, int fd, const struct mb_count *coun
     }
 }
 
-// --- JSON -------------------------------------------------------------------------------------------------------------
+// --- JSON ------------------------------------------------------------------------------------------------------------
 
 static void json_key(struct mb_line *line, const char *between, const char *key) {
     mb_line_text(line, between);
@@ -130,7 +130,7 @@ static void write_json(struct mb_line *line, int fd, const struct mb_count *coun
     mb_line_text(line, "]}\n");
 }
 
-// --- Prometheus -------------------------------------------------------------------------------------------------------
+// --- Prometheus ------------------------------------------------------------------------------------------------------
 
 static void prometheus_head(struct mb_line *line, const char *name, const char *help, bool counter) {
     mb_line_text(line, "# HELP mbmalloc_");
@@ -201,7 +201,7 @@ static void write_prometheus(struct mb_line *line, int fd, const struct mb_count
     }
 }
 
-// --- all --------------------------------------------------------------------------------------------------------------
+// --- all -------------------------------------------------------------------------------------------------------------
 
 void mb_count_write(int fd, const struct mb_count *count, enum mb_statistics_format format, bool definitions) {
     struct mb_line line = {0};

@@ -1,4 +1,5 @@
-// Statistics as text: for people, as one JSON object on one line, or as Prometheus takes them. Any thread; nothing allocates.
+// Statistics as text: for people, as one JSON object on one line, or as Prometheus takes them. Any thread; nothing
+// allocates.
 #ifndef MB_CORE_INSIGHT_WRITE_H
 #define MB_CORE_INSIGHT_WRITE_H
 

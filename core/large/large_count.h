@@ -1,6 +1,7 @@
 // How many large blocks there are, and have been at most: what malloc_stats calls max mmap regions and bytes.
 //
-// What: those that are kept for reuse count. Who: any thread, relaxed: when two threads take blocks at once a maximum may be a little low.
+// What: those that are kept for reuse count. Who: any thread, relaxed: when two threads take blocks at once a maximum
+// may be a little low.
 #ifndef MB_CORE_LARGE_LARGE_COUNT_H
 #define MB_CORE_LARGE_LARGE_COUNT_H
 

@@ -7,15 +7,16 @@
 #include "core/region/arena.h"
 #include "core/told/report.h"
 
-// Before the arena grows so many heaps are looked at, in turn: with a walk over all of them, thousands, each large block would pay.
-// A tick has more time.
+// Before the arena grows so many heaps are looked at, in turn: with a walk over all of them, thousands, each large
+// block would pay. A tick has more time.
 enum { FLUSHED_HEAPS = 64, AGED_HEAPS = 1024 };
 
-// With more heaps what sixteen blocks in each take adds up: 16 threads that use blocks of up to 500 KB peak at 190 MB instead of 168.
+// With more heaps what sixteen blocks in each take adds up: 16 threads that use blocks of up to 500 KB peak at 190 MB
+// instead of 168.
 enum { SHORT_HEAPS = 4 };
 
-// A heap of so few keeps so much when the arena grows for a block of up to 512 KiB: a working set of such blocks, of lengths that differ, needs some to
-// choose from.
+// A heap of so few keeps so much when the arena grows for a block of up to 512 KiB: a working set of such blocks, of
+// lengths that differ, needs some to choose from.
 enum { STAYING_PIECES = 512 << 10 >> MB_PIECE_SHIFT };
 
 static struct turn_shared {
@@ -211,8 +212,9 @@ static size_t blocks_in_caches(void) {
     return blocks;
 }
 
-// Blocks that an absent thread was about to put into its cache, or had just taken out: marked, and in none. If there is no such block the absent
-// threads' caches stay as they are, since emptying them copies pages: whoever takes over a heap, or needs memory, does it.
+// Blocks that an absent thread was about to put into its cache, or had just taken out: marked, and in none. If there is
+// no such block the absent threads' caches stay as they are, since emptying them copies pages: whoever takes over a
+// heap, or needs memory, does it.
 void mb_large_recover(void) {
     mb_large_cache_flush(&everybodys_shared, give_first);
     if (blocks_marked_kept() == blocks_in_caches()) return;

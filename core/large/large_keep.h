@@ -3,9 +3,9 @@
 //
 // What: two kinds of cache (core/heap/large_cache.h). A heap's own ones, for sixteen blocks of at most 512 KiB and four
 // longer ones (where there are more than four heaps, four of any length), hold what its thread has both made and freed;
-// the descriptors have the flag MB_LARGE_KEPT. The shared cache holds four blocks that were freed by another thread than
-// the one that made them; their descriptors say MB_UNIT_NONE. Until a block of the shared cache has been used again,
-// every freed block goes there, so a program that reuses none keeps four at most.
+// the descriptors have the flag MB_LARGE_KEPT. The shared cache holds four blocks that were freed by another thread
+// than the one that made them; their descriptors say MB_UNIT_NONE. Until a block of the shared cache has been used
+// again, every freed block goes there, so a program that reuses none keeps four at most.
 // Memory: before the arena grows, the caches are emptied (of the other heaps at most 64, in turn). Two ticks of the
 // purge clock, malloc_trim, a shortage of memory and the end of the thread empty them, too.
 // Double free: a second free sees MB_LARGE_KEPT or MB_UNIT_NONE. If two threads free one block at the same moment, the
@@ -32,7 +32,7 @@ extern MB_HIDDEN struct mb_large_keep_shared {
     _Atomic bool heaps_may_keep;                   // a hint: set when a heap keeps one, cleared by a flush; relaxed
 } mb_large_keep_shared;
 
-// --- inline: allocating and freeing one buffer repeatedly, in a few dozen instructions --------------------------------
+// --- inline: allocating and freeing one buffer repeatedly, in a few dozen instructions -------------------------------
 
 // The longest span that a heap keeps, in pieces: 4 MiB and a unit for its guard page.
 enum { MB_OWN_KEPT_PIECES = (4 << 20 >> MB_PIECE_SHIFT) + MB_UNIT_PIECES };
@@ -99,7 +99,7 @@ MB_INLINE void *mb_large_take_same(struct mb_heap *heap, size_t bytes) {
     return NULL;
 }
 
-// --- out of line ------------------------------------------------------------------------------------------------------
+// --- out of line -----------------------------------------------------------------------------------------------------
 
 // Takes a kept block of `bytes` to 9/8 of it out of the heap's cache (it is live again; owner thread), or out of the
 // shared cache (its descriptor still says MB_UNIT_NONE; any thread). NULL: there is none.
@@ -115,7 +115,8 @@ bool mb_large_put_everybodys(const struct mb_slab *large, size_t units_max);
 void mb_large_flush(void);
 void mb_large_age(void);
 void mb_large_flush_heap(struct mb_heap *heap);
-// Whether `heap` keeps so little that the arena may grow for a block of up to 512 KiB before that is returned. Owner thread.
+// Whether `heap` keeps so little that the arena may grow for a block of up to 512 KiB before that is returned. Owner
+// thread.
 bool mb_large_may_stay(const struct mb_heap *heap);
 // Before the arena grows: returns the blocks of the shared cache and of `heap`, and, while fewer than `units` units are
 // free with pages, those of other heaps.

@@ -14,7 +14,8 @@ static const size_t LOOK_MIN = (size_t)256 << 10;
 // A look that finds a block in use makes the next one wait for so many times as many blocks.
 enum { PATIENCE = 16, CLEARS_MAX = 1 << 20 };
 
-// Giving back what has next to no pages takes less than twice the call alone and this for each page that could be there.
+// Giving back what has next to no pages takes less than twice the call alone and this for each page that could be
+// there.
 enum { PAGE_NS = 3 };
 
 // 0: refused.

@@ -1,9 +1,10 @@
 // calloc of a large block: how it becomes zero.
 //
-// What: what comes fresh from the system is. A block with unknown contents is cleared, or gives its pages back: a page that nobody touches
-// afterwards then costs nothing, one that is touched costs ten times as much as clearing it (measured on a virtual machine: 0.7 against 0.06 us). So it is cleared,
-// but now and then a thread looks whether its blocks are touched at all: it gives one back twice, and sees by the time of the second time how
-// many pages there were. While that is next to none, all are given back, and every one is a look.
+// What: what comes fresh from the system is. A block with unknown contents is cleared, or gives its pages back: a page
+// that nobody touches afterwards then costs nothing, one that is touched costs ten times as much as clearing it
+// (measured on a virtual machine: 0.7 against 0.06 us). So it is cleared, but now and then a thread looks whether its
+// blocks are touched at all: it gives one back twice, and sees by the time of the second time how many pages there
+// were. While that is next to none, all are given back, and every one is a look.
 // Who: the block's thread.
 #ifndef MB_CORE_LARGE_LARGE_ZERO_H
 #define MB_CORE_LARGE_LARGE_ZERO_H

@@ -21,8 +21,8 @@ MB_INLINE uintptr_t mb_list_end(uintptr_t start) { return start ^ MB_LINK_END; }
 // A block that is never handed out and whose link leads nowhere: the head of an empty allocation list.
 extern MB_HIDDEN const struct mb_free_block mb_sentinel;
 
-// Pops the head when the next block lies in the same unit. Else (the list is empty, this is its last block, the next one
-// lies in another unit, or the link is broken) false, and nothing has changed: mb_chain_slab_pop says which.
+// Pops the head when the next block lies in the same unit. Else (the list is empty, this is its last block, the next
+// one lies in another unit, or the link is broken) false, and nothing has changed: mb_chain_slab_pop says which.
 MB_INLINE bool mb_list_pop(const struct mb_link_key *key, uintptr_t *head, struct mb_free_block **out) {
     struct mb_free_block *block = (struct mb_free_block *)*head;
     uintptr_t next = mb_link_next(key, block);

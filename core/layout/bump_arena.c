@@ -19,7 +19,7 @@ bool mb_bump_arena_check(const struct mb_bump_arena *arena) {
            arena->dirty <= arena->usable;
 }
 
-// --- committing -------------------------------------------------------------------------------------------------------
+// --- committing ------------------------------------------------------------------------------------------------------
 
 // In steps, so that the fast path is left once in a step; exactly what is needed where a step is refused.
 static enum mb_error commit(struct mb_bump_arena *arena, uintptr_t end) {
@@ -41,7 +41,7 @@ MB_NOINLINE void *mb_bump_arena_allocate_slow(struct mb_bump_arena *arena, size_
     return error == MB_OK ? mb_bump_take(&arena->bump, start, bytes) : fail(arena, error);
 }
 
-// --- blocks -----------------------------------------------------------------------------------------------------------
+// --- blocks ----------------------------------------------------------------------------------------------------------
 
 void *mb_bump_arena_allocate_zeroed(struct mb_bump_arena *arena, size_t bytes, size_t align) {
     char *p = mb_bump_arena_allocate(arena, bytes, align);
@@ -80,7 +80,7 @@ char *mb_bump_arena_strdup(struct mb_bump_arena *arena, const char *text) {
     return mb_bump_arena_strndup(arena, text, SIZE_MAX - 1);
 }
 
-// --- giving up --------------------------------------------------------------------------------------------------------
+// --- giving up -------------------------------------------------------------------------------------------------------
 
 static void note_dirty(struct mb_bump_arena *arena) { arena->dirty = mb_max(arena->dirty, arena->bump.next); }
 
@@ -121,7 +121,7 @@ enum mb_error mb_scope_end(struct mb_scope *scope) {
     return mb_bump_arena_rewind(arena, scope->mark);
 }
 
-// --- the interface ----------------------------------------------------------------------------------------------------
+// --- the interface ---------------------------------------------------------------------------------------------------
 
 static struct mb_bump_arena *entered(struct mb_allocator *a) {
     mb_owner_check(&of(a)->owner, a);
@@ -230,7 +230,7 @@ static const struct mb_allocator_table table = {
     .corruption_events = corruption_events, .last_error = last_error, .drop = drop, .range = &range,
 };
 
-// --- making one -------------------------------------------------------------------------------------------------------
+// --- making one ------------------------------------------------------------------------------------------------------
 
 void mb_bump_arena_init(struct mb_bump_arena *arena, void *memory, size_t bytes, enum mb_policy policy) {
     *arena = (struct mb_bump_arena){.allocator = {.table = &table}, .reports = {.policy = policy}};

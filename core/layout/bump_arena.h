@@ -3,9 +3,9 @@
 //   base               next           usable                    end
 //   |== handed out ====|-- committed --|---- reserved at most ---|
 //
-// What: carves any memory of the caller, or the range of another member, which it commits as it goes. The last block grows
-// and shrinks in place; scopes nest; reset takes a few stores; zeroed blocks are not cleared where the memory is known to be
-// zero. A single block cannot be freed. The hot allocate is inline: no call, no lock.
+// What: carves any memory of the caller, or the range of another member, which it commits as it goes. The last block
+// grows and shrinks in place; scopes nest; reset takes a few stores; zeroed blocks are not cleared where the memory is
+// known to be zero. A single block cannot be freed. The hot allocate is inline: no call, no lock.
 // Who: one owner thread at a time, watched in check builds; mb_bump_arena_hand_over gives it away.
 // Invariant: base <= next <= usable <= end; what lies at and behind both `next` and `dirty` is zero.
 // Idea: Hanson, "Fast allocation and deallocation of memory based on object lifetimes" (1990).
@@ -33,12 +33,13 @@ struct mb_bump_arena {
 
 MB_PUBLIC_BEGIN
 
-// --- making one -------------------------------------------------------------------------------------------------------
+// --- making one ------------------------------------------------------------------------------------------------------
 
 // Over memory of the caller, which outlives the arena and may hold anything.
 void mb_bump_arena_init(struct mb_bump_arena *arena, void *memory, size_t bytes, enum mb_policy policy);
 
-// Over the whole range of another member, taken over until mb_bump_arena_drop. MB_BAD_CONFIG: it has no range, or blocks.
+// Over the whole range of another member, taken over until mb_bump_arena_drop. MB_BAD_CONFIG: it has no range, or
+// blocks.
 enum mb_error mb_bump_arena_over(struct mb_bump_arena *arena, struct mb_allocator *base, enum mb_policy policy);
 
 // Gives all blocks up and the range back. Owner thread, as everything below.
@@ -46,7 +47,7 @@ enum mb_error mb_bump_arena_drop(struct mb_bump_arena *arena);
 
 MB_INLINE void mb_bump_arena_hand_over(struct mb_bump_arena *arena) { mb_owner_hand_over(&arena->owner); }
 
-// --- blocks -----------------------------------------------------------------------------------------------------------
+// --- blocks ----------------------------------------------------------------------------------------------------------
 
 void *mb_bump_arena_allocate_slow(struct mb_bump_arena *arena, size_t bytes, size_t align);
 
@@ -88,7 +89,7 @@ void *mb_bump_arena_array_copy(struct mb_bump_arena *arena, const void *from, si
 char *mb_bump_arena_strdup(struct mb_bump_arena *arena, const char *text);
 char *mb_bump_arena_strndup(struct mb_bump_arena *arena, const char *text, size_t max_bytes);
 
-// --- giving up --------------------------------------------------------------------------------------------------------
+// --- giving up -------------------------------------------------------------------------------------------------------
 
 // Forgets all blocks; what is committed stays. Open scopes are over.
 MB_INLINE void mb_bump_arena_reset(struct mb_bump_arena *arena) {

@@ -17,7 +17,7 @@ static void *fail(struct mb_bump_arena_shared *arena, enum mb_error error) {
     return NULL;
 }
 
-// --- committing -------------------------------------------------------------------------------------------------------
+// --- committing ------------------------------------------------------------------------------------------------------
 
 static bool is_usable(const struct mb_bump_arena_shared *arena, size_t upto) {
     return arena->bump.base + upto <= atomic_load_explicit(&arena->bump.usable, memory_order_acquire);
@@ -43,7 +43,7 @@ static bool commit(void *context, size_t upto) {
     return error == MB_OK;
 }
 
-// --- blocks -----------------------------------------------------------------------------------------------------------
+// --- blocks ----------------------------------------------------------------------------------------------------------
 
 // What the cursor cannot say: the block fits where the cursor is, so it was the commit that failed.
 MB_COLD static enum mb_error why_not(const struct mb_bump_arena_shared *arena, size_t bytes, size_t align) {
@@ -74,7 +74,7 @@ void mb_bump_arena_shared_reset(struct mb_bump_arena_shared *arena) {
     mb_bump_shared_reset(&arena->bump);
 }
 
-// --- the interface ----------------------------------------------------------------------------------------------------
+// --- the interface ---------------------------------------------------------------------------------------------------
 
 static void *allocate(struct mb_allocator *a, size_t bytes, size_t align) {
     return mb_bump_arena_shared_allocate(of(a), bytes, align);
@@ -112,7 +112,8 @@ static void *grow(struct mb_allocator *a, void *p, size_t old_bytes, size_t new_
     return copy == NULL ? NULL : memcpy(copy, p, old_bytes);
 }
 
-// In place, and what is cut off stays unused: given back, it could be handed out as zero to a thread that knows no better.
+// In place, and what is cut off stays unused: given back, it could be handed out as zero to a thread that knows no
+// better.
 static void *shrink(struct mb_allocator *a, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
     (void)new_bytes;
     if (judge_block(of(a), p, old_bytes) != MB_OK) return NULL;
@@ -142,7 +143,7 @@ static const struct mb_allocator_table table = {
     .corruption_events = corruption_events, .last_error = last_error, .drop = drop,
 };
 
-// --- making one -------------------------------------------------------------------------------------------------------
+// --- making one ------------------------------------------------------------------------------------------------------
 
 void mb_bump_arena_shared_init(struct mb_bump_arena_shared *arena, void *memory, size_t bytes, enum mb_policy policy) {
     memset(arena, 0, sizeof *arena);

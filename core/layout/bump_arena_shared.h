@@ -1,8 +1,8 @@
 // A bump arena that any number of threads carve at once, as a member of the family.
 //
 // What: the lock-free cursor of core/base/bump_shared.h over memory of the caller or over the range of another member,
-// lazily committed ones included: a chunk is committed before the cursor moves, so a refused commit has nothing to take back.
-// Only the thread that commits a further chunk takes a lock. A single block cannot be freed.
+// lazily committed ones included: a chunk is committed before the cursor moves, so a refused commit has nothing to take
+// back. Only the thread that commits a further chunk takes a lock. A single block cannot be freed.
 // Who: any thread, except for making, reset and drop. A forked child may go on when no other thread was inside.
 // Invariant: base <= next <= usable; memory at and behind both `next` and `dirty` is zero.
 #ifndef MB_CORE_LAYOUT_BUMP_ARENA_SHARED_H
@@ -29,8 +29,8 @@ MB_PUBLIC_BEGIN
 // Over memory of the caller, which outlives the arena and may hold anything. Before any sharing.
 void mb_bump_arena_shared_init(struct mb_bump_arena_shared *arena, void *memory, size_t bytes, enum mb_policy policy);
 
-// Over the whole range of another member, taken over until mb_bump_arena_shared_drop. MB_BAD_CONFIG: it has no range, or
-// blocks. Before any sharing.
+// Over the whole range of another member, taken over until mb_bump_arena_shared_drop. MB_BAD_CONFIG: it has no range,
+// or blocks. Before any sharing.
 enum mb_error mb_bump_arena_shared_over(struct mb_bump_arena_shared *arena, struct mb_allocator *base,
                                         enum mb_policy policy);
 

@@ -27,7 +27,7 @@ void mb_chain_front_forget(struct mb_chain_front *front) {
     front->tight = false;
 }
 
-// --- slabs come and go ------------------------------------------------------------------------------------------------
+// --- slabs come and go -----------------------------------------------------------------------------------------------
 
 static void list(struct mb_chain_front *front, struct mb_chain_slab *slab) {
     mb_chain_list_append(&front->listed, front->source->space.table, slab);
@@ -80,7 +80,7 @@ static void leave_current(struct mb_chain_front *front) {
     arm(front, slab);
 }
 
-// --- remote frees -----------------------------------------------------------------------------------------------------
+// --- remote frees ----------------------------------------------------------------------------------------------------
 
 // A slab of the news has a remote list, and nobody puts it among the news again before that list is collected.
 static void notice(struct mb_chain_front *front, struct mb_chain_unit *unit) {
@@ -105,7 +105,7 @@ static void read_news(struct mb_chain_front *front) {
     }
 }
 
-// --- refilling --------------------------------------------------------------------------------------------------------
+// --- refilling -------------------------------------------------------------------------------------------------------
 
 static bool use_local(struct mb_chain_front *front) {
     struct mb_chain_slab *slab = front->current;
@@ -222,7 +222,7 @@ MB_NOINLINE void *mb_chain_front_allocate_slow(struct mb_chain_front *front, enu
     }
 }
 
-// --- freeing, the rare cases --------------------------------------------------------------------------------------------
+// --- freeing, the rare cases -----------------------------------------------------------------------------------------
 
 static bool is_free(const struct mb_chain_front *front, const struct mb_chain_unit *first, const void *p) {
     uint32_t word = mb_chain_remote_load(first);
@@ -247,7 +247,7 @@ MB_NOINLINE enum mb_error mb_chain_front_deallocate_slow(struct mb_chain_front *
     return MB_OK;
 }
 
-// --- all at once ------------------------------------------------------------------------------------------------------
+// --- all at once -----------------------------------------------------------------------------------------------------
 
 // A slab whose remote list has not been noticed yet is still to come among the news.
 static void retire_if_empty(struct mb_chain_front *front, struct mb_chain_slab *slab) {

@@ -1,4 +1,5 @@
-// Blocks of one size for a member of the region family: slabs (core/layout/chain_slab.h) with a front end for one owner.
+// Blocks of one size for a member of the region family: slabs (core/layout/chain_slab.h) with a front end for one
+// owner.
 //
 //   spare            a block that was freed, on no list: the next one to be handed out
 //   head -> allocation list of the current slab
@@ -6,11 +7,12 @@
 //   listed slabs     not current, with free blocks; first in, first out
 //   full slabs       on no list until enough blocks have come back
 //
-// What: allocates by popping, frees by pushing on the block's own slab; empty slabs go back to the source.
-// Remote frees (core/layout/remote_slab.h) come in by `news`. Detects double frees, foreign and interior pointers, broken
-// links and tags, and goes on after them.
+// What: allocates by popping, frees by pushing on the block's own slab; empty slabs go back to the source. Remote frees
+// (core/layout/remote_slab.h) come in by `news`. Detects double frees, foreign and interior pointers, broken links and
+// tags, and goes on after them.
 // Who: the owner thread.
-// Invariant: head is the sentinel or a block of `current`; a listed slab has a free block; `spare` has its tag and counts as used.
+// Invariant: head is the sentinel or a block of `current`; a listed slab has a free block; `spare` has its tag and
+// counts as used.
 #ifndef MB_CORE_LAYOUT_CHAIN_FRONT_H
 #define MB_CORE_LAYOUT_CHAIN_FRONT_H
 
@@ -39,7 +41,8 @@ struct mb_chain_front {
 
 void mb_chain_front_init(struct mb_chain_front *front, struct mb_span_source *source, struct mb_reports *reports,
                         struct mb_chain_shape shape);
-// Opens the source, which serves this front alone. A small range makes for small slabs; MB_BAD_SIZE: it cannot hold one block.
+// Opens the source, which serves this front alone. A small range makes for small slabs; MB_BAD_SIZE: it cannot hold one
+// block.
 enum mb_error mb_chain_front_open(struct mb_chain_front *front, struct mb_span_source *source, struct mb_reports *reports,
                                   struct mb_chain_shape shape, const struct mb_source_config *config);
 

@@ -1,4 +1,5 @@
-// What: looks at a front's slabs and changes nothing: how many blocks are live, whether the invariants hold. Owner thread.
+// What: looks at a front's slabs and changes nothing: how many blocks are live, whether the invariants hold. Owner
+// thread.
 #include "core/layout/chain_front.h"
 
 size_t mb_chain_front_live_in(const struct mb_chain_front *front, const struct mb_chain_slab *slab) {

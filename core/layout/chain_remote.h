@@ -3,8 +3,8 @@
 //   bits 0-15   head: (address of the newest block - start) / 16, 0xffff when empty
 //   bits 16-31  count of blocks on the list
 //
-// What: blocks are pushed one by one and taken all at once, so a word that has come back means the same list (no ABA), and a list
-// that counts as many blocks as are in use proves that no block of the slab is live.
+// What: blocks are pushed one by one and taken all at once, so a word that has come back means the same list (no ABA),
+// and a list that counts as many blocks as are in use proves that no block of the slab is live.
 // Who: any thread pushes; the owner collects. Lock-free, unbounded, no allocation.
 // Order: a push releases the links it wrote; collect acquires them.
 // Ideas: message queues of snmalloc, thread-delayed frees of mimalloc.

@@ -3,10 +3,12 @@
 //   start                                                    start + units * 64 KiB
 //   | block 0 | block 1 | ... carved blocks ... | never touched ... |rest|
 //
-// What: every carved block is live, or the spare block or on the allocation list of the front that owns the slab, or on the slab's
-// local list (freed by the owner), or on its remote list (freed by others). Lists are chains of encoded links (core/harden/link_key.h).
+// What: every carved block is live, or the spare block or on the allocation list of the front that owns the slab, or on
+// the slab's local list (freed by the owner), or on its remote list (freed by others). Lists are chains of encoded
+// links (core/harden/link_key.h).
 // Who: the owner takes a struct mb_chain_slab; the others take a struct mb_chain_unit. `key` is that of the lists.
-// Invariant: mb_chain_slab_used = carved - blocks on the local list (+ 1 while the slab is current); the remote list counts as used.
+// Invariant: mb_chain_slab_used = carved - blocks on the local list (+ 1 while the slab is current); the remote list
+// counts as used.
 #ifndef MB_CORE_LAYOUT_CHAIN_SLAB_H
 #define MB_CORE_LAYOUT_CHAIN_SLAB_H
 
@@ -59,8 +61,8 @@ struct mb_chain_shape mb_chain_shape_for(size_t bytes);
 // *align becomes the alignment that each slot gets.
 enum mb_error mb_chain_shape_judge(size_t bytes, size_t *align);
 
-// Makes a slab of the taken span that begins with `unit` at the address `start`, a multiple of the unit's size: current, nothing
-// carved. `owner` is only compared.
+// Makes a slab of the taken span that begins with `unit` at the address `start`, a multiple of the unit's size:
+// current, nothing carved. `owner` is only compared.
 struct mb_chain_slab *mb_chain_slab_setup(const struct mb_link_key *key, struct mb_chain_unit *unit, uintptr_t start,
                                           struct mb_chain_shape shape, const void *owner);
 
@@ -81,11 +83,12 @@ struct mb_chain mb_chain_slab_take_local(const struct mb_link_key *key, struct m
 // Carves blocks up to the end of the page at the cursor, at least one; count 0 when all are carved.
 struct mb_chain mb_chain_slab_carve(const struct mb_link_key *key, struct mb_chain_slab *slab);
 
-// Takes the first block off an allocation list of this slab, whether the list goes on or ends (then *head is the sentinel).
-// NULL: the link is broken, nothing has changed. *head is not the sentinel.
+// Takes the first block off an allocation list of this slab, whether the list goes on or ends (then *head is the
+// sentinel). NULL: the link is broken, nothing has changed. *head is not the sentinel.
 struct mb_free_block *mb_chain_slab_pop(const struct mb_link_key *key, const struct mb_chain_slab *slab, uintptr_t *head);
 
-// Whether p is the start of a carved block, in one multiplication. False for slabs of several units: see mb_chain_slab_is_block.
+// Whether p is the start of a carved block, in one multiplication. False for slabs of several units: see
+// mb_chain_slab_is_block.
 MB_INLINE bool mb_chain_slab_admits(const struct mb_chain_slab *slab, const void *p) {
     return (uint32_t)((uintptr_t)p & MB_UNIT_MASK) * slab->multiplier < MB_PEEK(slab->bound);
 }
@@ -98,12 +101,12 @@ MB_INLINE bool mb_chain_slab_put(struct mb_chain_slab *slab, struct mb_free_bloc
 
 bool mb_chain_slab_push(const struct mb_link_key *key, struct mb_chain_slab *slab, struct mb_free_block *block);
 
-// Puts a chain (rest of an allocation list, or a collected remote list) on the local list. False at a broken link: what lies
-// behind it stays used.
+// Puts a chain (rest of an allocation list, or a collected remote list) on the local list. False at a broken link: what
+// lies behind it stays used.
 bool mb_chain_slab_return(const struct mb_link_key *key, struct mb_chain_slab *slab, uintptr_t head);
 
-// Makes the local list anew from those blocks that it or the list at `head` holds; a list that makes no sense is dropped from there
-// on, and its blocks stay used. The remote list stays as it is.
+// Makes the local list anew from those blocks that it or the list at `head` holds; a list that makes no sense is
+// dropped from there on, and its blocks stay used. The remote list stays as it is.
 void mb_chain_slab_rebuild(const struct mb_link_key *key, struct mb_chain_slab *slab, uintptr_t head);
 
 // The same from the tags: whatever is tagged is free. No other thread may free into the slab.

@@ -4,8 +4,8 @@
 
 #include "core/layout/size_class.h"
 
-// A slot holds generation << 32 | unit + 1; 0 is empty. Written by any thread; a put releases what made the slab unowned,
-// but the adopter's compare-and-swap on the shared word is what it relies on.
+// A slot holds generation << 32 | unit + 1; 0 is empty. Written by any thread; a put releases what made the slab
+// unowned, but the adopter's compare-and-swap on the shared word is what it relies on.
 static struct {
     _Atomic uint32_t filled[MB_CLASSES]; // slots that may be filled; a hint for the search only (relaxed)
     _Atomic uint64_t slots[MB_CLASSES][MB_POOL_SLOTS];
@@ -13,7 +13,8 @@ static struct {
     _Atomic uint8_t lost[MB_CLASSES]; // rounds over all slabs that the sweep has to make; any thread, relaxed
 } pool_shared;
 
-// A hint that is there already is left alone: many blocks of a slab come back one after the other, and others read the line.
+// A hint that is there already is left alone: many blocks of a slab come back one after the other, and others read the
+// line.
 void mb_pool_put(unsigned class_index, struct mb_slab_hint hint) {
     uint64_t entry = (uint64_t)hint.generation << 32 | ((uint64_t)hint.unit + 1);
     _Atomic uint64_t *slots = pool_shared.slots[class_index];

@@ -6,7 +6,7 @@
 static struct mb_remote_handle_shared *handle_of(struct mb_allocator *a) { return (struct mb_remote_handle_shared *)a; }
 static const struct mb_remote_handle_shared *handle_view(const struct mb_allocator *a) { return (const struct mb_remote_handle_shared *)a; }
 
-// --- frees ---------------------------------------------------------------------------------------------------------------
+// --- frees -----------------------------------------------------------------------------------------------------------
 
 static enum mb_error judge_slot(struct mb_remote_slab_shared *shared, struct mb_chain_unit *unit, const void *p) {
     enum mb_chain_kind kind = mb_chain_kind(unit);
@@ -42,7 +42,7 @@ enum mb_error mb_remote_handle_give(struct mb_remote_handle_shared *handle, void
     return MB_OK;
 }
 
-// --- a handle's interface: frees, and nothing else ------------------------------------------------------------------------
+// --- a handle's interface: frees, and nothing else -------------------------------------------------------------------
 
 static enum mb_error handle_cannot(struct mb_allocator *a) {
     __atomic_store_n(&handle_of(a)->error, MB_UNSUPPORTED, __ATOMIC_RELAXED);
@@ -90,7 +90,7 @@ static const struct mb_allocator_table handle_table = {
     .drop = handle_drop,
 };
 
-// --- making and ending ---------------------------------------------------------------------------------------------------
+// --- making and ending -----------------------------------------------------------------------------------------------
 
 static void make_handle(struct mb_remote_slab_shared *shared, struct mb_remote_handle_shared *handle) {
     mb_remote_slab_begin_part(shared);

@@ -8,7 +8,7 @@
 
 static struct mb_remote_slab *of(struct mb_allocator *a) { return (struct mb_remote_slab *)a; }
 static const struct mb_remote_slab *view(const struct mb_allocator *a) { return (const struct mb_remote_slab *)a; }
-// --- parts come and go --------------------------------------------------------------------------------------------------
+// --- parts come and go -----------------------------------------------------------------------------------------------
 
 static enum mb_error return_all(struct mb_remote_slab_shared *shared) {
     bool quiet = !MB_CHECKS || shared->reports.policy == MB_POLICY_COUNT;
@@ -27,7 +27,7 @@ enum mb_error mb_remote_slab_end_part(struct mb_remote_slab_shared *shared) {
     return error;
 }
 
-// --- the owner ----------------------------------------------------------------------------------------------------------
+// --- the owner -------------------------------------------------------------------------------------------------------
 
 static struct mb_remote_slab_shared *entered(struct mb_remote_slab *slab) {
     mb_owner_check(&slab->owner, slab);
@@ -81,7 +81,7 @@ enum mb_error mb_remote_slab_drop(struct mb_remote_slab *slab) {
     return slab->error = error;
 }
 
-// --- the owner's interface ----------------------------------------------------------------------------------------------
+// --- the owner's interface -------------------------------------------------------------------------------------------
 
 bool mb_remote_slab_is_live(const struct mb_remote_slab_shared *shared, const void *p) {
     struct mb_chain_unit *unit = mb_chain_unit_of(&shared->source.space, p);
@@ -148,7 +148,7 @@ static const struct mb_allocator_table owner_table = {
     .drop = drop,
 };
 
-// --- making parts -------------------------------------------------------------------------------------------------------
+// --- making parts ----------------------------------------------------------------------------------------------------
 
 static void make_owner(struct mb_remote_slab_shared *shared, struct mb_remote_slab *slab) {
     *slab = (struct mb_remote_slab){.allocator = {.table = &owner_table}, .shared = shared};

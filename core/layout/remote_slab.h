@@ -4,13 +4,14 @@
 //   handle ---- frees: one compare-and-swap ---> the slab's shared word   (core/layout/chain_remote.h)
 //          ---- the first since the last look -> news: the owner finds the slab there
 //
-// What: remote frees are lock-free, unbounded, and allocate nothing: the list goes through the slots themselves. The state
-// lives in a mapping of its own until the owner and all handles are gone, so each may go first. What comes back after the
-// owner's death stays with its slab; a handle's thread can adopt it all and become the owner; nothing is lost.
+// What: remote frees are lock-free, unbounded, and allocate nothing: the list goes through the slots themselves. The
+// state lives in a mapping of its own until the owner and all handles are gone, so each may go first. What comes back
+// after the owner's death stays with its slab; a handle's thread can adopt it all and become the owner; nothing is
+// lost.
 // Who: struct mb_remote_slab: one owner thread at a time, watched in check builds. struct mb_remote_handle_shared: any
 // number of threads, but for making and dropping it.
-// Invariant: a slab with a remote list is among the news, or noticed by the owner, or about to be put among the news by the
-// thread that pushed the list's first block.
+// Invariant: a slab with a remote list is among the news, or noticed by the owner, or about to be put among the news by
+// the thread that pushed the list's first block.
 // Ideas: message queues of snmalloc, thread-delayed frees of mimalloc, as in core/layout/chain_remote.h.
 #ifndef MB_CORE_LAYOUT_REMOTE_SLAB_H
 #define MB_CORE_LAYOUT_REMOTE_SLAB_H
@@ -38,7 +39,8 @@ struct mb_remote_handle_shared {
 
 MB_PUBLIC_BEGIN
 
-// Slots of slot_bytes at multiples of align, as mb_slab_pool_new_with. A base that is taken over must outlive owner and handles.
+// Slots of slot_bytes at multiples of align, as mb_slab_pool_new_with. A base that is taken over must outlive owner and
+// handles.
 enum mb_error mb_remote_slab_new_with(struct mb_remote_slab *slab, size_t slot_bytes, size_t align,
                                       const struct mb_source_config *config);
 enum mb_error mb_remote_slab_new(struct mb_remote_slab *slab, size_t slot_bytes, size_t align, size_t max_bytes);
@@ -62,7 +64,8 @@ void mb_remote_handle_copy(struct mb_remote_handle_shared *handle, struct mb_rem
 // No other thread uses the handle any more. Any thread. MB_REFUSED: as mb_slab_pool_drop.
 enum mb_error mb_remote_handle_drop(struct mb_remote_handle_shared *handle);
 
-// Frees a slot, not NULL. MB_DOUBLE_FREE, MB_BAD_POINTER: where the policy does not end the process. Any thread, lock-free.
+// Frees a slot, not NULL. MB_DOUBLE_FREE, MB_BAD_POINTER: where the policy does not end the process. Any thread,
+// lock-free.
 enum mb_error mb_remote_handle_give(struct mb_remote_handle_shared *handle, void *p);
 
 // Becomes the owner where there is none; the handle stays. MB_BAD_CONFIG: there is one. Any thread.

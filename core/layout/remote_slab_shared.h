@@ -21,7 +21,8 @@ struct mb_remote_slab_shared {
 
 MB_INLINE size_t mb_remote_slab_slot_bytes(const struct mb_remote_slab_shared *shared) { return shared->front.shape.block_bytes; }
 
-// A part is the owner or a handle. Who ends the last one returns everything; MB_REFUSED: the system refuses, and the part does not end.
+// A part is the owner or a handle. Who ends the last one returns everything; MB_REFUSED: the system refuses, and the
+// part does not end.
 void mb_remote_slab_begin_part(struct mb_remote_slab_shared *shared);
 enum mb_error mb_remote_slab_end_part(struct mb_remote_slab_shared *shared);
 

@@ -27,8 +27,8 @@ MB_INLINE unsigned mb_class_of(size_t bytes) {
     return shift * 8 + (unsigned)(x >> shift);
 }
 
-// The same by size, 0 .. MB_SMALL_MAX, for the hot path. An entry a byte and not a granule: rounding up takes two instructions of every
-// malloc (a pair 4 to 6 % faster, larger live sets as before).
+// The same by size, 0 .. MB_SMALL_MAX, for the hot path. An entry a byte and not a granule: rounding up takes two
+// instructions of every malloc (a pair 4 to 6 % faster, larger live sets as before).
 extern MB_HIDDEN const uint8_t mb_small_class_of[MB_SMALL_MAX + 1];
 
 MB_INLINE uint32_t mb_class_bytes(unsigned class_index) {
@@ -37,9 +37,10 @@ MB_INLINE uint32_t mb_class_bytes(unsigned class_index) {
     return ((class_index % 8 + 9) << shift) * MB_GRANULE;
 }
 
-// What to ask for so that the block starts at a multiple of `align`, a power of two: the size rounded up to the alignment. Blocks of a
-// class start at multiples of its size from a multiple of 64 KiB. Between 2^n and 2^(n+1) the class sizes are the multiples of
-// 2^n / 8: an alignment up to that divides all of them, and a larger one makes the rounded size one of them. SIZE_MAX: no class.
+// What to ask for so that the block starts at a multiple of `align`, a power of two: the size rounded up to the
+// alignment. Blocks of a class start at multiples of its size from a multiple of 64 KiB. Between 2^n and 2^(n+1) the
+// class sizes are the multiples of 2^n / 8: an alignment up to that divides all of them, and a larger one makes the
+// rounded size one of them. SIZE_MAX: no class.
 MB_INLINE size_t mb_bytes_to_align(size_t align, size_t bytes) {
     size_t rounded;
     if (!mb_align_up_checked(mb_max(bytes, 1), align, &rounded) || rounded > MB_MEDIUM_MAX) return SIZE_MAX;

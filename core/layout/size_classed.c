@@ -15,7 +15,7 @@ static void *fail(struct mb_size_classed_state *classed, enum mb_error error) {
     return NULL;
 }
 
-// --- large blocks -------------------------------------------------------------------------------------------------------
+// --- large blocks ----------------------------------------------------------------------------------------------------
 
 static size_t units_for(size_t bytes) { return (bytes + MB_UNIT_MASK) >> MB_UNIT_SHIFT; }
 
@@ -63,7 +63,7 @@ static bool resize_large(struct mb_size_classed_state *classed, struct mb_chain_
     return true;
 }
 
-// --- blocks -----------------------------------------------------------------------------------------------------------
+// --- blocks ----------------------------------------------------------------------------------------------------------
 
 // What other classes hold idle may help.
 MB_COLD static void *allocate_last(struct mb_size_classed_state *classed, struct mb_chain_front *front) {
@@ -120,7 +120,7 @@ static size_t usable_of(const struct mb_size_classed_state *classed, const void 
     return live ? unit->slab.block_bytes : 0;
 }
 
-// --- the interface ----------------------------------------------------------------------------------------------------
+// --- the interface ---------------------------------------------------------------------------------------------------
 
 static void *allocate(struct mb_allocator *a, size_t bytes, size_t align) {
     return mb_size_classed_allocate(member_of(a), bytes, align);
@@ -212,7 +212,7 @@ static const struct mb_allocator_table table = {
     .corruption_events = corruption_events, .last_error = last_error, .drop = drop,
 };
 
-// --- making one -------------------------------------------------------------------------------------------------------
+// --- making one ------------------------------------------------------------------------------------------------------
 
 static struct mb_chain_shape shape_of(unsigned class_index) {
     struct mb_chain_shape shape = mb_chain_shape_for(mb_class_bytes(class_index));
@@ -264,7 +264,7 @@ enum mb_error mb_size_classed_drop(struct mb_size_classed *classed) {
 
 void mb_size_classed_hand_over(struct mb_size_classed *classed) { mb_owner_hand_over(&classed->state->owner); }
 
-// --- by name ----------------------------------------------------------------------------------------------------------
+// --- by name ---------------------------------------------------------------------------------------------------------
 
 size_t mb_size_classed_usable_size(const struct mb_size_classed *classed, const void *p) {
     return usable_of(classed->state, p);

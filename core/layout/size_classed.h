@@ -1,9 +1,9 @@
 // A general-purpose allocator for one owner: malloc's size classes and slabs over any range.
 //
-// What: requests up to 32 KiB come from slabs of malloc's class table (core/layout/size_class.h), larger ones get spans of
-// their own, which are really freed. Owner and size of a block are found by arithmetic on its address. It resets in one go.
-// Detects double frees, foreign and interior pointers and broken links, as the pool does. All that it knows lies in mappings
-// of its own.
+// What: requests up to 32 KiB come from slabs of malloc's class table (core/layout/size_class.h), larger ones get spans
+// of their own, which are really freed. Owner and size of a block are found by arithmetic on its address. It resets in
+// one go. Detects double frees, foreign and interior pointers and broken links, as the pool does. All that it knows
+// lies in mappings of its own.
 // Who: one owner thread at a time, watched in check builds; mb_size_classed_hand_over gives it away.
 #ifndef MB_CORE_LAYOUT_SIZE_CLASSED_H
 #define MB_CORE_LAYOUT_SIZE_CLASSED_H
@@ -35,8 +35,8 @@ enum mb_error mb_size_classed_new_with(struct mb_size_classed *classed, const st
 // In a lazy region of its own of max_bytes; misuse ends the process.
 enum mb_error mb_size_classed_new(struct mb_size_classed *classed, size_t max_bytes);
 
-// Returns everything; live blocks go with it (said on stderr in check builds). Owner thread, as everything below. MB_REFUSED: as
-// mb_slab_pool_drop.
+// Returns everything; live blocks go with it (said on stderr in check builds). Owner thread, as everything below.
+// MB_REFUSED: as mb_slab_pool_drop.
 enum mb_error mb_size_classed_drop(struct mb_size_classed *classed);
 // The next thread that uses the allocator becomes its owner.
 void mb_size_classed_hand_over(struct mb_size_classed *classed);

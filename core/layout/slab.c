@@ -11,8 +11,8 @@
 
 // --- looking --------------------------------------------------------------------------------------------------------
 
-// One look at a slab that may be another one at the next: where its bits are and how many blocks are carved fit each other well
-// enough that no read goes beyond the bits.
+// One look at a slab that may be another one at the next: where its bits are and how many blocks are carved fit each
+// other well enough that no read goes beyond the bits.
 struct view {
     struct mb_slab_bits bits;
     uint32_t carved, words;
@@ -112,8 +112,8 @@ static uint32_t multiplier_of(uint32_t bytes) { return (uint32_t)((UINT64_C(1) <
 // Exactly the starts of carved blocks satisfy (uint32_t)(offset * multiplier) < carved * bound_step.
 static uint32_t bound_step(const struct mb_slab *slab) { return slab->block_bytes * slab->multiplier; }
 
-// Free bits and remote bits in metadata, beside nobody else's. What a unit has once got stays with it; a second size is the
-// largest one, so that at most two are ever made for a unit.
+// Free bits and remote bits in metadata, beside nobody else's. What a unit has once got stays with it; a second size is
+// the largest one, so that at most two are ever made for a unit.
 static bool make_more(struct mb_unit *unit, uint32_t words) {
     if (unit->slab.more_words >= 2 * words) return true;
     uint32_t wanted = unit->slab.more_words == 0 ? 2 * words : MB_MORE_BYTES_MAX / sizeof(uint64_t);
@@ -179,8 +179,8 @@ void mb_slab_takedown(struct mb_unit *unit) {
 
 // --- blocks ---------------------------------------------------------------------------------------------------------
 
-// Of blocks of a page and more several are carved at once: a mask of one block would be empty after every malloc. A block that is
-// carved and not handed out costs no page.
+// Of blocks of a page and more several are carved at once: a mask of one block would be empty after every malloc. A
+// block that is carved and not handed out costs no page.
 enum { CARVE_BLOCKS_MIN = 4, CARVE_BYTES_MIN = 16 << 10 };
 
 static uint32_t blocks_to_carve(const struct mb_slab *slab, uint32_t capacity, uint32_t carved) {
@@ -227,7 +227,8 @@ MB_COLD static void report_twice(const struct mb_unit *unit, uint32_t word, uint
     mb_mistake_meet(&mistake);
 }
 
-// A bit is set on the owner's side before it goes on the other: a child of a fork between the two sees both (mb_slab_rebuild).
+// A bit is set on the owner's side before it goes on the other: a child of a fork between the two sees both
+// (mb_slab_rebuild).
 uint32_t mb_slab_collect(struct mb_slab *slab) {
     const struct mb_unit *unit = mb_slab_unit(slab);
     struct mb_slab_bits bits = mb_slab_bits(unit);

@@ -20,7 +20,7 @@ MB_COLD enum mb_error mb_slab_pool_foreign_slow(struct mb_slab_pool *pool, const
     return pool->state->error = mb_report(&pool->state->reports, MB_BAD_POINTER, "pointer outside of the pool", p);
 }
 
-// --- the interface ----------------------------------------------------------------------------------------------------
+// --- the interface ---------------------------------------------------------------------------------------------------
 
 static enum mb_error judge(const struct mb_slab_pool_state *pool, size_t bytes, size_t align) {
     if (bytes > slot_of(pool)) return MB_BAD_SIZE;
@@ -101,7 +101,7 @@ static const struct mb_allocator_table table = {
     .corruption_events = corruption_events, .last_error = last_error, .drop = drop,
 };
 
-// --- making one -------------------------------------------------------------------------------------------------------
+// --- making one ------------------------------------------------------------------------------------------------------
 
 static enum mb_error settle(struct mb_slab_pool_state *pool, struct mb_chain_shape shape, size_t align,
                             const struct mb_source_config *config) {
@@ -148,7 +148,7 @@ enum mb_error mb_slab_pool_drop(struct mb_slab_pool *pool) {
 
 void mb_slab_pool_hand_over(struct mb_slab_pool *pool) { mb_owner_hand_over(&pool->state->owner); }
 
-// --- by name ----------------------------------------------------------------------------------------------------------
+// --- by name ---------------------------------------------------------------------------------------------------------
 
 size_t mb_slab_pool_slot_bytes(const struct mb_slab_pool *pool) { return slot_of(pool->state); }
 size_t mb_slab_pool_live(const struct mb_slab_pool *pool) { return mb_chain_front_live(&pool->state->front); }

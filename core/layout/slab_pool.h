@@ -1,12 +1,12 @@
 // A pool of equal slots, for one owner.
 //
 // What: slots are carved in order or popped from a list through the free slots, whose links and tags are keyed
-// (core/harden/link_key.h). The pool grows over a range that is committed as it goes, up to its end; empty slabs give their
-// pages back beyond a margin. Double frees, foreign and interior pointers and broken links are detected and reported by the
-// policy; where it lets the pool live, everything but the broken slot is kept. All that the pool knows lies in mappings of its own.
-// Taking and giving are inline: no call, no lock.
-// Who: one owner thread at a time, watched in check builds; mb_slab_pool_hand_over gives it away. For frees by other threads
-// see core/layout/remote_slab.h.
+// (core/harden/link_key.h). The pool grows over a range that is committed as it goes, up to its end; empty slabs give
+// their pages back beyond a margin. Double frees, foreign and interior pointers and broken links are detected and
+// reported by the policy; where it lets the pool live, everything but the broken slot is kept. All that the pool knows
+// lies in mappings of its own. Taking and giving are inline: no call, no lock.
+// Who: one owner thread at a time, watched in check builds; mb_slab_pool_hand_over gives it away. For frees by other
+// threads see core/layout/remote_slab.h.
 // Idea: Bonwick, "The slab allocator" (1994); keyed links as in core/harden/link_key.h.
 #ifndef MB_CORE_LAYOUT_SLAB_POOL_H
 #define MB_CORE_LAYOUT_SLAB_POOL_H
@@ -33,15 +33,17 @@ struct mb_slab_pool {
 
 MB_PUBLIC_BEGIN
 
-// Slots of slot_bytes (not 0, at most 16 MiB - 64 KiB) at multiples of align (a power of two, at most 64 KiB). On failure nothing
-// is held: MB_BAD_SIZE (also where not one slot fits into the range), MB_BAD_ALIGN, MB_BAD_CONFIG, MB_REFUSED.
+// Slots of slot_bytes (not 0, at most 16 MiB - 64 KiB) at multiples of align (a power of two, at most 64 KiB). On
+// failure nothing is held: MB_BAD_SIZE (also where not one slot fits into the range), MB_BAD_ALIGN, MB_BAD_CONFIG,
+// MB_REFUSED.
 enum mb_error mb_slab_pool_new_with(struct mb_slab_pool *pool, size_t slot_bytes, size_t align,
                                     const struct mb_source_config *config);
 // In a lazy region of its own of max_bytes; misuse ends the process.
 enum mb_error mb_slab_pool_new(struct mb_slab_pool *pool, size_t slot_bytes, size_t align, size_t max_bytes);
 
-// Returns everything; live slots go with it (said on stderr in check builds). Owner thread, as everything below. MB_REFUSED: the
-// system kept a part; nothing is lost, and dropping again is the only thing left to do. Dropping twice is allowed.
+// Returns everything; live slots go with it (said on stderr in check builds). Owner thread, as everything below.
+// MB_REFUSED: the system kept a part; nothing is lost, and dropping again is the only thing left to do. Dropping twice
+// is allowed.
 enum mb_error mb_slab_pool_drop(struct mb_slab_pool *pool);
 // The next thread that uses the pool becomes its owner.
 void mb_slab_pool_hand_over(struct mb_slab_pool *pool);

@@ -13,10 +13,10 @@
 //
 // A queue or pool entry is a pair (unit, generation): when the generation has moved on, the entry just drops.
 //
-// A block comes back by one atomic `or` on its remote bit: lock-free, no allocation, and the block itself is not touched. The
-// freer then reads the state: while the slab is CURRENT its owner will look; else the freer looks whether all is free. The `or` and
-// that load, and on the other side the change of state and the owner's look at the bits, are sequentially consistent, so one
-// of both sees the other (Dekker's argument).
+// A block comes back by one atomic `or` on its remote bit: lock-free, no allocation, and the block itself is not
+// touched. The freer then reads the state: while the slab is CURRENT its owner will look; else the freer looks whether
+// all is free. The `or` and that load, and on the other side the change of state and the owner's look at the bits, are
+// sequentially consistent, so one of both sees the other (Dekker's argument).
 // Who: any thread.
 // Order: setting a remote bit releases the block, collecting it acquires; leaving ownership releases the owner's part.
 // Ideas: thread-delayed frees of mimalloc; bitmaps instead of lists after hardened_malloc and jemalloc's slabs.
@@ -50,7 +50,8 @@ MB_INLINE bool mb_remote_change(struct mb_unit *unit, uint64_t seen, enum mb_sla
                                                    memory_order_relaxed);
 }
 
-// Makes a QUEUED or UNOWNED slab busy, and what it was again: its generation stays. Any thread / the one that made it busy.
+// Makes a QUEUED or UNOWNED slab busy, and what it was again: its generation stays. Any thread / the one that made it
+// busy.
 MB_INLINE bool mb_remote_make_busy(struct mb_unit *unit, uint64_t seen) {
     return atomic_compare_exchange_strong_explicit(&unit->shared.remote, &seen, seen | MB_REMOTE_BUSY, memory_order_seq_cst,
                                                    memory_order_relaxed);
@@ -80,8 +81,9 @@ MB_INLINE void mb_slab_set_bits(struct mb_unit *unit, uint64_t *first, uint32_t 
     atomic_store_explicit(&unit->shared.bits, packed, memory_order_release);
 }
 
-// Sets the remote bit of a live block; true when it was set before. Any thread. That nothing but this bit is asked of the old word lets
-// the compiler use one instruction, which fetches the line once; asked for more it reads first, then exchanges.
+// Sets the remote bit of a live block; true when it was set before. Any thread. That nothing but this bit is asked of
+// the old word lets the compiler use one instruction, which fetches the line once; asked for more it reads first, then
+// exchanges.
 MB_INLINE bool mb_remote_free(const struct mb_slab_bits *bits, uint32_t index) {
     uint64_t bit = UINT64_C(1) << (index % 64);
     return (atomic_fetch_or_explicit(&bits->remote[index / 64], bit, memory_order_seq_cst) & bit) != 0;

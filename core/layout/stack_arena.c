@@ -17,7 +17,8 @@ static const struct mb_stack_arena *view(const struct mb_allocator *a) { return 
 
 static struct frame *frame_of(uintptr_t block) { return (struct frame *)(block - sizeof(struct frame)); }
 
-// The product spreads every bit and both factors are odd: a flip of any single bit of the three words is found for certain.
+// The product spreads every bit and both factors are odd: a flip of any single bit of the three words is found for
+// certain.
 static uint64_t check_of(const struct mb_stack_arena *stack, const struct frame *frame) {
     return mb_link_encode(&stack->key, frame->previous + frame->cursor * ODD + (uintptr_t)frame);
 }
@@ -28,7 +29,7 @@ static bool is_intact(const struct mb_stack_arena *stack, uintptr_t block) {
            frame->previous < block;
 }
 
-// --- blocks -----------------------------------------------------------------------------------------------------------
+// --- blocks ----------------------------------------------------------------------------------------------------------
 
 static void *fail(struct mb_stack_arena *stack, enum mb_error error) {
     stack->arena.error = error;
@@ -59,7 +60,8 @@ void *mb_stack_arena_allocate(struct mb_stack_arena *stack, size_t bytes, size_t
     return (void *)block;
 }
 
-// The live block p and the address behind it. False: no live block; a broken frame ends the walk and is told by *broken.
+// The live block p and the address behind it. False: no live block; a broken frame ends the walk and is told by
+// *broken.
 static bool find(const struct mb_stack_arena *stack, uintptr_t p, uintptr_t *end, uintptr_t *broken) {
     *end = stack->arena.bump.next;
     *broken = 0;
@@ -103,7 +105,7 @@ size_t mb_stack_arena_usable_size(const struct mb_stack_arena *stack, const void
     return find(stack, (uintptr_t)p, &end, &broken) ? end - (uintptr_t)p : 0;
 }
 
-// --- the interface ----------------------------------------------------------------------------------------------------
+// --- the interface ---------------------------------------------------------------------------------------------------
 
 static void *allocate(struct mb_allocator *a, size_t bytes, size_t align) {
     return mb_stack_arena_allocate(of(a), bytes, align);
@@ -165,7 +167,7 @@ static const struct mb_allocator_table table = {
     .corruption_events = corruption_events, .last_error = last_error, .drop = drop,
 };
 
-// --- making one -------------------------------------------------------------------------------------------------------
+// --- making one ------------------------------------------------------------------------------------------------------
 
 static void start(struct mb_stack_arena *stack) {
     stack->allocator = (struct mb_allocator){.table = &table};

@@ -3,10 +3,10 @@
 //   base   | frame | block | gap | frame | block |  ...  | frame | newest |      free       |  end
 //              ^------ previous -----'      ^-- previous ----'             ^ next
 //
-// What: a bump arena whose blocks carry a frame in front of them (24 bytes, in the arena itself) that leads to the block
-// before. A free of any block but the newest is reported as MB_BAD_ORDER, of a freed one as MB_DOUBLE_FREE (as
-// MB_BAD_POINTER once a newer block covers its place), of anything else as MB_BAD_POINTER; a frame of which any bit has been
-// overwritten as MB_CORRUPT.
+// What: a bump arena whose blocks carry a frame in front of them (24 bytes, in the arena itself) that leads to the
+// block before. A free of any block but the newest is reported as MB_BAD_ORDER, of a freed one as MB_DOUBLE_FREE (as
+// MB_BAD_POINTER once a newer block covers its place), of anything else as MB_BAD_POINTER; a frame of which any bit has
+// been overwritten as MB_CORRUPT.
 // Who: one owner thread at a time, watched in check builds; mb_stack_arena_hand_over gives it away.
 // Invariant: each live frame's check word is E(previous + cursor * odd + own address), see core/harden/link_key.h.
 #ifndef MB_CORE_LAYOUT_STACK_ARENA_H

@@ -73,7 +73,8 @@ static void call_visitor(void) {
 
 size_t mb_background_warm_units(void) { return mb_arena_warm_free_units() + mb_pieces_warm_units(); }
 
-// The program has asked that what is free stay (M_TRIM_THRESHOLD): it takes and frees without a page fault, and without a system call.
+// The program has asked that what is free stay (M_TRIM_THRESHOLD): it takes and frees without a page fault, and without
+// a system call.
 static bool shall_stay(void) {
     size_t asked = mb_margin_asked_units();
     return MB_UNLIKELY(asked != 0) && mb_background_warm_units() + mb_large_kept_at_hand() <= asked;
@@ -153,8 +154,8 @@ static void *helper_main(void *unused) {
     return unused;
 }
 
-// The libc's own functions: somebody else's pthread_create (a leak checker's, a profiler's) may hold a lock of his while he allocates, which is
-// where we are called from. But sanitizers that we are built with must know each thread.
+// The libc's own functions: somebody else's pthread_create (a leak checker's, a profiler's) may hold a lock of his
+// while he allocates, which is where we are called from. But sanitizers that we are built with must know each thread.
 static void *thread_call(enum mb_own own, void *visible) {
     void *libcs = MB_TSAN || MB_ASAN ? NULL : mb_foreign_own(own);
     return libcs != NULL ? libcs : visible;
@@ -167,10 +168,11 @@ static bool create_helper(void) {
 
 static void give_up(void) { atomic_store_explicit(&background_shared.given_up, true, memory_order_relaxed); }
 
-// Waits until the helper is through libc's start of a thread: a seccomp filter that the caller installs right after this
-// allocation must not meet the system calls of that. Where pthread_create is somebody else's (a leak checker's, a profiler's), the new thread may
-// allocate before it is the helper's: it must not wait for who waits for it. So who changes the number of heaps meanwhile leaves the look to us:
-// he sees `starting`, or we see his number (both are sequentially consistent).
+// Waits until the helper is through libc's start of a thread: a seccomp filter that the caller installs right after
+// this allocation must not meet the system calls of that. Where pthread_create is somebody else's (a leak checker's, a
+// profiler's), the new thread may allocate before it is the helper's: it must not wait for who waits for it. So who
+// changes the number of heaps meanwhile leaves the look to us: he sees `starting`, or we see his number (both are
+// sequentially consistent).
 static void start_helper(void) {
     atomic_store(&background_shared.starting, true);
     background_shared.running = create_helper();
@@ -179,7 +181,8 @@ static void start_helper(void) {
     atomic_store(&background_shared.starting, false);
 }
 
-// All that the helper would have given back in time: one thread is left, which may call malloc too rarely to drive the purge clock.
+// All that the helper would have given back in time: one thread is left, which may call malloc too rarely to drive the
+// purge clock.
 void mb_background_settle(void) {
     mb_commons_release();
     mb_background_claim_all();
@@ -188,8 +191,8 @@ void mb_background_settle(void) {
     mb_arena_purge_any(SIZE_MAX);
 }
 
-// The same when no helper was there: a program whose threads come and go spends a few hundredths of its time on it at most, page faults
-// included.
+// The same when no helper was there: a program whose threads come and go spends a few hundredths of its time on it at
+// most, page faults included.
 static void settle_in_turn(void) {
     if (shall_stay()) return;
     mb_fork_before_giving();

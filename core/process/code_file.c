@@ -23,7 +23,7 @@ static bool covers(const struct dl_phdr_info *object, uintptr_t address) {
     return false;
 }
 
-// --- build-id -----------------------------------------------------------------------------------------------------------
+// --- build-id --------------------------------------------------------------------------------------------------------
 
 static bool is_build_id(const ElfW(Nhdr) * note) {
     return note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && memcmp(note + 1, "GNU", 4) == 0;
@@ -49,7 +49,7 @@ static void read_build_id(const ElfW(Phdr) * headers, unsigned count, struct mb_
     }
 }
 
-// --- files --------------------------------------------------------------------------------------------------------------
+// --- files -----------------------------------------------------------------------------------------------------------
 
 static void name_file(const char *name, struct mb_code_file *out) {
     size_t length = mb_min(strlen(name), MB_CODE_FILE_BYTES - 1);

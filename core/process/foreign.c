@@ -10,7 +10,7 @@
 #include "platform/malloc_names.h"
 #include "platform/os.h"
 
-// --- the libc's functions -----------------------------------------------------------------------------------------------
+// --- the libc's functions --------------------------------------------------------------------------------------------
 
 static struct {
     _Atomic bool noting;  // who sets it notes; relaxed
@@ -45,7 +45,7 @@ __attribute__((constructor)) void mb_foreign_note_libc(void) {
     mb_foreign_sealed.pid = (uint32_t)mb_os_pid();
 }
 
-// --- glibc's chunks -----------------------------------------------------------------------------------------------------
+// --- glibc's chunks --------------------------------------------------------------------------------------------------
 
 // The header before a block: the chunk's address is 16 less than the block's.
 struct chunk {
@@ -67,8 +67,9 @@ struct slice {
 static bool readable_chunk(uintptr_t at) { return mb_os_readable((const void *)at, sizeof(struct chunk)); }
 static size_t chunk_bytes(const struct chunk *c) { return c->size_word & ~(size_t)FLAGS; }
 
-// A chunk is in use when the next one's header says so. That header stays in place as long as the chunk is in use, but other
-// threads may change the size in it, even beyond a limit that was read before: nothing behind it may be looked at.
+// A chunk is in use when the next one's header says so. That header stays in place as long as the chunk is in use, but
+// other threads may change the size in it, even beyond a limit that was read before: nothing behind it may be looked
+// at.
 static bool is_in_use_before(uintptr_t at, uintptr_t limit) {
     size_t bytes = chunk_bytes((const struct chunk *)at);
     if (bytes > limit - at || limit - at - bytes < sizeof(struct chunk)) return false;
@@ -78,8 +79,8 @@ static bool is_in_use_before(uintptr_t at, uintptr_t limit) {
     return (next->size_word & PREV_IN_USE) != 0 && next_bytes >= sizeof(struct chunk) && mb_is_aligned(next_bytes, CHUNK_ALIGN);
 }
 
-// The main arena's chunks lie in the brk heap, behind the program. Where the loader was started as a program of its own,
-// the brk heap is behind the loader instead and the program is far above.
+// The main arena's chunks lie in the brk heap, behind the program. Where the loader was started as a program of its
+// own, the brk heap is behind the loader instead and the program is far above.
 static bool is_main_chunk(uintptr_t at) {
     uintptr_t end = (uintptr_t)mb_os_brk();
     if (at >= end) return false;
@@ -115,7 +116,8 @@ static bool is_mapped_chunk(uintptr_t at) {
     return readable_chunk(at - c->prev_size) && readable_chunk(at + bytes - sizeof(struct chunk));
 }
 
-// Whether the libc's malloc has ever had memory. In most processes it has not: then no pointer is its block, whatever is written before it.
+// Whether the libc's malloc has ever had memory. In most processes it has not: then no pointer is its block, whatever
+// is written before it.
 static bool is_in_use(void) {
     struct mallinfo2 (*info_function)(void) = (struct mallinfo2 (*)(void))mb_foreign_own(MB_OWN_mallinfo2);
     if (info_function == NULL || atomic_load_explicit(&libc_shared.used, memory_order_relaxed)) return true;
@@ -149,7 +151,7 @@ bool mb_foreign_is_libc_block(const void *p) {
     return found;
 }
 
-// --- what is done to them -----------------------------------------------------------------------------------------------
+// --- what is done to them --------------------------------------------------------------------------------------------
 
 void mb_foreign_free(void *p) {
     int saved = errno;

@@ -15,7 +15,7 @@
 #include "core/process/foreign_tables.h"
 #include "platform/compiler.h"
 
-// --- a loaded object ----------------------------------------------------------------------------------------------------
+// --- a loaded object -------------------------------------------------------------------------------------------------
 
 static bool starts_with(const char *text, const char *start) {
     while (*start != '\0' && *text == *start) text++, start++;
@@ -75,7 +75,7 @@ const ElfW(Sym) * mb_tables_find(const struct mb_tables *t, const char *name, ui
     }
 }
 
-// --- the loader's list --------------------------------------------------------------------------------------------------
+// --- the loader's list -----------------------------------------------------------------------------------------------
 
 // glibc's: one record for each namespace, from version 2 on in a list. musl's is a pointer to the like.
 struct debug_record {
@@ -121,7 +121,7 @@ static void *own_symbol(const char *name) {
     return NULL;
 }
 
-// --- names --------------------------------------------------------------------------------------------------------------
+// --- names -----------------------------------------------------------------------------------------------------------
 
 static const char names[MB_OWN_COUNT][MB_OWN_NAME_BYTES] = {
 #define MB_OWN_TEXT(name) #name,

@@ -107,7 +107,7 @@ void *mb_foreign_next_symbol(const char *name, const void *after) {
     return found;
 }
 
-// --- files --------------------------------------------------------------------------------------------------------------
+// --- files -----------------------------------------------------------------------------------------------------------
 
 struct place {
     const void *inside;
@@ -128,7 +128,7 @@ const char *mb_foreign_file_of(const void *inside) {
     return place.file;
 }
 
-// --- changing what a symbol means ---------------------------------------------------------------------------------------
+// --- changing what a symbol means ------------------------------------------------------------------------------------
 
 static unsigned access_of(const struct dl_phdr_info *object, const void *p) {
     for (unsigned i = 0; i < object->dlpi_phnum; i++) {

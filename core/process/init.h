@@ -13,12 +13,14 @@
 // serves, or when the system refuses even the first pages (the next call tries again).
 bool mb_init(void);
 
-// Registers with the libc what the start would else: a key and a fork handler. From the library's constructor: when the first call of malloc comes later the
-// program may have taken the last key, and the call may come from the libc while it registers a handler and holds its lock.
+// Registers with the libc what the start would else: a key and a fork handler. From the library's constructor: when the
+// first call of malloc comes later the program may have taken the last key, and the call may come from the libc while
+// it registers a handler and holds its lock.
 void mb_init_register(void);
 
-// Who serves the process instead of core/front: another copy of this library, or the hardened front of this one; NULL when nobody does, at
-// the cost of one load. The heaps of this copy then stay empty: its malloc falls into the slow path, its free finds no slab of anybody's.
+// Who serves the process instead of core/front: another copy of this library, or the hardened front of this one; NULL
+// when nobody does, at the cost of one load. The heaps of this copy then stay empty: its malloc falls into the slow
+// path, its free finds no slab of anybody's.
 struct mb_calls;
 struct mb_init_shared {
     _Atomic uint32_t stage;                     // written by the thread that runs the start (release), read by any (acquire)

@@ -20,7 +20,8 @@ _Unwind_Reason_Code mb_unwind_backtrace(_Unwind_Trace_Fn visitor, void *argument
 uintptr_t mb_unwind_address(struct _Unwind_Context *context, int *before_call);
 uintptr_t mb_unwind_register(struct _Unwind_Context *context, int number);
 
-// Where this library lies; empty where it is a part of the program. Written by the first captures, all the same; `end` last.
+// Where this library lies; empty where it is a part of the program. Written by the first captures, all the same; `end`
+// last.
 static struct { _Atomic uintptr_t start, end; } own_shared;
 
 static void find_own(void) {
@@ -43,7 +44,7 @@ static bool is_apart(void) {
     return atomic_load_explicit(&own_shared.start, memory_order_relaxed) != atomic_load_explicit(&own_shared.end, memory_order_relaxed);
 }
 
-// --- what has been found so far -----------------------------------------------------------------------------------------
+// --- what has been found so far --------------------------------------------------------------------------------------
 
 struct stack {
     uintptr_t *out;
@@ -59,7 +60,7 @@ static bool add(struct stack *stack, uintptr_t address) {
 
 static unsigned most_of(unsigned most) { return most < MB_STACK_MOST ? most : MB_STACK_MOST; }
 
-// --- by tables ----------------------------------------------------------------------------------------------------------
+// --- by tables -------------------------------------------------------------------------------------------------------
 
 static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *argument) {
     int before = 0;
@@ -85,7 +86,7 @@ static MB_NOINLINE unsigned by_tables(uintptr_t *out, unsigned most) {
     return step != MB_STEP_UNKNOWN ? stack.count : mb_stack_by_unwinder(out, most);
 }
 
-// --- by frame pointers --------------------------------------------------------------------------------------------------
+// --- by frame pointers -----------------------------------------------------------------------------------------------
 
 struct frame {
     const struct frame *caller;

@@ -16,7 +16,7 @@
 struct dl_find_object;
 __attribute__((weak)) int _dl_find_object(void *address, struct dl_find_object *out);
 
-// --- without it ---------------------------------------------------------------------------------------------------------
+// --- without it ------------------------------------------------------------------------------------------------------
 
 struct search {
     uintptr_t address;
@@ -65,9 +65,10 @@ bool mb_object_needs_no_lock(void) { return _dl_find_object != NULL; }
 bool mb_object_may_visit(void) { return mb_foreign_sealed.pid == (uint32_t)mb_os_pid(); }
 bool mb_object_can_find(void) { return !is_early() && (_dl_find_object != NULL || mb_object_may_visit()); }
 
-// --- what the unwinder calls --------------------------------------------------------------------------------------------
+// --- what the unwinder calls -----------------------------------------------------------------------------------------
 
-// The byte before the code that a handler of signals returns to, where no table describes it: the unwinder knows its instructions.
+// The byte before the code that a handler of signals returns to, where no table describes it: the unwinder knows its
+// instructions.
 static bool is_before_signal_return(const void *address, bool found) {
     const uint32_t *code = (const uint32_t *)((uintptr_t)address + 1);
     return mb_can_be_signal_return(code) && (found || mb_os_readable(code, MB_SIGNAL_RETURN_BYTES)) && mb_is_signal_return(code);

@@ -19,15 +19,17 @@ struct mb_object {
 // The loaded object that has the address; false: none.
 bool mb_object_find(const void *address, struct mb_object *out);
 
-// Whether it takes no lock. / Whether the loader's lock may be taken: not in a forked child, where a thread of the parent's may have it for ever.
+// Whether it takes no lock. / Whether the loader's lock may be taken: not in a forked child, where a thread of the
+// parent's may have it for ever.
 bool mb_object_needs_no_lock(void);
 bool mb_object_may_visit(void);
 
 // Whether mb_object_find may be called here and now: see core/process/stack.h.
 bool mb_object_can_find(void);
 
-// The unwinder's _dl_find_object, which always finds one: an address that no object has gets a table that ends the stack. libgcc would else read
-// the code there to see whether it is a signal frame, and a wrong address would be a fault.
+// The unwinder's _dl_find_object, which always finds one: an address that no object has gets a table that ends the
+// stack. libgcc would else read the code there to see whether it is a signal frame, and a wrong address would be a
+// fault.
 int mb_unwind_find_object(const void *address, struct mb_object *out);
 bool mb_object_ends_stack(const struct mb_object *object);
 

@@ -6,7 +6,7 @@
 #include "core/process/unwind_row.h"
 #include "platform/bits.h"
 
-// --- rows by address ----------------------------------------------------------------------------------------------------
+// --- rows by address -------------------------------------------------------------------------------------------------
 
 enum { ROWS = 2048 };
 
@@ -68,7 +68,7 @@ static MB_NOINLINE struct mb_unwind_row read(const void *table, uintptr_t addres
     return row;
 }
 
-// --- steps --------------------------------------------------------------------------------------------------------------
+// --- steps -----------------------------------------------------------------------------------------------------------
 
 static uintptr_t load(uintptr_t at, int32_t offset) { return *(const uintptr_t *)(at + (uintptr_t)(ptrdiff_t)offset); }
 

@@ -1,10 +1,11 @@
-// One step up a call stack by the unwind tables, with what they said before kept by address: a sixth of the instructions of a whole unwinder.
+// One step up a call stack by the unwind tables, with what they said before kept by address: a sixth of the
+// instructions of a whole unwinder.
 //
-// What: a table of some thousand addresses, for the process. An entry counts only while the object's own table still has the same record there, word
-// for word: an object that has been unloaded, and another one in its place, cannot make a wrong step. What is not plain is left to the whole
-// unwinder (MB_STEP_UNKNOWN): core/process/unwind_row.h says what.
-// Who: any thread, without locks, in signal handlers and forked children too; nothing is allocated. A torn entry is none: its last word is a hash of
-// the others.
+// What: a table of some thousand addresses, for the process. An entry counts only while the object's own table still
+// has the same record there, word for word: an object that has been unloaded, and another one in its place, cannot make
+// a wrong step. What is not plain is left to the whole unwinder (MB_STEP_UNKNOWN): core/process/unwind_row.h says what.
+// Who: any thread, without locks, in signal handlers and forked children too; nothing is allocated. A torn entry is
+// none: its last word is a hash of the others.
 #ifndef MB_CORE_PROCESS_STACK_ROWS_H
 #define MB_CORE_PROCESS_STACK_ROWS_H
 

@@ -24,8 +24,8 @@ static struct {
     _Atomic uint64_t heaps; // stack of parked heaps: tag << 48 | address; the tag defeats ABA
 } parked_shared;
 
-// In a forked child: the heaps of all threads that it does not have. They are made empty when they are taken, not before: each write to one copies its
-// page, and there may be thousands.
+// In a forked child: the heaps of all threads that it does not have. They are made empty when they are taken, not
+// before: each write to one copies its page, and there may be thousands.
 static struct {
     _Atomic(struct mb_heap *) next; // and all behind it on the list of heaps; moved on by who takes one
     struct mb_heap *survivor;       // not among them; constant once the child has a second thread
@@ -51,7 +51,8 @@ static struct mb_heap *unpark(void) {
     do {
         struct mb_heap *heap = heap_of(seen);
         if (heap == NULL) return NULL;
-        // A heap is never freed, so the read is safe even if another thread has taken it; the tag then refuses the swap.
+        // A heap is never freed, so the read is safe even if another thread has taken it; the tag then refuses the
+        // swap.
         uintptr_t below = (uintptr_t)atomic_load_explicit(&heap->shared.next_parked, memory_order_relaxed);
         next = ((seen >> TAG_SHIFT) + 1) << TAG_SHIFT | below;
     } while (!atomic_compare_exchange_weak_explicit(&parked_shared.heaps, &seen, next, memory_order_acquire,
@@ -82,7 +83,7 @@ static void note_thread(struct mb_heap *heap) {
     atomic_store_explicit(&heap->shared.thread, thread > 0 ? (uint32_t)thread : 0, memory_order_relaxed);
 }
 
-// --- heaps of the parent's threads ------------------------------------------------------------------------------------
+// --- heaps of the parent's threads -----------------------------------------------------------------------------------
 
 // In a forked child. The absent owner may have been changing a ring: start with new ones.
 static void empty_fronts(struct mb_heap *heap) {
@@ -186,7 +187,8 @@ void mb_thread_init(void) {
     make_exit_key(libc);
 }
 
-// Before glibc 2.34 these come with libpthread, which may have been loaded after us (by a plugin): then the second thread is told by it.
+// Before glibc 2.34 these come with libpthread, which may have been loaded after us (by a plugin): then the second
+// thread is told by it.
 static void init_late(void) {
     if (atomic_load_explicit(&exit_key_shared.made, memory_order_relaxed)) return;
     if (atomic_exchange_explicit(&late_key_shared.sought, true, memory_order_relaxed)) return;

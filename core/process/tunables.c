@@ -12,7 +12,7 @@
 // glibc's limits, for blocks of 8-byte words.
 enum { FAST_MAX = 160, MAPPED_MIN_MAX = 32 << 20 };
 
-// --- the environment ----------------------------------------------------------------------------------------------------
+// --- the environment -------------------------------------------------------------------------------------------------
 
 static unsigned digit_of(char c) {
     if (c >= '0' && c <= '9') return (unsigned)(c - '0');
@@ -60,7 +60,7 @@ void mb_tunables_init(void) {
     if (asked_for("MALLOC_TRIM_THRESHOLD_", tunables, "glibc.malloc.trim_threshold=", &value)) mb_margin_bound(value);
 }
 
-// --- mallopt ------------------------------------------------------------------------------------------------------------
+// --- mallopt ---------------------------------------------------------------------------------------------------------
 
 static void perturb(uint32_t byte) {
     if (byte == mb_perturb_byte()) return;

@@ -2,7 +2,7 @@
 
 #include "platform/unwind_end.h"
 
-// --- programs -----------------------------------------------------------------------------------------------------------
+// --- programs --------------------------------------------------------------------------------------------------------
 
 enum rule_kind { RULE_SAME, RULE_UNDEFINED, RULE_AT_CFA, RULE_AT_FRAME, RULE_OTHER };
 
@@ -52,7 +52,8 @@ static void set_cfa(struct machine *machine, uint64_t number, int64_t offset) {
 
 enum { OP_DEREF = 0x06, OP_REGISTER = 0x70 };
 
-// The next expression, if it is a register and an offset and, where that is asked for, a load. The register's number, or UINT64_MAX.
+// The next expression, if it is a register and an offset and, where that is asked for, a load. The register's number,
+// or UINT64_MAX.
 static uint64_t take_place(struct machine *machine, bool with_load, int64_t *offset) {
     uint64_t bytes = mb_take_unsigned(&machine->program);
     struct mb_unwind_reader block = machine->program;
@@ -136,7 +137,7 @@ static void run(struct machine *machine) {
     }
 }
 
-// --- rows ---------------------------------------------------------------------------------------------------------------
+// --- rows ------------------------------------------------------------------------------------------------------------
 
 static bool fits(int64_t offset, int64_t limit) { return -limit <= offset && offset < limit; }
 

@@ -3,7 +3,7 @@
 #include "platform/bits.h"
 #include "platform/unwind_end.h"
 
-// --- numbers ------------------------------------------------------------------------------------------------------------
+// --- numbers ---------------------------------------------------------------------------------------------------------
 
 uint64_t mb_take(struct mb_unwind_reader *reader, unsigned bytes) {
     uint64_t value = 0;
@@ -40,7 +40,7 @@ void mb_skip(struct mb_unwind_reader *reader, uint64_t bytes) {
 
 static const uint8_t *relative(const uint8_t *base, uint32_t offset) { return base + (ptrdiff_t)(int32_t)offset; }
 
-// --- the sorted table ---------------------------------------------------------------------------------------------------
+// --- the sorted table ------------------------------------------------------------------------------------------------
 
 // What linkers write: frames relative to the field, a count of four bytes, entries of two words relative to the header.
 enum { HEADER_FORM = 0x3b031b01, HEADER_BYTES = 12, ENTRY_BYTES = 8, ENCODED_RELATIVE = 0x1b };
@@ -74,9 +74,10 @@ bool mb_unwind_source_at(const void *table, uint32_t place, uintptr_t address, s
     return true;
 }
 
-// --- records ------------------------------------------------------------------------------------------------------------
+// --- records ---------------------------------------------------------------------------------------------------------
 
-// After 'z': what is written of each function, in the order of the letters. Only 'R' (how addresses are encoded) and what unwinding does not need.
+// After 'z': what is written of each function, in the order of the letters. Only 'R' (how addresses are encoded) and
+// what unwinding does not need.
 static bool read_augmentation(struct mb_unwind_reader *reader, const uint8_t *letter) {
     bool is_relative = false;
     for (; *letter != 0; letter++) {

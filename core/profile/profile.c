@@ -19,7 +19,7 @@ struct mb_profile_table_shared *mb_profile_table(void) {
     return atomic_load_explicit(&mb_profile_root_shared.table, memory_order_acquire);
 }
 
-// --- sessions -----------------------------------------------------------------------------------------------------------
+// --- sessions --------------------------------------------------------------------------------------------------------
 
 static size_t table_bytes(void) { return mb_align_up(sizeof(struct mb_profile_table_shared), mb_os_page_size()); }
 
@@ -51,7 +51,8 @@ static void empty_table(struct mb_profile_table_shared *table) {
     if (!is_fresh && mb_os_purge(table, table_bytes()) != 0) memset((void *)table, 0, table_bytes());
 }
 
-// What the calling thread's heap had at hand before would come unseen. Other threads' is seen from their next refill on.
+// What the calling thread's heap had at hand before would come unseen. Other threads' is seen from their next refill
+// on.
 static void drop_own_masks(void) {
     if (!mb_heap_is_real(mb_heap_self)) return;
     for (unsigned c = 0; c < MB_CLASSES; c++) mb_heap_drop_mask(mb_heap_self, c);
@@ -90,7 +91,7 @@ void mb_profile_mark(void) {
     if (table != NULL) atomic_fetch_add_explicit(&table->mark, 1, memory_order_relaxed);
 }
 
-// --- samples ------------------------------------------------------------------------------------------------------------
+// --- samples ---------------------------------------------------------------------------------------------------------
 
 static uint64_t stands_for(uint64_t bytes, uint64_t weight) { return (uint64_t)((double)bytes * (double)weight / (1 << MB_WEIGHT_SHIFT)); }
 

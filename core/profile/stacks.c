@@ -1,4 +1,5 @@
-// Call stacks, each once: chains by hash, made without a lock. Two threads that meet the same new stack may both make it; readers add up.
+// Call stacks, each once: chains by hash, made without a lock. Two threads that meet the same new stack may both make
+// it; readers add up.
 #include <string.h>
 
 #include "core/base/rng.h"
@@ -7,7 +8,7 @@
 
 enum { FRAME_LOST = 1, STACK_ALIGN = 16 };
 
-// --- frames -------------------------------------------------------------------------------------------------------------
+// --- frames ----------------------------------------------------------------------------------------------------------
 
 static uint32_t frame_of(struct mb_profile_table_shared *table, uintptr_t address) {
     uint64_t start = mb_mix64(address);
@@ -23,7 +24,7 @@ static uint32_t frame_of(struct mb_profile_table_shared *table, uintptr_t addres
     return FRAME_LOST;
 }
 
-// --- stacks -------------------------------------------------------------------------------------------------------------
+// --- stacks ----------------------------------------------------------------------------------------------------------
 
 static uint32_t find(struct mb_profile_table_shared *table, uint32_t offset, uint32_t hash, const uint32_t *frame, unsigned count) {
     for (; offset != 0; offset = mb_profile_stack_at(table, offset)->next) {

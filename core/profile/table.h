@@ -35,9 +35,10 @@ extern MB_HIDDEN struct mb_profile_root_shared mb_profile_root_shared;
 // NULL: no session yet.
 struct mb_profile_table_shared *mb_profile_table(void);
 
-// --- stacks -------------------------------------------------------------------------------------------------------------
+// --- stacks ----------------------------------------------------------------------------------------------------------
 
-// The offset of the stack with these return addresses, which is made if it is new; that of the stack without frames if there is no room.
+// The offset of the stack with these return addresses, which is made if it is new; that of the stack without frames if
+// there is no room.
 uint32_t mb_profile_stack_of(struct mb_profile_table_shared *table, const uintptr_t *address, unsigned count);
 
 MB_INLINE struct mb_profile_stack *mb_profile_stack_at(struct mb_profile_table_shared *table, uint32_t offset) {
@@ -47,9 +48,10 @@ MB_INLINE struct mb_profile_stack *mb_profile_stack_at(struct mb_profile_table_s
 // Calls the visitor for each stack.
 void mb_profile_each(struct mb_profile_table_shared *table, void (*visit)(void *context, struct mb_profile_stack *stack), void *context);
 
-// --- walks --------------------------------------------------------------------------------------------------------------
+// --- walks -----------------------------------------------------------------------------------------------------------
 
-// On a page of its own, which is 0 in a forked child: no system call tells whose a turn is, so that a sandbox may forbid them.
+// On a page of its own, which is 0 in a forked child: no system call tells whose a turn is, so that a sandbox may
+// forbid them.
 struct mb_profile_turns_shared {
     _Atomic uint32_t walking, switching; // 1 while a thread walks / starts or ends a session
 };

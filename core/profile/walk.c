@@ -1,4 +1,5 @@
-// Walks over all samples, one at a time: who finds another thread in a walk does without. In a forked child a walk of the parent's does not count.
+// Walks over all samples, one at a time: who finds another thread in a walk does without. In a forked child a walk of
+// the parent's does not count.
 #include "core/heap/sampler.h"
 #include "core/profile/table.h"
 #include "platform/bits.h"
@@ -9,7 +10,7 @@ static bool begin(struct mb_profile_table_shared *table) {
 
 static void end(struct mb_profile_table_shared *table) { atomic_store_explicit(mb_profile_walking(table), 0, memory_order_release); }
 
-// --- counting -----------------------------------------------------------------------------------------------------------
+// --- counting --------------------------------------------------------------------------------------------------------
 
 static void clear_amount(struct mb_amount_shared *amount) {
     atomic_store_explicit(&amount->weight, 0, memory_order_relaxed);
@@ -44,7 +45,7 @@ static void count(struct mb_profile_table_shared *table, enum mb_profile_value v
     }
 }
 
-// --- the peak -----------------------------------------------------------------------------------------------------------
+// --- the peak --------------------------------------------------------------------------------------------------------
 
 enum { PEAK_SHARE = 16 };
 
@@ -64,7 +65,7 @@ void mb_profile_look_for_peak(struct mb_profile_table_shared *table, uint64_t le
     end(table);
 }
 
-// --- all of it ----------------------------------------------------------------------------------------------------------
+// --- all of it -------------------------------------------------------------------------------------------------------
 
 struct visitor {
     void (*visit)(void *context, const struct mb_profile_stack *stack);

@@ -40,7 +40,8 @@ static bool commit_metadata(void *context, size_t upto) {
     return mb_lazy_commit(&arena_shared.metadata, upto) == 0;
 }
 
-// The metadata window holds the descriptor table and, above it, the bump arena; the table takes what a full window needs.
+// The metadata window holds the descriptor table and, above it, the bump arena; the table takes what a full window
+// needs.
 static bool place_metadata(uint64_t random) {
     size_t table_bytes = MB_WINDOW_BYTES / MB_UNIT_BYTES * sizeof(struct mb_unit);
     struct mb_lazy_shared *table = &arena_shared.table, *metadata = &arena_shared.metadata;
@@ -91,8 +92,8 @@ void *mb_arena_metadata(size_t bytes, size_t align) {
 
 // --- growing --------------------------------------------------------------------------------------------------------
 
-// Metadata is committed ahead of the front, so that a front that has taken all address space there was still gets the bits of its
-// slabs. Not touched, it costs no memory.
+// Metadata is committed ahead of the front, so that a front that has taken all address space there was still gets the
+// bits of its slabs. Not touched, it costs no memory.
 static bool commit_bits(size_t units) {
     size_t upto = mb_bump_shared_used(&arena_shared.bump) + units * MB_MORE_BYTES_MAX;
     return upto > arena_shared.metadata.capacity || mb_lazy_commit(&arena_shared.metadata, upto) == 0;
@@ -203,7 +204,8 @@ static size_t find(const struct mb_map_query *query) {
     if (first == MB_NO_UNIT) first = mb_map_find(&mb_arena_map, MB_MAP_COMMITTED, query);
     if (first == MB_NO_UNIT && mb_map_has_bare(&mb_arena_map)) first = mb_map_find(&mb_arena_map, MB_MAP_FREE, query);
     if (first != MB_NO_UNIT || query->align == 1) return first;
-    // What would end the front is where growing begins, so it must be found; other runs that fit by chance are not all looked at.
+    // What would end the front is where growing begins, so it must be found; other runs that fit by chance are not all
+    // looked at.
     size_t last = tail_start(query->align);
     return query->units <= mb_arena_units() - mb_min(last, mb_arena_units()) ? last : MB_NO_UNIT;
 }

@@ -1,7 +1,7 @@
 // The arena: the process-wide window of address space, handed out in spans of 64 KiB units.
 //
-// What: spans are runs of bits claimed by compare-and-swap on bitmaps, lowest address first, warm spans (whose pages were
-// touched and not given back) before cold ones. The committed front grows only when no free run fits.
+// What: spans are runs of bits claimed by compare-and-swap on bitmaps, lowest address first, warm spans (whose pages
+// were touched and not given back) before cold ones. The committed front grows only when no free run fits.
 // Who: any thread. Taking and giving need no lock; growing takes one that a forked child resets.
 // Invariant: a unit is free (bit set), or described by exactly one span's descriptor, or in the hands of one thread.
 #ifndef MB_CORE_REGION_ARENA_H
@@ -13,7 +13,8 @@
 
 #include "core/region/span.h"
 
-// Chooses the windows and reserves their first pieces. `random` are two random words. False: the system refused even that.
+// Chooses the windows and reserves their first pieces. `random` are two random words. False: the system refused even
+// that.
 bool mb_arena_init(const uint64_t random[2]);
 
 // Names the arena's mappings in /proc/PID/maps, where the kernel can (Linux 5.17). Before mb_arena_init.
@@ -35,32 +36,37 @@ void mb_arena_give_bare(size_t first, size_t units);
 // Never uses units again in which somebody else's mapping may be; a forked child leaves them alone, too.
 void mb_arena_abandon(size_t first, size_t units);
 
-// Gives the pages of at most `max_units` free warm units back to the system, highest addresses first. Returns the number of units.
+// Gives the pages of at most `max_units` free warm units back to the system, highest addresses first. Returns the
+// number of units.
 size_t mb_arena_purge_any(size_t max_units);
 
-// A step of the purge clock: it visits every free warm unit once a pass, from the highest address on, gives back those that were free and warm
-// when the last pass came past them, and marks the others. It ends after so many units, or some thousand words of the map.
+// A step of the purge clock: it visits every free warm unit once a pass, from the highest address on, gives back those
+// that were free and warm when the last pass came past them, and marks the others. It ends after so many units, or some
+// thousand words of the map.
 struct mb_purge_step {
     size_t units;
     bool ends_pass;
 };
 struct mb_purge_step mb_arena_purge_step(size_t max_units);
 
-// The same for all free units, and takes their commit charge too, warm or not: from runs of 2 MiB and more (each costs up to
-// two mappings), or, when memory is short, from all. Such units are committed again when they are taken, which the system may refuse.
+// The same for all free units, and takes their commit charge too, warm or not: from runs of 2 MiB and more (each costs
+// up to two mappings), or, when memory is short, from all. Such units are committed again when they are taken, which
+// the system may refuse.
 size_t mb_arena_decommit_long(void);
 size_t mb_arena_decommit_all(void);
 
-// While units are given back they are in the hands of the thread that does it, and a taker does not find them. Who is about to
-// report that there is no memory looks once more between these two, where nobody else gives back: mb_arena_decommit_all, then take.
+// While units are given back they are in the hands of the thread that does it, and a taker does not find them. Who is
+// about to report that there is no memory looks once more between these two, where nobody else gives back:
+// mb_arena_decommit_all, then take.
 void mb_arena_shortage_enter(void);
 void mb_arena_shortage_leave(void);
 
-// Walks over slabs read no descriptor of other units. A unit is noted before it becomes a slab, and forgotten after it was one.
+// Walks over slabs read no descriptor of other units. A unit is noted before it becomes a slab, and forgotten after it
+// was one.
 void mb_arena_note_slab(size_t unit);
 void mb_arena_forget_slab(size_t unit);
-// The first unit from `unit` on that is noted (look at its kind) / among so many units / that is neither free nor noted: a large block's first, or in
-// somebody's hands. MB_NO_UNIT: none.
+// The first unit from `unit` on that is noted (look at its kind) / among so many units / that is neither free nor
+// noted: a large block's first, or in somebody's hands. MB_NO_UNIT: none.
 enum { MB_NEAR_UNITS = 1 << 16 };
 size_t mb_arena_next_slab(size_t unit);
 size_t mb_arena_next_slab_near(size_t unit);
@@ -86,7 +92,8 @@ struct mb_arena_range {
 };
 void mb_arena_ranges(struct mb_arena_range out[MB_ARENA_RANGES]);
 
-// Metadata from the separate window: zeroed, aligned to `align` (a power of two), never given back. NULL: refused. Any thread.
+// Metadata from the separate window: zeroed, aligned to `align` (a power of two), never given back. NULL: refused. Any
+// thread.
 void *mb_arena_metadata(size_t bytes, size_t align);
 
 // In a forked child, alone: frees the lock and every unit that a thread of the parent had in its hands.

@@ -1,13 +1,16 @@
-// The descriptor of a unit in a range that a member of the region family cuts into slabs, and the way from an address to it.
+// The descriptor of a unit in a range that a member of the region family cuts into slabs, and the way from an address
+// to it.
 //
 //   address  ->  (address - base) >> 16  ->  table + 128 * unit        the table lies in a guarded mapping of its own
 //
 //   line 1  struct mb_chain_slab          the owner's alone: free list, cursor, counters     (a large block: its size)
 //   line 2  struct mb_chain_unit_shared   the only memory of a slab that other threads write
 //
-// What: malloc's descriptors (core/region/unit.h) have a bit for each block; these slabs keep their free blocks on lists through
-// the blocks, so a descriptor has one size whatever the blocks are, and a slab any number of units. core/layout/README.md says why both exist.
-// Who: the owner; any thread may read what never changes while a block of the slab lives (kind, class, block size, start).
+// What: malloc's descriptors (core/region/unit.h) have a bit for each block; these slabs keep their free blocks on
+// lists through the blocks, so a descriptor has one size whatever the blocks are, and a slab any number of units.
+// core/layout/README.md says why both exist.
+// Who: the owner; any thread may read what never changes while a block of the slab lives (kind, class, block size,
+// start).
 // Invariant: a descriptor whose kind is MB_CHAIN_NONE has bound 0, which admits no block.
 #ifndef MB_CORE_REGION_CHAIN_UNIT_H
 #define MB_CORE_REGION_CHAIN_UNIT_H
@@ -71,8 +74,8 @@ struct mb_chain_unit {
 _Static_assert(sizeof(struct mb_chain_slab) == 64, "the owner's part is one cache line");
 _Static_assert(sizeof(struct mb_chain_unit) == 128, "a descriptor is two cache lines");
 
-// What the hot paths need of a range, on one cache line. All is constant while blocks are, but `bytes`, which only rises: written by
-// the owner after the descriptors behind it are readable.
+// What the hot paths need of a range, on one cache line. All is constant while blocks are, but `bytes`, which only
+// rises: written by the owner after the descriptors behind it are readable.
 struct mb_chain_space {
     uintptr_t base;
     size_t bytes;

@@ -1,11 +1,12 @@
 // What a program does to the pages of its blocks, by mprotect, madvise, mlock and their kin, ends with the block.
 //
-// What: the exported wrappers of those calls (preload/page_state.c) note here which units a call touches, before it is made. Units so noted do
-// not go back to the arena as they are: a fresh mapping takes their place, which forgets everything. Nobody else pays more than a load and a branch.
-// A hint changes nothing but the cost of the pages (huge pages, read-ahead, whether a core dump has them): such a block may wait whole for the next
-// request of its length, as others do. After any other change it does not.
-// Who: any thread, a signal handler and a forked child included: plain atomic stores, no lock. Relaxed, because a block has one owner, and
-// who frees it has been told by the thread that changed its pages.
+// What: the exported wrappers of those calls (preload/page_state.c) note here which units a call touches, before it is
+// made. Units so noted do not go back to the arena as they are: a fresh mapping takes their place, which forgets
+// everything. Nobody else pays more than a load and a branch. A hint changes nothing but the cost of the pages (huge
+// pages, read-ahead, whether a core dump has them): such a block may wait whole for the next request of its length, as
+// others do. After any other change it does not.
+// Who: any thread, a signal handler and a forked child included: plain atomic stores, no lock. Relaxed, because a block
+// has one owner, and who frees it has been told by the thread that changed its pages.
 #ifndef MB_CORE_REGION_CHANGED_H
 #define MB_CORE_REGION_CHANGED_H
 
@@ -42,7 +43,8 @@ MB_INLINE enum mb_change mb_changed(size_t first, size_t units) {
 // These units have a fresh mapping.
 void mb_changed_forget(size_t first, size_t units);
 
-// Gives units to the arena with a fresh mapping in their place; false when the system refuses that, and they may be given as they are.
+// Gives units to the arena with a fresh mapping in their place; false when the system refuses that, and they may be
+// given as they are.
 bool mb_arena_give_renewed(size_t first, size_t units);
 
 #endif

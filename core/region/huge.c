@@ -50,7 +50,7 @@ static bool is_in_use(void) {
            mb_space.base % MB_HUGE_PAGE_BYTES == 0;
 }
 
-// --- one chunk --------------------------------------------------------------------------------------------------------
+// --- one chunk -------------------------------------------------------------------------------------------------------
 
 static size_t chunk_of(size_t unit) { return unit - unit % CHUNK_UNITS; }
 
@@ -103,7 +103,7 @@ static void drop(size_t chunk) {
     set_flags(chunk, DROPPED);
 }
 
-// --- taking -----------------------------------------------------------------------------------------------------------
+// --- taking ----------------------------------------------------------------------------------------------------------
 
 static size_t raise_used_end(size_t end) {
     size_t seen = atomic_load_explicit(&mb_huge_shared.used_end, memory_order_relaxed);
@@ -194,8 +194,8 @@ static void enter(const struct taking *taking, size_t chunk) {
         set_flags(chunk, flags & ~(uint32_t)(COLD | PARTED));
 }
 
-// Asks for the run of chunks that begins here, and for what is free behind it at the front: wishes one by one would come to lie in as many
-// mappings. Where the taking ends.
+// Asks for the run of chunks that begins here, and for what is free behind it at the front: wishes one by one would
+// come to lie in as many mappings. Where the taking ends.
 static size_t wish_run(const struct taking *taking, size_t chunk) {
     struct taking ahead = {.first = taking->end, .end = taking->end, .used_end = taking->used_end, .use = taking->use, .may_wish = true};
     size_t end = chunk, taken_end = mb_align_up(taking->end, CHUNK_UNITS);
@@ -237,7 +237,7 @@ bool mb_huge_taken_run(const struct mb_run *run, enum mb_huge_use use) {
     return mb_huge_taken(first, end - first, (run->first + run->pieces - mb_pieces_in(first)) << MB_PIECE_SHIFT, use);
 }
 
-// --- giving back --------------------------------------------------------------------------------------------------------
+// --- giving back -----------------------------------------------------------------------------------------------------
 
 static void purged_in_part(size_t chunk) {
     uint32_t flags = flags_of(chunk);

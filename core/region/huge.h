@@ -1,12 +1,14 @@
-// Transparent huge pages where the heap grows (option huge_pages: off unless asked for, because blocks may stay unwritten).
+// Transparent huge pages where the heap grows (option huge_pages: off unless asked for, because blocks may stay
+// unwritten).
 //
-// What: a page fault costs as much as hundreds of mallocs, and one for 2 MiB about as much as a few dozen for 4 KiB. So in a heap from 16 MiB on
-// the allocator asks for huge pages for chunks (2 MiB) that lie whole in a block of malloc's and have no pages; from 32 MiB on (64 for slabs) also
-// for chunks that nobody has used yet, at the front, where the next spans will fill them. Not for what may stay untouched: calloc,
-// aligned blocks, a block longer than all the rest of the heap, and slabs while more than 1/32 of the heap is slabs that are not carved out; and no shared
-// chunk while more than 1/32 of what spans take is room behind blocks.
-// A chunk of which a part is given back loses the wish: else the kernel may make it whole again. One that was given back whole loses it when
-// something other than a block of malloc's fills it. Where the system's mode is `never` the wishes change nothing.
+// What: a page fault costs as much as hundreds of mallocs, and one for 2 MiB about as much as a few dozen for 4 KiB. So
+// in a heap from 16 MiB on the allocator asks for huge pages for chunks (2 MiB) that lie whole in a block of malloc's
+// and have no pages; from 32 MiB on (64 for slabs) also for chunks that nobody has used yet, at the front, where the
+// next spans will fill them. Not for what may stay untouched: calloc, aligned blocks, a block longer than all the rest
+// of the heap, and slabs while more than 1/32 of the heap is slabs that are not carved out; and no shared chunk while
+// more than 1/32 of what spans take is room behind blocks. A chunk of which a part is given back loses the wish: else
+// the kernel may make it whole again. One that was given back whole loses it when something other than a block of
+// malloc's fills it. Where the system's mode is `never` the wishes change nothing.
 // Who: any thread. A wish is a hint: races between threads may lose one, or ask for one that is not used.
 // Invariant: the system is only ever asked about chunks whose units are all the arena's own.
 #ifndef MB_CORE_REGION_HUGE_H
@@ -43,8 +45,8 @@ extern MB_HIDDEN struct mb_huge_shared mb_huge_shared;
 // Before the first span is taken.
 void mb_huge_init(bool wanted);
 
-// A span was taken, and nothing of it was touched since; `bytes` of it will be used. True: its last chunk is one that goes on behind it, and a huge page was asked for there
-// just now.
+// A span was taken, and nothing of it was touched since; `bytes` of it will be used. True: its last chunk is one that
+// goes on behind it, and a huge page was asked for there just now.
 bool mb_huge_taken(size_t first, size_t units, size_t bytes, enum mb_huge_use use);
 
 // The same for a run of pieces. What it has of a unit that it begins in is left out: others have the rest.

@@ -44,8 +44,9 @@ struct mb_slab *mb_large_far(size_t piece) {
     return mb_large_slot(mb_unit_at(piece / MB_UNIT_PIECES), (uint32_t)(piece % MB_UNIT_PIECES << MB_PIECE_SHIFT));
 }
 
-// A place that another block holds stays that one's. One that says the same first piece is of a block that is no more, since the caller has the piece: in
-// a forked child it may still be held, by an absent thread. Written at once, since reading it first would be a page fault more.
+// A place that another block holds stays that one's. One that says the same first piece is of a block that is no more,
+// since the caller has the piece: in a forked child it may still be held, by an absent thread. Written at once, since
+// reading it first would be a page fault more.
 static struct mb_slab *place_of_long(size_t first) {
     struct mb_slab *place = make_place(first / MB_UNIT_PIECES);
     bool held = place != NULL && __atomic_exchange_n(&place->held, true, __ATOMIC_RELAXED);

@@ -1,13 +1,15 @@
 // The records of large blocks, and the way to them from an address and back.
 //
-// What: a block of 32 KiB and more has a record in the descriptor of the unit that it begins in. Two blocks may begin in one unit, because neither is
-// shorter than half of it: the one that begins in the lower half has the record that a slab would have, the other one that where a slab's bits are.
+// What: a block of 32 KiB and more has a record in the descriptor of the unit that it begins in. Two blocks may begin
+// in one unit, because neither is shorter than half of it: the one that begins in the lower half has the record that a
+// slab would have, the other one that where a slab's bits are.
 //
 //   unit      |......end of A.|==== B ======|==== C =     slab: B      upper: C
 //
-// A long block, of 1 MiB and more, would touch a page of descriptors of its own, since 16 units have one. So behind the first 64 MiB of the window, where
-// these pages add up, its record lies in a second table, with one record for each 1 MiB of the window: two long blocks cannot begin in the same one.
-// If one that was long when it was made has been cut since, the next long block that begins there has its record in the descriptor.
+// A long block, of 1 MiB and more, would touch a page of descriptors of its own, since 16 units have one. So behind the
+// first 64 MiB of the window, where these pages add up, its record lies in a second table, with one record for each 1
+// MiB of the window: two long blocks cannot begin in the same one. If one that was long when it was made has been cut
+// since, the next long block that begins there has its record in the descriptor.
 //
 // A record of a block that was freed keeps what it says until another block, or a slab, takes its place.
 // Who: any thread; what is written is the block's owner's.
@@ -61,7 +63,8 @@ MB_INLINE struct mb_slab *mb_large_of_piece(size_t piece) {
     return (struct mb_slab *)((char *)mb_space.table + piece / (MB_UNIT_PIECES / 2) * offsetof(struct mb_unit, upper));
 }
 
-// A place for the record of a block that is made of these pieces; large_first and held are set. The caller has the pieces.
+// A place for the record of a block that is made of these pieces; large_first and held are set. The caller has the
+// pieces.
 struct mb_slab *mb_large_new_record(size_t first, size_t pieces);
 // The block goes back to the arena: the place is free again.
 MB_INLINE void mb_large_let_go(struct mb_slab *large) { MB_POKE(large->held, false); }
@@ -80,7 +83,8 @@ MB_INLINE void mb_large_set_kind(struct mb_slab *large, enum mb_unit_kind kind) 
 // The long block that begins at a unit and has its record in the second table; NULL: none.
 struct mb_slab *mb_large_long_at(const struct mb_unit *unit);
 
-// The large block that begins in the lower or upper half of a unit; NULL: none. A slab has bits where the upper record would be.
+// The large block that begins in the lower or upper half of a unit; NULL: none. A slab has bits where the upper record
+// would be.
 MB_INLINE struct mb_slab *mb_large_in_half(struct mb_unit *unit, uint32_t offset) {
     struct mb_slab *large = mb_large_slot(unit, offset);
     if (mb_large_is_record(large)) return offset < MB_UNIT_BYTES / 2 || mb_unit_kind(unit) != MB_UNIT_SLAB ? large : NULL;

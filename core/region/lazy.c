@@ -49,8 +49,9 @@ static size_t round_need(const struct mb_lazy_shared *lazy, size_t begin, size_t
     return mb_min(mb_align_up(lazy->base + end, MB_HUGE_PAGE_BYTES) - lazy->base, lazy->capacity);
 }
 
-// The next piece adds a quarter to the front, within the cap, and covers what is needed. Reservations count in limits on locked
-// memory and address space, so they stay near what is used. Where whole units are needed, whole units are mapped: a hole may begin behind them.
+// The next piece adds a quarter to the front, within the cap, and covers what is needed. Reservations count in limits
+// on locked memory and address space, so they stay near what is used. Where whole units are needed, whole units are
+// mapped: a hole may begin behind them.
 static size_t piece_bytes(const struct mb_lazy_shared *lazy, size_t mapped, size_t need) {
     size_t least = mb_min(MB_PIECE_MIN_BYTES, mb_max(mapped, MB_COMMIT_STEP_MIN)); // a small window doubles
     size_t piece = mb_max(mb_align_down(mapped / 4, least), least);
@@ -81,8 +82,8 @@ static size_t commit_step(const struct mb_lazy_shared *lazy, size_t committed) {
     return mb_min(mb_max(mb_align_down(committed / 8, MB_COMMIT_STEP_MIN), MB_COMMIT_STEP_MIN), most);
 }
 
-// A window whose pages are touched here and there must not get huge ones. Before there is room for one nothing need be said, and later the whole window is
-// named, so that it stays one mapping.
+// A window whose pages are touched here and there must not get huge ones. Before there is room for one nothing need be
+// said, and later the whole window is named, so that it stays one mapping.
 static void keep_pages_small(const struct mb_lazy_shared *lazy, size_t committed) {
     if (lazy->small_pages && committed >= MB_HUGE_PAGE_BYTES) mb_os_advise_huge((void *)lazy->base, committed, false);
 }

@@ -3,9 +3,9 @@
 //   base            committed        mapped                      base + capacity
 //   |== may be used ==|-- reserved --|   not ours yet                  |
 //
-// What: [0, mapped) is reserved without access rights, in pieces that add a quarter; [0, committed) may be touched. Both marks
-// only rise. Commit goes forward in steps that grow with the front, from 64 KiB to 8 MiB: never a call per page, and
-// small for a small heap (a huge page cannot form, locked memory is not made resident far ahead).
+// What: [0, mapped) is reserved without access rights, in pieces that add a quarter; [0, committed) may be touched.
+// Both marks only rise. Commit goes forward in steps that grow with the front, from 64 KiB to 8 MiB: never a call per
+// page, and small for a small heap (a huge page cannot form, locked memory is not made resident far ahead).
 // Who: any thread; growing takes a lock that a forked child resets. Reading the marks needs none.
 // Invariant: committed <= mapped <= capacity, all multiples of the page size.
 #ifndef MB_CORE_REGION_LAZY_H
@@ -45,16 +45,17 @@ void mb_lazy_init(struct mb_lazy_shared *lazy, uintptr_t base, size_t capacity, 
 // Names what will be reserved, in /proc/PID/maps. For three windows at most, before their mb_lazy_init.
 void mb_lazy_set_name(struct mb_lazy_shared *lazy, const char *name);
 
-// Makes [0, bytes) usable, usually somewhat more. Any thread. 0, or -ENOMEM (refused, or beyond the capacity), or -EEXIST
-// when the next piece of the window is somebody else's; the marks then stand where the last success left them.
+// Makes [0, bytes) usable, usually somewhat more. Any thread. 0, or -ENOMEM (refused, or beyond the capacity), or
+// -EEXIST when the next piece of the window is somebody else's; the marks then stand where the last success left them.
 int mb_lazy_commit(struct mb_lazy_shared *lazy, size_t bytes);
 
-// In a forked child, alone: frees the lock, and finishes a reservation that an absent thread had just made but not noted.
+// In a forked child, alone: frees the lock, and finishes a reservation that an absent thread had just made but not
+// noted.
 void mb_lazy_recover(struct mb_lazy_shared *lazy);
 
-// After -EEXIST: gives up `bytes` behind the mapped mark as a hole and moves both marks behind it. What was reserved but
-// not committed is committed or also given up. Returns the offset at which the hole begins (the old committed mark).
-// The caller never uses the hole. False when the window ends before.
+// After -EEXIST: gives up `bytes` behind the mapped mark as a hole and moves both marks behind it. What was reserved
+// but not committed is committed or also given up. Returns the offset at which the hole begins (the old committed
+// mark). The caller never uses the hole. False when the window ends before.
 bool mb_lazy_skip(struct mb_lazy_shared *lazy, size_t seen_mapped, size_t bytes, size_t *hole_begin);
 
 #endif

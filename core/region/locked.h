@@ -3,9 +3,10 @@
 //   |  guard  |.mark.|== blocks ==>  zero .......|  guard  |
 //             ^ 64 bytes of its own ^ base        ^ base + capacity
 //
-// What: mapped and locked, or an error: it never falls back to memory that could be swapped out. A bump cursor carves; what is given
-// up (deallocate, shrink, grow that moves, rewind, reset, drop) is overwritten at once. A freed block is not used again, unless it is
-// the newest. In a forked child the memory reads zero and is no longer locked: there every call fails until mb_locked_relock.
+// What: mapped and locked, or an error: it never falls back to memory that could be swapped out. A bump cursor carves;
+// what is given up (deallocate, shrink, grow that moves, rewind, reset, drop) is overwritten at once. A freed block is
+// not used again, unless it is the newest. In a forked child the memory reads zero and is no longer locked: there every
+// call fails until mb_locked_relock.
 // Who: one owner thread at a time; may be handed over whole, never shared.
 // Invariant: every byte that is in no live block is zero; a call that fails has changed nothing but the last error.
 #ifndef MB_CORE_REGION_LOCKED_H
@@ -38,20 +39,21 @@ struct mb_locked {
 
 MB_PUBLIC_BEGIN
 
-// At least `bytes`. MB_REFUSED with os_error (-EPERM, -ENOMEM: RLIMIT_MEMLOCK; -EINVAL: a kernel that cannot) when any of it is not to
-// be had; nothing stays mapped then.
+// At least `bytes`. MB_REFUSED with os_error (-EPERM, -ENOMEM: RLIMIT_MEMLOCK; -EINVAL: a kernel that cannot) when any
+// of it is not to be had; nothing stays mapped then.
 enum mb_error mb_locked_new(struct mb_locked *locked, size_t bytes);
 
 // Overwrites everything and returns the mapping. Owner thread, as everything below.
 enum mb_error mb_locked_drop(struct mb_locked *locked);
 
-// In a forked child: locks the (wiped, empty) memory again. MB_REFUSED when the child may not; MB_BAD_ORDER where nothing was wiped, or a member carves the range.
+// In a forked child: locks the (wiped, empty) memory again. MB_REFUSED when the child may not; MB_BAD_ORDER where
+// nothing was wiped, or a member carves the range.
 enum mb_error mb_locked_relock(struct mb_locked *locked);
 
 MB_INLINE void mb_locked_hand_over(struct mb_locked *locked) { mb_owner_hand_over(&locked->owner); }
 
-// The region behind the one interface of the family. Its range cannot release pages (they are locked). A member that takes it over
-// overwrites nothing when its blocks are freed; all that it touched is overwritten when it is dropped.
+// The region behind the one interface of the family. Its range cannot release pages (they are locked). A member that
+// takes it over overwrites nothing when its blocks are freed; all that it touched is overwritten when it is dropped.
 MB_INLINE struct mb_allocator *mb_locked_allocator(struct mb_locked *locked) { return &locked->allocator; }
 
 MB_INLINE void *mb_locked_base(const struct mb_locked *locked) { return (void *)locked->bump.base; }
@@ -76,8 +78,8 @@ enum mb_error mb_locked_reset(struct mb_locked *locked);
 size_t mb_locked_mark(const struct mb_locked *locked);
 enum mb_error mb_locked_rewind(struct mb_locked *locked, size_t mark);
 
-// Access to all blocks at once (a set of enum mb_os_access, else MB_BAD_CONFIG): nobody's, to read, or to read and write. While it
-// is not writable every call but this one and drop is MB_UNSUPPORTED.
+// Access to all blocks at once (a set of enum mb_os_access, else MB_BAD_CONFIG): nobody's, to read, or to read and
+// write. While it is not writable every call but this one and drop is MB_UNSUPPORTED.
 enum mb_error mb_locked_protect(struct mb_locked *locked, unsigned access);
 
 uint64_t mb_locked_corruption_events(const struct mb_locked *locked); // any thread

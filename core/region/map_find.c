@@ -1,8 +1,8 @@
-// Finding runs of free units. Every walk goes along the parts of one level, up where eight of them begin, and down where something is found: some
-// dozen parts for each level, six at 1 TiB.
+// Finding runs of free units. Every walk goes along the parts of one level, up where eight of them begin, and down
+// where something is found: some dozen parts for each level, six at 1 TiB.
 #include "core/region/map_runs.h"
 
-// --- where a walk stands ----------------------------------------------------------------------------------------------
+// --- where a walk stands ---------------------------------------------------------------------------------------------
 
 struct place {
     unsigned level;
@@ -27,9 +27,10 @@ static struct place next(struct place at, unsigned top) {
 
 static struct place down(struct place at) { return (struct place){at.level - 1, at.index * MB_RUN_PARTS}; }
 
-// --- the lowest run ---------------------------------------------------------------------------------------------------
+// --- the lowest run --------------------------------------------------------------------------------------------------
 
-// The lowest run from the beginning of a word on, where `run` free units end. Where a part says more than there is the walk goes on behind it.
+// The lowest run from the beginning of a word on, where `run` free units end. Where a part says more than there is the
+// walk goes on behind it.
 static size_t find_from_word(const struct mb_unit_map *map, enum mb_map_plane plane, size_t units, size_t word, size_t run) {
     unsigned top = mb_map_top_level(map);
     struct place at = up((struct place){1, word}, top);
@@ -64,7 +65,7 @@ static size_t find_from(const struct mb_unit_map *map, enum mb_map_plane plane, 
     return find_from_word(map, plane, units, from / MB_RUN_WORD_UNITS + 1, mb_run_end(mb_run_of_bits(bits), MB_RUN_WORD_UNITS));
 }
 
-// --- aligned runs -----------------------------------------------------------------------------------------------------
+// --- aligned runs ----------------------------------------------------------------------------------------------------
 
 // The first unit from `from` on, which is free, that is not.
 static size_t run_stop(const struct mb_unit_map *map, enum mb_map_plane plane, size_t from) {
@@ -83,8 +84,8 @@ static size_t align_in(const struct mb_map_query *query, size_t unit) {
     return mb_align_up(unit + query->phase, query->align) - query->phase;
 }
 
-// So many runs that are long enough are looked at, which may begin in the wrong place. The first unit of one that fits; else where the next
-// look may go on, which is not a unit of any run looked at.
+// So many runs that are long enough are looked at, which may begin in the wrong place. The first unit of one that fits;
+// else where the next look may go on, which is not a unit of any run looked at.
 enum { CANDIDATES = 4 };
 struct look {
     size_t first, from;
@@ -101,8 +102,8 @@ static struct look look_from(const struct mb_unit_map *map, enum mb_map_plane pl
     return (struct look){MB_NO_UNIT, from};
 }
 
-// The lowest ones; then those behind the point where the last unsuccessful search stopped, so that none is passed over for ever; then a run that is
-// longer by an alignment, which fits wherever it begins.
+// The lowest ones; then those behind the point where the last unsuccessful search stopped, so that none is passed over
+// for ever; then a run that is longer by an alignment, which fits wherever it begins.
 static size_t find_aligned(const struct mb_unit_map *map, enum mb_map_plane plane, const struct mb_map_query *query) {
     struct look look = look_from(map, plane, query, 0);
     if (look.first != MB_NO_UNIT) return look.first;
@@ -121,7 +122,7 @@ size_t mb_map_find(const struct mb_unit_map *map, enum mb_map_plane plane, const
     return query->align == 1 ? find_from(map, plane, query->units, 0) : find_aligned(map, plane, query);
 }
 
-// --- other walks ------------------------------------------------------------------------------------------------------
+// --- other walks -----------------------------------------------------------------------------------------------------
 
 size_t mb_map_free_before(const struct mb_unit_map *map, size_t end) {
     unsigned top = mb_map_top_level(map), offset = (unsigned)(end % MB_RUN_WORD_UNITS);

@@ -108,7 +108,7 @@ void mb_map_refresh_all_above(const struct mb_unit_map *map, size_t first_word, 
     }
 }
 
-// --- making parts anew ------------------------------------------------------------------------------------------------
+// --- making parts anew -----------------------------------------------------------------------------------------------
 
 // All levels, whether those below have changed or not.
 static void refresh_all(const struct mb_unit_map *map, enum mb_map_plane plane, size_t units) {

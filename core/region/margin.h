@@ -1,10 +1,11 @@
 // How much free warm memory a process keeps for its next requests when no helper thread gives it back in time.
 //
-// What: little at first: an eighth of the heap, from 2 to 16 MiB, or for a second as much as the longest span that came free in it (to 16 MiB).
-// What exceeds it goes back to the system and is owed: if fresh pages are taken within a second of the last such giving, the margin was too small
-// by as much, and grows. So a program that frees and takes megabytes in turn faults for them once, and one that has had a single peak keeps
-// little, without looking at a clock. It grows by what was missed up to 40 MiB, and then by an eighth of it, up to 64 MiB or a quarter of the heap:
-// two large cycles keep little, twenty keep what they need. Growth that nobody missed for 20 seconds ends with the next excess.
+// What: little at first: an eighth of the heap, from 2 to 16 MiB, or for a second as much as the longest span that came
+// free in it (to 16 MiB). What exceeds it goes back to the system and is owed: if fresh pages are taken within a second
+// of the last such giving, the margin was too small by as much, and grows. So a program that frees and takes megabytes
+// in turn faults for them once, and one that has had a single peak keeps little, without looking at a clock. It grows
+// by what was missed up to 40 MiB, and then by an eighth of it, up to 64 MiB or a quarter of the heap: two large cycles
+// keep little, twenty keep what they need. Growth that nobody missed for 20 seconds ends with the next excess.
 // Who: any thread, relaxed: a lost count makes the margin a little too small or too large.
 // Idea: dynamic trim threshold of Doug Lea's malloc as in glibc (there by the length of mapped blocks that are freed).
 #ifndef MB_CORE_REGION_MARGIN_H
@@ -39,7 +40,8 @@ MB_INLINE size_t mb_margin_more_units(void) {
 }
 size_t mb_margin_of_warm(size_t margin);
 
-// mallopt's M_TRIM_THRESHOLD: no more than so many bytes, or, where that is more than the margin may be by itself (MB_MARGIN_ASKED_UNITS), as many.
+// mallopt's M_TRIM_THRESHOLD: no more than so many bytes, or, where that is more than the margin may be by itself
+// (MB_MARGIN_ASKED_UNITS), as many.
 void mb_margin_bound(size_t bytes);
 enum { MB_MARGIN_ASKED_UNITS = MB_MARGIN_WARM_UNITS - 1 + MB_MARGIN_KEPT_UNITS };
 // What the program has asked for so, 0 if nothing. That much free memory stays, however long nobody needs it.

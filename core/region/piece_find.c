@@ -13,7 +13,7 @@ enum {
     HINT_GIVE = 0x10000,
 };
 
-// --- hints of chunks ------------------------------------------------------------------------------------------------------------
+// --- hints of chunks -------------------------------------------------------------------------------------------------
 
 // All in one order with the bits: a give between a search and the lowering of the hint is seen by its count.
 static bool may_have(const _Atomic uint32_t *hint, size_t pieces, uint32_t *seen) {
@@ -29,7 +29,7 @@ static void raise(_Atomic uint32_t *hint) {
     atomic_store(hint, ((atomic_load(hint) & ~(uint32_t)HINT_LENGTH) + HINT_GIVE) | MB_CHUNK_PIECES);
 }
 
-// --- hints of words -----------------------------------------------------------------------------------------------------
+// --- hints of words --------------------------------------------------------------------------------------------------
 
 static const uint64_t LANE_LOW = UINT64_C(0x0101010101010101), LANE_HIGH = UINT64_C(0x8080808080808080);
 
@@ -51,7 +51,8 @@ static void lower_word(struct mb_chunk_shared *chunk, size_t word, size_t longes
     atomic_compare_exchange_strong(&chunk->longest[word / MB_HINT_LANES], &seen, lower);
 }
 
-// Words first to last of a chunk have got free pieces: runs that begin there may be longer, and those that reach into the first one.
+// Words first to last of a chunk have got free pieces: runs that begin there may be longer, and those that reach into
+// the first one.
 static void raise_words(struct mb_chunk_shared *chunk, size_t first, size_t last) {
     for (size_t word = first; word <= last; word++) raise_word(chunk, word);
     for (size_t word = first, steps = RUN_WORDS - 1; word > 0 && steps > 0; word--, steps--) {
@@ -75,7 +76,7 @@ bool mb_piece_hints_group_may_have(size_t group) {
 }
 void mb_piece_hints_found_none(size_t chunk, uint32_t seen) { lower(&mb_piece_map_shared.hints[chunk], seen, 1); }
 
-// --- finding ----------------------------------------------------------------------------------------------------------
+// --- finding ---------------------------------------------------------------------------------------------------------
 
 // The longest run of set bits, by halves: the powers of two that fit, then what fits behind the greatest.
 static size_t longest_of(uint64_t bits) {
@@ -143,8 +144,9 @@ static unsigned begins_in(const struct mb_chunk_shared *chunk, size_t word, size
     return tail != 0 && goes_on(chunk, word + 1, pieces - tail) ? MB_PIECE_WORD - tail : MB_PIECE_WORD;
 }
 
-// A give between the look and the lowering of the hint may have raised it, and the raise would be lost, also that of a run that is too short for this
-// search: so whoever lowers it looks again, and raises it himself when the words are not as he saw them, or he has not seen all.
+// A give between the look and the lowering of the hint may have raised it, and the raise would be lost, also that of a
+// run that is too short for this search: so whoever lowers it looks again, and raises it himself when the words are not
+// as he saw them, or he has not seen all.
 static unsigned begins_or_lower(struct mb_chunk_shared *chunk, size_t word, size_t pieces) {
     unsigned begin = begins_in(chunk, word, pieces);
     if (MB_LIKELY(begin < MB_PIECE_WORD)) return begin;

@@ -4,9 +4,10 @@
 //   warm   it may hold a page, and other than zeros       written only by who holds the piece
 //   aged   it was free and warm at the last tick          written by who ticks, cleared by who claims the piece
 //
-// What: each word of 64 pieces, each 64 words (a chunk, 16 MiB), and each 64 chunks have a hint: no run that begins there is longer. A search that
-// finds less lowers it, whoever gives raises it to the most, so a search looks at few words without success. Hints only cost: whether a run is free its
-// bits say. A run does not reach from one chunk into the next. Chunks in which a unit has come free are flagged, for who looks for such.
+// What: each word of 64 pieces, each 64 words (a chunk, 16 MiB), and each 64 chunks have a hint: no run that begins
+// there is longer. A search that finds less lowers it, whoever gives raises it to the most, so a search looks at few
+// words without success. Hints only cost: whether a run is free its bits say. A run does not reach from one chunk into
+// the next. Chunks in which a unit has come free are flagged, for who looks for such.
 // Who: any thread, without locks; the map is extended by one thread at a time, before the units exist.
 #ifndef MB_CORE_REGION_PIECE_MAP_H
 #define MB_CORE_REGION_PIECE_MAP_H
@@ -38,8 +39,8 @@ size_t mb_piece_map_count_warm(size_t first, size_t pieces);
 void mb_piece_map_set_warm(size_t first, size_t pieces);
 void mb_piece_map_set_cold(size_t first, size_t pieces);
 
-// Calls `visit` for each word that has a free piece, in so many chunks from this one on that may have some; returns the chunk to go on with, or
-// MB_NO_PIECE at the end.
+// Calls `visit` for each word that has a free piece, in so many chunks from this one on that may have some; returns the
+// chunk to go on with, or MB_NO_PIECE at the end.
 typedef void mb_piece_visit(void *context, size_t word);
 size_t mb_piece_map_walk(size_t chunk, size_t chunks, mb_piece_visit *visit, void *context);
 // The same for a chunk in which a whole unit has come free since the last such call; false: there is none.
@@ -55,7 +56,8 @@ MB_INLINE uint64_t mb_piece_map_whole_units(uint64_t bits) {
 }
 _Static_assert(MB_UNIT_PIECES == 16, "a unit's pieces are a quarter of a word");
 
-// A word's free pieces, those that are warm, those that are aged, too. Aged from now on are those that are free and warm.
+// A word's free pieces, those that are warm, those that are aged, too. Aged from now on are those that are free and
+// warm.
 uint64_t mb_piece_map_free(size_t word);
 uint64_t mb_piece_map_warm(size_t word);
 uint64_t mb_piece_map_old(size_t word);

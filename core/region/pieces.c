@@ -21,7 +21,7 @@ static bool is_reached(size_t end) { return end <= mb_piece_map_limit(); }
 
 bool mb_pieces_extend(size_t units) { return mb_piece_map_extend(mb_min(mb_pieces_in(units), mb_piece_map_limit())); }
 
-// --- taking -----------------------------------------------------------------------------------------------------------
+// --- taking ----------------------------------------------------------------------------------------------------------
 
 static void give(size_t first, size_t pieces, bool warm) {
     if (pieces == 0) return;
@@ -109,7 +109,7 @@ bool mb_pieces_take_at(size_t first, size_t pieces, bool *zero) {
     return true;
 }
 
-// --- giving -----------------------------------------------------------------------------------------------------------
+// --- giving ----------------------------------------------------------------------------------------------------------
 
 struct mb_run mb_pieces_whole_units(size_t first, size_t pieces) {
     size_t from = mb_pieces_in(mb_units_for(first)), to = mb_align_down(first + pieces, MB_UNIT_PIECES);

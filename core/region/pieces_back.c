@@ -21,7 +21,7 @@ enum {
     TICK_PURGES_MIN = 512,
 };
 
-// --- whole units go back ----------------------------------------------------------------------------------------------
+// --- whole units go back ---------------------------------------------------------------------------------------------
 
 // Units in a row that come out, to be given together.
 struct row {
@@ -98,7 +98,7 @@ bool mb_pieces_are_many_free(void) {
     return mb_count_look(&mb_pieces_shared.free) > mb_count_look(&mb_pieces_shared.settled) + excess;
 }
 
-// --- pages go back ----------------------------------------------------------------------------------------------------
+// --- pages go back ---------------------------------------------------------------------------------------------------
 
 static size_t purge_run(size_t first, size_t pieces) {
     bool purged = mb_purge_to_zero(mb_piece_address(first), pieces << MB_PIECE_SHIFT);
@@ -181,7 +181,7 @@ void mb_pieces_age(void) {
 
 size_t mb_pieces_warm_units(void) { return mb_count_look(&mb_pieces_shared.warm) / MB_UNIT_PIECES; }
 
-// --- after fork -------------------------------------------------------------------------------------------------------
+// --- after fork ------------------------------------------------------------------------------------------------------
 
 uint32_t mb_pieces_free_in(size_t unit) {
     size_t first = mb_pieces_in(unit);

@@ -127,7 +127,7 @@ size_t mb_arena_decommit_all(void) {
     return treat_plane(MB_MAP_COMMITTED, treat_word, mb_map_decommittable, decommit_run, SIZE_MAX);
 }
 
-// --- the purge clock --------------------------------------------------------------------------------------------------
+// --- the purge clock -------------------------------------------------------------------------------------------------
 
 enum { STEP_WORDS = 4096 }; // looked at in one step, at most
 

@@ -21,7 +21,8 @@ static void recover_unit(size_t unit) {
     mb_map_release(&mb_arena_map, unit, 1);
 }
 
-// The pieces of a unit that blocks cover: at its start one that has begun before and reaches to `covered`, and what begins in it.
+// The pieces of a unit that blocks cover: at its start one that has begun before and reaches to `covered`, and what
+// begins in it.
 static uint32_t covered_pieces(struct mb_unit *unit, size_t first, size_t *covered) {
     uint32_t mask = *covered <= first ? 0 : (uint32_t)mb_bit_range(0, (unsigned)mb_min(*covered - first, MB_UNIT_PIECES));
     for (uint32_t half = 0; half < 2; half++) {

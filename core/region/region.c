@@ -119,7 +119,8 @@ static bool is_newest(const struct mb_region *region, const void *p, size_t byte
     return starts && mb_bump_is_last(&region->bump, p, bytes);
 }
 
-// Whether [p, p + bytes) can be a live block: inside what was carved, and not a part of the newest block or across its start.
+// Whether [p, p + bytes) can be a live block: inside what was carved, and not a part of the newest block or across its
+// start.
 static bool is_block(const struct mb_region *region, const void *p, size_t bytes) {
     size_t offset = offset_of(region, p), limit = mb_region_allocated(region);
     if (region->newest == (uintptr_t)p) return bytes != 0 && bytes == limit - offset;

@@ -4,10 +4,10 @@
 //   |-- handed out once, or now --|              |                    | guard |
 //   |== may be touched ==========================|-- reserved only ---| none  |
 //
-// What: reserves, commits (all at once, or lazily in chunks of 64 KiB that rise to 8 MiB), binds, populates, carves, gives
-// back. Single blocks cannot be freed. Every wish about the mapping is either honoured or reported.
-// Who: one owner thread at a time; may be handed over whole, never shared (check builds: core/base/owner.h). Any thread:
-// mb_region_supported, mb_region_corruption_events.
+// What: reserves, commits (all at once, or lazily in chunks of 64 KiB that rise to 8 MiB), binds, populates, carves,
+// gives back. Single blocks cannot be freed. Every wish about the mapping is either honoured or reported.
+// Who: one owner thread at a time; may be handed over whole, never shared (check builds: core/base/owner.h). Any
+// thread: mb_region_supported, mb_region_corruption_events.
 // Invariant: a call that fails has changed nothing but the last error. Bytes at and behind `dirty` that are not handed
 // out are zero, provided that all writing goes to handed out blocks.
 #ifndef MB_CORE_REGION_REGION_H
@@ -99,20 +99,21 @@ MB_INLINE bool mb_region_contains(const struct mb_region *region, const void *p)
 size_t mb_region_usable_size(const struct mb_region *region, const void *p);
 // How often a call found the region's own numbers damaged and failed with MB_CORRUPT. Only rises. Any thread.
 uint64_t mb_region_corruption_events(const struct mb_region *region);
-// How many bytes the system really holds in huge pages now: honoured only says that they were asked for. 0 also where it does not tell.
+// How many bytes the system really holds in huge pages now: honoured only says that they were asked for. 0 also where
+// it does not tell.
 size_t mb_region_huge_bytes(const struct mb_region *region);
 bool mb_region_check(const struct mb_region *region);
 
 // --- carving --------------------------------------------------------------------------------------------------------
 
-// `bytes` bytes at an address that is a multiple of `align` (any power of two, also beyond the page), uninitialised / zero.
-// NULL on error. Memory that the system has zeroed is not cleared again.
+// `bytes` bytes at an address that is a multiple of `align` (any power of two, also beyond the page), uninitialised /
+// zero. NULL on error. Memory that the system has zeroed is not cleared again.
 void *mb_region_allocate(struct mb_region *region, size_t bytes, size_t align);
 void *mb_region_allocate_zeroed(struct mb_region *region, size_t bytes, size_t align);
 
-// Changes the size of a block: in place when it is the last one, and always when it shrinks (then p is returned). A block in
-// the middle that grows is copied, and its old place is lost until the region is rewound. NULL on error, the block as it was:
-// MB_BAD_POINTER for what cannot be a block of old_bytes here.
+// Changes the size of a block: in place when it is the last one, and always when it shrinks (then p is returned). A
+// block in the middle that grows is copied, and its old place is lost until the region is rewound. NULL on error, the
+// block as it was: MB_BAD_POINTER for what cannot be a block of old_bytes here.
 void *mb_region_grow(struct mb_region *region, void *p, size_t old_bytes, size_t new_bytes, size_t align);
 void *mb_region_shrink(struct mb_region *region, void *p, size_t old_bytes, size_t new_bytes);
 
@@ -130,7 +131,8 @@ enum mb_error mb_region_rewind(struct mb_region *region, size_t mark);
 enum mb_error mb_region_commit(struct mb_region *region, size_t offset, size_t bytes);
 // Gives the contents of whole pages back: the next read is zero.
 enum mb_error mb_region_release_pages(struct mb_region *region, void *p, size_t bytes);
-// Access rights (a set of enum mb_os_access, else MB_BAD_CONFIG) of whole, committed pages. Blocks carved there later have them too.
+// Access rights (a set of enum mb_os_access, else MB_BAD_CONFIG) of whole, committed pages. Blocks carved there later
+// have them too.
 enum mb_error mb_region_protect(struct mb_region *region, void *p, size_t bytes, unsigned access);
 
 MB_PUBLIC_END

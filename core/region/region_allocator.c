@@ -84,7 +84,7 @@ static enum mb_error drop(struct mb_allocator *a) {
     return mb_region_drop(&member->region);
 }
 
-// --- the range --------------------------------------------------------------------------------------------------------
+// --- the range -------------------------------------------------------------------------------------------------------
 
 static void *base(const struct mb_allocator *a) { return mb_region_base(&view(a)->region); }
 
@@ -129,7 +129,7 @@ static const struct mb_allocator_table table = {
     .corruption_events = corruption_events, .last_error = last_error, .drop = drop, .range = &range,
 };
 
-// --- making one -------------------------------------------------------------------------------------------------------
+// --- making one ------------------------------------------------------------------------------------------------------
 
 enum mb_error mb_region_allocator_new_with(struct mb_region_allocator *member, const struct mb_region_config *config,
                                            enum mb_policy policy) {

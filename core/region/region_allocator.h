@@ -1,7 +1,7 @@
 // A region as a member of the family: struct mb_region behind struct mb_allocator.
 //
-// What: carves by a cursor, resets, commits, gives pages back, changes access rights; other members take its range over. It
-// cannot free a single block.
+// What: carves by a cursor, resets, commits, gives pages back, changes access rights; other members take its range
+// over. It cannot free a single block.
 // Who: one owner thread at a time, watched in check builds; mb_region_allocator_hand_over gives it away.
 #ifndef MB_CORE_REGION_REGION_ALLOCATOR_H
 #define MB_CORE_REGION_REGION_ALLOCATOR_H

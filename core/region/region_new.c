@@ -59,8 +59,8 @@ static int reserve_aligned(size_t bytes, size_t align, uintptr_t *base) {
     return 0;
 }
 
-// Set-aside pages take the place of a reservation. Another thread's mapping may come in between: then they are not to be
-// had this time, and only the guard is still ours.
+// Set-aside pages take the place of a reservation. Another thread's mapping may come in between: then they are not to
+// be had this time, and only the guard is still ours.
 static int put_hugetlb(const struct place *place) {
     void *p = (void *)place->base;
     int error = mb_os_unmap(p, place->capacity);
@@ -73,7 +73,8 @@ static int put_hugetlb(const struct place *place) {
     return error;
 }
 
-// The capacity as a multiple of `unit` (a page or a huge page), and the guard. False when it is beyond all address space.
+// The capacity as a multiple of `unit` (a page or a huge page), and the guard. False when it is beyond all address
+// space.
 static bool measure(size_t bytes, size_t unit, uint32_t wanted, struct place *out) {
     out->guard = (wanted & MB_REGION_GUARD_AT_END) != 0 ? mb_os_page_size() : 0;
     return mb_align_up_checked(bytes, unit, &out->capacity) && out->capacity <= PTRDIFF_MAX - unit - out->guard;

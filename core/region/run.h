@@ -1,10 +1,12 @@
-// What a stretch of an arena's units has of free ones, in one word: how many begin it, how many end it, and the longest run in it.
+// What a stretch of an arena's units has of free ones, in one word: how many begin it, how many end it, and the longest
+// run in it.
 //
 //   full | end | start | longest         three numbers of 21 bits, all 0 when every unit of the stretch is free (`full`)
 //
-// What: the arithmetic of a tree over the units (core/region/map_runs.h). Stretches have 64 units (a word of bits, one for each free unit) times
-// a power of eight. From 2^21 units on (128 GiB) a number may be less than there is: no longer run is found in a map of more than 2^24 units, and a
-// start that is found need not be the lowest there. Pure functions, any thread.
+// What: the arithmetic of a tree over the units (core/region/map_runs.h). Stretches have 64 units (a word of bits, one
+// for each free unit) times a power of eight. From 2^21 units on (128 GiB) a number may be less than there is: no
+// longer run is found in a map of more than 2^24 units, and a start that is found need not be the lowest there. Pure
+// functions, any thread.
 // Idea: the summaries of Go's page allocator (runtime/mpagealloc.go), which has them under a lock.
 #ifndef MB_CORE_REGION_RUN_H
 #define MB_CORE_REGION_RUN_H

@@ -1,7 +1,7 @@
 // The arena's front as an address range, and where its descriptors are: what the hot path needs, on one cache line.
 //
-// Base and table are constant after the start, and the base is MB_SPACE_NOWHERE before it; bytes only rises, written under the arena's
-// lock after the descriptors behind it are readable. Any thread.
+// Base and table are constant after the start, and the base is MB_SPACE_NOWHERE before it; bytes only rises, written
+// under the arena's lock after the descriptors behind it are readable. Any thread.
 #ifndef MB_CORE_REGION_SPACE_H
 #define MB_CORE_REGION_SPACE_H
 

@@ -5,7 +5,7 @@
 #include "platform/bits.h"
 #include "platform/os.h"
 
-// --- metadata: chunk pointers | top of the map | chunks | descriptors --------------------------------------------------------------------
+// --- metadata: chunk pointers | top of the map | chunks | descriptors ------------------------------------------------
 
 static size_t chunks_for(size_t units) { return (units + MB_MAP_CHUNK_UNITS - 1) / MB_MAP_CHUNK_UNITS; }
 
@@ -41,7 +41,7 @@ static enum mb_error make_metadata(struct mb_span_source *source) {
     return MB_OK;
 }
 
-// --- making one -------------------------------------------------------------------------------------------------------
+// --- making one ------------------------------------------------------------------------------------------------------
 
 static enum mb_error settle(struct mb_span_source *source, size_t dirty_bytes, size_t least_units) {
     uintptr_t start = (uintptr_t)mb_allocator_base(source->base), first;
@@ -123,7 +123,7 @@ enum mb_error mb_span_source_drop(struct mb_span_source *source, const struct mb
     return give_up(&last);
 }
 
-// --- growing ----------------------------------------------------------------------------------------------------------
+// --- growing ---------------------------------------------------------------------------------------------------------
 
 static enum mb_error describe_to(struct mb_span_source *source, size_t units) {
     enum mb_error error = mb_region_commit(&source->metadata, 0, source->table_offset + units * sizeof(struct mb_chain_unit));
@@ -157,7 +157,7 @@ static enum mb_error grow(struct mb_span_source *source, size_t units, size_t al
     return error;
 }
 
-// --- taking and giving ------------------------------------------------------------------------------------------------
+// --- taking and giving -----------------------------------------------------------------------------------------------
 
 static void claimed(struct mb_span_source *source, size_t first, size_t units, bool *zero) {
     mb_map_claim(&source->map, first, units);

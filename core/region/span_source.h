@@ -4,8 +4,9 @@
 //   metadata   | the map of units | descriptor 0 | descriptor 1 | ...          |                | guard |
 //
 // What: runs of 64 KiB units, lowest address first, warm ones (pages touched and not given back) before cold ones, with
-// descriptors (core/region/chain_unit.h) and malloc's kind of map (core/region/unit_map.h), which lie in a guarded mapping of their
-// own. The range is committed in step with its use. Free spans beyond a margin give their pages back at once.
+// descriptors (core/region/chain_unit.h) and malloc's kind of map (core/region/unit_map.h), which lie in a guarded
+// mapping of their own. The range is committed in step with its use. Free spans beyond a margin give their pages back
+// at once.
 // Who: the owner thread. Any thread may look up an address whose pointer it came by.
 // Invariant: a unit of the front is free (bit set), or part of exactly one span.
 #ifndef MB_CORE_REGION_SPAN_SOURCE_H
@@ -32,11 +33,12 @@ struct mb_span_source {
     size_t retain_units;           // free spans keep their pages up to so many units
 };
 
-// On failure nothing is held: MB_BAD_CONFIG (no range, or blocks in it), MB_BAD_SIZE (no room for least_units units), MB_REFUSED. The
-// struct may not be moved.
+// On failure nothing is held: MB_BAD_CONFIG (no range, or blocks in it), MB_BAD_SIZE (no room for least_units units),
+// MB_REFUSED. The struct may not be moved.
 enum mb_error mb_span_source_open(struct mb_span_source *source, const struct mb_source_config *config, size_t least_units);
-// Returns everything, and then `home`, the mapping in which the source itself lies. MB_REFUSED: what could not be returned is
-// still there, and only dropping again, by any thread, is of use; a drop that was refused at once has changed nothing.
+// Returns everything, and then `home`, the mapping in which the source itself lies. MB_REFUSED: what could not be
+// returned is still there, and only dropping again, by any thread, is of use; a drop that was refused at once has
+// changed nothing.
 enum mb_error mb_span_source_drop(struct mb_span_source *source, const struct mb_region *home);
 
 // Takes `units` units at a multiple of align_units units (a power of two). MB_FULL: no room; MB_REFUSED: not committed.

@@ -9,10 +9,12 @@
 //
 // Slabs of more than 512 blocks have their bits in metadata.
 //
-// What: "may be handed over, may not be shared" as a layout. Any thread gets from an address to a struct mb_unit and may
-// read what never changes while a block of it lives (kind, class, block size). struct mb_slab is the owner's view; it comes
-// from mb_slab_if_owned (compares the owner) and from the transitions of core/layout/slab_remote.h (adoption), nowhere else.
-// Invariant: a descriptor whose kind is not MB_UNIT_SLAB has bound 0, which admits no block, and MB_UNIT_NONE has no owner either: every wild, interior or stale pointer leaves the fast path of free by arithmetic alone.
+// What: "may be handed over, may not be shared" as a layout. Any thread gets from an address to a struct mb_unit and
+// may read what never changes while a block of it lives (kind, class, block size). struct mb_slab is the owner's view;
+// it comes from mb_slab_if_owned (compares the owner) and from the transitions of core/layout/slab_remote.h (adoption),
+// nowhere else.
+// Invariant: a descriptor whose kind is not MB_UNIT_SLAB has bound 0, which admits no block, and MB_UNIT_NONE has no
+// owner either: every wild, interior or stale pointer leaves the fast path of free by arithmetic alone.
 #ifndef MB_CORE_REGION_UNIT_H
 #define MB_CORE_REGION_UNIT_H
 
@@ -115,9 +117,9 @@ MB_INLINE struct mb_slab *mb_slab_if_owned(struct mb_unit *unit, const void *tok
     return MB_LIKELY(MB_PEEK(unit->slab.owner) == token) ? &unit->slab : NULL;
 }
 
-// Blocks that are not free for the owner (remote bits count as used) while the slab is not CURRENT; then it only counts frees down to
-// the owner's next heartbeat. A sum of two halves: the low one counts local frees down to the next one that the owner wants
-// to look at (mb_slab_look_slow), the high one is the rest. The owner's; others get a near figure.
+// Blocks that are not free for the owner (remote bits count as used) while the slab is not CURRENT; then it only counts
+// frees down to the owner's next heartbeat. A sum of two halves: the low one counts local frees down to the next one
+// that the owner wants to look at (mb_slab_look_slow), the high one is the rest. The owner's; others get a near figure.
 MB_INLINE uint32_t mb_slab_used(const struct mb_slab *slab) {
     uint32_t halves = mb_counter_read(&slab->used);
     uint32_t low = (halves & 0xffff) ^ 0x8000; // below zero when a look was not possible

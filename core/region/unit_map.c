@@ -35,7 +35,7 @@ static struct part part_at(size_t first, size_t units) {
     return (struct part){first / 64, mb_bit_range(offset, (unsigned)count), count};
 }
 
-// --- claiming ---------------------------------------------------------------------------------------------------------
+// --- claiming --------------------------------------------------------------------------------------------------------
 
 static void forget_age(const struct mb_unit_map *map, size_t word, uint64_t mask) {
     if ((atomic_load_explicit(aged_word(map, word), memory_order_relaxed) & mask) == 0) return;
@@ -102,7 +102,7 @@ uint64_t mb_map_spans(const struct mb_unit_map *map, size_t end) {
 
 bool mb_map_is_free(const struct mb_unit_map *map, size_t unit) { return (mb_map_bits(map, MB_MAP_FREE, unit / 64) >> (unit % 64) & 1) != 0; }
 
-// --- what is known of units -------------------------------------------------------------------------------------------
+// --- what is known of units ------------------------------------------------------------------------------------------
 
 static size_t count_bits(const struct mb_unit_map *map, plane *at, size_t first, size_t units) {
     size_t count = 0;
@@ -166,7 +166,7 @@ size_t mb_map_count_warm_free(const struct mb_unit_map *map, size_t end) {
     return units;
 }
 
-// --- what may be given back -------------------------------------------------------------------------------------------
+// --- what may be given back ------------------------------------------------------------------------------------------
 
 uint64_t mb_map_purgeable(const struct mb_unit_map *map, size_t word) { return mb_map_bits(map, MB_MAP_WARM, word); }
 
@@ -180,7 +180,7 @@ void mb_map_age(const struct mb_unit_map *map, size_t word) {
     atomic_store_explicit(aged_word(map, word), mb_map_purgeable(map, word), memory_order_relaxed);
 }
 
-// --- notes ------------------------------------------------------------------------------------------------------------
+// --- notes -----------------------------------------------------------------------------------------------------------
 
 static _Atomic uint64_t *hinted_word(const struct mb_unit_map *map, size_t word) {
     return &mb_map_word_of(map, word)->noted[MB_MAP_HINTED];

@@ -1,4 +1,5 @@
-// Five bits for every unit of an arena: of malloc's (core/region/arena.h), or of a member's (core/region/span_source.h); and a tree over them.
+// Five bits for every unit of an arena: of malloc's (core/region/arena.h), or of a member's
+// (core/region/span_source.h); and a tree over them.
 //
 //   free   the unit may be claimed                       set and cleared by compare-and-swap, any thread
 //   warm   the unit may hold pages, and other than zero  written only by who holds the unit (is clearing or setting `free`)
@@ -6,8 +7,9 @@
 //   aged   the unit was free and warm at the last tick   written by the ticking thread, cleared by who claims the unit
 //   slab   the unit is a slab, or is about to be, or was   written by who holds the unit; for walks over slabs alone
 //
-// What: a run of free units is found in a number of steps that does not depend on how many units there are (core/region/map_find.c), by the
-// summaries of core/region/map_runs.h, which are hints: whether a run is free its own bits say.
+// What: a run of free units is found in a number of steps that does not depend on how many units there are
+// (core/region/map_find.c), by the summaries of core/region/map_runs.h, which are hints: whether a run is free its own
+// bits say.
 // Order: `free` is set with release after everything else about the unit, and claimed with acquire.
 // Who: any thread, without locks; chunks of the map are added, by one thread at a time, before their units exist.
 #ifndef MB_CORE_REGION_UNIT_MAP_H
@@ -72,12 +74,14 @@ enum { MB_MAP_LEVEL_UPPER = 3 };
 MB_INLINE size_t mb_map_eights(size_t chunks, unsigned level) { return ((chunks - 1) >> 3 * (level - 2)) + 1; }
 size_t mb_map_upper_runs(size_t chunks);
 
-// Makes the map reach `units`, with chunks that `make` gives (zeroed, aligned to 64); false when it refuses. One caller at a time.
+// Makes the map reach `units`, with chunks that `make` gives (zeroed, aligned to 64); false when it refuses. One caller
+// at a time.
 bool mb_map_extend(const struct mb_unit_map *map, size_t units, struct mb_map_chunk_shared *(*make)(void *), void *context);
 
 // The lowest run of `units` free units that starts at a multiple of `align` units (a power of two) counted so that
-// (first + phase) % align == 0; MB_NO_UNIT if none. Of any kind, or all of them warm, or none of them bare. With an alignment the lowest one
-// is found among the first runs that are long enough; else any that fits wherever it starts; other runs that fit may be found at a later call.
+// (first + phase) % align == 0; MB_NO_UNIT if none. Of any kind, or all of them warm, or none of them bare. With an
+// alignment the lowest one is found among the first runs that are long enough; else any that fits wherever it starts;
+// other runs that fit may be found at a later call.
 struct mb_map_query {
     size_t units, align, phase;
 };
@@ -86,7 +90,8 @@ size_t mb_map_find(const struct mb_unit_map *map, enum mb_map_plane plane, const
 // The lowest unit from which on all units up to `end` are free.
 size_t mb_map_free_before(const struct mb_unit_map *map, size_t end);
 
-// The highest word (64 units) below `word` that has a unit of the plane / the next one from `word` on; MB_NO_UNIT if none.
+// The highest word (64 units) below `word` that has a unit of the plane / the next one from `word` on; MB_NO_UNIT if
+// none.
 size_t mb_map_word_below(const struct mb_unit_map *map, enum mb_map_plane plane, size_t word);
 size_t mb_map_word_from(const struct mb_unit_map *map, enum mb_map_plane plane, size_t word);
 
@@ -113,7 +118,8 @@ MB_INLINE bool mb_map_has_bare(const struct mb_unit_map *map) {
 }
 void mb_map_set_slab(const struct mb_unit_map *map, size_t unit);
 void mb_map_clear_slab(const struct mb_unit_map *map, size_t unit);
-// The first unit in [unit, end) that has the slab bit / that is neither free nor has it; MB_NO_UNIT if none. One word after the other.
+// The first unit in [unit, end) that has the slab bit / that is neither free nor has it; MB_NO_UNIT if none. One word
+// after the other.
 size_t mb_map_next_slab(const struct mb_unit_map *map, size_t unit, size_t end);
 size_t mb_map_next_other(const struct mb_unit_map *map, size_t unit, size_t end);
 size_t mb_map_count_warm_free(const struct mb_unit_map *map, size_t end);

@@ -34,8 +34,8 @@ static bool enter_to_be_waited_for(struct gate_shared *gate) {
     return atomic_exchange_explicit(&gate->state, WAITED_FOR, memory_order_acquire) == FREE;
 }
 
-// Who runs is through in a moment. Who has been stopped by the scheduler goes on sooner when the others sleep. The end of all patience is for
-// a signal handler that has interrupted its own thread in here.
+// Who runs is through in a moment. Who has been stopped by the scheduler goes on sooner when the others sleep. The end
+// of all patience is for a signal handler that has interrupted its own thread in here.
 static bool enter_patiently(struct gate_shared *gate) {
     for (unsigned i = 0; i < MOMENT; i++) {
         if (enter(gate)) return true;
@@ -102,7 +102,8 @@ bool mb_commons_has(const struct mb_unit *unit) {
     return mb_commons_is(owner != NULL ? owner : atomic_load_explicit(&unit->shared.home, memory_order_relaxed));
 }
 
-// Blocks of two threads must not share a pair of cache lines, so a block of the commons has whole pairs: the multiples of a pair are classes.
+// Blocks of two threads must not share a pair of cache lines, so a block of the commons has whole pairs: the multiples
+// of a pair are classes.
 unsigned mb_commons_class_of(unsigned class_index) {
     uint32_t bytes = mb_class_bytes(class_index);
     return bytes % MB_LINE_PAIR == 0 ? class_index : mb_class_of(mb_align_up(bytes, MB_LINE_PAIR));

@@ -15,7 +15,7 @@ static struct {
     _Atomic size_t cursor; // next unit to look at; any thread, relaxed: two lookers may see the same units
 } idle_shared;
 
-// --- one slab ---------------------------------------------------------------------------------------------------------
+// --- one slab --------------------------------------------------------------------------------------------------------
 
 static size_t purge_pages(struct mb_unit *unit, uint32_t pages) {
     size_t page_bytes = mb_os_page_size();
@@ -54,7 +54,7 @@ static bool is_idle(struct mb_unit *unit, uint64_t word) {
     return atomic_exchange_explicit(&unit->shared.stamp, stamp, memory_order_relaxed) == stamp;
 }
 
-// --- all slabs --------------------------------------------------------------------------------------------------------
+// --- all slabs -------------------------------------------------------------------------------------------------------
 
 static size_t look(struct mb_unit *unit) {
     if (mb_own_is_in_use(unit) || mb_unit_kind(unit) != MB_UNIT_SLAB) return 0;

@@ -1,7 +1,7 @@
 // The next word of free bits for malloc's mask: what most slow calls come for, so it inlines.
 //
-// What: words are used in turn, round and round through the slab: each has had time to gather what was freed. (Lowest first was tried:
-// it finds the same word again and again, for the one block that was freed last.)
+// What: words are used in turn, round and round through the slab: each has had time to gather what was freed. (Lowest
+// first was tried: it finds the same word again and again, for the one block that was freed last.)
 // Who: the owner thread of the heap, whose mask of the class is empty.
 #ifndef MB_CORE_SMALL_MASK_H
 #define MB_CORE_SMALL_MASK_H
@@ -12,7 +12,8 @@
 #include "core/heap/self.h"
 #include "platform/cpu.h"
 
-// Blocks of the slab were freed by their owner and, before that, by another thread: reports each. If the process goes on, they are free once.
+// Blocks of the slab were freed by their owner and, before that, by another thread: reports each. If the process goes
+// on, they are free once.
 void mb_own_meet_freed_twice(struct mb_slab *slab);
 
 MB_INLINE void mb_mask_note_served(struct mb_heap *heap, uint64_t blocks) {
@@ -26,9 +27,9 @@ MB_INLINE void mb_mask_note_refill(struct mb_heap *heap) {
     atomic_store_explicit(&heap->shared.refills, refills + 1, memory_order_relaxed);
 }
 
-// While at most three of a slab's first blocks are live, the next mask is the lowest 16 KiB of them: a thread with few live blocks of a class then
-// works in the first pages of its slab instead of taking turns through all of it. (Where more is live this would only make refills more
-// frequent: 20 % more instructions in working sets of random sizes.)
+// While at most three of a slab's first blocks are live, the next mask is the lowest 16 KiB of them: a thread with few
+// live blocks of a class then works in the first pages of its slab instead of taking turns through all of it. (Where
+// more is live this would only make refills more frequent: 20 % more instructions in working sets of random sizes.)
 struct mb_mask_first {
     uint64_t near[MB_CLASSES];   // the first blocks that are looked at
     uint64_t window[MB_CLASSES]; // those of them that are handed out; all of the word in classes of which it is not longer
@@ -72,9 +73,9 @@ MB_INLINE bool mb_mask_freed_twice(const struct mb_slab *slab, const uint64_t *w
     return (mask & __atomic_load_n(word + slab->bit_words, __ATOMIC_RELAXED)) != 0;
 }
 
-// What malloc needs of a word, but for the mask. The class comes from the caller's register: a load of it would stand before the stores here,
-// and the loads of malloc behind them would be guessed to meet other memory. A word's address tells where its blocks begin, for a class; slabs
-// of few blocks have one word, and use it again and again.
+// What malloc needs of a word, but for the mask. The class comes from the caller's register: a load of it would stand
+// before the stores here, and the loads of malloc behind them would be guessed to meet other memory. A word's address
+// tells where its blocks begin, for a class; slabs of few blocks have one word, and use it again and again.
 MB_INLINE void mb_mask_use(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, uint64_t *word) {
     if (heap->front.word[class_index] == word) return;
     uint64_t first_block = ((uintptr_t)word - (uintptr_t)slab->free_bits) * 8;

@@ -13,13 +13,14 @@
 enum { MOMENT_NS = 20000 };
 static const uint32_t GENERATION_MASK = UINT32_MAX >> MB_REMOTE_GENERATION_SHIFT;
 
-// A slab is worth using again when a page's worth of its blocks is free: then the cost of the change is spread over them.
-// Random frees over a large heap would otherwise bring every slab back for one block (measured with 1e6 live blocks: 2.3x the time).
+// A slab is worth using again when a page's worth of its blocks is free: then the cost of the change is spread over
+// them. Random frees over a large heap would otherwise bring every slab back for one block (measured with 1e6 live
+// blocks: 2.3x the time).
 static uint32_t blocks_worth_using(const struct mb_slab *slab) {
     return slab->capacity < MB_REUSE_FRACTION ? 1 : slab->capacity / MB_REUSE_FRACTION;
 }
 
-// --- what malloc takes from -------------------------------------------------------------------------------------------
+// --- what malloc takes from ------------------------------------------------------------------------------------------
 
 MB_COLD void mb_own_meet_freed_twice(struct mb_slab *slab) { mb_slab_collect(slab); }
 
@@ -106,7 +107,8 @@ struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *u
     if (queues == NULL) return NULL;
     bool is_worth = is_worth_using(&unit->slab);
     struct mb_queue *queue = is_worth ? &queues->ready : &queues->waiting;
-    // Room first, then the slab, then its entry: an entry made before the slab is ours could come to name another heap's.
+    // Room first, then the slab, then its entry: an entry made before the slab is ours could come to name another
+    // heap's.
     if (!mb_queue_make_room(heap, queue) || !mb_remote_change(unit, word, MB_SLAB_QUEUED)) return NULL;
     mb_queue_push(queue, hint);
     arm(&unit->slab, is_worth);
@@ -114,8 +116,8 @@ struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *u
     return &unit->slab;
 }
 
-// The free that led here is over: the last live blocks may come back to others any moment, who then claim the slab. So it is
-// made CURRENT before anything of it is touched.
+// The free that led here is over: the last live blocks may come back to others any moment, who then claim the slab. So
+// it is made CURRENT before anything of it is touched.
 void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_t seen) {
     struct mb_slab_hint hint = {(uint32_t)mb_unit_index(unit), mb_remote_generation(seen)};
     if (!enter(hint, MB_SLAB_QUEUED, MB_SLAB_CURRENT)) return;
@@ -179,8 +181,8 @@ static uint64_t disown(struct mb_heap *heap, struct mb_slab *slab) {
     return mb_remote_next(word, MB_SLAB_UNOWNED);
 }
 
-// Blocks that others freed while it was CURRENT are looked at after that: their freers left that to the owner. With `least` free blocks
-// others are told.
+// Blocks that others freed while it was CURRENT are looked at after that: their freers left that to the owner. With
+// `least` free blocks others are told.
 static void leave(struct mb_heap *heap, struct mb_slab *slab, uint32_t least) {
     struct mb_unit *unit = mb_slab_unit(slab);
     collect(heap, slab);
@@ -191,7 +193,8 @@ static void leave(struct mb_heap *heap, struct mb_slab *slab, uint32_t least) {
 
 void mb_own_release(struct mb_heap *heap, struct mb_slab *slab) { leave(heap, slab, 1); }
 
-// The owner has no block of it left: nothing to count. What others freed stays on their side, for who takes the slab over.
+// The owner has no block of it left: nothing to count. What others freed stays on their side, for who takes the slab
+// over.
 void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
     uint32_t least = blocks_worth_using(slab);

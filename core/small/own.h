@@ -1,5 +1,5 @@
-// Changes of a slab's ownership as one heap sees them: current, queued, unowned, gone. Names say from which state to which.
-// Owner thread of `heap` unless a function says otherwise.
+// Changes of a slab's ownership as one heap sees them: current, queued, unowned, gone. Names say from which state to
+// which. Owner thread of `heap` unless a function says otherwise.
 #ifndef MB_CORE_SMALL_OWN_H
 #define MB_CORE_SMALL_OWN_H
 
@@ -7,11 +7,13 @@
 
 #include "core/heap/self.h"
 
-// Makes a word of the slab's free bits the mask of its class; false when it has none that costs no fresh page. The mask is empty.
+// Makes a word of the slab's free bits the mask of its class; false when it has none that costs no fresh page. The mask
+// is empty.
 bool mb_own_use_local(struct mb_heap *heap, struct mb_slab *slab);
 bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab);
 bool mb_own_use_carved(struct mb_heap *heap, struct mb_slab *slab);
-// The second one if it is worth it: an owner that takes back few blocks at a time shares their lines with the thread that is freeing more.
+// The second one if it is worth it: an owner that takes back few blocks at a time shares their lines with the thread
+// that is freeing more.
 bool mb_own_use_remote_batch(struct mb_heap *heap, struct mb_slab *slab);
 
 // The hinted slab becomes CURRENT and ours; NULL when the hint is stale.
@@ -21,13 +23,15 @@ struct mb_slab *mb_own_unowned_to_current(const struct mb_heap *heap, struct mb_
 // Whether free pages of the hinted slab are being given back right now: then it cannot become CURRENT. Any thread.
 bool mb_own_is_busy(struct mb_slab_hint hint);
 
-// The home heap takes a slab back into its queue, because one of its blocks is being freed by it. NULL: somebody else was faster.
+// The home heap takes a slab back into its queue, because one of its blocks is being freed by it. NULL: somebody else
+// was faster.
 struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *unit);
 
 // A queued slab of ours from which as many blocks have come back as it waited for. `seen`: its word while it was ours.
 void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_t seen);
 
-// Lets a slab go that has no block left for its owner and too few that others have freed: who frees more of them tells the others.
+// Lets a slab go that has no block left for its owner and too few that others have freed: who frees more of them tells
+// the others.
 void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab);
 
 // Lets a slab go that may have free blocks, for others to adopt; empty ones go back to the arena.
@@ -47,7 +51,8 @@ MB_INLINE bool mb_own_is_in_use(const struct mb_unit *unit) {
 // Takes a slab whose blocks are all free for the arena, if it is one. Any thread.
 bool mb_own_claim_if_free(struct mb_unit *unit);
 
-// Adopts a slab that a thread left behind in a forked parent; its counters are made anew and it becomes UNOWNED. Any thread of the child.
+// Adopts a slab that a thread left behind in a forked parent; its counters are made anew and it becomes UNOWNED. Any
+// thread of the child.
 bool mb_own_adopt_orphan(struct mb_unit *unit);
 
 #endif

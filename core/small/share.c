@@ -31,8 +31,8 @@ static uint32_t cpus_seen(void) {
     return (uint32_t)mb_max(seen, CPUS_MIN);
 }
 
-// About what a class's slabs may hold of pages when its blocks are free: one slab that blocks are taken from, and one to carve. Short blocks lie
-// in a few pages (core/small/mask.h).
+// About what a class's slabs may hold of pages when its blocks are free: one slab that blocks are taken from, and one
+// to carve. Short blocks lie in a few pages (core/small/mask.h).
 static uint32_t cost_of(unsigned class_index) {
     uint32_t bytes = mb_class_bytes(class_index);
     if (bytes < MB_LONG_FROM) return 0;
@@ -74,7 +74,7 @@ bool mb_share_is_common(struct mb_heap *heap, unsigned class_index) {
     return false;
 }
 
-// --- the review -------------------------------------------------------------------------------------------------------
+// --- the review ------------------------------------------------------------------------------------------------------
 
 // Each block that is handed out changes it, as good as always.
 static uint16_t fingerprint(const struct mb_heap *heap, unsigned class_index) {
@@ -84,8 +84,8 @@ static uint16_t fingerprint(const struct mb_heap *heap, unsigned class_index) {
 
 static bool is_empty(const struct mb_slab *slab) { return slab == NULL || mb_slab_all_free(mb_slab_unit(slab)); }
 
-// Who takes over a slab with live blocks may get blocks beside them that nobody has had before: on the same pair of cache lines, unless all
-// blocks have whole pairs.
+// Who takes over a slab with live blocks may get blocks beside them that nobody has had before: on the same pair of
+// cache lines, unless all blocks have whole pairs.
 static bool may_go(const struct mb_heap *heap, unsigned class_index) {
     const struct mb_class_slabs *slabs = &heap->slabs;
     return mb_class_bytes(class_index) % MB_LINE_PAIR == 0 ||
@@ -112,7 +112,7 @@ void mb_share_review(struct mb_heap *heap) {
     count_own(heap);
 }
 
-// --- used pages -------------------------------------------------------------------------------------------------------
+// --- used pages ------------------------------------------------------------------------------------------------------
 
 void mb_share_unit_taken(struct mb_slab *slab, uint32_t block_bytes) {
     if (block_bytes >= MB_LONG_FROM || mb_heaps_in_use() < MANY_HEAPS) return;

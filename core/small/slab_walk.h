@@ -1,7 +1,8 @@
-// A walk over all slabs, some at a time: from where the last walk stopped, round and round, each slab at most once in a walk.
+// A walk over all slabs, some at a time: from where the last walk stopped, round and round, each slab at most once in a
+// walk.
 //
-// What: a walk reads the map's bits and the slabs' own descriptors, and ends where 65536 units on end hold no slab, so that one step is short
-// whatever the heap holds; the next walk goes on behind them.
+// What: a walk reads the map's bits and the slabs' own descriptors, and ends where 65536 units on end hold no slab, so
+// that one step is short whatever the heap holds; the next walk goes on behind them.
 // Who: any thread, each with a walk of its own.
 #ifndef MB_CORE_SMALL_SLAB_WALK_H
 #define MB_CORE_SMALL_SLAB_WALK_H

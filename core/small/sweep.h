@@ -1,5 +1,6 @@
-// Finding what no hint leads to: slabs without owner that have free blocks, slabs left behind by absent threads of a forked
-// parent, slabs whose last block came back while their owner slept. Each new span pays for a look at a few descriptors.
+// Finding what no hint leads to: slabs without owner that have free blocks, slabs left behind by absent threads of a
+// forked parent, slabs whose last block came back while their owner slept. Each new span pays for a look at a few
+// descriptors.
 #ifndef MB_CORE_SMALL_SWEEP_H
 #define MB_CORE_SMALL_SWEEP_H
 

@@ -1,9 +1,11 @@
-// The table of options: one line each, from which come the record of values, the parser, the help text and the manual page.
+// The table of options: one line each, from which come the record of values, the parser, the help text and the manual
+// page.
 //
-// What: NUMBER(name, kind, default, minimum, maximum, choices, when, help) and TEXT(name, what, when, help). `choices` are
-// the words of a CHOICE, its value is the index; elsewhere "". `when` LIVE: mb_options_set may change it in a running
-// process. A new option is one line here, and `scripts/options-manual --update` for the manual page. A new profile is one line of
-// MB_PROFILE_TABLE: the values of other options that it stands for. Limits on lengths: struct mb_option_row.
+// What: NUMBER(name, kind, default, minimum, maximum, choices, when, help) and TEXT(name, what, when, help). `choices`
+// are the words of a CHOICE, its value is the index; elsewhere "". `when` LIVE: mb_options_set may change it in a
+// running process. A new option is one line here, and `scripts/options-manual --update` for the manual page. A new
+// profile is one line of MB_PROFILE_TABLE: the values of other options that it stands for. Limits on lengths: struct
+// mb_option_row.
 // Who: constant. Without pointers, so that a process that sets no option relocates and touches none of it.
 #ifndef MB_CORE_TOLD_OPTION_TABLE_H
 #define MB_CORE_TOLD_OPTION_TABLE_H

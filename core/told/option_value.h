@@ -18,8 +18,8 @@ struct mb_piece {
     size_t length;
 };
 
-// The text up to the first of two characters, or its end, without white space around it; *cursor moves behind it, and behind
-// `skip` if that stands there.
+// The text up to the first of two characters, or its end, without white space around it; *cursor moves behind it, and
+// behind `skip` if that stands there.
 struct mb_piece mb_piece_take(const char **cursor, char stop, char other_stop, char skip);
 
 // Whether it says the same, upper and lower case alike.
@@ -31,7 +31,8 @@ const struct mb_option_row *mb_option_find(struct mb_piece name);
 // The row whose name is near to a misspelt one: few letters differ, or one begins with the other. NULL: none.
 const struct mb_option_row *mb_option_nearest(struct mb_piece name);
 
-// Sets the row's value in *out if the text is one: false, and *out as it was, otherwise. An empty text is 1 for a switch.
+// Sets the row's value in *out if the text is one: false, and *out as it was, otherwise. An empty text is 1 for a
+// switch.
 bool mb_option_parse(const struct mb_option_row *row, struct mb_piece text, struct mb_option_values *out);
 
 // Appends the value / the value when nothing sets it / what values there are.

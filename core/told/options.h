@@ -1,8 +1,8 @@
-// Options: key=value,key=value from the environment (MBMALLOC_OPTIONS) and from the program (its symbol mb_options), read once
-// before the first block is handed out. In secure execution the environment does not count.
+// Options: key=value,key=value from the environment (MBMALLOC_OPTIONS) and from the program (its symbol mb_options),
+// read once before the first block is handed out. In secure execution the environment does not count.
 //
-// What: each value and where it came from. A profile is weaker than any option that is set by itself, the program's text is weaker
-// than the environment's. What options there are stands in option_table.h.
+// What: each value and where it came from. A profile is weaker than any option that is set by itself, the program's
+// text is weaker than the environment's. What options there are stands in option_table.h.
 // Who: the thread that runs the start writes; later any thread may read, and mb_options_set writes single values.
 #ifndef MB_CORE_TOLD_OPTIONS_H
 #define MB_CORE_TOLD_OPTIONS_H
@@ -29,8 +29,8 @@ extern const char *mb_options __attribute__((weak));
 // Whether there is any text to read, from either place.
 bool mb_options_are_given(void);
 
-// A misspelt key or value is one warning line, and the rest still counts; with `strict` it ends the program. False when `only` and
-// `skip` say that this program is not to be served; then nothing is printed and nothing counts.
+// A misspelt key or value is one warning line, and the rest still counts; with `strict` it ends the program. False when
+// `only` and `skip` say that this program is not to be served; then nothing is printed and nothing counts.
 bool mb_options_init(void);
 
 // The line that `verbose` asks for. `file`: where the library comes from.
@@ -39,8 +39,9 @@ void mb_options_say_active(const char *file);
 // That `only` or `skip` asks for the C library's malloc, and there is none here.
 void mb_options_say_unskipped(void);
 
-// Sets options of a running process; the text is as in the environment. True when every one of them is known, may change while
-// the process runs, and has a good value; otherwise, and where the system lets sealed pages not be written, none is set. Any thread; who sets the same option at once leaves one of the values.
+// Sets options of a running process; the text is as in the environment. True when every one of them is known, may
+// change while the process runs, and has a good value; otherwise, and where the system lets sealed pages not be
+// written, none is set. Any thread; who sets the same option at once leaves one of the values.
 bool mb_options_set(const char *text);
 
 enum mb_option_source mb_option_source(const struct mb_option_row *row);

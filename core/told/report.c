@@ -9,7 +9,7 @@
 #include "core/region/large_record.h"
 #include "core/told/options.h"
 
-// --- words ------------------------------------------------------------------------------------------------------------
+// --- words -----------------------------------------------------------------------------------------------------------
 
 const char *mb_operation_name(enum mb_operation operation) {
     static const char *const names[] = {"free", "free_sized", "free_aligned_sized", "realloc", "malloc_usable_size", "mb_check", "exit"};
@@ -39,7 +39,7 @@ const char *mb_fault_text(enum mb_operation operation, enum mb_fault fault) {
     return operation == MB_OP_USABLE_SIZE ? size_texts[fault] : free_texts[fault];
 }
 
-// --- where an address lies --------------------------------------------------------------------------------------------
+// --- where an address lies -------------------------------------------------------------------------------------------
 
 struct place {
     enum mb_fault fault;
@@ -65,7 +65,8 @@ static struct place in_large(const struct mb_slab *large, const void *p) {
     return (struct place){inside ? MB_FAULT_INTERIOR : unused_unless(mb_unit_has_traces(mb_unit_of(p))), start, bytes};
 }
 
-// What a free unit was last: a slab leaves the size of its blocks and their number (mb_slab_takedown), a large block its record.
+// What a free unit was last: a slab leaves the size of its blocks and their number (mb_slab_takedown), a large block
+// its record.
 static struct place in_free_unit(struct mb_unit *unit, const void *p) {
     uint32_t block_bytes = MB_PEEK(unit->slab.block_bytes), offset = mb_unit_offset(p);
     if (block_bytes != 0) {
@@ -98,7 +99,7 @@ static struct mb_mistake mistake_of(enum mb_operation operation, struct place pl
                                .bytes = place.bytes};
 }
 
-// --- reports --------------------------------------------------------------------------------------------------------------
+// --- reports ---------------------------------------------------------------------------------------------------------
 
 MB_COLD void mb_report_inside(enum mb_operation operation, const void *p) {
     struct mb_mistake mistake = mistake_of(operation, place_of(p), p);
@@ -128,7 +129,7 @@ MB_COLD _Noreturn void mb_report_freed_at_once(const void *p) {
     mb_mistake_end(&mistake);
 }
 
-// --- what a process may survive -----------------------------------------------------------------------------------------
+// --- what a process may survive --------------------------------------------------------------------------------------
 
 static struct {
     _Atomic bool claim_told, question_told; // set once by any thread, relaxed

@@ -10,7 +10,8 @@
 
 #include "core/region/unit.h"
 
-// What the program has called. A line names operator delete as free, its sized forms as free_sized and free_aligned_sized.
+// What the program has called. A line names operator delete as free, its sized forms as free_sized and
+// free_aligned_sized.
 enum mb_operation { MB_OP_FREE, MB_OP_FREE_SIZED, MB_OP_FREE_ALIGNED_SIZED, MB_OP_REALLOC, MB_OP_USABLE_SIZE, MB_OP_CHECK, MB_OP_EXIT };
 
 // What is known of an address that is not the start of a live block.
@@ -37,17 +38,20 @@ void mb_report_outside(enum mb_operation operation, const void *p, const void *s
 void mb_report_block(enum mb_operation operation, enum mb_fault fault, const void *p);
 void mb_report_freed(enum mb_operation operation, const void *p);
 
-// Two threads free the large block at the same moment, and its span is in both's hands. Ends the process, whatever the policy.
+// Two threads free the large block at the same moment, and its span is in both's hands. Ends the process, whatever the
+// policy.
 _Noreturn void mb_report_freed_at_once(const void *p);
 
-// The size or alignment that a sized free names is not the block's. By the option `sized` the first time is told, none is, or the process ends.
+// The size or alignment that a sized free names is not the block's. By the option `sized` the first time is told, none
+// is, or the process ends.
 struct mb_claim {
     size_t bytes;
     size_t align; // 0: none is named
 };
 void mb_report_claim(const void *p, size_t block_bytes, struct mb_claim claim);
 
-// The same for a question (malloc_usable_size) about what is no live block. `of_block`: the fault of the block that starts there, if one does.
+// The same for a question (malloc_usable_size) about what is no live block. `of_block`: the fault of the block that
+// starts there, if one does.
 void mb_report_question(const void *p, enum mb_fault of_block);
 
 #endif

@@ -1,8 +1,8 @@
 // The statistics of the allocator: one line each, from which come the record, its printed forms and the manual page.
 //
-// What: X(name, kind, help). A GAUGE is as it is now, a COUNTER grows from the start on, a PART is a gauge that adds up with the other parts
-// to resident_bytes. An ESTIMATE is 0 where there is none, as without a heap profile; the written forms leave it out then. Numbers are exact
-// when no thread is inside the allocator; otherwise a near picture.
+// What: X(name, kind, help). A GAUGE is as it is now, a COUNTER grows from the start on, a PART is a gauge that adds up
+// with the other parts to resident_bytes. An ESTIMATE is 0 where there is none, as without a heap profile; the written
+// forms leave it out then. Numbers are exact when no thread is inside the allocator; otherwise a near picture.
 // Who: constant; a record is its caller's own.
 #ifndef MB_CORE_TOLD_STATISTICS_H
 #define MB_CORE_TOLD_STATISTICS_H

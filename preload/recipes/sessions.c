@@ -1,5 +1,6 @@
-// A server that keeps a session for each user, for "Why is my resident set three times what I use?": 300,000 users come, two in three of them leave again,
-// in no order. What is left uses a third of the memory. usage: sessions [SECONDS]: how long it then waits, 600 unless said
+// A server that keeps a session for each user, for "Why is my resident set three times what I use?": 300,000 users
+// come, two in three of them leave again, in no order. What is left uses a third of the memory. usage: sessions
+// [SECONDS]: how long it then waits, 600 unless said
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -51,7 +51,7 @@ uint64_t tool_code_shift(const struct tool_code *code, uint64_t offset) {
     return 0;
 }
 
-// --- symbols ------------------------------------------------------------------------------------------------------------
+// --- symbols ---------------------------------------------------------------------------------------------------------
 
 static bool covers(const struct tool_code *code, const Elf64_Shdr *table, uint64_t address) {
     uint64_t count = table->sh_size / sizeof(Elf64_Sym);
@@ -74,9 +74,10 @@ bool tool_code_has_symbol(const struct tool_code *code, uint64_t address) {
     return false;
 }
 
-// --- unwind tables ------------------------------------------------------------------------------------------------------
+// --- unwind tables ---------------------------------------------------------------------------------------------------
 
-// .eh_frame_hdr: a head, then pairs of the distances from here to a function and to its record, in the order of addresses.
+// .eh_frame_hdr: a head, then pairs of the distances from here to a function and to its record, in the order of
+// addresses.
 struct unwind_head {
     uint8_t version, frame_encoding, count_encoding, table_encoding;
     int32_t frames;

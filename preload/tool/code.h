@@ -1,4 +1,5 @@
-// A file of code, as far as it tells which function an address is in: symbols with their lengths, and the unwind tables' function starts.
+// A file of code, as far as it tells which function an address is in: symbols with their lengths, and the unwind
+// tables' function starts.
 #ifndef MB_PRELOAD_TOOL_CODE_H
 #define MB_PRELOAD_TOOL_CODE_H
 

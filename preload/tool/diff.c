@@ -1,4 +1,5 @@
-// mbmalloc diff: what has changed between two outputs of `stat --json`, or of stats_format=json. Of two heap profiles: profile_diff.c.
+// mbmalloc diff: what has changed between two outputs of `stat --json`, or of stats_format=json. Of two heap profiles:
+// profile_diff.c.
 #include "preload/tool/tool.h"
 
 #include <stdlib.h>

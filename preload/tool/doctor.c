@@ -167,8 +167,8 @@ static int examine(int pid) {
     return end();
 }
 
-// Beside the program, which comes first, the library that would be preloaded and has all names; or, where the program would not be served
-// because it has a malloc, the C library, as this command has it.
+// Beside the program, which comes first, the library that would be preloaded and has all names; or, where the program
+// would not be served because it has a malloc, the C library, as this command has it.
 static void judge_names_before(struct doctor_process *p, const char *program) {
     struct tool_elf elf;
     char path[PATH_MAX], library[PATH_MAX];

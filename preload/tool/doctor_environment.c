@@ -1,4 +1,5 @@
-// The part of mbmalloc doctor that looks at environment variables: options and typos in them, and settings of other allocators.
+// The part of mbmalloc doctor that looks at environment variables: options and typos in them, and settings of other
+// allocators.
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
-// The part of mbmalloc doctor that says who provides each name of malloc's family, and whether allocators are mixed: a block of one
-// that another's free is given ends the program, or harms it later.
+// The part of mbmalloc doctor that says who provides each name of malloc's family, and whether allocators are mixed: a
+// block of one that another's free is given ends the program, or harms it later.
 //
-// What: looks the names up in the dynamic symbol tables of a process's objects, in the order in which the loader searches: the program,
-// what is preloaded, what these are linked with (breadth first), what came later.
+// What: looks the names up in the dynamic symbol tables of a process's objects, in the order in which the loader
+// searches: the program, what is preloaded, what these are linked with (breadth first), what came later.
 #include <string.h>
 
 #include "preload/tool/doctor.h"
@@ -41,7 +41,7 @@ static object *find(const struct doctor_process *p, bool (*is)(const struct doct
     return NULL;
 }
 
-// --- the order of search -----------------------------------------------------------------------------------------------
+// --- the order of search ---------------------------------------------------------------------------------------------
 
 // Of libc.so.6 and libmbmalloc.so.1.0.0 what stands before .so.
 static size_t stem(const char *name) {
@@ -110,7 +110,7 @@ static void find_providers(struct search *s) {
     }
 }
 
-// --- mixed allocators --------------------------------------------------------------------------------------------------
+// --- mixed allocators ------------------------------------------------------------------------------------------------
 
 // The C library's reallocarray calls realloc by that name; no program of today can be linked with its cfree.
 static bool is_odd(const struct search *s, unsigned name) {

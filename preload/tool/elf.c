@@ -1,4 +1,5 @@
-// What the `mbmalloc` command knows of an ELF file: whether it is static, which names of malloc's family it defines, which files it needs.
+// What the `mbmalloc` command knows of an ELF file: whether it is static, which names of malloc's family it defines,
+// which files it needs.
 #include <elf.h>
 #include <fcntl.h>
 #include <string.h>
@@ -19,7 +20,7 @@ const char *const tool_name_spelt[TOOL_NAMES] = {
 #undef SPELT
 };
 
-// --- the file ----------------------------------------------------------------------------------------------------------
+// --- the file --------------------------------------------------------------------------------------------------------
 
 struct image {
     const char *bytes;
@@ -51,7 +52,7 @@ static const Elf64_Ehdr *header_64(const struct image *image) {
     return is_64 ? header : NULL;
 }
 
-// --- its tables ----------------------------------------------------------------------------------------------------------
+// --- its tables ------------------------------------------------------------------------------------------------------
 
 struct table {
     const void *entry;
@@ -113,7 +114,7 @@ void tool_elf_needed(const char *path, void (*visit)(void *context, const char *
     close_image(&image);
 }
 
-// --- what is known -------------------------------------------------------------------------------------------------------
+// --- what is known ---------------------------------------------------------------------------------------------------
 
 static void read_segments(const struct image *image, const Elf64_Ehdr *header, struct tool_elf *out) {
     bool dynamic = false;

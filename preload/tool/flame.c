@@ -1,5 +1,5 @@
-// mbmalloc flame: a heap profile as a flame graph (Brendan Gregg's), one SVG file that needs nothing else. The width of a box is what the call and all below
-// it hold; a click makes a box as wide as the picture.
+// mbmalloc flame: a heap profile as a flame graph (Brendan Gregg's), one SVG file that needs nothing else. The width of
+// a box is what the call and all below it hold; a click makes a box as wide as the picture.
 #include "preload/tool/tool.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 enum { WIDTH = 1200, ROW = 18, MARGIN = 10, HEAD = 34, LETTER_TENTHS = 72, MORE_ROWS = 2 };
 static const double NARROWEST = 0.4; // pixels
 
-// --- the tree of calls --------------------------------------------------------------------------------------------------
+// --- the tree of calls -----------------------------------------------------------------------------------------------
 
 struct node {
     const char *name;
@@ -41,7 +41,8 @@ static void add_sample(const struct tool_profile *p, const struct tool_sample *s
     }
 }
 
-// Rows that have calls of a hundredth of all at least: one sample below a long stack must not make the picture high and empty.
+// Rows that have calls of a hundredth of all at least: one sample below a long stack must not make the picture high and
+// empty.
 static unsigned rows_of(const struct node *node, int64_t all) {
     unsigned most = 0;
     for (const struct node *child = node->first; child != NULL; child = child->next) {
@@ -71,7 +72,7 @@ static void sort(struct node *node) {
     free(all);
 }
 
-// --- the picture --------------------------------------------------------------------------------------------------------
+// --- the picture -----------------------------------------------------------------------------------------------------
 
 struct picture {
     FILE *out;
@@ -167,7 +168,7 @@ static void draw(const struct picture *picture, const struct node *root, const s
     fprintf(picture->out, "%s</svg>\n", SCRIPT);
 }
 
-// --- the command --------------------------------------------------------------------------------------------------------
+// --- the command -----------------------------------------------------------------------------------------------------
 
 struct settings {
     const char *file, *value, *to;

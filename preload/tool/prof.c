@@ -1,7 +1,7 @@
 // mbmalloc prof: a heap profile of a running process.
 //
-// What: has the process sample for a while, unless it does already, and write the profile beside its page; copies it and removes it there. What was
-// allocated meanwhile and is still live is the profile's growth.
+// What: has the process sample for a while, unless it does already, and write the profile beside its page; copies it
+// and removes it there. What was allocated meanwhile and is still live is the profile's growth.
 #include "preload/tool/tool.h"
 
 #include <errno.h>

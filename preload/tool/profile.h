@@ -42,14 +42,15 @@ struct tool_location *tool_profile_location(const struct tool_profile *p, uint64
 // The index of the value with this name among a sample's; -1, and it is said: there is none.
 int tool_profile_value(const struct tool_profile *p, const char *name);
 
-// What is shown unless something else is named: inuse_space; peak_space where less than a sixteenth of that is live at the end;
-// alloc_space where nothing ever was when a snapshot was taken, as of a program that frees each block at once.
+// What is shown unless something else is named: inuse_space; peak_space where less than a sixteenth of that is live at
+// the end; alloc_space where nothing ever was when a snapshot was taken, as of a program that frees each block at once.
 const char *tool_profile_usual(const struct tool_profile *p);
 
 // The function of a sample's frame, innermost first. After tool_profile_name.
 const char *tool_profile_function(const struct tool_profile *p, const struct tool_sample *sample, size_t frame);
 
-// Names all locations by addr2line(1) where it is there, else by file and offset. A call that the compiler has inlined becomes a location of its own.
+// Names all locations by addr2line(1) where it is there, else by file and offset. A call that the compiler has inlined
+// becomes a location of its own.
 void tool_profile_name(struct tool_profile *p);
 
 #endif

@@ -1,5 +1,5 @@
-// mbmalloc diff of two heap profiles: which functions hold more or less than before. Leaks are what has grown between two profiles of a program that should
-// have come back to where it was.
+// mbmalloc diff of two heap profiles: which functions hold more or less than before. Leaks are what has grown between
+// two profiles of a program that should have come back to where it was.
 #include "preload/tool/tool.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-// Names of functions: addr2line(1), asked once for all addresses of a file. Without debug information it says the nearest symbol before an address, which
-// in a stripped file is another function's: then a function is called by where it begins, as the unwind tables say.
+// Names of functions: addr2line(1), asked once for all addresses of a file. Without debug information it says the
+// nearest symbol before an address, which in a stripped file is another function's: then a function is called by where
+// it begins, as the unwind tables say.
 #include "preload/tool/profile.h"
 
 #include <inttypes.h>
@@ -57,7 +58,8 @@ static void write_questions(const struct tool_profile *p, const struct source *s
     rewind(questions);
 }
 
-// The address, then two lines for each function there, the innermost first: function, place. Without a place it is the nearest symbol's name.
+// The address, then two lines for each function there, the innermost first: function, place. Without a place it is the
+// nearest symbol's name.
 static void add_name(const struct source *source, struct tool_location *location, const char *function, const char *place) {
     bool is_known = strcmp(function, "??") != 0;
     if (is_known && strncmp(place, "??", 2) == 0) is_known = tool_code_has_symbol(&source->code, address_in_file(source, location));
@@ -130,9 +132,10 @@ static bool has_location(const struct tool_profile *p, const struct tool_mapping
     return false;
 }
 
-// --- calls that were inlined --------------------------------------------------------------------------------------------
+// --- calls that were inlined -----------------------------------------------------------------------------------------
 
-// Appends a location for each function that another one was put into; their ids follow those of the profile. Where those of location i begin: first[i].
+// Appends a location for each function that another one was put into; their ids follow those of the profile. Where
+// those of location i begin: first[i].
 static void make_outer_locations(struct tool_profile *p, uint64_t *first) {
     size_t count = p->locations, all = count;
     uint64_t id = count > 0 ? p->location[count - 1].id + 1 : 1;

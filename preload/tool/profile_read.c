@@ -1,4 +1,5 @@
-// Reading a heap profile: gzip(1) unpacks it, the rest is a few fields of profile.proto. What is malformed ends the reading, and is said.
+// Reading a heap profile: gzip(1) unpacks it, the rest is a few fields of profile.proto. What is malformed ends the
+// reading, and is said.
 #include "preload/tool/profile.h"
 
 #include <spawn.h>
@@ -11,7 +12,7 @@
 
 extern char **environ;
 
-// --- bytes --------------------------------------------------------------------------------------------------------------
+// --- bytes -----------------------------------------------------------------------------------------------------------
 
 struct bytes {
     unsigned char *at, *end;
@@ -54,7 +55,7 @@ static bool unpack(const char *path, struct bytes *out) {
     return started && waitpid(child, &status, 0) == child && status == 0 && read;
 }
 
-// --- fields -------------------------------------------------------------------------------------------------------------
+// --- fields ----------------------------------------------------------------------------------------------------------
 
 struct field {
     unsigned number;
@@ -100,7 +101,7 @@ static void read_numbers(struct bytes in, uint64_t *out, size_t count) { // fiel
     }
 }
 
-// --- messages -----------------------------------------------------------------------------------------------------------
+// --- messages --------------------------------------------------------------------------------------------------------
 
 static void add_location(struct tool_sample *sample, uint64_t id) {
     sample->location = grown(sample->location, sample->locations, sizeof *sample->location);
@@ -187,7 +188,7 @@ struct tool_location *tool_profile_location(const struct tool_profile *p, uint64
     return p->locations == 0 ? NULL : bsearch(&key, p->location, p->locations, sizeof key, by_id);
 }
 
-// --- what a reader asks -------------------------------------------------------------------------------------------------
+// --- what a reader asks ----------------------------------------------------------------------------------------------
 
 int tool_profile_value(const struct tool_profile *p, const char *name) {
     for (size_t v = 0; v < p->values; v++) {

@@ -32,7 +32,7 @@ int tool_usage(const char *what);
 // A process id, or 0.
 int tool_pid(const char *text);
 
-// --- /proc ------------------------------------------------------------------------------------------------------------
+// --- /proc -----------------------------------------------------------------------------------------------------------
 
 // The beginning of a file, terminated; false when it cannot be read.
 bool tool_read(const char *path, char *out, size_t bytes);
@@ -40,7 +40,7 @@ bool tool_read_of(int pid, const char *name, char *out, size_t bytes);
 // The file that a link leads to.
 bool tool_link_of(int pid, const char *name, char *out, size_t bytes);
 
-// --- the page of a process ----------------------------------------------------------------------------------------------
+// --- the page of a process -------------------------------------------------------------------------------------------
 
 struct tool_page {
     struct mb_monitor_shared *page;
@@ -54,7 +54,7 @@ void tool_page_close(struct tool_page *page);
 // Asks and waits at most `seconds`. False, and it is said: no answer.
 bool tool_page_ask(const struct tool_page *page, enum mb_monitor_command command, uint64_t argument, unsigned seconds);
 
-// --- text ---------------------------------------------------------------------------------------------------------------
+// --- text ------------------------------------------------------------------------------------------------------------
 
 // 12.3 MiB, in one of a few buffers that take turns.
 const char *tool_size(uint64_t bytes);
@@ -71,7 +71,7 @@ int tool_would_serve(const char *program);
 // The program that a command would start, or the interpreter of a script; false: there is none.
 bool tool_find_program(const char *name, char *out, size_t bytes);
 
-// --- ELF files ----------------------------------------------------------------------------------------------------------
+// --- ELF files -------------------------------------------------------------------------------------------------------
 
 // X(identifier, symbol, as it is spelt): the names that one allocator must define all of, or none.
 #define TOOL_NAME_TABLE(X)                                                                                                                 \

@@ -1,4 +1,5 @@
-// mbmalloc top: the functions that hold most in a heap profile, or its stacks in the folded form that flame graphs are drawn from.
+// mbmalloc top: the functions that hold most in a heap profile, or its stacks in the folded form that flame graphs are
+// drawn from.
 #include "preload/tool/tool.h"
 
 #include <stdlib.h>
@@ -32,7 +33,7 @@ static bool read_settings(int argc, char **argv, struct settings *s) {
     return s->file != NULL && s->lines > 0;
 }
 
-// --- stacks -------------------------------------------------------------------------------------------------------------
+// --- stacks ----------------------------------------------------------------------------------------------------------
 
 static void print_name(const char *name) {
     for (; *name != '\0'; name++) putchar(*name == ';' ? ':' : *name);
@@ -51,7 +52,7 @@ static void print_folded(const struct tool_profile *p, int value) {
     }
 }
 
-// --- functions ----------------------------------------------------------------------------------------------------------
+// --- functions -------------------------------------------------------------------------------------------------------
 
 static int by_amount(const void *a, const void *b) {
     const struct tool_function *x = a, *y = b;

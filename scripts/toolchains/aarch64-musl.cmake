@@ -1,5 +1,5 @@
-# musl on 64-bit ARM, built on another machine: Debian's gcc-aarch64-linux-gnu with the headers and libraries of its package musl-dev for arm64, which
-# scripts/debian fetches (C alone). Its programs run here by qemu-user-static.
+# musl on 64-bit ARM, built on another machine: Debian's gcc-aarch64-linux-gnu with the headers and libraries of its
+# package musl-dev for arm64, which scripts/debian fetches (C alone). Its programs run here by qemu-user-static.
 get_filename_component(root ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
 set(packages ${root}/build/debian/arm64)
 set(specs ${root}/build/debian/aarch64-musl.specs)

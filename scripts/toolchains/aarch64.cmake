@@ -1,4 +1,5 @@
-# 64-bit ARM with glibc, built on another machine: Debian's g++-aarch64-linux-gnu. Its programs run here by qemu-user-static.
+# 64-bit ARM with glibc, built on another machine: Debian's g++-aarch64-linux-gnu. Its programs run here by
+# qemu-user-static.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)

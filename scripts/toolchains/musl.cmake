@@ -1,5 +1,5 @@
-# musl on the processor of this machine: Debian's musl-tools, whose compiler is gcc with other headers and libraries (C alone). On Alpine the
-# system's own compiler needs no such file.
+# musl on the processor of this machine: Debian's musl-tools, whose compiler is gcc with other headers and libraries (C
+# alone). On Alpine the system's own compiler needs no such file.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR ${CMAKE_HOST_SYSTEM_PROCESSOR})
 set(CMAKE_C_COMPILER musl-gcc)

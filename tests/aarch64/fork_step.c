@@ -1,12 +1,13 @@
-// What: fork at every instruction, as tests/fork/step.c, where there is no ptrace: a worker is stopped by breakpoints in every path of malloc and
-// free (step.h), and while it waits in their handler the main thread forks; the child must be able to use, give back and count all that it
-// inherited (tests/fork/adopt.h).
+// What: fork at every instruction, as tests/fork/step.c, where there is no ptrace: a worker is stopped by breakpoints
+// in every path of malloc and free (step.h), and while it waits in their handler the main thread forks; the child must
+// be able to use, give back and count all that it inherited (tests/fork/adopt.h).
 //
 //   fork_step_aarch64 SCENARIO|--list [VISITED]   preloaded; VISITED: a file of marks of places where an earlier scenario has forked
 //
-// Forks after each instruction that may have written memory: at its first visit, and at later ones every STRIDE-th, so long as there is time.
-// MB_TEST_LONG=1: at the first visits of each scenario, and every LONG_STRIDE-th. Left out: the helper thread, whom nothing here stops, and a child's
-// recovery, before which the kernel must have wiped a page, which qemu-user does not do.
+// Forks after each instruction that may have written memory: at its first visit, and at later ones every STRIDE-th, so
+// long as there is time. MB_TEST_LONG=1: at the first visits of each scenario, and every LONG_STRIDE-th. Left out: the
+// helper thread, whom nothing here stops, and a child's recovery, before which the kernel must have wiped a page, which
+// qemu-user does not do.
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +51,7 @@ static double now_s(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-// --- the worker -------------------------------------------------------------------------------------------------------
+// --- the worker ------------------------------------------------------------------------------------------------------
 
 static bool is_chosen(uint64_t at) {
     uint8_t *seen = &visits[at - text_from];
@@ -81,10 +82,11 @@ static void *worker_main(void *unused) {
     return unused;
 }
 
-// --- the main thread --------------------------------------------------------------------------------------------------
+// --- the main thread -------------------------------------------------------------------------------------------------
 
-// qemu-user accepts MADV_WIPEONFORK and does nothing. What the kernel would have done to the page that the library has asked for, before anything of
-// the library runs in the child (MB_WIPED: where it keeps that page's address, in the file).
+// qemu-user accepts MADV_WIPEONFORK and does nothing. What the kernel would have done to the page that the library has
+// asked for, before anything of the library runs in the child (MB_WIPED: where it keeps that page's address, in the
+// file).
 static void wipe_as_kernel(void) {
     const char *offset = getenv("MB_WIPED");
     void **page = offset == NULL || load_bias == 0 ? NULL : (void **)(uintptr_t)(load_bias + strtoul(offset, NULL, 16));
@@ -149,7 +151,7 @@ static void prepare(void) {
     scenario_prepare_main();
 }
 
-// --- the start --------------------------------------------------------------------------------------------------------
+// --- the start -------------------------------------------------------------------------------------------------------
 
 static int find_text(struct dl_phdr_info *info, size_t size, void *address) {
     (void)size;

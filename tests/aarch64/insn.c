@@ -14,7 +14,7 @@ static uint64_t target(uint64_t at, uint32_t word, unsigned from, unsigned bits)
     return at + (uint64_t)distance * INSN_BYTES;
 }
 
-// --- branches ---------------------------------------------------------------------------------------------------------
+// --- branches --------------------------------------------------------------------------------------------------------
 
 static bool is_branch(uint32_t word) { return (word & 0x7c000000) == 0x14000000; } // b, bl
 static bool is_conditional(uint32_t word) { return (word & 0xff000010) == 0x54000000; }
@@ -44,7 +44,7 @@ static uint64_t conditional_target(uint64_t at, uint32_t word) {
 
 static bool is_any_conditional(uint32_t word) { return is_conditional(word) || is_compare(word) || is_bit_test(word); }
 
-// --- exclusive loads and stores ---------------------------------------------------------------------------------------
+// --- exclusive loads and stores --------------------------------------------------------------------------------------
 
 // Of one register; of two only with the upper size bit, else it is a casp.
 static bool is_exclusive(uint32_t word) {
@@ -86,7 +86,7 @@ unsigned insn_next(const struct insn_state *state, uint64_t next[INSN_NEXT_MAX],
     return 1;
 }
 
-// --- writes -----------------------------------------------------------------------------------------------------------
+// --- writes ----------------------------------------------------------------------------------------------------------
 
 bool insn_may_write(uint32_t word) {
     if ((word & 0x0a000000) != 0x08000000) return (word & 0xffe0001f) == 0xd4000001; // no load or store: svc alone

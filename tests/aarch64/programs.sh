@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What: programs.sh FOLDER: Debian's arm64 packages of programs that people run, unpacked, with a stand-in for each program and for those that
+# What: programs.sh FOLDER: Debian's arm64 packages of programs that people run, unpacked, with a stand-in for each
+# program and for those that
 #   they start (tests/programs/stand_in.c) in FOLDER/bin.
 set -euo pipefail
 root=$(cd "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What: stepped.sh PROGRAM LIBMBMALLOC.SO EMULATOR...: fork_step.c in each of its scenarios, in a process of its own, by qemu-user; a second time
+# What: stepped.sh PROGRAM LIBMBMALLOC.SO EMULATOR...: fork_step.c in each of its scenarios, in a process of its own, by
+# qemu-user; a second time
 #   in some of them on a processor without LSE, where atomic operations are loops that are stepped over.
 set -euo pipefail
 program=$1 library=$2

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# scripts/run, scripts/test and scripts/bench as somebody uses them who makes mistakes: each fault is one line and an exit status, before
-# anything is installed or built; and scripts/run does nothing twice. In a copy of the tree with the library of this build; there
-# cmake is a program that only notes that it was called.
+# scripts/run, scripts/test and scripts/bench as somebody uses them who makes mistakes: each fault is one line and an
+# exit status, before anything is installed or built; and scripts/run does nothing twice. In a copy of the tree with the
+# library of this build; there cmake is a program that only notes that it was called.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -17,7 +17,8 @@ chmod +x "$work/bin/cmake"
 export PATH=$work/bin:$PATH
 unset LD_PRELOAD MBMALLOC_OPTIONS
 
-# expect STATUS TEXT COMMAND...: it ends with this status and says one line with TEXT in it on stderr, or nothing where TEXT is empty.
+# expect STATUS TEXT COMMAND...: it ends with this status and says one line with TEXT in it on stderr, or nothing where
+# TEXT is empty.
 expect() {
     local status=$1 text=$2 got=0 said
     shift 2
@@ -41,7 +42,7 @@ for script in scripts/*; do
     grep -q . "$work/out" || fail "$script --help says nothing"
 done
 
-# --- packages: where one is installed, what shows that it is there is there -----------------------------------------------
+# --- packages: where one is installed, what shows that it is there is there -------------------------------------------
 if command -v dpkg-query >/dev/null; then
     for list in scripts/packages bench/packages; do
         while read -r package _ probe why; do
@@ -86,7 +87,7 @@ sleep 0.05
 rm core/base/version.h
 expect 1 'the build failed' scripts/run true
 
-# --- a path that the loader cannot name ---------------------------------------------------------------------------------
+# --- a path that the loader cannot name -------------------------------------------------------------------------------
 # shellcheck disable=SC2016 # a dollar in a name
 for name in 'a b' 'a:b' "it's" 'a$b'; do
     copy "$work/odd/$name"

@@ -81,3 +81,9 @@ if said=$(calls); then
     exit 1
 fi
 [[ $said == *'core/base may not use mb_high of core/region'* ]] || { echo "said: $said"; exit 1; }
+
+reset
+write core/heap/heap.c <<<"// $(lines 30 word | tr '\n' ' ')"
+expect "a comment's line of"
+write core/heap/heap.c <<<"//   a table:   $(lines 30 word | tr '\n' ' ')"
+"$MB_SOURCE_DIR/scripts/check-includes" "$tree"

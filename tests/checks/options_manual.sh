@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# mbmalloc-options(7) has the options that the library has: what stands between the marks in the page is what options_manual prints.
+# mbmalloc-options(7) has the options that the library has: what stands between the marks in the page is what
+# options_manual prints.
 # usage: options_manual.sh PRINTER [--update]   (--update writes it there)
 set -euo pipefail
 printer=$1 page=${MB_SOURCE_DIR:?}/preload/mbmalloc-options.7.scd

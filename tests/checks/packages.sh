@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes the packages of the build given as $1 (.tar.gz and .deb), installs each in a place of its own, uses it from there and removes
-# it: nothing may be left. Then what the .deb says of itself: the C library it needs is no newer than the symbols that it takes.
+# Makes the packages of the build given as $1 (.tar.gz and .deb), installs each in a place of its own, uses it from
+# there and removes it: nothing may be left. Then what the .deb says of itself: the C library it needs is no newer than
+# the symbols that it takes.
 set -euo pipefail
 
 build=$1

@@ -1,6 +1,7 @@
-// The workload of scripts/check-hotpath: N pairs of malloc and free: of 64 bytes, one block in turn or in batches of 100; in a working set of 1,000
-// blocks of random sizes, of which one at random is replaced, small ones (set) or of 33 to 60 KB (large); or of 64 bytes, freed by another thread,
-// 1,000 at a time. And calls of realloc by which a large block grows by 7 bytes each (steps).
+// The workload of scripts/check-hotpath: N pairs of malloc and free: of 64 bytes, one block in turn or in batches of
+// 100; in a working set of 1,000 blocks of random sizes, of which one at random is replaced, small ones (set) or of 33
+// to 60 KB (large); or of 64 bytes, freed by another thread, 1,000 at a time. And calls of realloc by which a large
+// block grows by 7 bytes each (steps).
 // What: nothing but the pairs, so that the difference of two runs with different N is the cost of the pairs alone.
 #include <pthread.h>
 #include <semaphore.h>
@@ -30,7 +31,8 @@ static uint32_t below(uint32_t n) { // splitmix64
     return (uint32_t)(((z ^ z >> 31) >> 32) * n >> 32);
 }
 
-// 8 to 1,023 bytes, small ones more often; one in 100 is up to 8 KiB and one in 1,000 up to 64 KiB: mixed_size in bench/support/random.h.
+// 8 to 1,023 bytes, small ones more often; one in 100 is up to 8 KiB and one in 1,000 up to 64 KiB: mixed_size in
+// bench/support/random.h.
 static size_t any_size(void) {
     uint32_t draw = below(1000), one = below(7), other = below(7);
     if (draw == 0) return 8192 + below(57344);

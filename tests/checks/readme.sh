@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# README's commands in ```console blocks, copied from there and run in order; its line of verbose=1 and its message about a double free are
-# what the library prints. (Those in ```sh and ```cmake blocks are run by scripts/test --newcomer.)
-# usage: readme.sh TOOL
+# README's commands in ```console blocks, copied from there and run in order; its line of verbose=1 and its message
+# about a double free are what the library prints. (Those in ```sh and ```cmake blocks are run by scripts/test
+# --newcomer.) usage: readme.sh TOOL
 #
-# `scripts/run` becomes a preload of the library that is tested, PID the last program that was started with --monitor, 30 seconds one.
+# `scripts/run` becomes a preload of the library that is tested, PID the last program that was started with --monitor,
+# 30 seconds one.
 set -euo pipefail
 
 tool=$1 readme=${MB_SOURCE_DIR:?}/README.md

@@ -1,5 +1,6 @@
-// What threads share: for each kind of load, how many times a call of the allocator must fetch a cache line that another thread has changed (or make one its
-// own that another has read). Threads take turns, call by call; the heaps are warm before anything is counted. 0 is what scales.
+// What threads share: for each kind of load, how many times a call of the allocator must fetch a cache line that
+// another thread has changed (or make one its own that another has read). Threads take turns, call by call; the heaps
+// are warm before anything is counted. 0 is what scales.
 //
 // Usage: cost_lines [tell]     tell: where lines were fetched, for addr2line
 #include <pthread.h>
@@ -32,7 +33,7 @@ static size_t random_below(struct crew *me, size_t limit) {
     return (size_t)((me->seed >> 33) % limit);
 }
 
-// --- one turn of each load --------------------------------------------------------------------------------------------
+// --- one turn of each load -------------------------------------------------------------------------------------------
 
 static void pairs(unsigned t) {
     (void)t;
@@ -99,8 +100,8 @@ static void thread_lives(unsigned t) {
     pthread_join(thread, NULL);
 }
 
-// Lines for a hundred turns of a thread, with two and with 64 of them, and some room. What the arena's tree and the commons
-// cost is in core/README.md, What threads share.
+// Lines for a hundred turns of a thread, with two and with 64 of them, and some room. What the arena's tree and the
+// commons cost is in core/README.md, What threads share.
 static const struct load {
     const char *name;
     void (*turn)(unsigned t);
@@ -117,7 +118,7 @@ static const struct load {
     {"a thread's life", thread_lives, 4, {2, 16}, {9600, 9600}}, // a reused stack's lines and those of sealed data among them
 };
 
-// --- taking turns -----------------------------------------------------------------------------------------------------
+// --- taking turns ----------------------------------------------------------------------------------------------------
 
 static const struct load *load;
 static unsigned rounds_left;

@@ -122,7 +122,7 @@ void lines_tell(const char *name) {
     }
 }
 
-// --- what the compiler calls ------------------------------------------------------------------------------------------
+// --- what the compiler calls -----------------------------------------------------------------------------------------
 
 #define PLAIN(bytes)                                                                                                                       \
     void __tsan_read##bytes(void *p);                                                                                                      \

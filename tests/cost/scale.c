@@ -1,5 +1,5 @@
-// What grows neither with the heap nor with the number of threads. Times are CPU times, the least of several rounds: what every round has is the
-// allocator's.
+// What grows neither with the heap nor with the number of threads. Times are CPU times, the least of several rounds:
+// what every round has is the allocator's.
 //
 //   threads   10,000 threads have allocated, freed, and sleep: a pair of malloc and free takes what it took without them, malloc_trim(0) less than
 //             0.5 s, and a forked child is as soon through its first malloc, within some ms
@@ -31,7 +31,8 @@ static uint64_t my_ns(void) { return cpu_ns(CLOCK_THREAD_CPUTIME_ID); }
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-// CPU time of a child from its first instruction until it has allocated. By the system call: fork(3) comes past the libc's own record of threads.
+// CPU time of a child from its first instruction until it has allocated. By the system call: fork(3) comes past the
+// libc's own record of threads.
 static uint64_t child_ns(void) {
     uint64_t *out = mmap(NULL, sizeof *out, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), best = UINT64_MAX;
     CHECK(out != MAP_FAILED, "no shared page");
@@ -51,7 +52,7 @@ static uint64_t child_ns(void) {
     return best;
 }
 
-// --- threads ----------------------------------------------------------------------------------------------------------
+// --- threads ---------------------------------------------------------------------------------------------------------
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t fell_asleep = PTHREAD_COND_INITIALIZER, all_over = PTHREAD_COND_INITIALIZER;
@@ -144,7 +145,7 @@ static int threads(void) {
     return 0;
 }
 
-// --- heap -------------------------------------------------------------------------------------------------------------
+// --- heap ------------------------------------------------------------------------------------------------------------
 
 enum { LARGE = 1 << 20, SMALL = 8000, LIVE = 64, ROUND_NS = 100000000 };
 static const uint64_t MOST_NS = 1000000;
@@ -197,11 +198,12 @@ static int heap(void) {
     return 0;
 }
 
-// --- growth -----------------------------------------------------------------------------------------------------------
+// --- growth ----------------------------------------------------------------------------------------------------------
 
 enum { PAIR_LIVE = 64, GROWTH_PAIRS = 20000, FRESH = 100000, FRESH_BYTES = 1000 };
 
-// Of 0.1 to 2 MB, in turn; what is live at the end stays, so that free pieces lie between blocks. Hundredths of ns a pair, page faults with them.
+// Of 0.1 to 2 MB, in turn; what is live at the end stays, so that free pieces lie between blocks. Hundredths of ns a
+// pair, page faults with them.
 static uint64_t large_pairs(uint64_t *seed) {
     static char *live[PAIR_LIVE];
     uint64_t begin = my_ns();

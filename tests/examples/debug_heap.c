@@ -1,6 +1,6 @@
-// A heap for finding errors. Two compositions of the same layers around a size-classed allocator: one ends every block at an
-// inaccessible page, so that an overflow faults where it happens; the other puts words around the blocks, which costs less and also lists
-// leaks. In both, freed blocks wait in quarantine, and a write to one of them is found.
+// A heap for finding errors. Two compositions of the same layers around a size-classed allocator: one ends every block
+// at an inaccessible page, so that an overflow faults where it happens; the other puts words around the blocks, which
+// costs less and also lists leaks. In both, freed blocks wait in quarantine, and a write to one of them is found.
 #include <mbmalloc.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +39,7 @@ static bool give(struct heap *heap, char *text) {
     return mb_allocator_deallocate(heap->allocator, text, strlen(text) + 1) == MB_OK;
 }
 
-// --- four errors, and what becomes of them ------------------------------------------------------------------------------
+// --- four errors, and what becomes of them ---------------------------------------------------------------------------
 
 static bool overflow_faults(struct heap *guarded) {
     int status = 0;

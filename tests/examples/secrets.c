@@ -1,4 +1,5 @@
-// A store of secrets in a locked region: readable only while somebody reads, overwritten when forgotten, empty in a forked child.
+// A store of secrets in a locked region: readable only while somebody reads, overwritten when forgotten, empty in a
+// forked child.
 #include <mbmalloc.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-// A small server whose requests each get an arena: a line of words comes in, the words go back sorted. All memory of a request is
-// carved from one region and given up by one rewind when it is answered; nothing is freed one by one, nothing can leak.
+// A small server whose requests each get an arena: a line of words comes in, the words go back sorted. All memory of a
+// request is carved from one region and given up by one rewind when it is answered; nothing is freed one by one,
+// nothing can leak.
 #include <mbmalloc.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -26,7 +26,7 @@ static bool fail(struct adopt_report *r, const char *what, const struct piece *x
     return false;
 }
 
-// --- what was inherited -----------------------------------------------------------------------------------------------
+// --- what was inherited ----------------------------------------------------------------------------------------------
 
 static bool gather(struct adopt_report *r) {
     inherited_count = 0;
@@ -46,7 +46,7 @@ static bool verify(struct adopt_report *r, const struct piece *v, size_t count, 
     return true;
 }
 
-// --- what is taken ----------------------------------------------------------------------------------------------------
+// --- what is taken ---------------------------------------------------------------------------------------------------
 
 static bool take(struct adopt_report *r, size_t bytes) {
     struct piece x = {api.malloc(bytes), bytes};
@@ -73,7 +73,7 @@ static bool take_every_class(struct adopt_report *r) {
     return take(r, 40000) && take(r, 70000) && take(r, 300000) && take(r, 2 << 20);
 }
 
-// --- no two overlap ---------------------------------------------------------------------------------------------------
+// --- no two overlap --------------------------------------------------------------------------------------------------
 
 static void merge(struct piece *from, struct piece *to, size_t low, size_t middle, size_t high) {
     size_t a = low, b = middle;
@@ -113,7 +113,7 @@ static bool all_apart(struct adopt_report *r) {
            verify(r, own, own_count, "a block of the child was overwritten");
 }
 
-// --- giving back ------------------------------------------------------------------------------------------------------
+// --- giving back -----------------------------------------------------------------------------------------------------
 
 static void give(struct piece *x) {
     if (x->p != NULL) api.free(x->p);
@@ -140,8 +140,8 @@ static bool by_a_thread(struct adopt_report *r) {
     return true;
 }
 
-// Exact, unlike statm, whose counters lag by up to 64 pages per CPU. Pages of files do not count: how many of them one touch
-// maps depends on the page cache.
+// Exact, unlike statm, whose counters lag by up to 64 pages per CPU. Pages of files do not count: how many of them one
+// touch maps depends on the page cache.
 long adopt_anonymous_bytes(void) {
     char text[2048] = {0};
     int fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);

@@ -1,5 +1,5 @@
-// The allocator under test: malloc by its libc names (the preloaded library, or the libc's own), or the core's API under
-// its own prefix. A program links exactly one of api_libc.c and api_core.c.
+// The allocator under test: malloc by its libc names (the preloaded library, or the libc's own), or the core's API
+// under its own prefix. A program links exactly one of api_libc.c and api_core.c.
 #ifndef MB_TESTS_FORK_API_H
 #define MB_TESTS_FORK_API_H
 

@@ -1,5 +1,5 @@
-// What: a forked child whose first act is to start a thread. The new thread, not the survivor of the fork, is the first to
-// find out that the process is a child; the survivor's heap must stay the survivor's.
+// What: a forked child whose first act is to start a thread. The new thread, not the survivor of the fork, is the first
+// to find out that the process is a child; the survivor's heap must stay the survivor's.
 //
 // Who: in the parent three threads with heaps; in the child the survivor and two new threads, all allocating at once.
 #include <errno.h>

@@ -1,5 +1,6 @@
 // What: the table of live blocks that a fork at any instant can trust. A block is entered after it was handed out and
-// marked, and leaves the table before it is given back; so every entry that a child finds is a live block with its marks.
+// marked, and leaves the table before it is given back; so every entry that a child finds is a live block with its
+// marks.
 //
 // Who: each worker has its own part of the table (by index); a forked child reads all of it.
 // Invariant: `p` of an entry is stored last and cleared first.
@@ -18,7 +19,8 @@ struct live {
 };
 extern struct live live_table[LIVE_MAX];
 
-// Marks a block of at least 16 bytes: its first and last eight bytes and one word on every page (of large ones: here and there).
+// Marks a block of at least 16 bytes: its first and last eight bytes and one word on every page (of large ones: here
+// and there).
 void live_mark(unsigned char *p, size_t bytes);
 bool live_is_marked(const unsigned char *p, size_t bytes);
 

@@ -51,7 +51,7 @@ static void take(int count, size_t bytes) {
     for (int i = 0; i < count; i++) live_take(WORKER, bytes);
 }
 
-// --- small blocks -----------------------------------------------------------------------------------------------------
+// --- small blocks ----------------------------------------------------------------------------------------------------
 
 static void nothing(void) {}
 
@@ -115,7 +115,7 @@ static void half_empty_slabs(void) {
 }
 static void go_round_slabs(void) { take(45, 4096); }
 
-// --- frees between threads --------------------------------------------------------------------------------------------
+// --- frees between threads -------------------------------------------------------------------------------------------
 
 static void peer_40(void) { peer_has(40, 4096); }
 static void give_theirs(void) { give_crowd(&theirs); }
@@ -165,7 +165,7 @@ static void adopt(void) {
     give_crowd(&theirs);
 }
 
-// --- large blocks, other sizes, other names ---------------------------------------------------------------------------
+// --- large blocks, other sizes, other names --------------------------------------------------------------------------
 
 // Heaps keep blocks for their threads once one that was kept has been used again (core/large/large_keep.h).
 static void reused(void) {
@@ -217,7 +217,7 @@ static void other_forms(void) {
     live_give(live_take_aligned(WORKER, MIB, 70000));
 }
 
-// --- trim, count ------------------------------------------------------------------------------------------------------
+// --- trim, count -----------------------------------------------------------------------------------------------------
 
 static void much_free(void) {
     have(&mine, WORKER, 200, 1500);
@@ -232,7 +232,7 @@ static void much_free(void) {
 static void trim(void) { api.trim(); }
 static void count_live(void) { (void)api.live_bytes(); }
 
-// --- in a child that nobody has allocated in yet ----------------------------------------------------------------------
+// --- in a child that nobody has allocated in yet ---------------------------------------------------------------------
 
 static void left_behind(void) {
     static const size_t sizes[] = {64, 1024, 4096, 20000};
@@ -253,7 +253,7 @@ static void give_what_was_left(void) {
     take(5, 20000);
 }
 
-// --- a thread's end ---------------------------------------------------------------------------------------------------
+// --- a thread's end --------------------------------------------------------------------------------------------------
 
 static pthread_key_t key;
 
@@ -279,7 +279,7 @@ static void worn_heap_and_destructors(void) {
     pthread_setspecific(key, (void *)1);
 }
 
-// --- the table --------------------------------------------------------------------------------------------------------
+// --- the table -------------------------------------------------------------------------------------------------------
 
 const struct scenario scenarios[] = {
     {"pairs", some_64, pairs, 64, 0, SCENARIO_BODY},

@@ -1,9 +1,9 @@
-// What: the paths of malloc and free that a worker is stopped in. Each scenario prepares a state (setup, runs freely) and
-// walks one path (body, stepped instruction by instruction).
+// What: the paths of malloc and free that a worker is stopped in. Each scenario prepares a state (setup, runs freely)
+// and walks one path (body, stepped instruction by instruction).
 //
-// Who: setup and body run on the worker (exceptions: enum scenario_kind); scenario_prepare_main and scenario_clean on the
-// main thread, before the worker starts and after it has ended. The peer is one more thread, which sleeps except when a
-// setup asks something of it.
+// Who: setup and body run on the worker (exceptions: enum scenario_kind); scenario_prepare_main and scenario_clean on
+// the main thread, before the worker starts and after it has ended. The peer is one more thread, which sleeps except
+// when a setup asks something of it.
 #ifndef MB_TESTS_FORK_SCENARIO_H
 #define MB_TESTS_FORK_SCENARIO_H
 

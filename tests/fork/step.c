@@ -1,13 +1,13 @@
 // What: fork at every instruction. A worker thread is single-stepped through every path of malloc and free; while it
-// stands still between two instructions of the allocator, another thread of its process forks, and the child must be able
-// to use, give back and count all that it inherited (adopt.h). A fork that hangs is a fault, too.
+// stands still between two instructions of the allocator, another thread of its process forks, and the child must be
+// able to use, give back and count all that it inherited (adopt.h). A fork that hangs is a fault, too.
 //
 //   fork_step [SCENARIO...]        (`fork_step --stepped` is the process that it starts)
 //
-// The default forks after every instruction that may have written memory at its first visits, and at as many later visits
-// as fit into the time (each scenario is first walked once to count them). MB_TEST_LONG=1 forks after all of them, at all
-// visits, and after every other instruction at the first visits, in two ways each. Where ptrace is not permitted the test is
-// skipped.
+// The default forks after every instruction that may have written memory at its first visits, and at as many later
+// visits as fit into the time (each scenario is first walked once to count them). MB_TEST_LONG=1 forks after all of
+// them, at all visits, and after every other instruction at the first visits, in two ways each. Where ptrace is not
+// permitted the test is skipped.
 //
 // Who: one thread; traces only the worker. Everything runs on one CPU, which makes a step three times faster.
 #include <errno.h>
@@ -64,7 +64,7 @@ static _Noreturn void stop(int status, const char *why) {
     _exit(status);
 }
 
-// --- the process ------------------------------------------------------------------------------------------------------
+// --- the process -----------------------------------------------------------------------------------------------------
 
 static void become_stepped(const int fds[4]) {
     const struct rlimit none = {0, 0};
@@ -139,7 +139,7 @@ static void end_process(void) {
     process = 0;
 }
 
-// --- where it stands --------------------------------------------------------------------------------------------------
+// --- where it stands -------------------------------------------------------------------------------------------------
 
 static bool in_text(uint64_t at) { return at >= shared->text_from && at < shared->text_to; }
 
@@ -166,7 +166,7 @@ static void print_place(uint64_t at) {
     printf("\n");
 }
 
-// --- one fork ---------------------------------------------------------------------------------------------------------
+// --- one fork --------------------------------------------------------------------------------------------------------
 
 static void complain(struct walk *w, const struct scenario *s, uint64_t at, const char *what, int status) {
     static const char *const how[] = {"exit status", "signal"};
@@ -203,7 +203,7 @@ static void fork_here_in_turn(struct walk *w, const struct scenario *s, uint64_t
     if (!take_all) fork_here(w, s, at, turn == 3 ? WAY_UNDERSCORE_FORK : turn == 7 ? WAY_RAW_CLONE : WAY_FORK);
 }
 
-// --- stepping ---------------------------------------------------------------------------------------------------------
+// --- stepping --------------------------------------------------------------------------------------------------------
 
 // Memory may have changed since the stop before. After all other instructions a child would be the same.
 static bool is_news(uint64_t before) { return !in_text(before) || look_up_may_write(before); }
@@ -309,7 +309,7 @@ static void walk_scenario(struct walk *w, int number) {
     end_process();
 }
 
-// --- all scenarios ----------------------------------------------------------------------------------------------------
+// --- all scenarios ---------------------------------------------------------------------------------------------------
 
 static bool is_wanted(const struct scenario *s, int argc, char **argv) {
     for (int i = 1; i < argc; i++)

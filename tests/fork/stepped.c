@@ -31,7 +31,7 @@ static unsigned forks;
 
 static void do_nothing(void) {}
 
-// --- the worker -------------------------------------------------------------------------------------------------------
+// --- the worker ------------------------------------------------------------------------------------------------------
 
 static void tell_tracer(int sig) { syscall(SYS_tgkill, getpid(), (int)syscall(SYS_gettid), sig); }
 
@@ -119,7 +119,7 @@ static int join(const struct scenario *s) {
     return s->kind == SCENARIO_HELPER ? 0 : pthread_join(worker, NULL);
 }
 
-// --- the child --------------------------------------------------------------------------------------------------------
+// --- the child -------------------------------------------------------------------------------------------------------
 
 // Before the child has done anything, a child of its own inherits the same.
 static void adopt_in_grandchild(enum way way) {
@@ -149,7 +149,7 @@ static int fork_and_check(enum way way) {
     return status;
 }
 
-// --- where the allocator's code is ------------------------------------------------------------------------------------
+// --- where the allocator's code is -----------------------------------------------------------------------------------
 
 static int find_text(struct dl_phdr_info *info, size_t size, void *address) {
     (void)size;
@@ -167,7 +167,7 @@ static int find_text(struct dl_phdr_info *info, size_t size, void *address) {
     return 0;
 }
 
-// --- commands ---------------------------------------------------------------------------------------------------------
+// --- commands --------------------------------------------------------------------------------------------------------
 
 static int obey(struct command c) {
     switch (c.op) {

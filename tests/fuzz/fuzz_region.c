@@ -1,5 +1,6 @@
-// What: a size-classed allocator of the region family under layers, as libFuzzer drives them through struct mb_allocator: the first byte
-// chooses the layers. Every combination that can be composed must pass the shadow model; the others must be refused.
+// What: a size-classed allocator of the region family under layers, as libFuzzer drives them through struct
+// mb_allocator: the first byte chooses the layers. Every combination that can be composed must pass the shadow model;
+// the others must be refused.
 #include <string.h>
 
 #include "core/family/family.h"

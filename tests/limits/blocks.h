@@ -1,5 +1,6 @@
 // Sets of live blocks, each filled with a pattern of its own, over any allocator with the malloc interface.
-// Who: one thread at a time per set. Invariant: a set's own memory comes from mmap, never from the allocator under test.
+// Who: one thread at a time per set. Invariant: a set's own memory comes from mmap, never from the allocator under
+// test.
 #ifndef MB_TESTS_LIMITS_BLOCKS_H
 #define MB_TESTS_LIMITS_BLOCKS_H
 
@@ -45,8 +46,8 @@ void blocks_init(struct blocks *set, const struct mem_api *api, size_t capacity,
 void blocks_init_in(struct blocks *set, const struct mem_api *api, struct block *table, size_t capacity, uint64_t seed);
 void blocks_drop(struct blocks *set); // the (empty) set's own memory
 
-// Allocates (malloc, calloc and memalign in turn, by chance), fills, remembers. False when refused, which must come with
-// ENOMEM, or when the set is full (errno is then 0). Checks alignment, and that calloc is zero.
+// Allocates (malloc, calloc and memalign in turn, by chance), fills, remembers. False when refused, which must come
+// with ENOMEM, or when the set is full (errno is then 0). Checks alignment, and that calloc is zero.
 bool blocks_add(struct blocks *set, size_t bytes);
 
 // realloc of block i; false when refused, and then nothing changed. The kept part must have its contents.

@@ -1,5 +1,6 @@
 // The life of a process that runs out of memory: refused with ENOMEM, nothing lost, and well again afterwards.
-// Who: called once by a test's main thread; starts its own threads. Invariant: whatever limit is set, it is set by the caller.
+// Who: called once by a test's main thread; starts its own threads. Invariant: whatever limit is set, it is set by the
+// caller.
 #ifndef MB_TESTS_LIMITS_EXHAUST_H
 #define MB_TESTS_LIMITS_EXHAUST_H
 

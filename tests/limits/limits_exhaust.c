@@ -1,4 +1,5 @@
-// Runs out of memory under the limit it was started with (ulimit -v, ulimit -d), single- and multi-threaded, and recovers.
+// Runs out of memory under the limit it was started with (ulimit -v, ulimit -d), single- and multi-threaded, and
+// recovers.
 // Usage: limits_exhaust THREADS
 #include <stdio.h>
 #include <stdlib.h>

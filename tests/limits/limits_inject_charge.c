@@ -1,5 +1,5 @@
-// A system with strict overcommit, counted by the injector: the allocator is charged for about what is live, gives charge
-// back, hands what one size class returned to the next, and recovers from refusal.
+// A system with strict overcommit, counted by the injector: the allocator is charged for about what is live, gives
+// charge back, hands what one size class returned to the next, and recovers from refusal.
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-// The process has no mapping left to give (vm.max_map_count): requests succeed or are refused cleanly, free always works,
-// and with mappings to be had again all is as before.
+// The process has no mapping left to give (vm.max_map_count): requests succeed or are refused cleanly, free always
+// works, and with mappings to be had again all is as before.
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
-// The allocator's own tables are touched here and there: where the system makes huge pages of all memory (transparent_hugepage "always"), a page of
-// descriptors for each large block must not become 2 MiB. The mapping of the descriptors says so once a huge page would fit, and stays one mapping.
+// The allocator's own tables are touched here and there: where the system makes huge pages of all memory
+// (transparent_hugepage "always"), a page of descriptors for each large block must not become 2 MiB. The mapping of the
+// descriptors says so once a huge page would fit, and stays one mapping.
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +11,8 @@
 
 enum { BLOCKS = 3000 };
 
-// Of the mapping that holds an address: its length, and whether it has a flag. False: no such mapping, or the kernel does not tell.
+// Of the mapping that holds an address: its length, and whether it has a flag. False: no such mapping, or the kernel
+// does not tell.
 static bool mapping_at(uintptr_t address, const char *flag, size_t *bytes, bool *has) {
     char line[4096];
     bool inside = false;

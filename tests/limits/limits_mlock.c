@@ -62,8 +62,8 @@ int main(int argc, char **argv) {
         blocks_init(&small, api, 1024, 6);
         while (small.live_bytes < 128 * KIB) CHECK(blocks_add(&small, 16 + small.count % 1024), "refused before the lock");
         lock(strcmp(how, "future") == 0 ? MCL_CURRENT | MCL_FUTURE : MCL_CURRENT);
-        // Under MCL_FUTURE every reservation counts as locked, and a heap that has used sizes of every class keeps its addresses: the
-        // rest of the limit is then the heap's, so there the exhaustion below comes first and alone.
+        // Under MCL_FUTURE every reservation counts as locked, and a heap that has used sizes of every class keeps its
+        // addresses: the rest of the limit is then the heap's, so there the exhaustion below comes first and alone.
         if (strcmp(how, "current") == 0) zero_after_purge(api, locked_limit() / 8);
         blocks_free_all(&small);
         blocks_drop(&small);

@@ -51,8 +51,8 @@ static void *produce(void *arg) {
     return NULL;
 }
 
-// Frees the oldest blocks of one queue, at most 64, and until the end leaves three quarters of what may live alive (less
-// if the next block would then not fit).
+// Frees the oldest blocks of one queue, at most 64, and until the end leaves three quarters of what may live alive
+// (less if the next block would then not fit).
 static size_t drain(struct queue *q, bool all) {
     size_t out = atomic_load_explicit(&q->out, memory_order_relaxed), n = 0;
     size_t in = atomic_load_explicit(&q->in, memory_order_acquire);

@@ -1,5 +1,5 @@
-// Memory that others free must come back although its owner never runs again: a producer fills 400 MB and sleeps for ever,
-// a consumer frees all of it.
+// Memory that others free must come back although its owner never runs again: a producer fills 400 MB and sleeps for
+// ever, a consumer frees all of it.
 // Usage: limits_stranded wait|trim small|large|mixed fifo|lifo|random none|first|last main|thread
 //   wait: within 3 s by itself; trim: at the consumer's malloc_trim. none/first/last: the producer frees every 64th block
 //   itself, before or after the consumer frees the rest. main/thread: who produces; the other one, which then has never

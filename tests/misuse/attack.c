@@ -32,7 +32,7 @@ static void churn(size_t bytes) {
     shadow_churn(bytes);
 }
 
-// --- writes after free, then a second free ----------------------------------------------------------------------------
+// --- writes after free, then a second free ---------------------------------------------------------------------------
 
 static void write_and_free_again(const struct misuse_case *c) {
     void *before = block(c->n), *p = block(c->n), *after = block(c->n);
@@ -61,7 +61,7 @@ static void swap_links(const struct misuse_case *c) {
     churn(c->n);
 }
 
-// --- overflows of a live block ----------------------------------------------------------------------------------------
+// --- overflows of a live block ---------------------------------------------------------------------------------------
 
 static void overflow(const struct misuse_case *c) {
     for (size_t i = 0; i < 200; i++) crowd[i] = block(c->n);
@@ -70,11 +70,11 @@ static void overflow(const struct misuse_case *c) {
     churn(c->n);
 }
 
-// --- several threads --------------------------------------------------------------------------------------------------
+// --- several threads -------------------------------------------------------------------------------------------------
 
-// The owner frees a crowd and takes one, so that the rest stands ready to be handed out; another thread frees one of the
-// rest again; then the owner takes them all. The second free was over before that, so it must not make the block free
-// once more.
+// The owner frees a crowd and takes one, so that the rest stands ready to be handed out; another thread frees one of
+// the rest again; then the owner takes them all. The second free was over before that, so it must not make the block
+// free once more.
 static void second_free_of_a_ready_block(const struct misuse_case *c) {
     size_t position = (size_t)(uintptr_t)c->what;
     for (size_t i = 0; i < 100; i++) crowd[i] = block(c->n);
@@ -196,7 +196,7 @@ static void owner_uses_freed(const struct misuse_case *c) {
     churn(c->n);
 }
 
-// --- forged chunks of the libc's malloc -------------------------------------------------------------------------------
+// --- forged chunks of the libc's malloc ------------------------------------------------------------------------------
 // Pointers from outside may be blocks of the libc's own malloc, so they are looked at; what is forged to look like one
 // may at worst end in the libc's lists, never in ours. (What satisfies all of glibc's own tests is handed to glibc, and
 // what glibc does with it is not tested: no large chunks on the brk heap.)
@@ -236,7 +236,7 @@ static void free_forged(const struct misuse_case *c) {
     churn(1000);
 }
 
-// --- the tables -------------------------------------------------------------------------------------------------------
+// --- the tables ------------------------------------------------------------------------------------------------------
 
 static void emit_one(misuse_emit *emit, void (*run)(const struct misuse_case *), const char *name, const void *what, size_t n) {
     struct misuse_case c = {.end = END_STOPPED, .run = run, .what = what, .n = n, .options = strstr(name, "asks-size") != NULL ? "sized=abort" : NULL};

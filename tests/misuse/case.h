@@ -47,13 +47,13 @@ void legal_cases(misuse_emit *emit);
 void ending_cases(misuse_emit *emit);
 void policy_cases(misuse_emit *emit);
 
-// --- what cases use ---------------------------------------------------------------------------------------------------
+// --- what cases use --------------------------------------------------------------------------------------------------
 
 // The same pointer, of which the compiler knows nothing.
 void *hide(const void *p);
 
-// Says on stdout which address the line must name. The last one counts. Behind it stand the called function and, maybe, what is known of the
-// block; with announce_place the line must end exactly so.
+// Says on stdout which address the line must name. The last one counts. Behind it stand the called function and, maybe,
+// what is known of the block; with announce_place the line must end exactly so.
 void announce(const void *p);
 __attribute__((format(printf, 2, 3))) void announce_place(const void *p, const char *format, ...);
 

@@ -1,8 +1,10 @@
-// What: writes where no block is, and reads of freed ones: every fault on every kind of block, own and another thread's, tried on 5
-// live blocks that lie among others (50 with MB_TEST_LONG=1), each in a forked child of its own. `damage NAME` prints `found N of 50`; when all are
-// found it commits the fault once more itself, so that the driver sees the end. What each profile must find stands in the table.
+// What: writes where no block is, and reads of freed ones: every fault on every kind of block, own and another
+// thread's, tried on 5 live blocks that lie among others (50 with MB_TEST_LONG=1), each in a forked child of its own.
+// `damage NAME` prints `found N of 50`; when all are found it commits the fault once more itself, so that the driver
+// sees the end. What each profile must find stands in the table.
 //
-// Who: also run under other allocators, by scripts/misuse-matrix. A child that ends by SIGABRT or SIGSEGV has found its fault.
+// Who: also run under other allocators, by scripts/misuse-matrix. A child that ends by SIGABRT or SIGSEGV has found its
+// fault.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -23,7 +25,7 @@ namespace {
 constexpr int MOST_TRIED = 50, FEW_TRIED = 5, AROUND = 3, ALL = MOST_TRIED * AROUND;
 constexpr unsigned char MARK = 0xC5;
 
-// --- kinds of blocks --------------------------------------------------------------------------------------------------
+// --- kinds of blocks -------------------------------------------------------------------------------------------------
 
 struct Kind {
     const char *name;
@@ -51,7 +53,7 @@ const Kind kinds[] = {
     {"new-48", 48, by_new, by_delete},       {"new-array-2000", 2000, by_new_array, by_delete_array},
 };
 
-// --- the faults -------------------------------------------------------------------------------------------------------
+// --- the faults ------------------------------------------------------------------------------------------------------
 
 struct Scene {
     const Kind *kind;

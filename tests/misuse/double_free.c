@@ -24,7 +24,7 @@ static void free_again(void *p) {
     give_up("the second free was not caught");
 }
 
-// --- one thread -------------------------------------------------------------------------------------------------------
+// --- one thread ------------------------------------------------------------------------------------------------------
 
 static void at_once(const struct misuse_case *c) {
     void *p = block(c->n);
@@ -116,7 +116,7 @@ static void aligned(const struct misuse_case *c) {
     free_again(p);
 }
 
-// --- several threads --------------------------------------------------------------------------------------------------
+// --- several threads -------------------------------------------------------------------------------------------------
 
 struct plot {
     const char *order;   // who frees, in turn
@@ -219,7 +219,7 @@ static void orphan(const struct misuse_case *c) {
     give_up("the second free was never caught");
 }
 
-// --- the tables -------------------------------------------------------------------------------------------------------
+// --- the tables ------------------------------------------------------------------------------------------------------
 
 static const char caught[] = "double free";
 // What was a slab or a large block may be bare memory by now.

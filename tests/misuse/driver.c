@@ -3,8 +3,8 @@
 //
 //   driver PROGRAM [PREFIX...]      MBMALLOC_SO names the library; MB_MISUSE_SHOW=1 prints every end
 //
-// With MBMALLOC_OPTIONS=profile=hardened more is found, and the driver expects it: what a list's fourth column says, and for lists without
-// one the rules of in_hardened.
+// With MBMALLOC_OPTIONS=profile=hardened more is found, and the driver expects it: what a list's fourth column says,
+// and for lists without one the rules of in_hardened.
 // Who: not preloaded itself. Each case has 30 s and leaves no core file.
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +42,7 @@ static bool hardened, debug, is_long;
 static int unsure; // cases so far that only hardened must find
 static int failures, runs;
 
-// --- one process ------------------------------------------------------------------------------------------------------
+// --- one process -----------------------------------------------------------------------------------------------------
 
 static void become(const char *argument, const char *options, int out, int err) {
     const struct rlimit none = {0, 0};
@@ -107,7 +107,7 @@ static void run(struct outcome *o, const char *argument, const char *options) {
     }
 }
 
-// --- judging ----------------------------------------------------------------------------------------------------------
+// --- judging ---------------------------------------------------------------------------------------------------------
 
 // With profile=debug the stacks stand behind it, which are cut off here.
 static bool exactly_one_line(char *text) {
@@ -233,7 +233,7 @@ static void judge(const char *name, enum case_end end, const char *options, cons
     if (!right) failures++;
 }
 
-// --- all of them ------------------------------------------------------------------------------------------------------
+// --- all of them -----------------------------------------------------------------------------------------------------
 
 static bool is_chosen(const char *name, int argc, char **argv) {
     for (int i = 2; i < argc; i++)
@@ -246,8 +246,8 @@ struct expected {
     char texts[1024];
 };
 
-// What is written into a freed block is found, but for zeros, which changes nothing. Between the slots of a slab there is no room that belongs to
-// none: a pointer there is an interior one.
+// What is written into a freed block is found, but for zeros, which changes nothing. Between the slots of a slab there
+// is no room that belongs to none: a pointer there is an interior one.
 static void in_hardened(const char *name, const char *options, struct expected *e) {
     bool writes = strncmp(name, "link/", 5) == 0 && e->end == END_LIVES;
     bool zero = strstr(name, "zero") != NULL || strstr(name, "fill-00") != NULL || strstr(name, "link-of-another") != NULL;

@@ -1,6 +1,7 @@
-// What: each kind of the public lists of heap faults (the tests of hardened_malloc, the security tests of mimalloc-bench), tried on blocks of
-// some sizes with profile=hardened: FOUND ends the process by SIGABRT or SIGSEGV; SAFE comes to nothing (the deed looks itself); MISSED is what
-// core/hardened/README.md says that it does not find, so that a change there is noticed.
+// What: each kind of the public lists of heap faults (the tests of hardened_malloc, the security tests of
+// mimalloc-bench), tried on blocks of some sizes with profile=hardened: FOUND ends the process by SIGABRT or SIGSEGV;
+// SAFE comes to nothing (the deed looks itself); MISSED is what core/hardened/README.md says that it does not find, so
+// that a change there is noticed.
 //
 // Who: each in a forked child. Written anew after the lists' names and comments.
 #include <errno.h>
@@ -38,7 +39,7 @@ static void take_many(void) {
     for (int i = 0; i < 3000 && i < (int)((64 << 20) / bytes) + 300; i++) take(bytes);
 }
 
-// --- overflows ----------------------------------------------------------------------------------------------------------
+// --- overflows -------------------------------------------------------------------------------------------------------
 
 static void over(size_t n) {
     char *p = take(bytes);
@@ -91,7 +92,7 @@ static void leak_canary(void) {
     must(strnlen(p, bytes + 8) > bytes); // bytes of it can be read as a string
 }
 
-// --- frees --------------------------------------------------------------------------------------------------------------
+// --- frees -----------------------------------------------------------------------------------------------------------
 
 static void twice(void) {
     char *p = take(bytes);
@@ -149,7 +150,7 @@ static void realloc_freed(void) {
     hide(realloc(p, bytes * 2));
 }
 
-// --- after free -----------------------------------------------------------------------------------------------------------
+// --- after free ------------------------------------------------------------------------------------------------------
 
 static void write_freed(void) {
     char *p = take(bytes);
@@ -187,7 +188,7 @@ static void reuse(void) {
     must(hide(realloc(q, bytes * 4)) == q || take(bytes) != q);
 }
 
-// --- other ----------------------------------------------------------------------------------------------------------------
+// --- other -----------------------------------------------------------------------------------------------------------
 
 static void write_nothing(void) { store(take(0), 0, 1); }
 static void read_nothing(void) { load(take(0), 0); }
@@ -223,7 +224,7 @@ static void free_wrong_align(void) {
     free_aligned_sized(take(bytes), (size_t)1 << 20, bytes);
 }
 
-// --- the table --------------------------------------------------------------------------------------------------------------
+// --- the table -------------------------------------------------------------------------------------------------------
 
 enum { ALL = 31, SMALL = 7, LARGE = 24, ONE = 2 };
 static const size_t sizes[] = {24, 256, 3000, 200000, (4 << 20) + 100};

@@ -29,7 +29,7 @@ static uint64_t next_random(void) {
     return seed ^= seed << 17;
 }
 
-// --- NULL -------------------------------------------------------------------------------------------------------------
+// --- NULL ------------------------------------------------------------------------------------------------------------
 
 typedef void three(void *, size_t, size_t);
 
@@ -55,7 +55,7 @@ static void null(const struct misuse_case *c) {
     free(p);
 }
 
-// --- stale copies -----------------------------------------------------------------------------------------------------
+// --- stale copies ----------------------------------------------------------------------------------------------------
 
 static void *take_again(void *p, size_t bytes) {
     for (size_t i = 0; i < CROWD; i++) {
@@ -103,7 +103,7 @@ static void stale_copies_do_not_leak(const struct misuse_case *c) {
     if (after > before + 100 * c->n + 100000) give_up("blocks that looked free were lost");
 }
 
-// --- contents ---------------------------------------------------------------------------------------------------------
+// --- contents --------------------------------------------------------------------------------------------------------
 
 static void uninitialised(const struct misuse_case *c) {
     (void)c;
@@ -177,7 +177,7 @@ static void neighbours_copied(const struct misuse_case *c) {
     }
 }
 
-// --- order ------------------------------------------------------------------------------------------------------------
+// --- order -----------------------------------------------------------------------------------------------------------
 
 static void random_order(const struct misuse_case *c) {
     for (size_t i = 0; i < CROWD; i++) crowd[i] = block(c->n);
@@ -204,7 +204,7 @@ static void by_turns(const struct misuse_case *c) {
     actor_stop(&b);
 }
 
-// --- the table --------------------------------------------------------------------------------------------------------
+// --- the table -------------------------------------------------------------------------------------------------------
 
 static void emit_one(misuse_emit *emit, const char *name, void (*run)(const struct misuse_case *), size_t n, const void *what,
                      const void *how) {

@@ -1,9 +1,10 @@
-// What: writes into a freed block, whose first word is the link of a free list in many allocators. Here nothing of the allocator's lies
-// in a block, so nothing may come of it, whatever is written: the victim comes out again like any other, once, and no
-// other block is moved, overwritten or handed out twice.
+// What: writes into a freed block, whose first word is the link of a free list in many allocators. Here nothing of the
+// allocator's lies in a block, so nothing may come of it, whatever is written: the victim comes out again like any
+// other, once, and no other block is moved, overwritten or handed out twice.
 //
-// Each of the word's 64 bits is flipped in turn, for the first, a middle and the last block to be freed, for blocks that
-// another thread freed, and for blocks of other classes; and the word is overwritten by what an attacker would write.
+// Each of the word's 64 bits is flipped in turn, for the first, a middle and the last block to be freed, for blocks
+// that another thread freed, and for blocks of other classes; and the word is overwritten by what an attacker would
+// write.
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,7 +87,7 @@ static void flip(const struct misuse_case *c) {
     damage_and_take(s, first_word(listed[s->victim]) ^ UINT64_C(1) << c->n);
 }
 
-// --- what an attacker writes ------------------------------------------------------------------------------------------
+// --- what an attacker writes -----------------------------------------------------------------------------------------
 
 typedef uint64_t forger(void *victim, void *frame);
 
@@ -180,7 +181,7 @@ static void fill(const struct misuse_case *c) {
     take_until_it_comes_out(s);
 }
 
-// --- the tables -------------------------------------------------------------------------------------------------------
+// --- the tables ------------------------------------------------------------------------------------------------------
 
 static const struct {
     const char *name;

@@ -1,7 +1,8 @@
 // What: every pointer that is no live block (pointers) given to every function that takes one (verbs).
 //
 // Who: one thread, except where the pointer comes from another. The verb's name in the fatal line is `free`, `realloc`
-// or `usable_size`. All functions are found at run time: a program need not be linked with libstdc++ to be hit by delete.
+// or `usable_size`. All functions are found at run time: a program need not be linked with libstdc++ to be hit by
+// delete.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -17,7 +18,7 @@
 
 #define COUNT(v) (sizeof(v) / sizeof((v)[0]))
 
-// --- verbs ------------------------------------------------------------------------------------------------------------
+// --- verbs -----------------------------------------------------------------------------------------------------------
 
 enum shape { P, P_N, P_A, P_A_N, P_N_A, P_T, P_A_T, N_P, N2_P }; // which arguments beside the pointer: size, alignment, tag
 
@@ -74,7 +75,7 @@ static void apply(const struct verb *v, void *p, size_t n) {
     }
 }
 
-// --- pointers ---------------------------------------------------------------------------------------------------------
+// --- pointers --------------------------------------------------------------------------------------------------------
 
 struct pointer {
     const char *name, *fault;
@@ -168,7 +169,8 @@ static void *full_page(long byte) {
     return (char *)p + 4096 + 64;
 }
 
-// Before it stands what glibc writes before a block that has a mapping of its own. But the libc's malloc has served nobody in this process.
+// Before it stands what glibc writes before a block that has a mapping of its own. But the libc's malloc has served
+// nobody in this process.
 static void *with_a_header(long flags) {
     size_t *p = own_pages(1 << 20);
     p[1] = (1 << 20) | (size_t)flags;
@@ -293,7 +295,7 @@ static const struct pointer pointers[] = {
     {"wild-minus-64K", not_ours, wild, -65536},
 };
 
-// --- the product ------------------------------------------------------------------------------------------------------
+// --- the product -----------------------------------------------------------------------------------------------------
 
 // The C name that a line calls the function by.
 static const char *called(const struct verb *v) {

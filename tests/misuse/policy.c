@@ -1,5 +1,6 @@
-// What: with on_error=log or count a mistake is told, or not even that; the call does nothing, and the heap serves on as if it had not been made.
-// And what a line says besides: the thread, when the block was freed; and where a debugger finds the last one.
+// What: with on_error=log or count a mistake is told, or not even that; the call does nothing, and the heap serves on
+// as if it had not been made. And what a line says besides: the thread, when the block was freed; and where a debugger
+// finds the last one.
 //
 // Who: the main thread, and a helper that frees as another thread.
 #include <dlfcn.h>
@@ -37,7 +38,7 @@ static void expect_count(uint64_t count) {
     if (s.mistakes != count) give_up("mistakes are not counted");
 }
 
-// --- mistakes, each of which must leave the heap as it was ----------------------------------------------------------------
+// --- mistakes, each of which must leave the heap as it was -----------------------------------------------------------
 
 static void do_free(void *p) { free(p); }
 
@@ -131,7 +132,7 @@ static void survive_many(const struct misuse_case *c) {
     expect_count(1000);
 }
 
-// --- hardened: what it finds besides ------------------------------------------------------------------------------------
+// --- hardened: what it finds besides ---------------------------------------------------------------------------------
 
 static void overflow(const struct misuse_case *c) {
     char *p = block(c->n);
@@ -162,7 +163,7 @@ static void freed_ago(const struct misuse_case *c) {
     free(p);
 }
 
-// --- the line -----------------------------------------------------------------------------------------------------------
+// --- the line --------------------------------------------------------------------------------------------------------
 
 static void names_thread(const struct misuse_case *c) {
     actor_start(&helper);
@@ -191,7 +192,7 @@ static void keeps_message(const struct misuse_case *c) {
     give_up("the second free was not caught");
 }
 
-// --- all ----------------------------------------------------------------------------------------------------------------
+// --- all -------------------------------------------------------------------------------------------------------------
 
 static void emit_survivals(misuse_emit *emit, const struct deed *deed) {
     static const size_t sizes[] = {64, 1000, 20000, 100000};

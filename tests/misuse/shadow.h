@@ -1,5 +1,6 @@
-// What: what an attack must never reach. Every block that comes out is entered in a shadow set and filled with a pattern
-// of its own; a block that comes out twice, overlaps another or lies in forbidden memory ends the case as a failure.
+// What: what an attack must never reach. Every block that comes out is entered in a shadow set and filled with a
+// pattern of its own; a block that comes out twice, overlaps another or lies in forbidden memory ends the case as a
+// failure.
 //
 // Who: one thread at a time. Invariant: the set's own memory is static, so the allocator under test cannot damage it.
 #ifndef MB_TESTS_MISUSE_SHADOW_H

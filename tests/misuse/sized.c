@@ -1,6 +1,7 @@
-// What: sizes and alignments claimed at free. A claim that no legal history of the block explains is told once and the block is freed all
-// the same (sized=warn, the default), or not even told (sized=ignore), or ends the process (sized=abort);
-// every claim that one explains must pass: the size asked for, any size that realloc kept in place, the usable size.
+// What: sizes and alignments claimed at free. A claim that no legal history of the block explains is told once and the
+// block is freed all the same (sized=warn, the default), or not even told (sized=ignore), or ends the process
+// (sized=abort); every claim that one explains must pass: the size asked for, any size that realloc kept in place, the
+// usable size.
 //
 // glibc, and so the library, lets realloc shrink in place and lets a program forget: malloc(n) and realloc(p, 20) in
 // place make free_sized(p, 20) right. So "too small" is wrong only where realloc would have moved the block.
@@ -27,7 +28,7 @@ static const char *const sized_names[] = {"free_sized", "_ZdlPvm", "_ZdaPvm"};
 static const size_t sizes[] = {1, 8, 16, 17, 24, 64, 100, 128, 129, 1000, 1024, 4096, 5000, 8192, 8193, 20000, 32768, 40000,
     65536, 100000, 262144, 1 << 20, 5 << 20, 64 << 20};
 
-// --- wrong ------------------------------------------------------------------------------------------------------------
+// --- wrong -----------------------------------------------------------------------------------------------------------
 
 static size_t live_bytes(void) {
     struct mallinfo2 info = mallinfo2();
@@ -62,7 +63,7 @@ static void twice_too_big(const struct misuse_case *c) { claim(c, c->n, doubled)
 static void absurd(const struct misuse_case *c) { claim(c, c->n, enormous); }
 static void far_too_small(const struct misuse_case *c) { claim(c, c->n, one); }
 
-// --- wrong, with an alignment -----------------------------------------------------------------------------------------
+// --- wrong, with an alignment ----------------------------------------------------------------------------------------
 
 static void claim_aligned(const struct misuse_case *c, void *p, size_t align, size_t bytes) {
     aligned_sized_free *f;
@@ -98,7 +99,7 @@ static void not_that_aligned(const struct misuse_case *c) {
 
 static void crooked_alignment(const struct misuse_case *c) { claim_aligned(c, aligned(64, c->n), 48, c->n); }
 
-// --- right ------------------------------------------------------------------------------------------------------------
+// --- right -----------------------------------------------------------------------------------------------------------
 
 static void as_asked(const struct misuse_case *c) {
     sized_free *f;
@@ -161,7 +162,7 @@ static void aligned_as_asked(const struct misuse_case *c) {
         }
 }
 
-// --- the tables -------------------------------------------------------------------------------------------------------
+// --- the tables ------------------------------------------------------------------------------------------------------
 
 static const struct {
     const char *name;

@@ -1,5 +1,5 @@
-// What: a fault each, made of functions with telling names: who allocated, who freed, who found it. tests/misuse/stacks.sh reads the names out of the report
-// of profile=debug.
+// What: a fault each, made of functions with telling names: who allocated, who freed, who found it.
+// tests/misuse/stacks.sh reads the names out of the report of profile=debug.
 //
 // Who: the main thread, and one that frees. Compiled with debug information, so that lines can be told.
 #include <dlfcn.h>

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What profile=debug says of a fault, made readable by `mbmalloc symbols`: the functions that found it, allocated and freed the block, each in its place.
+# What profile=debug says of a fault, made readable by `mbmalloc symbols`: the functions that found it, allocated and
+# freed the block, each in its place.
 # usage: stacks.sh TOOL PROGRAM   (stacks.c)
 set -uo pipefail
 tool=$1 program=$2 so=${MBMALLOC_SO:?}

@@ -1,6 +1,6 @@
-// What: the model test. Random operations on the allocator under test (names.h) and on a shadow map (shadow.h), compared
-// after each: no overlap, alignment, every usable byte kept until it is freed, calloc zero, contents kept by realloc,
-// errno, refusals, the allocator's own census, and nothing live at the end.
+// What: the model test. Random operations on the allocator under test (names.h) and on a shadow map (shadow.h),
+// compared after each: no overlap, alignment, every usable byte kept until it is freed, calloc zero, contents kept by
+// realloc, errno, refusals, the allocator's own census, and nothing live at the end.
 //
 // Usage: model [seed [operations]], or MB_TEST_SEED. Without a count it runs 10 s (MB_TEST_LONG=1: 5 min).
 // MB_TEST_TRACE=n prints every operation from the n-th on.

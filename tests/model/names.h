@@ -1,5 +1,6 @@
 // The allocator under test, under neutral names: the model's driver is compiled once and linked either with
-// names_core.c (the mb_* functions of core/front/malloc.h) or with names_libc.c (whatever serves malloc: preloaded or glibc).
+// names_core.c (the mb_* functions of core/front/malloc.h) or with names_libc.c (whatever serves malloc: preloaded or
+// glibc).
 //
 // Who: one thread. All functions behave as the ones they are named after.
 #ifndef MB_TESTS_MODEL_NAMES_H

@@ -1,4 +1,5 @@
-// What: the model's names bound to the core's own API (core/front/malloc.h), linked statically beside the libc's malloc.
+// What: the model's names bound to the core's own API (core/front/malloc.h), linked statically beside the libc's
+// malloc.
 #include "tests/model/names.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-// What: the shadow map's treap (Seidel, Aragon 1996). Links are slot numbers, priorities a hash of them, so the map needs
-// no memory of its own and a replay builds the same tree.
+// What: the shadow map's treap (Seidel, Aragon 1996). Links are slot numbers, priorities a hash of them, so the map
+// needs no memory of its own and a replay builds the same tree.
 #include "tests/model/shadow.h"
 
 #include <string.h>

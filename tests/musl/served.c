@@ -1,5 +1,6 @@
-// A program of musl: its own calls, those that its libc makes on its behalf (strdup, getline, setenv, stdio's buffers, qsort's and regcomp's
-// memory) and those of its threads are served by the preloaded library, and the libc is musl indeed.
+// A program of musl: its own calls, those that its libc makes on its behalf (strdup, getline, setenv, stdio's buffers,
+// qsort's and regcomp's memory) and those of its threads are served by the preloaded library, and the libc is musl
+// indeed.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <regex.h>

@@ -1,5 +1,6 @@
-// A static program of musl with libmbmalloc.a: blocks before the library's own constructor, threads that end with blocks of theirs alive, TLS,
-// fork while threads work, and what the libc asks for itself (atexit beyond its first table, keys, environment).
+// A static program of musl with libmbmalloc.a: blocks before the library's own constructor, threads that end with
+// blocks of theirs alive, TLS, fork while threads work, and what the libc asks for itself (atexit beyond its first
+// table, keys, environment).
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>

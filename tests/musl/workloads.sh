@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What: bench/musl's workloads, less of each: what threads allocate, hand to each other and free, and a server with a thread for each connection.
+# What: bench/musl's workloads, less of each: what threads allocate, hand to each other and free, and a server with a
+# thread for each connection.
 set -euo pipefail
 # shellcheck source=tests/programs/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../programs/lib.sh"

@@ -1,5 +1,6 @@
-// The program that README's commands compile and run: it allocates, 16 MB of which stay so that a heap profile has samples, prints one line, and ends. With APP_STAYS in the environment
-// it goes on until it is ended; with APP_FREES_TWICE it frees a block twice.
+// The program that README's commands compile and run: it allocates, 16 MB of which stay so that a heap profile has
+// samples, prints one line, and ends. With APP_STAYS in the environment it goes on until it is ended; with
+// APP_FREES_TWICE it frees a block twice.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# blocks.sh FILE DIRECTORY: writes each block of the Markdown file that begins with ```sh or ```cmake to DIRECTORY/01.sh, 02.cmake, ...
+# blocks.sh FILE DIRECTORY: writes each block of the Markdown file that begins with ```sh or ```cmake to
+# DIRECTORY/01.sh, 02.cmake, ...
 set -euo pipefail
 awk -v directory="$2" '
     $0 == "```" && inside { close(file); inside = 0 }

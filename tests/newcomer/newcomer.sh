@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# What a newcomer does, on a bare Debian 12 (debootstrap) with git, gcc and apt: every command of README.md, copied from its ```sh
-# blocks, one block after the other, as a user who may use sudo and, on another bare system, as root. Its ```cmake blocks become a
-# project that is built. Besides: a user without sudo is told what to install, the second scripts/run is quick, and
-# everything works without a network once it is installed. Run by `scripts/test --newcomer`; with --all scripts/test runs whole there.
+# What a newcomer does, on a bare Debian 12 (debootstrap) with git, gcc and apt: every command of README.md, copied from
+# its ```sh blocks, one block after the other, as a user who may use sudo and, on another bare system, as root. Its
+# ```cmake blocks become a project that is built. Besides: a user without sudo is told what to install, the second
+# scripts/run is quick, and everything works without a network once it is installed. Run by `scripts/test --newcomer`;
+# with --all scripts/test runs whole there.
 #
 # README's commands find app.c, app (compiled from it) and script.sh in the folder that they are run in.
 set -euo pipefail
@@ -25,7 +26,8 @@ if [[ ! -e $place/base/.complete ]]; then
     touch "$place/base/.complete"
 fi
 
-# inside SYSTEM USER COMMAND [ARGS...]: runs it there, in the user's clone. What it mounts is gone when it ends, and so are its processes.
+# inside SYSTEM USER COMMAND [ARGS...]: runs it there, in the user's clone. What it mounts is gone when it ends, and so
+# are its processes.
 inside() {
     # shellcheck disable=SC2016 # expanded inside
     unshare --mount --pid --fork ${network:+--net} bash -c '
@@ -76,7 +78,8 @@ a_project() {
     rm -rf "$3/project"
 }
 
-# every_command SYSTEM USER HOME: README's blocks; those of a shell by one bash for each, which ends at the first command that fails.
+# every_command SYSTEM USER HOME: README's blocks; those of a shell by one bash for each, which ends at the first
+# command that fails.
 every_command() {
     local block blocks
     blocks=$(mktemp -d)
@@ -98,8 +101,8 @@ every_command() {
     rm -r "$blocks"
 }
 
-# quick SYSTEM USER: the processor time that scripts/run adds to the start of a program when the library is built: the median of
-# 41 starts. Processor time, because on a busy machine the time on the clock is that of the other programs.
+# quick SYSTEM USER: the processor time that scripts/run adds to the start of a program when the library is built: the
+# median of 41 starts. Processor time, because on a busy machine the time on the clock is that of the other programs.
 quick() {
     # shellcheck disable=SC2016
     inside "$1" "$2" bash -euo pipefail -c '

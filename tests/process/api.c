@@ -1,4 +1,5 @@
-// The functions of mbmalloc.h beside the standard names: each does what it says, refuses what it must, and none allocates.
+// The functions of mbmalloc.h beside the standard names: each does what it says, refuses what it must, and none
+// allocates.
 #include <mbmalloc.h>
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 
 #include "tests/process/expect.h"
 
-// --- options and statistics ---------------------------------------------------------------------------------------------
+// --- options and statistics ------------------------------------------------------------------------------------------
 
 static void options(void) {
     char text[40];
@@ -69,7 +70,7 @@ static void estimates(void) {
     free(p);
 }
 
-// --- blocks -------------------------------------------------------------------------------------------------------------
+// --- blocks ----------------------------------------------------------------------------------------------------------
 
 static void sizes(void) {
     for (size_t bytes = 0; bytes < 400000; bytes += 1 + bytes / 7) {
@@ -132,7 +133,7 @@ static void visits(void) {
     for (int i = 0; i < 3; i++) free((void *)(uintptr_t)search.wanted[i]);
 }
 
-// --- limits -------------------------------------------------------------------------------------------------------------
+// --- limits ----------------------------------------------------------------------------------------------------------
 
 static size_t told;
 static void reached(void *context, size_t held_bytes) {
@@ -174,7 +175,7 @@ static void limits(void) {
     empty(piece, n);
 }
 
-// --- zones --------------------------------------------------------------------------------------------------------------
+// --- zones -----------------------------------------------------------------------------------------------------------
 
 static struct mb_zone *zone;
 

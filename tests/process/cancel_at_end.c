@@ -1,5 +1,5 @@
-// A thread that ends with a cancellation pending: its end gives memory back, which is no cancellation point. What it returned is what its joiner
-// gets, and the next thread can allocate.
+// A thread that ends with a cancellation pending: its end gives memory back, which is no cancellation point. What it
+// returned is what its joiner gets, and the next thread can allocate.
 #include "tests/process/blocks.h"
 
 enum { BLOCKS = 20000, ROUNDS = 20 };

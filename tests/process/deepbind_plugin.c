@@ -1,4 +1,5 @@
-// The plugin that deepbind.c loads with RTLD_DEEPBIND: its own definitions come before the process's, and the libc's too.
+// The plugin that deepbind.c loads with RTLD_DEEPBIND: its own definitions come before the process's, and the libc's
+// too.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 

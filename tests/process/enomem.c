@@ -1,5 +1,6 @@
-// Requests that cannot be met: every allocating function, sizes around PTRDIFF_MAX and SIZE_MAX, products that overflow,
-// size plus alignment that wraps, every alignment. NULL and ENOMEM, the old block intact, and the next request works.
+// Requests that cannot be met: every allocating function, sizes around PTRDIFF_MAX and SIZE_MAX, products that
+// overflow, size plus alignment that wraps, every alignment. NULL and ENOMEM, the old block intact, and the next
+// request works.
 #include "tests/process/blocks.h"
 #include <errno.h>
 #include <malloc.h>
@@ -77,7 +78,8 @@ static void refuse_products(void) {
     free(none);
 }
 
-// What is more than all of RAM and swap is refused at once where the kernel's heuristic does that, and not given to be killed for.
+// What is more than all of RAM and swap is refused at once where the kernel's heuristic does that, and not given to be
+// killed for.
 static void refuse_more_than_there_is(void) {
     struct sysinfo system;
     FILE *in = fopen("/proc/sys/vm/overcommit_memory", "r");

@@ -1,5 +1,5 @@
-// Foreign mappings lie where the heap is going to grow, at places that are no multiple of anything but a page: every byte that is served can be written, and what is
-// theirs stays theirs.
+// Foreign mappings lie where the heap is going to grow, at places that are no multiple of anything but a page: every
+// byte that is served can be written, and what is theirs stays theirs.
 #include "tests/process/blocks.h"
 #include <sys/mman.h>
 

@@ -1,4 +1,5 @@
-// A program that forks before anybody has called malloc: the child, and its child, find an allocator that starts when they need it.
+// A program that forks before anybody has called malloc: the child, and its child, find an allocator that starts when
+// they need it.
 #include "tests/process/blocks.h"
 
 static void *use(void *unused) {

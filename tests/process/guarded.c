@@ -1,5 +1,6 @@
-// guard_rate: what is a sample behaves as any block; faults of samples are told with their calls, and the process ends as it would have;
-// of a fault that is made again and again the expected share is found; a program's own handler comes first.
+// guard_rate: what is a sample behaves as any block; faults of samples are told with their calls, and the process ends
+// as it would have; of a fault that is made again and again the expected share is found; a program's own handler comes
+// first.
 //
 // Who: each fault in a forked child, whose standard error is read.
 #include "core/told/public.h"
@@ -48,7 +49,7 @@ static void expect_silence(void) {
     exit(1);
 }
 
-// --- samples among other blocks -------------------------------------------------------------------------------------------
+// --- samples among other blocks --------------------------------------------------------------------------------------
 
 // Samples lie between pages that cannot be touched, apart from all slabs: their neighbours are not there.
 static bool is_readable(const char *p) {
@@ -127,7 +128,7 @@ static void free_by_child(void) {
     raise(WTERMSIG(status));
 }
 
-// --- faults that are none of ours -----------------------------------------------------------------------------------------
+// --- faults that are none of ours ------------------------------------------------------------------------------------
 
 static void null_pointer(void) {
     sample(ends_at_guard);
@@ -153,7 +154,7 @@ static void own_handler(void) {
     _exit(7);
 }
 
-// --- samples as blocks ------------------------------------------------------------------------------------------------------
+// --- samples as blocks -----------------------------------------------------------------------------------------------
 
 static void behaves(void) {
     static void *all[MANY];
@@ -211,7 +212,7 @@ static void is_counted(void) {
     EXPECT(describe(p + 5, &info) == 0);
 }
 
-// --- how soon a fault is found ----------------------------------------------------------------------------------------------
+// --- how soon a fault is found ---------------------------------------------------------------------------------------
 
 // Reads behind each block: a fault only at a guard. What is read behind others is some other block.
 static void read_behind_each(void) {

@@ -1,5 +1,5 @@
-// What profile=hardened promises beside finding faults (tests/misuse): lengths as asked for, blocks of no bytes, guards, nothing left of what was
-// freed, late and random reuse, and another order in each process.
+// What profile=hardened promises beside finding faults (tests/misuse): lengths as asked for, blocks of no bytes,
+// guards, nothing left of what was freed, late and random reuse, and another order in each process.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 #include <setjmp.h>
@@ -83,7 +83,8 @@ static void nothing_is_left(size_t bytes) {
     free(grown);
 }
 
-// Of freed blocks of two pages and more most cannot be touched; their neighbours can, and who gets one later gets zeros.
+// Of freed blocks of two pages and more most cannot be touched; their neighbours can, and who gets one later gets
+// zeros.
 static void freed_are_shut(size_t bytes) {
     enum { COUNT = 60 };
     char *p[COUNT];

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Heap profiles of programs as a user makes them: at exit, of a running process, of forked children, with closed descriptors; read by mbmalloc top and, where
-# they are installed, by pprof and protoc.
+# Heap profiles of programs as a user makes them: at exit, of a running process, of forked children, with closed
+# descriptors; read by mbmalloc top and, where they are installed, by pprof and protoc.
 # usage: heap_profile.sh TOOL PROBE [KNOWN]   (heap_profile_probe.c, profile_known.cpp)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"
@@ -31,7 +31,7 @@ expect_held() { # FILE
     near "the peak" "$(value_of "$1" peak_space hold)" 100000000
 }
 
-# --- at exit ------------------------------------------------------------------------------------------------------------
+# --- at exit ----------------------------------------------------------------------------------------------------------
 
 sampled "$work/exit.pb.gz" exit
 gzip -t "$work/exit.pb.gz" || fail "no gzip file"
@@ -55,7 +55,7 @@ childs_stacks=1
 [[ ${CC-} != *musl* ]] || childs_stacks=0
 [[ $childs_stacks == 0 ]] || near "long_blocks of the child" "$(value_of "$child" inuse_space long_blocks)" 20000000
 
-# --- realloc, aligned blocks, large ones that grow, frees by another thread, C++ ------------------------------------------
+# --- realloc, aligned blocks, large ones that grow, frees by another thread, C++ --------------------------------------
 
 sampled "$work/resized.pb.gz" resized
 near "moved_blocks" "$(value_of "$work/resized.pb.gz" inuse_space moved_blocks)" 40000000
@@ -75,7 +75,7 @@ if [ -n "$known" ]; then
     [[ $(value_of "$known" inuse_space deleted) -lt 3000000 ]] || fail "deleted() holds $(value_of "$known" inuse_space deleted)"
 fi
 
-# --- run, and the usual rate --------------------------------------------------------------------------------------------
+# --- run, and the usual rate ------------------------------------------------------------------------------------------
 
 (cd "$work" && "$tool" run --heap-profile -- "$probe" exit)
 files=("$work"/heap.*.pb.gz)
@@ -83,7 +83,7 @@ files=("$work"/heap.*.pb.gz)
 "$tool" run --heap-profile="$work/named.pb.gz" -- "$probe" exit
 [[ -s $work/named.pb.gz ]] || fail "run --heap-profile=FILE"
 
-# --- what goes wrong is said --------------------------------------------------------------------------------------------
+# --- what goes wrong is said ------------------------------------------------------------------------------------------
 
 says() { # TEXT COMMAND...
     local text=$1 out
@@ -101,7 +101,7 @@ says "there is no value 'x' in it; there are alloc_objects" "$tool" top "$work/e
 head -c 500 "$work/exit.pb.gz" >"$work/short.pb.gz"
 says "gzip cannot unpack it" "$tool" top "$work/short.pb.gz"
 
-# --- a running process --------------------------------------------------------------------------------------------------
+# --- a running process ------------------------------------------------------------------------------------------------
 
 coproc PROBE { exec "$tool" run --monitor -- "$probe" live; }
 read -r pid <&"${PROBE[0]}"
@@ -116,7 +116,7 @@ kill "$pid"
 pid=
 says "there is no process" "$tool" prof 999999999
 
-# --- 64 threads, forks, every block sampled -----------------------------------------------------------------------------
+# --- 64 threads, forks, every block sampled ---------------------------------------------------------------------------
 
 for rate in 1 700 64K; do
     MBMALLOC_OPTIONS="heap_profile=$rate,heap_profile_file=$work/storm.%p" LD_PRELOAD=$MBMALLOC_LIBRARY "$probe" storm 2>/dev/null || fail "storm at $rate: $?"
@@ -124,7 +124,7 @@ for rate in 1 700 64K; do
     rm "$work"/storm.*
 done
 
-# --- flame graphs and differences ---------------------------------------------------------------------------------------
+# --- flame graphs and differences -------------------------------------------------------------------------------------
 
 [[ $("$tool" flame "$work/exit.pb.gz") == "$work/exit.svg" ]] || fail "flame"
 [[ $("$tool" flame "$work/exit.pb.gz" --value alloc_objects -o "$work/objects.svg") == "$work/objects.svg" ]] || fail "flame --value -o"
@@ -136,7 +136,7 @@ if command -v xmllint >/dev/null; then xmllint --noout "$work/exit.svg" || fail 
 [[ $childs_stacks == 0 || $("$tool" diff "$work/exit.pb.gz" "$child" --value inuse_objects -n 1) == *" small_blocks" ]] || fail "diff --value"
 [[ $("$tool" diff "$work/exit.pb.gz" "$work/exit.pb.gz" | wc -l) == 2 ]] || fail "diff of a profile with itself"
 
-# --- other readers ------------------------------------------------------------------------------------------------------
+# --- other readers ----------------------------------------------------------------------------------------------------
 
 if command -v go >/dev/null; then
     pprof=$(go tool pprof -top -unit=B -sample_index=inuse_space "$probe" "$work/exit.pb.gz" 2>/dev/null) || fail "pprof: $pprof"

@@ -1,4 +1,5 @@
-// A program whose heap profile is known, for heap_profile.sh. usage: PROBE exit | closed | fork | resized | live | storm
+// A program whose heap profile is known, for heap_profile.sh. usage: PROBE exit | closed | fork | resized | live |
+// storm
 //
 //   exit    small_blocks() holds 40,000,000 bytes, long_blocks() 20,000,000, large_blocks() 40,000,000; in_turn() has taken and freed 100,000,000
 //   closed  the same with every descriptor closed
@@ -69,7 +70,7 @@ static int forked(void) {
     return status == 0 ? 0 : 1;
 }
 
-// --- resized ------------------------------------------------------------------------------------------------------------
+// --- resized ---------------------------------------------------------------------------------------------------------
 
 enum { MOVED = 200000, GROWING = 300, ALIGNED = 20000, OTHERS = 200000 };
 static void *volatile moved_kept[MOVED], *volatile growing_kept[GROWING], *volatile aligned_kept[ALIGNED], *volatile others_kept[OTHERS];
@@ -105,7 +106,7 @@ static int resized(void) {
     return pthread_create(&thread, NULL, free_every_other, NULL) != 0 || pthread_join(thread, NULL) != 0;
 }
 
-// --- live ---------------------------------------------------------------------------------------------------------------
+// --- live ------------------------------------------------------------------------------------------------------------
 
 static void *volatile leaked;
 PLACE static void leaks(void) {
@@ -124,7 +125,7 @@ static int live(void) {
     return 0;
 }
 
-// --- storm --------------------------------------------------------------------------------------------------------------
+// --- storm -----------------------------------------------------------------------------------------------------------
 
 enum { THREADS = 64, ROUNDS = 3000, SLOTS = 512 };
 static _Atomic(unsigned char *) slot[SLOTS];

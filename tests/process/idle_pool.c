@@ -1,5 +1,6 @@
-// A pool of threads that have handled requests, freed everything and sleep keeps little: resident memory, threads' stacks included, stays below
-// a bound. Arguments: threads, requests each, longest block, seconds of sleep before the look, bound in MB, and "trim" to call malloc_trim before it.
+// A pool of threads that have handled requests, freed everything and sleep keeps little: resident memory, threads'
+// stacks included, stays below a bound. Arguments: threads, requests each, longest block, seconds of sleep before the
+// look, bound in MB, and "trim" to call malloc_trim before it.
 #include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>

@@ -6,7 +6,7 @@
 
 enum { DEEPEST = 32, NAME = 64 };
 
-// --- a checker of well-formed XML without entities, CDATA or DTD -------------------------------------------------------
+// --- a checker of well-formed XML without entities, CDATA or DTD -----------------------------------------------------
 
 struct xml {
     const char *at;
@@ -89,7 +89,7 @@ static void expect_xml(const char *text, const char *root) {
     EXPECT(x.depth == 0 && x.elements > 1 && strcmp(x.open[0], root) == 0);
 }
 
-// --- what is tested ----------------------------------------------------------------------------------------------------
+// --- what is tested --------------------------------------------------------------------------------------------------
 
 static void info_is_xml(void) {
     char *text = NULL;

@@ -1,5 +1,5 @@
-// Large blocks: from 4 MiB on they end at an inaccessible page, however they came to their size; a realloc that shrinks gives the
-// rest back, at once with malloc_trim and in time without; no page of the heap may be executed.
+// Large blocks: from 4 MiB on they end at an inaccessible page, however they came to their size; a realloc that shrinks
+// gives the rest back, at once with malloc_trim and in time without; no page of the heap may be executed.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 enum { GUARD_INSTALL = 102 }; // MADV_GUARD_INSTALL, Linux 6.13
 static const size_t MIB = 1 << 20;
 
-// --- the end ------------------------------------------------------------------------------------------------------------
+// --- the end ---------------------------------------------------------------------------------------------------------
 
 static bool kernel_has_guards(void) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -49,8 +49,9 @@ static void every_way_to_a_large_block(size_t bytes) {
     ends_at_a_guard(realloc(keep(realloc(keep(malloc(bytes)), bytes + MIB)), bytes + 2 * MIB));
 }
 
-// What grows in small steps ends at a guard, too, at most a MiB further on; all in front of it can be written, and when it shrinks or another block
-// takes its place the guard is right behind it again. A block with a neighbour moves first, to where it has address space behind it.
+// What grows in small steps ends at a guard, too, at most a MiB further on; all in front of it can be written, and when
+// it shrinks or another block takes its place the guard is right behind it again. A block with a neighbour moves first,
+// to where it has address space behind it.
 static void grows_in_steps(size_t bytes, size_t neighbour_bytes) {
     char *p = keep(malloc(bytes));
     void *neighbour = keep(malloc(neighbour_bytes));
@@ -81,7 +82,7 @@ static void guards_go(size_t bytes) {
     }
 }
 
-// --- shrinking ----------------------------------------------------------------------------------------------------------
+// --- shrinking -------------------------------------------------------------------------------------------------------
 
 static void shrink_gives_back(size_t bytes, size_t rest) {
     long before = rss_bytes();
@@ -109,7 +110,7 @@ static void shrink_gives_back_in_time(size_t bytes, size_t rest) {
     free(p);
 }
 
-// --- access -------------------------------------------------------------------------------------------------------------
+// --- access ----------------------------------------------------------------------------------------------------------
 
 static void nothing_is_executable(void) {
     char line[400], access[5];
@@ -132,7 +133,8 @@ static void nothing_is_executable(void) {
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) free(blocks[i]);
 }
 
-// Who asks for a longer block than all that is free does not hold that besides: `count` blocks, live ones between them, and then one as long as all of them.
+// Who asks for a longer block than all that is free does not hold that besides: `count` blocks, live ones between them,
+// and then one as long as all of them.
 static void longer_one_pays(size_t bytes, size_t count) {
     char *blocks[64], *between[64];
     EXPECT(count <= 64);

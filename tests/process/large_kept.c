@@ -1,4 +1,5 @@
-// Large blocks that a thread has freed may be kept for it, but nobody else goes short: 32 threads free 12 MB each and sleep for ever.
+// Large blocks that a thread has freed may be kept for it, but nobody else goes short: 32 threads free 12 MB each and
+// sleep for ever.
 // Usage: process_large_kept wait|trim|grow|fork
 //   wait: the memory comes back by itself within 3 s; trim: by another thread's malloc_trim; grow: another thread that needs as much
 //   gets it without the process growing; fork: a child counts no kept block as live, and allocates and trims.

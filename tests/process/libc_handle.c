@@ -1,5 +1,5 @@
-// Who opens the libc and looks its functions up by name (ctypes, Fiddle, JNA) gets functions of one heap: what strdup returns goes to free, and blocks
-// go either way between these and the program's own.
+// Who opens the libc and looks its functions up by name (ctypes, Fiddle, JNA) gets functions of one heap: what strdup
+// returns goes to free, and blocks go either way between these and the program's own.
 //   process_libc_handle dlopen|dlmopen|path
 #include "tests/process/blocks.h"
 #include <dlfcn.h>

@@ -1,5 +1,6 @@
-// Blocks of different threads lie on different pairs of cache lines (128 bytes), unless one of the threads has freed a block there: sizes of
-// 1 to 1,024 bytes, 2 to 64 threads, in several orders of first calls, a few blocks of each size and many.
+// Blocks of different threads lie on different pairs of cache lines (128 bytes), unless one of the threads has freed a
+// block there: sizes of 1 to 1,024 bytes, 2 to 64 threads, in several orders of first calls, a few blocks of each size
+// and many.
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-// More threads than anyone looks at in one go, all alive, use large blocks one after the other: what each keeps for itself is taken from it before the
-// process grows.
+// More threads than anyone looks at in one go, all alive, use large blocks one after the other: what each keeps for
+// itself is taken from it before the process grows.
 #include "tests/process/blocks.h"
 
 enum { THREADS = 150, BLOCKS = 4 };

@@ -1,4 +1,5 @@
-// For tool.sh: a program with an allocator of its own that lacks aligned_alloc and its kin. Says that it is ready and waits.
+// For tool.sh: a program with an allocator of its own that lacks aligned_alloc and its kin. Says that it is ready and
+// waits.
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-// What mallinfo2, mallinfo, malloc_info and malloc_stats say, as glibc means it: this test passes under the libc's own malloc, too (process_numbers_libc).
-// Large blocks count as mapped and nowhere else; uordblks + fordblks is arena; the formats agree with each other.
+// What mallinfo2, mallinfo, malloc_info and malloc_stats say, as glibc means it: this test passes under the libc's own
+// malloc, too (process_numbers_libc). Large blocks count as mapped and nowhere else; uordblks + fordblks is arena; the
+// formats agree with each other.
 #include <malloc.h>
 #include <stdint.h>
 
@@ -27,7 +28,7 @@ static struct mallinfo2 ask(void) {
     return m;
 }
 
-// --- one after the other --------------------------------------------------------------------------------------------------
+// --- one after the other ---------------------------------------------------------------------------------------------
 
 static void small_blocks_are_in_the_arena(void) {
     struct mallinfo2 before = ask();
@@ -68,7 +69,7 @@ static void what_is_trimmed_is_gone(void) {
     EXPECT(after.arena <= before.arena && near(after.keepcost, 0, SLACK));
 }
 
-// --- the other formats ----------------------------------------------------------------------------------------------------
+// --- the other formats -----------------------------------------------------------------------------------------------
 
 static size_t attribute(const char *text, const char *element, const char *name) {
     char wanted[64];

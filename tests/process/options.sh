@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# MBMALLOC_OPTIONS: a seed repeats a run, its fatal line included; what is misspelt is one warning, what is malformed no harm;
-# a setuid program takes no option from its caller.
+# MBMALLOC_OPTIONS: a seed repeats a run, its fatal line included; what is misspelt is one warning, what is malformed no
+# harm; a setuid program takes no option from its caller.
 # usage: options.sh PROBE PROBE_STATIC PROBE_OWN   (options_probe.c, preloaded into; linked with libmbmalloc.a; with mb_options)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"
@@ -74,7 +74,7 @@ active=$(under verbose=1,purge_delay_ms=5s "$probe" | grep '^mbmalloc') || fail 
 active=$(env -u LD_PRELOAD MBMALLOC_OPTIONS=verbose "$probe_static" 2>&1)
 [[ $active == *"from the program itself"* || $active == *"from $probe_static;"* ]] || fail "verbose in a static program: $active" # musl names it
 
-# --- names of mappings --------------------------------------------------------------------------------------------------
+# --- names of mappings ------------------------------------------------------------------------------------------------
 
 named=$(under names=1 cat /proc/self/maps) || true # of another libc than this machine's
 [[ $(under names=0 cat /proc/self/maps) != *"mbmalloc blocks"* ]] || fail "mappings are named though nobody asked"

@@ -1,7 +1,7 @@
 // Programs that define malloc, free, calloc and realloc themselves, and nothing else; and what they then call.
 //
-// own_* are defined by override_wrap.c (wrappers around the next malloc by dlsym) and override_pool.c (a heap of its own
-// in static storage); override_body.cpp is the common main.
+// own_* are defined by override_wrap.c (wrappers around the next malloc by dlsym) and override_pool.c (a heap of its
+// own in static storage); override_body.cpp is the common main.
 #ifndef MB_TESTS_PROCESS_OVERRIDE_H
 #define MB_TESTS_PROCESS_OVERRIDE_H
 

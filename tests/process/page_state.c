@@ -1,5 +1,6 @@
-// What a program does to the pages of a block ends with the block: nothing of it is left on the addresses once they are free, whichever call it was,
-// however the block came free. Hints may stay while the block waits whole for a request of its length, and then cost no fault.
+// What a program does to the pages of a block ends with the block: nothing of it is left on the addresses once they are
+// free, whichever call it was, however the block came free. Hints may stay while the block waits whole for a request of
+// its length, and then cost no fault.
 #include "tests/process/blocks.h"
 #include <errno.h>
 #include <malloc.h>
@@ -10,7 +11,7 @@
 enum { PAGE = 4096, SET_VMA = 0x53564d41 };
 static const size_t MIB = 1 << 20;
 
-// --- what the kernel says about an address --------------------------------------------------------------------------------
+// --- what the kernel says about an address ---------------------------------------------------------------------------
 
 struct mapping {
     char access[5], flags[120], name[80];
@@ -50,7 +51,7 @@ static bool is_plain(const char *p) {
     return plain;
 }
 
-// --- the changes --------------------------------------------------------------------------------------------------------
+// --- the changes -----------------------------------------------------------------------------------------------------
 
 // False: the kernel has no such thing.
 typedef bool change(char *p, size_t bytes);
@@ -106,7 +107,7 @@ static const struct {
 };
 enum { CHANGES = sizeof changes / sizeof *changes };
 
-// --- the ways to be free ----------------------------------------------------------------------------------------------------
+// --- the ways to be free ---------------------------------------------------------------------------------------------
 
 static void *free_in_thread(void *p) {
     free(p);
@@ -174,7 +175,7 @@ static void ends_with_a_slab(void) {
     for (int i = 0; i < BLOCKS; i++) EXPECT(is_plain(blocks[i]));
 }
 
-// --- what must stay cheap, and what the callers see -----------------------------------------------------------------------------
+// --- what must stay cheap, and what the callers see ------------------------------------------------------------------
 
 static long faults(void) {
     struct rusage usage;

@@ -1,5 +1,5 @@
-// A system that answers madvise with success and does nothing (emulators do, and filters): calloc is zero all the same, large blocks and small
-// ones where large ones were.
+// A system that answers madvise with success and does nothing (emulators do, and filters): calloc is zero all the same,
+// large blocks and small ones where large ones were.
 //   process_purge_ignored early|late        before the first call of malloc that needs it, or after
 #include "tests/process/refused_call.h"
 #include <malloc.h>

@@ -1,5 +1,5 @@
-// A system that refuses madvise is asked again now and then, not at every free: one thread takes and frees 12 MB again and again.
-// x86-64 alone: the filter's signal handler counts, and answers in a register.
+// A system that refuses madvise is asked again now and then, not at every free: one thread takes and frees 12 MB again
+// and again. x86-64 alone: the filter's signal handler counts, and answers in a register.
 #include "tests/process/blocks.h"
 #include <errno.h>
 #include <linux/filter.h>

@@ -1,4 +1,5 @@
-// refuse_exec NAMES COMMAND...: runs a command under a seccomp filter that refuses the named system calls from the start on.
+// refuse_exec NAMES COMMAND...: runs a command under a seccomp filter that refuses the named system calls from the
+// start on.
 #include <errno.h>
 
 #include "tests/process/expect.h"

@@ -8,7 +8,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-// `error` is what the caller gets; 0: the call seems to have worked, and nothing was done. False where the kernel has no seccomp.
+// `error` is what the caller gets; 0: the call seems to have worked, and nothing was done. False where the kernel has
+// no seccomp.
 static inline bool refuse_call(int call, int error) {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),

@@ -1,5 +1,5 @@
-// The contract of sizes: zero-sized blocks are unique and freeable, realloc(p, 0) frees and returns NULL without a leak,
-// every byte up to malloc_usable_size may be written, growth up to it stays in place, 0 for NULL.
+// The contract of sizes: zero-sized blocks are unique and freeable, realloc(p, 0) frees and returns NULL without a
+// leak, every byte up to malloc_usable_size may be written, growth up to it stays in place, 0 for NULL.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 

@@ -11,7 +11,7 @@ ending() { # OPTIONS MODE: what is written on standard error
     env "LD_PRELOAD=$so" "MBMALLOC_OPTIONS=$1" "$probe" "$2" 2>&1 || true
 }
 
-# --- every way to end ---------------------------------------------------------------------------------------------------
+# --- every way to end -------------------------------------------------------------------------------------------------
 
 for mode in return closed _exit _Exit signal own_handler vfork; do
     out=$(ending stats=exit "$mode")
@@ -27,7 +27,7 @@ status=0
 env "LD_PRELOAD=$so" MBMALLOC_OPTIONS=stats=exit "$probe" signal 2>/dev/null || status=$?
 [[ $status == 143 ]] || fail "a signal ended the program with status $status"
 
-# --- forms --------------------------------------------------------------------------------------------------------------
+# --- forms ------------------------------------------------------------------------------------------------------------
 
 sum() { # the parts of resident_bytes add up
     awk -F= '$1 ~ /mbmalloc:   / {sum += $2} $1 == "mbmalloc: resident_bytes" {all = $2 + 0} END {exit !(all > 0 && sum == all)}'
@@ -55,7 +55,7 @@ if grep -vqE '^(# (HELP|TYPE) mbmalloc_[a-z_]+ .*|mbmalloc_[a-z_]+(\{block_bytes
     fail "Prometheus does not take: $(grep -vE '^(#|mbmalloc_)' "$work/metrics" | head -3)"
 fi
 
-# --- estimates, which are of a heap profile --------------------------------------------------------------------------------
+# --- estimates, which are of a heap profile ---------------------------------------------------------------------------
 
 estimates='(requested|rounding)_bytes'
 for form in text json prometheus; do
@@ -69,13 +69,13 @@ out=$(ending stats=exit,heap_profile=1 return) # each block is a sample
 [[ $out =~ requested_bytes=([0-9]+) ]] && requested=${BASH_REMATCH[1]}
 [[ $out =~ rounding_bytes=([0-9]+) && ${BASH_REMATCH[1]} == $((live - requested)) ]] || fail "rounding is not live less requested: $out"
 
-# --- a system that does not tell ------------------------------------------------------------------------------------------
+# --- a system that does not tell --------------------------------------------------------------------------------------
 
 out=$(ending stats=exit refused)
 [[ $out == *"residency_measured=0"* ]] || fail "pages were said to be measured: $out"
 sum <<<"$out" || fail "the parts do not add up without measurement"
 
-# --- a program that allocates nothing -------------------------------------------------------------------------------------
+# --- a program that allocates nothing ---------------------------------------------------------------------------------
 
 out=$(ending stats=exit nothing)
 [[ $out == *"no block has been allocated."* || $CC == *musl* ]] || fail "of a program without a block: $out" # musl's start allocates

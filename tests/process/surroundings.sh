@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Where a program may find itself: without randomised addresses, with the old layout of mappings, with a stack without limit, with
-# no locked memory, no spare descriptor, no /proc and /sys, as nobody in a user namespace, without any standard stream.
+# Where a program may find itself: without randomised addresses, with the old layout of mappings, with a stack without
+# limit, with no locked memory, no spare descriptor, no /proc and /sys, as nobody in a user namespace, without any
+# standard stream.
 # usage: surroundings.sh SMALL   (small.c)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"

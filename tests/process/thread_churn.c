@@ -20,7 +20,8 @@ static void *live_briefly(void *arg) {
     return NULL;
 }
 
-// The most that was resident after one of the last rounds: now and then all free memory goes back, and the level is low for a while.
+// The most that was resident after one of the last rounds: now and then all free memory goes back, and the level is low
+// for a while.
 static long run_threads(unsigned count) {
     long most = 0;
     struct handover slots[AT_ONCE];

@@ -1,5 +1,6 @@
-// Thread functions that come after the library: before glibc 2.34 they are in libpthread, which a plugin may bring. Run by thread_functions_late.sh under a
-// copy of the library that does not find them. Threads that end must leave their heaps to the next ones all the same.
+// Thread functions that come after the library: before glibc 2.34 they are in libpthread, which a plugin may bring. Run
+// by thread_functions_late.sh under a copy of the library that does not find them. Threads that end must leave their
+// heaps to the next ones all the same.
 #include "tests/process/expect.h"
 
 enum { THREADS = 300, BLOCKS = 50 };

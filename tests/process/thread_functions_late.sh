@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The library of a system whose libpthread is not there yet when it is loaded: in a copy of it the names in its table of what it looks up at the start
-# (core/process/foreign.h, 28 bytes each) name nothing. Heaps of ended threads are used again.
+# The library of a system whose libpthread is not there yet when it is loaded: in a copy of it the names in its table of
+# what it looks up at the start (core/process/foreign.h, 28 bytes each) name nothing. Heaps of ended threads are used
+# again.
 # Usage: thread_functions_late.sh PROGRAM
 set -euo pipefail
 

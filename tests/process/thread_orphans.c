@@ -41,7 +41,8 @@ static void run_round(void) {
     round_number++;
 }
 
-// The most that was resident after one of the last rounds: now and then free memory goes back, and the level is low for a while.
+// The most that was resident after one of the last rounds: now and then free memory goes back, and the level is low for
+// a while.
 static long run_rounds(int count) {
     long most = 0;
     for (int i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
-// Threads with the smallest stack that the C library allows (16 KiB, or more by the processor) allocate, free, realloc and align in every size; and the
-// deepest stack use of any call, measured on a painted stack, stays under 8 KiB.
+// Threads with the smallest stack that the C library allows (16 KiB, or more by the processor) allocate, free, realloc
+// and align in every size; and the deepest stack use of any call, measured on a painted stack, stays under 8 KiB.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The mbmalloc command: it asks a running process, says why when it cannot, and refuses to run what the library cannot serve.
-# usage: tool.sh TOOL PROBE PROBE_STATIC REFUSE MIXED_MALLOC MIXED_NEW
+# The mbmalloc command: it asks a running process, says why when it cannot, and refuses to run what the library cannot
+# serve. usage: tool.sh TOOL PROBE PROBE_STATIC REFUSE MIXED_MALLOC MIXED_NEW
 #        (tool_probe.c, plain and linked with -static; refuse_exec.c, mixed_malloc.c, mixed_new.c)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"
@@ -31,7 +31,7 @@ says() { # TEXT COMMAND...: fails, and says so on standard error
     [[ $out == *"$text"* ]] || fail "'$*' said: $out"
 }
 
-# --- a process that was asked beforehand --------------------------------------------------------------------------------
+# --- a process that was asked beforehand ------------------------------------------------------------------------------
 
 start threads --monitor --options purge_delay_ms=600000 # what is free stays until it is asked for
 out=$("$tool" stat "$pid")
@@ -59,7 +59,7 @@ grep -q '^purged_bytes .* -> .*+' "$work/diff" || fail "diff: $(cat "$work/diff"
 says "nothing was changed" "$tool" set "$pid" seed=5
 [[ $("$tool" doctor "$pid") == *"ok  malloc, free and their kin come from $MBMALLOC_LIBRARY."*"Option monitor=1."* ]] || fail "doctor: $("$tool" doctor "$pid")"
 
-# --- the picture --------------------------------------------------------------------------------------------------------
+# --- the picture ------------------------------------------------------------------------------------------------------
 
 [[ $("$tool" map "$pid" -o "$work/map.html") == "$work/map.html" ]] || fail "map"
 units=$(sed -n "s/.*DATA='\([^']*\)'.*/\1/p" "$work/map.html" | tr ' ' '\n' | awk -F, '{n += $1; slabs += $2 == 1 ? $1 : 0} END {print n, slabs}')
@@ -76,7 +76,7 @@ else
 fi
 stop
 
-# --- threads that allocate all the time, children ------------------------------------------------------------------------
+# --- threads that allocate all the time, children ---------------------------------------------------------------------
 
 start churn --monitor
 for _ in 1 2 3; do "$tool" stat "$pid" --json >"$work/c.json" || fail "stat while 64 threads allocate"; done
@@ -91,7 +91,7 @@ for place in /run/user/$(id -u) /dev/shm; do
     [ ! -e "$place/mbmalloc-$pid" ] && [ ! -e "$place/mbmalloc-$(id -u)-$pid" ] || fail "its page has stayed"
 done
 
-# --- what cannot be asked, what cannot be run ---------------------------------------------------------------------------
+# --- what cannot be asked, what cannot be run -------------------------------------------------------------------------
 
 start sleep
 says "was not asked beforehand" "$tool" stat "$pid"
@@ -122,7 +122,7 @@ fi
 (cd "$work" && "$tool" run --heap-profile=relative.pb.gz -- "$probe" elsewhere </dev/null >/dev/null)
 [[ -s $work/relative.pb.gz ]] || fail "the profile is not where the command was given"
 
-# --- mixed allocators ---------------------------------------------------------------------------------------------------
+# --- mixed allocators -------------------------------------------------------------------------------------------------
 
 wait_for() { # COMMAND...: it runs and is ready; its process is $pid, and ends with `stop`
     coproc PROBE { exec "$@"; }

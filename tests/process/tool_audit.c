@@ -1,4 +1,5 @@
-// An audit library of the loader (ld.so(8), LD_AUDIT) that allocates in each of its calls, by the malloc of its own namespace.
+// An audit library of the loader (ld.so(8), LD_AUDIT) that allocates in each of its calls, by the malloc of its own
+// namespace.
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>

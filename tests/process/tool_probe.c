@@ -1,4 +1,5 @@
-// What tool.sh asks: live and free blocks of 512 bytes, a large block, threads that sleep on memory; says that it is ready and waits.
+// What tool.sh asks: live and free blocks of 512 bytes, a large block, threads that sleep on memory; says that it is
+// ready and waits.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-// Threads that hand blocks to each other under a lock: no race, unless asked for one (argument "race"); "after": a use after free; "leak": a leak.
+// Threads that hand blocks to each other under a lock: no race, unless asked for one (argument "race"); "after": a use
+// after free; "leak": a leak.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

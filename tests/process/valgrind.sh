@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A small program under valgrind: callgrind, and memcheck with the interception of malloc in user libraries switched off,
-# so that mbmalloc itself runs on valgrind's simulated machine.
+# A small program under valgrind: callgrind, and memcheck with the interception of malloc in user libraries switched
+# off, so that mbmalloc itself runs on valgrind's simulated machine.
 # usage: valgrind.sh PROGRAM   (small.c)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"

@@ -1,5 +1,6 @@
-// Blocks between 32 KiB and 1 MiB waste at most an eighth of address space, commit charge and, under huge pages, memory; and the system's
-// view of a program of such blocks adds up: neighbours in one unit are apart, whoever frees, grows and shrinks them.
+// Blocks between 32 KiB and 1 MiB waste at most an eighth of address space, commit charge and, under huge pages,
+// memory; and the system's view of a program of such blocks adds up: neighbours in one unit are apart, whoever frees,
+// grows and shrinks them.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 #include <sys/mman.h>
@@ -7,7 +8,7 @@
 
 static const size_t MIB = 1 << 20;
 
-// --- under a limit --------------------------------------------------------------------------------------------------------
+// --- under a limit ---------------------------------------------------------------------------------------------------
 
 static size_t bytes_until_refused(size_t bytes) {
     size_t total = 0;
@@ -33,7 +34,7 @@ static void fits_under(int resource, size_t limit, size_t bytes) {
     expect_child_ok(child);
 }
 
-// --- under huge pages ---------------------------------------------------------------------------------------------------------
+// --- under huge pages ------------------------------------------------------------------------------------------------
 
 // The pages of a program that asks for huge ones everywhere.
 static void waste_under_huge_pages(size_t bytes, size_t count) {
@@ -54,7 +55,7 @@ static void waste_under_huge_pages(size_t bytes, size_t count) {
     malloc_trim(0);
 }
 
-// --- neighbours -----------------------------------------------------------------------------------------------------------
+// --- neighbours ------------------------------------------------------------------------------------------------------
 
 enum { BLOCKS = 300, STEPS = 30000 };
 static void *set[BLOCKS];

@@ -1,6 +1,6 @@
-// A preloaded library that wraps functions of the libc, as profilers, tracers, checkpointers and sandboxes do. Each wrapper allocates and frees
-// under a lock of its own, before it calls what it wraps. The allocator may call none of them: from malloc that would be a deadlock, and at its start or in
-// the middle of something a second entry.
+// A preloaded library that wraps functions of the libc, as profilers, tracers, checkpointers and sandboxes do. Each
+// wrapper allocates and frees under a lock of its own, before it calls what it wraps. The allocator may call none of
+// them: from malloc that would be a deadlock, and at its start or in the middle of something a second entry.
 //
 // A wrapper takes and returns whole registers, which fits all these functions.
 #include <dlfcn.h>

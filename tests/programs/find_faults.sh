@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What: the program tests can fail: lib.sh notices libraries that are not loaded, serve nothing, serve too little, change
+# What: the program tests can fail: lib.sh notices libraries that are not loaded, serve nothing, serve too little,
+# change
 #   a byte or crash, notices a stage that produces nothing or fails, and ends what such a stage left running.
 set -euo pipefail
 

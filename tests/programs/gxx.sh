@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What: g++ on generated C++17 that instantiates many templates, optimised and with debug information; the program then runs.
+# What: g++ on generated C++17 that instantiates many templates, optimised and with debug information; the program then
+# runs.
 set -euo pipefail
 # shellcheck source=tests/programs/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

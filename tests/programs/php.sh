@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What: php, which loads its extensions with RTLD_DEEPBIND; once with its own allocator on top of malloc, once with malloc alone.
+# What: php, which loads its extensions with RTLD_DEEPBIND; once with its own allocator on top of malloc, once with
+# malloc alone.
 set -euo pipefail
 # shellcheck source=tests/programs/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

@@ -1,6 +1,7 @@
-// Stands in for a program of another C library or processor, so that the scripts here run it by its plain name: as FOLDER/bin/NAME (a hard link)
-// it starts FOLDER/real/NAME, with the library of MB_PRELOAD preloaded if there is one, by the emulator of MB_EMULATOR (words between
-// blanks; qemu-user's options) if there is one. It is static, so that no loader looks at an LD_PRELOAD that is meant for another.
+// Stands in for a program of another C library or processor, so that the scripts here run it by its plain name: as
+// FOLDER/bin/NAME (a hard link) it starts FOLDER/real/NAME, with the library of MB_PRELOAD preloaded if there is one,
+// by the emulator of MB_EMULATOR (words between blanks; qemu-user's options) if there is one. It is static, so that no
+// loader looks at an LD_PRELOAD that is meant for another.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

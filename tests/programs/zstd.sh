@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What: zstd compresses with threads, at several levels, with a dictionary that it trains, and what it packs comes back unchanged.
+# What: zstd compresses with threads, at several levels, with a dictionary that it trains, and what it packs comes back
+# unchanged.
 set -euo pipefail
 # shellcheck source=tests/programs/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

@@ -1,15 +1,16 @@
-// What: every interleaving of small programs on the slab protocol, or on the map of units (explore_map.c), executed by the allocator's own code. The
-// sources that make the protocol (core/layout, core/small, core/front: see CMakeLists.txt) are compiled with explore_atomics.h, so each atomic access
-// is a step; two or three fibers run scripts of malloc, free, exit, trim and giving back on an arena of a few units, and a depth-first
-// search takes every choice of who goes next. States that were seen before (memory, stacks and registers) are not entered again.
+// What: every interleaving of small programs on the slab protocol, or on the map of units (explore_map.c), executed by
+// the allocator's own code. The sources that make the protocol (core/layout, core/small, core/front: see
+// CMakeLists.txt) are compiled with explore_atomics.h, so each atomic access is a step; two or three fibers run scripts
+// of malloc, free, exit, trim and giving back on an arena of a few units, and a depth-first search takes every choice
+// of who goes next. States that were seen before (memory, stacks and registers) are not entered again.
 //
-// Checks at each step: no block handed out twice, no live block's span given to the arena, blocks untouched while live, no
-// assertion, and each access to a block ordered by acquire and release after the one before it (not only in this order
-// of steps). At each end: every free block on exactly one list, every empty slab given back.
+// Checks at each step: no block handed out twice, no live block's span given to the arena, blocks untouched while live,
+// no assertion, and each access to a block ordered by acquire and release after the one before it (not only in this
+// order of steps). At each end: every free block on exactly one list, every empty slab given back.
 //
-// Usage: race_explore [--weak] [scenario]. On failure the schedule that leads to it is printed step by step. With --weak loads find older values
-// where their order allows it (explore_memory.c); without it steps are sequentially consistent. race_explore --weakened: each order of
-// weakenings[] is made weaker in turn, and each must fail.
+// Usage: race_explore [--weak] [scenario]. On failure the schedule that leads to it is printed step by step. With
+// --weak loads find older values where their order allows it (explore_memory.c); without it steps are sequentially
+// consistent. race_explore --weakened: each order of weakenings[] is made weaker in turn, and each must fail.
 #include "tests/race/explore.h"
 
 #include <setjmp.h>
@@ -205,7 +206,8 @@ static bool run_scenarios(const char *name) {
     return true;
 }
 
-// Whether the scenario fails with the weaker order. (Without it the tests race_explore_weak and race_explore_map_weak are for.)
+// Whether the scenario fails with the weaker order. (Without it the tests race_explore_weak and race_explore_map_weak
+// are for.)
 static bool finds(const struct weakened *order, const struct scenario *s) {
     weakened = order;
     bool found = !holds(s);

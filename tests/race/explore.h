@@ -125,7 +125,8 @@ void fiber_pause(void);          // a step that is no access of an atomic
 unsigned fiber_picks(unsigned index); // those that it has, a bit each
 bool fiber_is_done(unsigned index);
 
-// Memory, fibers and all: a hash, never 0; and a copy that can be gone back to. `slot` is below STEPS_MAX, or FIRST_STATE.
+// Memory, fibers and all: a hash, never 0; and a copy that can be gone back to. `slot` is below STEPS_MAX, or
+// FIRST_STATE.
 uint64_t state_hash(void);
 void state_save(size_t slot);
 void state_restore(size_t slot);
@@ -155,12 +156,12 @@ void memory_pick(unsigned pick);        // of the access that follows
 bool memory_meet(const struct explore_access *access); // before it; true: on an older value
 void memory_read(const volatile void *address, void *value, size_t bytes, int order);
 void memory_written(const volatile void *address, size_t bytes, enum explore_kind kind, int order);
-// The current fiber uses the parts of the world with these bits, without an atomic access. False: it is not ordered after their last use. From
-// then on their last use is this one. Outside of fibers always true.
+// The current fiber uses the parts of the world with these bits, without an atomic access. False: it is not ordered
+// after their last use. From then on their last use is this one. Outside of fibers always true.
 bool memory_use(uint32_t bits);
 uint64_t memory_hash(void);
 
-// --- explore_blocks.c, explore_map.c or one of its kind ------------------------------------------------------------------
+// --- explore_blocks.c, explore_map.c or one of its kind --------------------------------------------------------------
 
 extern const struct scenario scenarios[]; // the last one has no name
 
@@ -169,7 +170,7 @@ void script_operation(unsigned index, char operation); // one character of a fib
 void script_check_end(void);       // all fibers are done
 bool script_is_constant(const volatile void *p); // no fiber writes it
 
-// --- explore_ground.c and explore_blocks.c; the second half by explore_script.c or explore_commons.c --------------------------
+// --- explore_ground.c and explore_blocks.c; the second half by explore_script.c or explore_commons.c -----------------
 
 size_t ground_granule_of(const unsigned char *p);
 void ground_check_units(void);

@@ -1,9 +1,10 @@
-// Included by the compiler before everything else in the explorer's build of the core (-include): turns each atomic access
-// into a step of explore.c, and shrinks the units so that a slab has two to four blocks.
+// Included by the compiler before everything else in the explorer's build of the core (-include): turns each atomic
+// access into a step of explore.c, and shrinks the units so that a slab has two to four blocks.
 //
-// What: the generic functions of <stdatomic.h> and the compiler's builtins become plain accesses between a call that may let
-// another thread run first (explore_before) and one that notes what the memory order promises (explore_after), or finds an older value that it
-// allows (explore_read). Everything runs on one system thread, so plain accesses are exact. A weak exchange never fails without cause here.
+// What: the generic functions of <stdatomic.h> and the compiler's builtins become plain accesses between a call that
+// may let another thread run first (explore_before) and one that notes what the memory order promises (explore_after),
+// or finds an older value that it allows (explore_read). Everything runs on one system thread, so plain accesses are
+// exact. A weak exchange never fails without cause here.
 #ifndef MB_TESTS_RACE_EXPLORE_ATOMICS_H
 #define MB_TESTS_RACE_EXPLORE_ATOMICS_H
 

@@ -1,8 +1,8 @@
-// What: heaps that all threads share (core/small/commons.h) under the explorer: the gate of each, with waiting and waking, and slabs whose owner is
-// whoever has come through.
+// What: heaps that all threads share (core/small/commons.h) under the explorer: the gate of each, with waiting and
+// waking, and slabs whose owner is whoever has come through.
 //
-// Checks at each step, besides those of explore_blocks.c: no two in one commons, each entry ordered after the one before, nobody sleeps for ever (here
-// no time is ever up, but for a thread that has interrupted itself).
+// Checks at each step, besides those of explore_blocks.c: no two in one commons, each entry ordered after the one
+// before, nobody sleeps for ever (here no time is ever up, but for a thread that has interrupted itself).
 #include "tests/race/explore.h"
 
 #include <string.h>
@@ -45,7 +45,7 @@ enum { GATE_STRIDE = MB_LINE_PAIR, IN_SHARED = 16 };
 void explore_wait(_Atomic uint32_t *word, uint32_t seen, uint64_t ns);
 void explore_wake(_Atomic uint32_t *word, int threads);
 
-// --- the kernel -------------------------------------------------------------------------------------------------------
+// --- the kernel ------------------------------------------------------------------------------------------------------
 
 // A bit of world.inside: the fiber is a signal handler that has interrupted itself in there.
 static uint32_t interrupted(void) { return 1u << current; }
@@ -69,7 +69,7 @@ void explore_wake(_Atomic uint32_t *word, int threads) {
     }
 }
 
-// --- inside -------------------------------------------------------------------------------------------------------------
+// --- inside ----------------------------------------------------------------------------------------------------------
 
 static uint32_t bit_of(const struct mb_heap *commons) {
     size_t i = (size_t)(commons - mb_commons_at(0));
@@ -133,7 +133,7 @@ bool blocks_operation(unsigned index, char operation) {
     }
 }
 
-// --- the setup, and the end of a run -------------------------------------------------------------------------------------
+// --- the setup, and the end of a run ---------------------------------------------------------------------------------
 
 static uintptr_t gates; // address of the first gate
 

@@ -1,7 +1,8 @@
-// What: the explorer's fibers (stacks switched by setjmp and longjmp, entered once by setcontext), the two functions that
-// every atomic access of the explored code calls (explore_atomics.h), and snapshots of all that steps change.
+// What: the explorer's fibers (stacks switched by setjmp and longjmp, entered once by setcontext), the two functions
+// that every atomic access of the explored code calls (explore_atomics.h), and snapshots of all that steps change.
 //
-// Invariant: a fiber's state is the live part of its stack, its registers at the last pause, its mb_heap_self, and the world.
+// Invariant: a fiber's state is the live part of its stack, its registers at the last pause, its mb_heap_self, and the
+// world.
 #include "tests/race/explore.h"
 
 #include <setjmp.h>
@@ -184,7 +185,7 @@ void explore_after(const volatile void *address, size_t bytes, enum explore_kind
     if (kind == EXPLORE_EXCHANGE && within(address, world.table, sizeof world.table)) pause_here();
 }
 
-// --- the state as a number -----------------------------------------------------------------------------------------------------
+// --- the state as a number -------------------------------------------------------------------------------------------
 
 static uint64_t mix_word(uint64_t hash, uint64_t word) {
     hash = (hash ^ word) * UINT64_C(0x9fb21c651e98df25);

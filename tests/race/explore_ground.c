@@ -1,5 +1,5 @@
-// What: the ground that explored slabs stand on: an arena of UNITS units, a small page, no helper; names of atomics, and what must hold at the end of a
-// run. Each call checks that no live block is given back.
+// What: the ground that explored slabs stand on: an arena of UNITS units, a small page, no helper; names of atomics,
+// and what must hold at the end of a run. Each call checks that no live block is given back.
 #include "tests/race/explore.h"
 
 #include <string.h>
@@ -100,7 +100,7 @@ void mb_background_claim_all(void) {
     }
 }
 
-// --- names of atomics --------------------------------------------------------------------------------------------------
+// --- names of atomics ------------------------------------------------------------------------------------------------
 
 static const char *unit_field(size_t offset) {
     static const struct {

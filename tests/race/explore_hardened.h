@@ -1,5 +1,5 @@
-// Included by the compiler behind explore_atomics.h in the build of the hardened front's slabs (explore_quarantine.c): their locks, walls and records,
-// and how the arena takes units back, are the explorer's.
+// Included by the compiler behind explore_atomics.h in the build of the hardened front's slabs (explore_quarantine.c):
+// their locks, walls and records, and how the arena takes units back, are the explorer's.
 #ifndef MB_TESTS_RACE_EXPLORE_HARDENED_H
 #define MB_TESTS_RACE_EXPLORE_HARDENED_H
 

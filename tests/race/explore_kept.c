@@ -1,8 +1,10 @@
-// What: large blocks that are kept for reuse (core/large/large_keep.h) under the explorer: the slots of each heap, which its owner fills and anybody empties,
-// and everybody's. Blocks are of one unit or of half a one; what gives and takes fresh memory is this file.
+// What: large blocks that are kept for reuse (core/large/large_keep.h) under the explorer: the slots of each heap,
+// which its owner fills and anybody empties, and everybody's. Blocks are of one unit or of half a one; what gives and
+// takes fresh memory is this file.
 //
-// Checks at each step: no half of a unit in two hands, none given back while live, each use ordered after the one before it, contents kept. At each
-// end, when all slots have been emptied: what is not live is free. A second free of a block, while nobody has it anew, is told, or has been the only one.
+// Checks at each step: no half of a unit in two hands, none given back while live, each use ordered after the one
+// before it, contents kept. At each end, when all slots have been emptied: what is not live is free. A second free of a
+// block, while nobody has it anew, is told, or has been the only one.
 #include "tests/race/explore.h"
 
 #include <setjmp.h>
@@ -59,7 +61,7 @@ struct world world;
 
 enum { HALVES = 2 * UNITS, HALF_BYTES = MB_UNIT_BYTES / 2, HALF_PIECES = MB_UNIT_PIECES / 2, SLOTS_USED = 3 };
 
-// --- mistakes ---------------------------------------------------------------------------------------------------------
+// --- mistakes --------------------------------------------------------------------------------------------------------
 
 _Noreturn void explore_fatal(const char *what, const void *address);
 _Noreturn void explore_assert_failed(const char *condition, const char *file, int line);
@@ -87,7 +89,7 @@ void mb_report_freed_at_once(const void *p) { told("freed at once", p); }
 void mb_report_inside(enum mb_operation operation, const void *p) { (void)operation, told("no block", p); }
 void mb_report_freed(enum mb_operation operation, const void *p) { (void)operation, told("freed twice", p); }
 
-// --- fresh memory -------------------------------------------------------------------------------------------------------
+// --- fresh memory ----------------------------------------------------------------------------------------------------
 
 static void ground_step(void) {
     EXPLORE_BEFORE(&world.free_units, EXPLORE_EXCHANGE, memory_order_acq_rel);
@@ -147,7 +149,7 @@ void *mb_arena_metadata(size_t bytes, size_t align) {
     return &world.heaps[world.metadata_used++];
 }
 
-// --- blocks -------------------------------------------------------------------------------------------------------------
+// --- blocks ----------------------------------------------------------------------------------------------------------
 
 static size_t half_of(const unsigned char *p) { return (size_t)(p - world.memory) / HALF_BYTES; }
 
@@ -238,7 +240,7 @@ void script_operation(unsigned index, char operation) {
     }
 }
 
-// --- the setup ----------------------------------------------------------------------------------------------------------
+// --- the setup -------------------------------------------------------------------------------------------------------
 
 static void set_up_world(void) {
     world_begin();
@@ -298,7 +300,7 @@ const struct weakened weakenings[] = {
     {NULL, EXPLORE_LOAD, 0, NULL},
 };
 
-// --- the end of a run ---------------------------------------------------------------------------------------------------
+// --- the end of a run ------------------------------------------------------------------------------------------------
 
 static void check_heap(const struct mb_heap *heap) {
     for (size_t i = SLOTS_USED; i < MB_LARGE_SETS * MB_LARGE_SLOTS; i++)

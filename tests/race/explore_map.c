@@ -1,8 +1,8 @@
-// What: the map of units under the explorer. Fibers find, claim and release runs of a few units that lie across the border of two words, and of two
-// parts of the level above.
+// What: the map of units under the explorer. Fibers find, claim and release runs of a few units that lie across the
+// border of two words, and of two parts of the level above.
 //
-// Checks at each step: no unit in two hands, each use of a unit ordered after the one before it, no run that is found in vain again and again. At
-// each end: each part of the tree says what is below it, and a search finds what there is.
+// Checks at each step: no unit in two hands, each use of a unit ordered after the one before it, no run that is found
+// in vain again and again. At each end: each part of the tree says what is below it, and a search finds what there is.
 #include "tests/race/explore.h"
 
 #include <string.h>
@@ -63,7 +63,7 @@ static struct mb_map_chunk_shared *make_chunk(void *context) {
     return &ground_shared.chunk[ground_shared.chunks[0] != NULL];
 }
 
-// --- who has what: world.live says for each of the units whether it is in somebody's hands, world.own the newest runs ----------------------
+// --- who has what: world.live, whether a unit is in somebody's hands; world.own, the newest runs ---------------------
 
 static void enter(unsigned index, size_t first, size_t units) {
     for (size_t unit = first - FIRST; unit < first - FIRST + units; unit++) {
@@ -165,7 +165,7 @@ const struct weakened weakenings[] = {
     {NULL, EXPLORE_LOAD, 0, NULL},
 };
 
-// --- the end of a run -------------------------------------------------------------------------------------------------
+// --- the end of a run ------------------------------------------------------------------------------------------------
 
 static void check_level(enum mb_map_plane plane, unsigned level, size_t parts) {
     for (size_t index = 0; index < parts; index++) {

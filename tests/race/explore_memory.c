@@ -1,11 +1,14 @@
-// What: a weakly ordered memory. Each atomic keeps its last values; a load may find any that its fiber has not been told to be out of date, by what
-// it has read or written itself and by the acquires that met a release: C11's relaxed, acquire and release as a machine does them. A sequentially
-// consistent load finds nothing older than the last sequentially consistent write. Loads that come early and stores that come late are this.
+// What: a weakly ordered memory. Each atomic keeps its last values; a load may find any that its fiber has not been
+// told to be out of date, by what it has read or written itself and by the acquires that met a release: C11's relaxed,
+// acquire and release as a machine does them. A sequentially consistent load finds nothing older than the last
+// sequentially consistent write. Loads that come early and stores that come late are this.
 //
-// Not covered: stores that a load before them in the program sees (load buffering), values older than the last OLDER, more than OLD_READS old
-// values in a run, exchanges that fail without cause, fences, plain accesses: explore_script.c checks that those are ordered, block by block.
+// Not covered: stores that a load before them in the program sees (load buffering), values older than the last OLDER,
+// more than OLD_READS old values in a run, exchanges that fail without cause, fences, plain accesses: explore_script.c
+// checks that those are ordered, block by block.
 //
-// Invariant: views count older values that may still be found, so 0 knows all; each write raises all views of its place but the writer's.
+// Invariant: views count older values that may still be found, so 0 knows all; each write raises all views of its place
+// but the writer's.
 #include <string.h>
 
 #include "tests/race/explore.h"
@@ -43,7 +46,7 @@ static size_t place_of(const volatile void *address) {
     return places++;
 }
 
-// --- before an access -------------------------------------------------------------------------------------------------
+// --- before an access ------------------------------------------------------------------------------------------------
 
 // A plain access has written: everybody sees that.
 static void meet_value(struct place *place, uint64_t value) {
@@ -77,7 +80,7 @@ bool memory_meet(const struct explore_access *access) {
     return picked > 0;
 }
 
-// --- and after it -----------------------------------------------------------------------------------------------------
+// --- and after it ----------------------------------------------------------------------------------------------------
 
 static void learn(const struct message *message) {
     world.knows[current] |= message->carries;
@@ -151,7 +154,7 @@ void world_begin(void) {
     for (unsigned i = 0; i < FIBERS; i++) world.knows[i] = UINT32_MAX;
 }
 
-// --- the state as a number --------------------------------------------------------------------------------------------
+// --- the state as a number -------------------------------------------------------------------------------------------
 
 static uint64_t mix(uint64_t hash, uint64_t word) {
     hash = (hash ^ word) * UINT64_C(0x9fb21c651e98df25);

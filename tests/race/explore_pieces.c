@@ -1,8 +1,9 @@
-// What: the map of pieces under the explorer. Fibers find, claim and release runs of pieces that lie across the border of two words, and look for
-// chunks in which a whole unit has come free.
+// What: the map of pieces under the explorer. Fibers find, claim and release runs of pieces that lie across the border
+// of two words, and look for chunks in which a whole unit has come free.
 //
-// Checks at each step: no piece in two hands, each use of a piece ordered after the one before it, no run that is found in vain again and again. At
-// each end: a search finds what there is, so no hint is too low; and a whole unit that is free is flagged.
+// Checks at each step: no piece in two hands, each use of a piece ordered after the one before it, no run that is found
+// in vain again and again. At each end: a search finds what there is, so no hint is too low; and a whole unit that is
+// free is flagged.
 #include "tests/race/explore.h"
 
 #include <string.h>
@@ -47,7 +48,7 @@ void *explore_arena_metadata(size_t bytes, size_t align) {
     fail("%zu bytes of metadata, aligned to %zu: one chunk is enough", bytes, align);
 }
 
-// --- who has what: world.live says for each half whether it is in somebody's hands, world.own the newest runs ------------------------------
+// --- who has what: world.live says for each half whether it is in somebody's hands, world.own the newest runs --------
 
 static void enter(unsigned index, size_t first, size_t halves) {
     for (size_t half = first; half < first + halves; half++) {
@@ -156,7 +157,7 @@ const struct weakened weakenings[] = {
     {NULL, EXPLORE_LOAD, 0, NULL},
 };
 
-// --- the end of a run -------------------------------------------------------------------------------------------------
+// --- the end of a run ------------------------------------------------------------------------------------------------
 
 static size_t longest_free(void) {
     size_t longest = 0, here = 0;

@@ -1,10 +1,11 @@
-// What: the hardened front's slabs under the explorer, and where they wait before their units are used again. Fibers take and free blocks of two
-// classes, free one twice or when its slab is gone, and empty the quarantine. The sources are the production's (small.c, small_slabs.c, slab.c,
-// waiting.c); the locks, the arena and the walls are the explorer's (explore_hardened.h).
+// What: the hardened front's slabs under the explorer, and where they wait before their units are used again. Fibers
+// take and free blocks of two classes, free one twice or when its slab is gone, and empty the quarantine. The sources
+// are the production's (small.c, small_slabs.c, slab.c, waiting.c); the locks, the arena and the walls are the
+// explorer's (explore_hardened.h).
 //
-// Checks at each step: no block handed out twice or not zero, of several frees of one block one that succeeds, no unit in two hands, each use of a
-// unit ordered after the one before it, nothing handed out or given to the arena that stands behind a wall. At each end: every unit is a slab, waits,
-// or is the arena's, and the counts say so.
+// Checks at each step: no block handed out twice or not zero, of several frees of one block one that succeeds, no unit
+// in two hands, each use of a unit ordered after the one before it, nothing handed out or given to the arena that
+// stands behind a wall. At each end: every unit is a slab, waits, or is the arena's, and the counts say so.
 #include "tests/race/explore.h"
 
 #include <string.h>
@@ -73,7 +74,7 @@ void explore_assert_failed(const char *condition, const char *file, int line) { 
 size_t explore_page_size(void) { return scenario->page_bytes; }
 int mb_os_purge(void *p, size_t bytes) { fail("%zu bytes at %p are purged", bytes, p); }
 
-// --- locks --------------------------------------------------------------------------------------------------------------
+// --- locks -----------------------------------------------------------------------------------------------------------
 
 void mb_lock(struct mb_lock_shared *lock) {
     uint32_t none = 0;
@@ -83,7 +84,7 @@ void mb_lock(struct mb_lock_shared *lock) {
 void mb_unlock(struct mb_lock_shared *lock) { atomic_store_explicit(&lock->word, 0, memory_order_release); }
 void mb_lock_reset(struct mb_lock_shared *lock) { fail("lock %p is reset", (void *)lock); }
 
-// --- units: in somebody's hands until they are given ---------------------------------------------------------------------------
+// --- units: in somebody's hands until they are given -----------------------------------------------------------------
 
 static void use_unit(size_t unit) {
     if (!memory_use(1u << (UNIT_BIT + unit))) fail("unit %zu: not ordered after its last use", unit);
@@ -137,7 +138,7 @@ void mb_hard_record_give(unsigned class_index, void *record) {
     __atomic_store_n(&world.cell[(size_t)((unsigned char *)record - world.metadata) / RECORD_BYTES], NULL, __ATOMIC_RELEASE);
 }
 
-// --- walls --------------------------------------------------------------------------------------------------------------
+// --- walls -----------------------------------------------------------------------------------------------------------
 
 static size_t unit_of(const void *p) { return (size_t)((const unsigned char *)p - world.memory) / MB_UNIT_BYTES; }
 
@@ -167,7 +168,7 @@ void mb_hard_wrong_written(const void *slot) {
 }
 bool mb_hard_is_ending(void) { return false; }
 
-// --- operations -----------------------------------------------------------------------------------------------------------
+// --- operations ------------------------------------------------------------------------------------------------------
 
 static size_t granule_of(const unsigned char *p) { return (size_t)(p - world.memory) / MB_GRANULE; }
 
@@ -217,7 +218,7 @@ void script_operation(unsigned index, char operation) {
     }
 }
 
-// --- the setup ----------------------------------------------------------------------------------------------------------
+// --- the setup -------------------------------------------------------------------------------------------------------
 
 static void set_up_world(void) {
     world_begin();
@@ -268,7 +269,7 @@ const struct weakened weakenings[] = {
     {NULL, EXPLORE_LOAD, 0, NULL},
 };
 
-// --- the end of a run -------------------------------------------------------------------------------------------------
+// --- the end of a run ------------------------------------------------------------------------------------------------
 
 static unsigned lives_in(size_t unit) {
     unsigned lives = 0;

@@ -1,8 +1,8 @@
-// What: the slots of guarded samples under the explorer. Fibers take slots, hand them out, free them, free one twice, and look at one as the
-// handler of a memory fault does.
+// What: the slots of guarded samples under the explorer. Fibers take slots, hand them out, free them, free one twice,
+// and look at one as the handler of a memory fault does.
 //
-// Checks at each step: no slot in two hands, each use of a slot ordered after the one before it, of several frees of one block one that
-// succeeds. At each end: what is in nobody's hands is free.
+// Checks at each step: no slot in two hands, each use of a slot ordered after the one before it, of several frees of
+// one block one that succeeds. At each end: what is in nobody's hands is free.
 #include "tests/race/explore.h"
 
 #include <string.h>
@@ -40,7 +40,7 @@ void explore_fatal(const char *what, const void *address) { fail("%s: %p", what,
 void explore_assert_failed(const char *condition, const char *file, int line) { fail("%s:%d: assertion %s", file, line, condition); }
 size_t explore_page_size(void) { return scenario->page_bytes; }
 
-// --- who has what: world.live says for each slot whether somebody may write it, world.own who has which blocks -----------------
+// --- who has what: world.live says for each slot whether somebody may write it, world.own who has which blocks -------
 
 enum { NOBODYS, SOMEBODYS, ALIVE };
 
@@ -103,7 +103,7 @@ const struct weakened weakenings[] = {
     {NULL, EXPLORE_LOAD, 0, NULL},
 };
 
-// --- the end of a run -------------------------------------------------------------------------------------------------
+// --- the end of a run ------------------------------------------------------------------------------------------------
 
 void script_check_end(void) {
     for (size_t slot = 0; slot < SLOTS; slot++) {

@@ -1,7 +1,7 @@
 // What: races of the slab's life, one scenario at a time and many times over: the owner pops while others push, a full
 // slab loses its last blocks to several threads at once, is pooled, claimed, trimmed, adopted, or its owner exits
-// meanwhile. Which internal state is met follows from the numbers of blocks and who frees when; core/front/malloc.h is all
-// this file knows.
+// meanwhile. Which internal state is met follows from the numbers of blocks and who frees when; core/front/malloc.h is
+// all this file knows.
 //
 // Usage: race_protocol [scenario]. Each scenario runs with every block size for ROUNDS rounds or its share of time.
 // Invariant: after each scenario nothing is live, and after a trim the allocator holds next to nothing for it.
@@ -308,7 +308,8 @@ static void short_life(unsigned index, size_t classes) {
 
 static void life_short(unsigned index) { short_life(index, 1); }
 
-// The same with classes that differ, and few blocks: slabs empty while their owner is leaving them, and become another's.
+// The same with classes that differ, and few blocks: slabs empty while their owner is leaving them, and become
+// another's.
 static void life_classes(unsigned index) {
     struct parcel few[4];
     for (size_t i = 0; i < 4; i++) few[i] = parcel_new(stage.bytes + stage.bytes / 4 * ((i + index) % 5), tag_now(i));

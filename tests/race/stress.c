@@ -1,6 +1,6 @@
 // What: threads that allocate patterned blocks and hand them to each other through lock-free mailboxes; whoever finds a
-// block verifies it and frees, reallocates or passes it on. Threads come and go, some only free, one trims, one asks for
-// statistics. After every round all is freed and the allocator must count nothing live.
+// block verifies it and frees, reallocates or passes it on. Threads come and go, some only free, one trims, one asks
+// for statistics. After every round all is freed and the allocator must count nothing live.
 //
 // Usage: race_stress [seconds]; MB_TEST_LONG=1 runs ten times as long. MB_TEST_SEED gives the seed (the schedule is the
 // system's, so a replay repeats the operations of each thread, not their order).

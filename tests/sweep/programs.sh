@@ -1,9 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2015,SC2016
-# The programs of the sweep: run_NAME does some work in an empty directory, prints what must be the same each time, and leaves files to compare in
-# keep/. Servers listen on sockets in that directory, or on loopback, and are waited for, so that their memory counts.
+# The programs of the sweep: run_NAME does some work in an empty directory, prints what must be the same each time, and
+# leaves files to compare in keep/. Servers listen on sockets in that directory, or on loopback, and are waited for, so
+# that their memory counts.
 #
-# command_of: the command that shows that a program is there, if it is not the name (packages has its Debian packages); cause_of: why one may take more
-# memory than it should.
+# command_of: the command that shows that a program is there, if it is not the name (packages has its Debian packages);
+# cause_of: why one may take more memory than it should.
 declare -A command_of cause_of
 
 wait_for() { # COMMAND...: until it succeeds, 20 s at most
@@ -15,7 +16,7 @@ wait_for() { # COMMAND...: until it succeeds, 20 s at most
 numbers() { seq -f '%.0f' 1 "$1"; }
 port() { echo $((20000 + RANDOM % 20000)); }
 
-# --- servers ------------------------------------------------------------------------------------------------------------
+# --- servers ----------------------------------------------------------------------------------------------------------
 
 command_of[postgres]=pg_lsclusters
 run_postgres() {
@@ -154,7 +155,7 @@ run_apache() { # threads in processes, pools of its own
     kill "$server" && wait "$server" || true
 }
 
-# --- languages ----------------------------------------------------------------------------------------------------------
+# --- languages --------------------------------------------------------------------------------------------------------
 
 run_ruby() {
     ruby -e '
@@ -271,7 +272,7 @@ run_vim() {
     cksum <text
 }
 
-# --- media --------------------------------------------------------------------------------------------------------------
+# --- media ------------------------------------------------------------------------------------------------------------
 
 run_ffmpeg() {
     ffmpeg -v error -bitexact -f lavfi -i testsrc=d=4:s=640x360 -f lavfi -i sine=d=4 -threads 4 -c:v mpeg4 -c:a aac -flags bitexact -y a.mkv
@@ -314,7 +315,7 @@ run_gnuplot() { gnuplot -e 'set term svg; set samples 20000; set isosamples 60; 
 
 run_sox() { sox -R -n -r 44100 a.wav synth 20 sine 300-3000 reverb echo 0.8 0.9 100 0.3 && sox -R a.wav -r 22050 -t raw - rate -v tempo 1.3 | cksum; }
 
-# --- browsers: allocators of their own (PartitionAlloc, jemalloc), with the library preloaded all the same ----------------------------------------------
+# --- browsers: allocators of their own (PartitionAlloc, jemalloc), with the library preloaded all the same ------------
 
 page() {
     printf '%s' '<!doctype html><p id="r"></p><script>let m = new Map(); for (let i = 0; i < 200000; i++) { let k = String(i * 7919 % 100003); m.set(k, (m.get(k) || 0) + i); }
@@ -339,7 +340,7 @@ run_firefox() {
     cksum <shot.png
 }
 
-# --- tools --------------------------------------------------------------------------------------------------------------
+# --- tools ------------------------------------------------------------------------------------------------------------
 
 command_of[qemu]=qemu-x86_64
 run_qemu() {

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# A sweep over programs that people run: each does the same work without and with the library preloaded, and must print the same and leave the same
-# files; its largest process may take at most 1.15 times the memory that it takes under glibc and 20 MB more, or stands below with the cause. The CPU time
-# of a run on each side stands beside it, to be looked at: it varies with what else the machine does.
+# A sweep over programs that people run: each does the same work without and with the library preloaded, and must print
+# the same and leave the same files; its largest process may take at most 1.15 times the memory that it takes under
+# glibc and 20 MB more, or stands below with the cause. The CPU time of a run on each side stands beside it, to be
+# looked at: it varies with what else the machine does.
 #
 #   sweep.sh [--list] [NAME...]      all programs, or those named; MBMALLOC_SO names the library
 #
-# Started by scripts/test --programs, which builds the library and installs the packages. Takes minutes, and is no part of the other tests. A program that
-# is not installed is said to be skipped; so is one whose two runs without the library differ already.
-# Each program is a function of programs.sh; everything lives in one temporary directory.
+# Started by scripts/test --programs, which builds the library and installs the packages. Takes minutes, and is no part
+# of the other tests. A program that is not installed is said to be skipped; so is one whose two runs without the
+# library differ already. Each program is a function of programs.sh; everything lives in one temporary directory.
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
@@ -38,7 +39,8 @@ once() {
     mkdir "$tmp/work" "$tmp/$side"
     chmod 777 "$tmp/work"
     [[ $side != preload ]] || setting+=("LD_PRELOAD=$so" "MBMALLOC_OPTIONS=stats_file=$tmp/stats")
-    # A session of its own, so that nothing that it starts is left; the peak by GNU time, of the command or any process that was waited for.
+    # A session of its own, so that nothing that it starts is left; the peak by GNU time, of the command or any process
+    # that was waited for.
     (
         cd "$tmp/work" && export HOME=$tmp/work TMPDIR=$tmp/work
         exec setsid time -q -f '%M %U %S' -o "$tmp/peak" timeout --foreground "$limit_s" "${setting[@]}" \

@@ -22,7 +22,8 @@ bool kernel_has_flag(const void *p, const char *two_letters);
 // How many mappings touch [p, p + bytes).
 size_t kernel_mappings_in(const void *p, size_t bytes);
 
-// With `only`, no transparent huge pages in this process from now on, whatever the system's mode: then pages can be counted.
+// With `only`, no transparent huge pages in this process from now on, whatever the system's mode: then pages can be
+// counted.
 void kernel_small_pages(bool only);
 
 // Runs act(argument) in a forked child. Returns the signal that ended it, 0 when act returned true, -1 when false.
@@ -37,7 +38,8 @@ bool child_writes(void *p);
 bool kernel_refuse(long number, int argument, uint32_t value, int error);
 
 // Answers one kind of system call of this process (chosen as above) in the kernel's place from now on, by a thread that
-// makes its own calls unhindered. The answer is a result or a negative errno value. False where the kernel has no such thing.
+// makes its own calls unhindered. The answer is a result or a negative errno value. False where the kernel has no such
+// thing.
 bool kernel_stand_in(long number, int argument, uint32_t value, int64_t (*answer)(const uint64_t arguments[6]));
 
 #endif

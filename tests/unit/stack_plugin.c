@@ -1,4 +1,5 @@
-// Two libraries that differ in a number alone, so that they are laid out alike: functions with frames of other sizes at the same places. For test_stack_rows.c.
+// Two libraries that differ in a number alone, so that they are laid out alike: functions with frames of other sizes at
+// the same places. For test_stack_rows.c.
 #include <string.h>
 
 void plugin_call(void (*what)(void *), void *argument);

@@ -1,5 +1,5 @@
-// The bump, shared bump and stack arenas beyond what all members have in common: lazy commit, scopes, strings, known zeros,
-// pages given back, the order of a stack; the shared one raced by eight threads over a lazy region.
+// The bump, shared bump and stack arenas beyond what all members have in common: lazy commit, scopes, strings, known
+// zeros, pages given back, the order of a stack; the shared one raced by eight threads over a lazy region.
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static size_t resident(const void *p, size_t bytes) {
     return (size_t)pages * mb_os_page_size();
 }
 
-// --- the region's adaptor -----------------------------------------------------------------------------------------------
+// --- the region's adaptor --------------------------------------------------------------------------------------------
 
 static void a_range_is_taken_over_once(void **state) {
     (void)state;
@@ -70,7 +70,7 @@ static void a_range_acts_through_the_interface(void **state) {
     assert_int_equal(mb_allocator_drop(a), MB_OK);
 }
 
-// --- the bump arena -----------------------------------------------------------------------------------------------------
+// --- the bump arena --------------------------------------------------------------------------------------------------
 
 static void commits_follow_the_cursor(void **state) {
     (void)state;
@@ -219,7 +219,7 @@ static void pages_go_back(void **state) {
     assert_int_equal(mb_allocator_drop(&region.allocator), MB_OK);
 }
 
-// --- the stack arena ----------------------------------------------------------------------------------------------------
+// --- the stack arena -------------------------------------------------------------------------------------------------
 
 static void a_stack_keeps_its_order(void **state) {
     (void)state;
@@ -268,7 +268,7 @@ static void only_the_newest_grows(void **state) {
     assert_int_equal(mb_bump_arena_used(&stack.arena), 0);
 }
 
-// --- the shared arena: eight threads ------------------------------------------------------------------------------------
+// --- the shared arena: eight threads ---------------------------------------------------------------------------------
 
 enum { THREADS = 8, BLOCKS = 20000 };
 

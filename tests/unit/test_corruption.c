@@ -49,9 +49,10 @@ static size_t drain(struct mb_allocator *a, size_t bytes, const char *base) {
     return count;
 }
 
-// --- slots freed by the owner -------------------------------------------------------------------------------------------
+// --- slots freed by the owner ----------------------------------------------------------------------------------------
 
-// Takes all, then frees those of `freed` in this order: the first one is kept apart, the last one is the head of the local list.
+// Takes all, then frees those of `freed` in this order: the first one is kept apart, the last one is the head of the
+// local list.
 static size_t prepare(struct mb_allocator *a, size_t bytes, const size_t *freed, size_t count) {
     size_t taken = 0;
     char *p;
@@ -138,9 +139,10 @@ static void links_and_tags_of_the_size_classed(void **state) {
     }
 }
 
-// --- slots freed by remotes -----------------------------------------------------------------------------------------------
+// --- slots freed by remotes ------------------------------------------------------------------------------------------
 
-// Here a tag may be that of a slot on its way to the owner, so what lies behind a broken link is lost; never handed out twice.
+// Here a tag may be that of a slot on its way to the owner, so what lies behind a broken link is lost; never handed out
+// twice.
 static void links_and_tags_of_a_remote_slab(void **state) {
     (void)state;
     const size_t freed[] = {5, 2, 9, 0};
@@ -165,7 +167,7 @@ static void links_and_tags_of_a_remote_slab(void **state) {
     }
 }
 
-// --- frames ---------------------------------------------------------------------------------------------------------------
+// --- frames ----------------------------------------------------------------------------------------------------------
 
 static void frames_of_a_stack_arena(void **state) {
     (void)state;

@@ -1,5 +1,5 @@
-// The layers together: their order, who is refused beside or over whom, one table of edge cases for all, and what happens to
-// them when the system refuses at each step.
+// The layers together: their order, who is refused beside or over whom, one table of edge cases for all, and what
+// happens to them when the system refuses at each step.
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -70,7 +70,7 @@ static struct mb_allocator *over_region(void) {
     return &region.api;
 }
 
-// --- order ----------------------------------------------------------------------------------------------------------------
+// --- order -----------------------------------------------------------------------------------------------------------
 
 // Faults stand below statistics and watermark, and above everything that would have to undo something.
 static void faults_are_seen_above_and_not_below(void **state) {
@@ -185,7 +185,7 @@ static void pressure_flushes_all_that_waits(void **state) {
     assert_true(libc.dropped);
 }
 
-// --- refusals -------------------------------------------------------------------------------------------------------------
+// --- refusals --------------------------------------------------------------------------------------------------------
 
 static void assert_refused(struct mb_family_options options, struct mb_allocator *base, enum mb_error expected) {
     struct mb_family *family = NULL;
@@ -240,7 +240,7 @@ static void options_of_a_later_version(void **state) {
     assert_null(family);
 }
 
-// --- edge cases -----------------------------------------------------------------------------------------------------------
+// --- edge cases ------------------------------------------------------------------------------------------------------
 
 // Section 5 of the family's contract, for one layer at a time and for all of them.
 static void edge_cases_of(struct mb_family_options options) {
@@ -314,7 +314,7 @@ static void edge_cases(void **state) {
     for (int i = 0; i <= LAYERS; i++) edge_cases_of(layer_alone(i));
 }
 
-// --- a system that refuses ------------------------------------------------------------------------------------------------
+// --- a system that refuses -------------------------------------------------------------------------------------------
 
 enum { STEPS = 60 };
 
@@ -365,7 +365,8 @@ static void free_step(struct run *run, int i) {
     assert_int_equal(mb_allocator_deallocate(run->a, run->p[i], run->bytes[i]), MB_OK);
 }
 
-// The whole life of a family while system calls from the n-th on fail until a step has failed. Returns whether any was struck.
+// The whole life of a family while system calls from the n-th on fail until a step has failed. Returns whether any was
+// struck.
 static bool live_with_refusal(struct mb_family_options options, unsigned n) {
     struct mb_fault_config after = MB_FAULT_CONFIG(MB_FAULT_AFTER, n);
     struct run run = {.failed = 0};
@@ -406,7 +407,7 @@ static void refusal_at_every_step(void **state) {
     assert_true(n > 5);
 }
 
-// --- the whole ------------------------------------------------------------------------------------------------------------
+// --- the whole -------------------------------------------------------------------------------------------------------
 
 static void arena_with_colour_and_reset(void **state) {
     (void)state;

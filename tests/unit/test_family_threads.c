@@ -1,5 +1,5 @@
-// All layers over a shared base, by eight threads that hand blocks to each other: nothing is lost, nothing is found where
-// nobody did wrong, and of two threads that free the same block one is told.
+// All layers over a shared base, by eight threads that hand blocks to each other: nothing is lost, nothing is found
+// where nobody did wrong, and of two threads that free the same block one is told.
 #include <pthread.h>
 #include <string.h>
 
@@ -114,7 +114,7 @@ static void eight_threads_exchange_blocks(void **state) {
     }
 }
 
-// --- double frees ---------------------------------------------------------------------------------------------------------
+// --- double frees ----------------------------------------------------------------------------------------------------
 
 static char *wanted[STEPS];
 static _Atomic unsigned freed, told;

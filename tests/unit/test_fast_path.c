@@ -1,5 +1,5 @@
-// What: what malloc's and free's shortest ways take for granted: the table of classes, and that every rare way of free can tell its pointer
-// from what it is handed.
+// What: what malloc's and free's shortest ways take for granted: the table of classes, and that every rare way of free
+// can tell its pointer from what it is handed.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-// The records of large blocks: long ones far up in the window have theirs in a table of their own, and no page of descriptors is touched for them.
+// The records of large blocks: long ones far up in the window have theirs in a table of their own, and no page of
+// descriptors is touched for them.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,8 @@ static void no_page_of_descriptors_is_touched(void **state) {
     mb_free(spacer);
 }
 
-// A block that was long keeps its place when it is cut; the next one that begins in the same MiB has its record in its descriptor.
+// A block that was long keeps its place when it is cut; the next one that begins in the same MiB has its record in its
+// descriptor.
 static void two_begin_in_one_mib(void **state) {
     (void)state;
     mb_large_flush();

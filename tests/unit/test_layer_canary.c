@@ -27,8 +27,8 @@ static struct mb_allocator *over_region(void) {
     return over(&region.api);
 }
 
-// The matrix: every bit of the canary of blocks of every length, flipped, is found by the walk and by free; flipped back, the
-// block is freed.
+// The matrix: every bit of the canary of blocks of every length, flipped, is found by the walk and by free; flipped
+// back, the block is freed.
 static void every_flipped_bit_is_found(void **state) {
     (void)state;
     struct mb_allocator *a = over_libc();

@@ -18,7 +18,8 @@ static struct mb_allocator *made(enum mb_fault_mode mode, uint64_t n) {
     return &fault.layer.api;
 }
 
-// Makes 12 requests of 10, 20 ... 120 bytes; bit i of the result: request i failed. Whatever failed reached nothing below.
+// Makes 12 requests of 10, 20 ... 120 bytes; bit i of the result: request i failed. Whatever failed reached nothing
+// below.
 static unsigned fates(struct mb_allocator *a) {
     unsigned failed = 0;
     for (unsigned i = 0; i < 12; i++) {
@@ -83,7 +84,7 @@ static void chance_is_repeatable_and_about_right(void **state) {
     }
 }
 
-// --- threads --------------------------------------------------------------------------------------------------------------
+// --- threads ---------------------------------------------------------------------------------------------------------
 
 static void *count_strikes(void *argument) {
     uintptr_t struck = 0;
@@ -150,7 +151,7 @@ static void senseless_plans_are_refused(void **state) {
     assert_int_equal(mb_fault_os_arm(&good, UINT32_C(1) << MB_OS_CALLS), MB_BAD_CONFIG);
 }
 
-// --- the system -----------------------------------------------------------------------------------------------------------
+// --- the system ------------------------------------------------------------------------------------------------------
 
 static int call(enum mb_os_call kind, char *p, size_t bytes) {
     static const uint64_t node_0 = 1;

@@ -1,5 +1,5 @@
-// Guard pages per block: the byte behind a block faults, by either means that the kernel has; what stays on the block's own
-// pages is found on free; guards go before their pages do.
+// Guard pages per block: the byte behind a block faults, by either means that the kernel has; what stays on the block's
+// own pages is found on free; guards go before their pages do.
 #include <signal.h>
 #include <string.h>
 

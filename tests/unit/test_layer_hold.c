@@ -38,7 +38,7 @@ static struct mb_allocator *over_libc(void) {
     return &libc.api;
 }
 
-// --- the primitive --------------------------------------------------------------------------------------------------------
+// --- the primitive ---------------------------------------------------------------------------------------------------
 
 static void every_flipped_bit_of_the_pattern_is_found(void **state) {
     (void)state;
@@ -59,7 +59,7 @@ static void every_flipped_bit_of_the_pattern_is_found(void **state) {
     }
 }
 
-// --- poison ---------------------------------------------------------------------------------------------------------------
+// --- poison ----------------------------------------------------------------------------------------------------------
 
 static void a_freed_block_is_poison(void **state) {
     (void)state;
@@ -78,8 +78,8 @@ static void a_freed_block_is_poison(void **state) {
     mb_allocator_drop(a);
 }
 
-// The corruption matrix: each bit in turn, written after the block was freed, is found when its turn to be used comes, and
-// the block never comes back.
+// The corruption matrix: each bit in turn, written after the block was freed, is found when its turn to be used comes,
+// and the block never comes back.
 static void poison_finds_each_bit_written_after_free(void **state) {
     (void)state;
     enum { BYTES = 48 };
@@ -151,7 +151,7 @@ static void poison_keeps_contents_when_sizes_change(void **state) {
     assert_int_equal(libc.live_blocks, 0);
 }
 
-// --- quarantine -----------------------------------------------------------------------------------------------------------
+// --- quarantine ------------------------------------------------------------------------------------------------------
 
 static void a_freed_block_waits(void **state) {
     (void)state;
@@ -234,7 +234,7 @@ static void pressure_flushes(void **state) {
     }
 }
 
-// --- both -----------------------------------------------------------------------------------------------------------------
+// --- both ------------------------------------------------------------------------------------------------------------
 
 static void mistakes_are_told_at_the_door(void **state) {
     (void)state;

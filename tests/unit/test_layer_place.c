@@ -22,7 +22,7 @@ static int begin(void **state) {
     return list_base_init(&list, (size_t)8 << 20) == MB_OK ? 0 : -1;
 }
 
-// --- colour ---------------------------------------------------------------------------------------------------------------
+// --- colour ----------------------------------------------------------------------------------------------------------
 
 static void arenas_start_at_different_lines(void **state) {
     (void)state;
@@ -64,7 +64,7 @@ static void colour_refuses_where_it_cannot_act(void **state) {
     assert_int_equal(mb_allocator_drop(&region.api), MB_OK);
 }
 
-// --- huge pages -----------------------------------------------------------------------------------------------------------
+// --- huge pages ------------------------------------------------------------------------------------------------------
 
 static void only_whole_huge_pages_are_purged(void **state) {
     (void)state;
@@ -112,7 +112,7 @@ static void huge_refuses_where_it_cannot_act(void **state) {
     assert_int_equal(mb_allocator_drop(&region.api), MB_OK);
 }
 
-// --- NUMA -----------------------------------------------------------------------------------------------------------------
+// --- NUMA ------------------------------------------------------------------------------------------------------------
 
 static void range_is_bound_to_node_0(void **state) {
     (void)state;

@@ -72,7 +72,7 @@ static void an_arena_holds_until_its_reset(void **state) {
     assert_int_equal(mb_allocator_drop(a), MB_OK);
 }
 
-// --- eight threads ------------------------------------------------------------------------------------------------------
+// --- eight threads ---------------------------------------------------------------------------------------------------
 
 enum { THREADS = 8, STEPS = 20000, HELD = 64 };
 

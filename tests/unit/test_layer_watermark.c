@@ -124,7 +124,7 @@ static void cannot_act(void **state) {
     config = good, config.size = 8, assert_refused(config);
 }
 
-// --- threads --------------------------------------------------------------------------------------------------------------
+// --- threads ---------------------------------------------------------------------------------------------------------
 
 static _Atomic int balance[MB_WATERMARK_LEVELS + 1];
 static _Atomic unsigned rises;

@@ -1,5 +1,6 @@
-// How much free memory may stay warm: little, a share of a large heap, what came free at once a moment ago; more by as much as was missed
-// in time, and anew after long. The clock is the test's own (the linker puts it in front of the system's), and so is the heap's size.
+// How much free memory may stay warm: little, a share of a large heap, what came free at once a moment ago; more by as
+// much as was missed in time, and anew after long. The clock is the test's own (the linker puts it in front of the
+// system's), and so is the heap's size.
 #include "core/base/config.h"
 #include "core/region/margin.h"
 #include "core/region/space.h"

@@ -1,5 +1,5 @@
-// The edge cases that every member of the region family answers in the same way (one table of members), with a system that
-// refuses at every step in turn.
+// The edge cases that every member of the region family answers in the same way (one table of members), with a system
+// that refuses at every step in turn.
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static void assert_works(struct mb_allocator *a) {
     assert_int_equal(mb_allocator_deallocate(a, p, BLOCK), MB_OK);
 }
 
-// --- impossible requests ------------------------------------------------------------------------------------------------
+// --- impossible requests ---------------------------------------------------------------------------------------------
 
 static void impossible(const struct member *member, struct mb_allocator *a) {
     assert_refused(a, 0, 16, MB_BAD_SIZE);
@@ -67,7 +67,7 @@ static void impossible_requests_are_told(void **state) {
     with_all(impossible);
 }
 
-// --- exhausted ----------------------------------------------------------------------------------------------------------
+// --- exhausted -------------------------------------------------------------------------------------------------------
 
 static size_t fill(struct mb_allocator *a, char **blocks) {
     size_t count = 0;
@@ -107,10 +107,10 @@ static void exhaustion_is_told_and_passes(void **state) {
     with_all(exhausted);
 }
 
-// --- refused ------------------------------------------------------------------------------------------------------------
+// --- refused ---------------------------------------------------------------------------------------------------------
 
-// Some blocks of different sizes; true when the system has refused on the way. What is refused changes nothing: the same
-// request succeeds when the system agrees again, and all earlier blocks are as they were.
+// Some blocks of different sizes; true when the system has refused on the way. What is refused changes nothing: the
+// same request succeeds when the system agrees again, and all earlier blocks are as they were.
 static bool work_under_refusal(const struct member *member, struct mb_allocator *a) {
     enum { STEPS = 300 };
     char *blocks[STEPS];
@@ -155,7 +155,7 @@ static void refusals_change_nothing(void **state) {
     os_allow_all();
 }
 
-// --- misuse -------------------------------------------------------------------------------------------------------------
+// --- misuse ----------------------------------------------------------------------------------------------------------
 
 static void foreign(const struct member *member, struct mb_allocator *a) {
     (void)member;
@@ -224,7 +224,7 @@ static void second_frees_are_detected(void **state) {
     with_all(freed_twice);
 }
 
-// --- what is promised ---------------------------------------------------------------------------------------------------
+// --- what is promised ------------------------------------------------------------------------------------------------
 
 static void resized(const struct member *member, struct mb_allocator *a) {
     size_t most = mb_min(member->most_bytes, 100000);

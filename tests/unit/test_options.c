@@ -1,4 +1,5 @@
-// Options as text: what is a value and what is not, which key a misspelt one is near to, what is printed, what may be set later.
+// Options as text: what is a value and what is not, which key a misspelt one is near to, what is printed, what may be
+// set later.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

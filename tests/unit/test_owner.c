@@ -1,5 +1,6 @@
 // "May be handed over, may not be shared": in check builds a second thread that uses a member of one owner without a
-// hand-over ends the process; after a hand-over it is the owner, and the first one is not. Shared members take any thread.
+// hand-over ends the process; after a hand-over it is the owner, and the first one is not. Shared members take any
+// thread.
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-// The map of pieces: what is found is the lowest free run within a chunk, as a look at every piece would find it; flags name the chunks where a unit
-// has come free; and the words looked at for a run do not depend on how many pieces there are. The map's sources are compiled so that each access of a
-// word counts.
+// The map of pieces: what is found is the lowest free run within a chunk, as a look at every piece would find it; flags
+// name the chunks where a unit has come free; and the words looked at for a run do not depend on how many pieces there
+// are. The map's sources are compiled so that each access of a word counts.
 #include "core/region/piece_map.h"
 #include "core/region/piece_map_shared.h"
 #include "platform/bits.h"
@@ -120,7 +120,8 @@ static uint64_t looked_at_by(size_t pieces, size_t *first) {
     return words_looked_at - before;
 }
 
-// Every second run of eight pieces is free, in 64 GiB; one longer run lies at the far end. What is lowered once stays so until something is given.
+// Every second run of eight pieces is free, in 64 GiB; one longer run lies at the far end. What is lowered once stays
+// so until something is given.
 static void looks_do_not_grow_with_the_map(void **state) {
     (void)state;
     enum { LENGTH = 40, LOOKS_MAX = 400 };

@@ -1,4 +1,5 @@
-// Pieces of units: runs that do not overlap, the lowest one first, places behind a run, whole units that go back, and a forked child's view.
+// Pieces of units: runs that do not overlap, the lowest one first, places behind a run, whole units that go back, and a
+// forked child's view.
 #include <stdint.h>
 #include <string.h>
 

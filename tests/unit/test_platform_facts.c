@@ -36,7 +36,7 @@ static size_t number_in(const char *path) {
     return got > 0 ? strtoull(text, NULL, 10) : 0;
 }
 
-// --- the processor ----------------------------------------------------------------------------------------------------
+// --- the processor ---------------------------------------------------------------------------------------------------
 
 static unsigned count_one_by_one(uint64_t x) {
     unsigned count = 0;

@@ -1,6 +1,7 @@
-// The heap profile against programs whose true profile is known: live and allocated bytes and blocks within 5 %, from at least 10,000 samples, and the
-// same for each place in the code. The seed is fixed (MBMALLOC_OPTIONS), but not what the draws depend on besides: each test therefore takes a period
-// with which 5 % is at least four standard deviations (expect_near looks at that), so that none passes or fails by luck.
+// The heap profile against programs whose true profile is known: live and allocated bytes and blocks within 5 %, from
+// at least 10,000 samples, and the same for each place in the code. The seed is fixed (MBMALLOC_OPTIONS), but not what
+// the draws depend on besides: each test therefore takes a period with which 5 % is at least four standard deviations
+// (expect_near looks at that), so that none passes or fails by luck.
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -23,7 +24,7 @@
 enum { PERIOD = 4096, SAMPLES_MIN = 10000, BLOCKS_MAX = 1 << 20 };
 static const double TOLERANCE = 0.05;
 
-// --- the true profile ---------------------------------------------------------------------------------------------------
+// --- the true profile ------------------------------------------------------------------------------------------------
 
 struct truth {
     uint64_t live_blocks, live_bytes, all_blocks, all_bytes;
@@ -74,7 +75,7 @@ static void give_all(void) {
     }
 }
 
-// --- what the profile says ----------------------------------------------------------------------------------------------
+// --- what the profile says -------------------------------------------------------------------------------------------
 
 struct sums {
     double weight[MB_PROFILE_VALUES], bytes[MB_PROFILE_VALUES];
@@ -145,7 +146,7 @@ static int end(void **state) {
     return is.weight[MB_LIVE] == 0 && is.bytes[MB_LIVE] == 0 ? 0 : 1; // nothing is live, and nothing is left in the table
 }
 
-// --- one thread ---------------------------------------------------------------------------------------------------------
+// --- one thread ------------------------------------------------------------------------------------------------------
 
 static void one_size(void **state) {
     (void)state;
@@ -274,7 +275,7 @@ static void large_blocks_shrink(void **state) {
     expect_live(&is);
 }
 
-// --- threads ------------------------------------------------------------------------------------------------------------
+// --- threads ---------------------------------------------------------------------------------------------------------
 
 enum { THREADS = 8, EACH = 60000 };
 
@@ -322,7 +323,7 @@ static void many_short_threads(void **state) {
     expect_truth();
 }
 
-// --- places, marks, peaks, children -------------------------------------------------------------------------------------
+// --- places, marks, peaks, children ----------------------------------------------------------------------------------
 
 #define PLACE(name, size, first, count)                                                                                                    \
     __attribute__((section("profile_" #name), noinline)) static void name(void) {                                                          \

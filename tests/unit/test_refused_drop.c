@@ -1,5 +1,6 @@
-// A drop that the system refuses: at each of its steps, for the members that lie in mappings of their own, over a range of their
-// own and over another's, alone and under layers. Nothing is lost: the next drop returns the rest, and says so.
+// A drop that the system refuses: at each of its steps, for the members that lie in mappings of their own, over a range
+// of their own and over another's, alone and under layers. Nothing is lost: the next drop returns the rest, and says
+// so.
 #include <stdio.h>
 #include <string.h>
 

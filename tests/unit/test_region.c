@@ -257,7 +257,8 @@ static void the_newest_block_has_a_size(void **state) {
     region_dropped(&region);
 }
 
-// The region's numbers overwritten one by one, by a bit that makes them impossible: each call says so and changes nothing.
+// The region's numbers overwritten one by one, by a bit that makes them impossible: each call says so and changes
+// nothing.
 static void damaged_numbers_are_found_and_counted(void **state) {
     (void)state;
     struct mb_region region = region_made(4 * page, 0, 0), good;

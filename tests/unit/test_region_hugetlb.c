@@ -1,4 +1,5 @@
-// Regions of huge pages that the administrator has set aside. Root can set some aside for the test, and takes them back.
+// Regions of huge pages that the administrator has set aside. Root can set some aside for the test, and takes them
+// back.
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

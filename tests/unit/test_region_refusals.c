@@ -1,5 +1,5 @@
-// The region over an operating system that refuses: every call in turn, and every commit of a long run. A refusal changes
-// nothing but the last error, and the same request succeeds once memory is there again.
+// The region over an operating system that refuses: every call in turn, and every commit of a long run. A refusal
+// changes nothing but the last error, and the same request succeeds once memory is there again.
 #include <errno.h>
 #include <string.h>
 
@@ -71,8 +71,8 @@ static void assert_refusal_changed_nothing(const struct run *before, const struc
     for (size_t k = 0; k < now->last_bytes; k += 997) assert_int_equal(now->last[k], (i - 1) % 251);
 }
 
-// Runs all steps while the commits after the first `skip` are refused, twice each (a step tries a large chunk and then the
-// least). Returns how many steps failed at first.
+// Runs all steps while the commits after the first `skip` are refused, twice each (a step tries a large chunk and then
+// the least). Returns how many steps failed at first.
 static unsigned run_steps(unsigned kinds, unsigned skip, uint32_t flags, size_t offsets[STEPS]) {
     struct run run = {.last = NULL};
     unsigned failed = 0;

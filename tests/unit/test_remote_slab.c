@@ -71,7 +71,7 @@ static void the_owners_spare_slot(void **state) {
     assert_int_equal(mb_remote_slab_drop(&slab), MB_OK);
 }
 
-// --- a million ----------------------------------------------------------------------------------------------------------
+// --- a million -------------------------------------------------------------------------------------------------------
 
 static void the_owner_waits_in_join(void **state) {
     (void)state;
@@ -138,7 +138,7 @@ static void everything_is_returned_in_the_end(void **state) {
     }
 }
 
-// --- traffic ------------------------------------------------------------------------------------------------------------
+// --- traffic ---------------------------------------------------------------------------------------------------------
 
 enum { RING = 512, ROUNDS = 60000 };
 
@@ -211,7 +211,7 @@ static void a_full_range_lives_of_remote_frees(void **state) {
     assert_int_equal(mb_allocator_drop(&region.allocator), MB_OK);
 }
 
-// --- misuse -------------------------------------------------------------------------------------------------------------
+// --- misuse ----------------------------------------------------------------------------------------------------------
 
 static void misuse_by_remotes_is_detected(void **state) {
     (void)state;

@@ -1,5 +1,5 @@
-// The pool and the size-classed allocator beyond what all members have in common: growth over huge lazy ranges, memory given
-// back, large blocks, slots of any size, what is reported and how; and that what cannot be made holds nothing.
+// The pool and the size-classed allocator beyond what all members have in common: growth over huge lazy ranges, memory
+// given back, large blocks, slots of any size, what is reported and how; and that what cannot be made holds nothing.
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static size_t mappings(void) {
     return count;
 }
 
-// --- the pool -----------------------------------------------------------------------------------------------------------
+// --- the pool --------------------------------------------------------------------------------------------------------
 
 static void a_pool_grows_over_a_huge_range(void **state) {
     (void)state;
@@ -196,7 +196,7 @@ static void a_small_range_has_to_hold_a_unit(void **state) {
     assert_int_equal(mb_allocator_drop(&region.allocator), MB_OK);
 }
 
-// --- the size-classed allocator -------------------------------------------------------------------------------------------
+// --- the size-classed allocator --------------------------------------------------------------------------------------
 
 static size_t any_size(void) {
     uint64_t r = next_random();
@@ -334,7 +334,7 @@ static void one_class_lives_of_what_another_gave_back(void **state) {
     assert_int_equal(mb_size_classed_drop(&classed), MB_OK);
 }
 
-// --- what is said, and what happens ---------------------------------------------------------------------------------------
+// --- what is said, and what happens ----------------------------------------------------------------------------------
 
 static bool frees_twice(void *argument) {
     struct mb_slab_pool pool;

@@ -1,4 +1,5 @@
-// Call stacks of known shapes: depth, order, limits; in threads, signal handlers and forked children; through code that has no unwind tables.
+// Call stacks of known shapes: depth, order, limits; in threads, signal handlers and forked children; through code that
+// has no unwind tables.
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -24,7 +25,7 @@ struct taken {
     unsigned count;
 };
 
-// --- a known shape ------------------------------------------------------------------------------------------------------
+// --- a known shape ---------------------------------------------------------------------------------------------------
 
 #define KEEP() __asm__ volatile("" : : : "memory")
 // Functions in sections of their own, so that their ends are known.
@@ -98,7 +99,7 @@ static void no_more_than_asked(void **state) {
     assert_int_equal(taken.count, MB_STACK_MOST);
 }
 
-// --- anywhere -----------------------------------------------------------------------------------------------------------
+// --- anywhere --------------------------------------------------------------------------------------------------------
 
 static void *in_thread(void *out) {
     descend(5, out);
@@ -154,7 +155,7 @@ static void forked_child(void **state) {
     assert_int_equal(status, 0);
 }
 
-// --- no tables ----------------------------------------------------------------------------------------------------------
+// --- no tables -------------------------------------------------------------------------------------------------------
 
 static void no_object_ends_the_stack(void **state) {
     (void)state;

@@ -1,5 +1,5 @@
-// Stack walks that use what was read before: the same stacks as the whole unwinder finds, in frames of every kind, and after a library has taken the
-// place of another one; rows as readelf reads them. usage: test_stack_rows PLUGIN PLUGIN
+// Stack walks that use what was read before: the same stacks as the whole unwinder finds, in frames of every kind, and
+// after a library has taken the place of another one; rows as readelf reads them. usage: test_stack_rows PLUGIN PLUGIN
 #include <alloca.h>
 #include <dlfcn.h>
 #include <setjmp.h>
@@ -21,7 +21,7 @@ __attribute__((weak)) extern const char *gnu_get_libc_version(void);
 static const char *plugin[2];
 static unsigned looks;
 
-// --- both ways ----------------------------------------------------------------------------------------------------------
+// --- both ways -------------------------------------------------------------------------------------------------------
 
 static MB_NOINLINE void look(void *unused) {
     uintptr_t fast[MB_STACK_MOST], whole[MB_STACK_MOST];
@@ -47,7 +47,7 @@ static MB_NOINLINE bool walks_alone(void) {
     return step == MB_STEP_END;
 }
 
-// --- frames -------------------------------------------------------------------------------------------------------------
+// --- frames ----------------------------------------------------------------------------------------------------------
 
 static MB_NOINLINE void plain(unsigned depth) {
     if (depth == 0)
@@ -110,7 +110,7 @@ static void signals(void **state) {
     for (unsigned i = 0; i < 3; i++) raise(SIGUSR1);
 }
 
-// --- libraries that come and go -----------------------------------------------------------------------------------------
+// --- libraries that come and go --------------------------------------------------------------------------------------
 
 static void in_plugin(const char *path, uintptr_t *at) {
     void *library = dlopen(path, RTLD_NOW);

@@ -1,5 +1,5 @@
-// The parts of resident_bytes add up to what the kernel counts for the allocator's ranges (smaps), within 1 %, in heaps of many shapes;
-// and the counters count what was done.
+// The parts of resident_bytes add up to what the kernel counts for the allocator's ranges (smaps), within 1 %, in heaps
+// of many shapes; and the counters count what was done.
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ static uint64_t random_word(void) {
     return state;
 }
 
-// --- what the kernel says -----------------------------------------------------------------------------------------------
+// --- what the kernel says --------------------------------------------------------------------------------------------
 
 struct range {
     uintptr_t begin, end;
@@ -40,7 +40,8 @@ static size_t overlap(struct range a, struct range b) {
     return end > begin ? end - begin : 0;
 }
 
-// Resident bytes of all mappings that lie in the ranges. A mapping that only partly does fails the test: then nothing can be said.
+// Resident bytes of all mappings that lie in the ranges. A mapping that only partly does fails the test: then nothing
+// can be said.
 static size_t rss_of(const struct range *ranges, size_t count) {
     FILE *smaps = fopen("/proc/self/smaps", "r");
     assert_non_null(smaps);
@@ -92,7 +93,7 @@ static struct mb_count check(void) {
     return count;
 }
 
-// --- shapes -------------------------------------------------------------------------------------------------------------
+// --- shapes ----------------------------------------------------------------------------------------------------------
 
 static void fill(size_t i, size_t bytes, bool touch) {
     slot[i] = mb_malloc(bytes);
@@ -255,7 +256,7 @@ static void refills_count(void **unused) {
     empty_all();
 }
 
-// --- words --------------------------------------------------------------------------------------------------------------
+// --- words -----------------------------------------------------------------------------------------------------------
 
 static const char *in_words(void) {
     static struct mb_line line;

@@ -1,5 +1,6 @@
-// The map of units: what is found is the lowest run that there is, as a look at every unit would find it, and the number of words looked at for
-// it does not depend on how many units there are or how the free ones lie. The map's sources are compiled so that each access of a word counts.
+// The map of units: what is found is the lowest run that there is, as a look at every unit would find it, and the
+// number of words looked at for it does not depend on how many units there are or how the free ones lie. The map's
+// sources are compiled so that each access of a word counts.
 #include "core/region/map_runs.h"
 #include "core/region/unit_map.h"
 #include "tests/unit/memory.h"
@@ -8,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-// What a find, a claim and a release may look at in words, for a span within a word of bits, wherever it lies in 1 TiB. Six levels of eight words for
-// each of two kinds of units, found, claimed, released, each looked at twice: 400 are needed by what is below. Each level more costs some 50.
+// What a find, a claim and a release may look at in words, for a span within a word of bits, wherever it lies in 1 TiB.
+// Six levels of eight words for each of two kinds of units, found, claimed, released, each looked at twice: 400 are
+// needed by what is below. Each level more costs some 50.
 enum { WORDS_MAX = 550, ALIGNED_WORDS_MAX = 2000, LEVEL_WORDS_MAX = 75 };
 // A word of a longer span is claimed, released, and summed up twice for each kind.
 enum { WORDS_PER_WORD = 24 };
@@ -51,7 +53,7 @@ static void end(struct ground *ground) {
     free(ground->map.upper);
 }
 
-// --- against a look at every unit -------------------------------------------------------------------------------------
+// --- against a look at every unit ------------------------------------------------------------------------------------
 
 static uint64_t random_state = 1;
 static size_t below(size_t limit) {
@@ -219,7 +221,7 @@ static void a_seventh_level(void **state) {
     end(&ground);
 }
 
-// --- how many words ---------------------------------------------------------------------------------------------------
+// --- how many words --------------------------------------------------------------------------------------------------
 
 static void give_plainly(const struct ground *ground, size_t first, size_t units) { mb_map_release(&ground->map, first, units); }
 

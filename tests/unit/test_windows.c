@@ -1,5 +1,6 @@
-// Where the windows of blocks, descriptors and metadata lie: none of them can grow into another one, and what lies before the first and behind the last
-// page that may be used is inaccessible, so no overflow runs from one into another. Each start of a process chooses anew, so many are looked at.
+// Where the windows of blocks, descriptors and metadata lie: none of them can grow into another one, and what lies
+// before the first and behind the last page that may be used is inaccessible, so no overflow runs from one into
+// another. Each start of a process chooses anew, so many are looked at.
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
