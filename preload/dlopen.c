@@ -28,7 +28,7 @@ static struct {
 
 enum libc_names { NOT_ASKED, REDIRECTED, NOT_OURS, REFUSED };
 
-// Stands for a missing next definition. dlerror has no message for it.
+// Called where no next definition exists. dlerror has no message for this case.
 static void *load_nothing(void) { return NULL; }
 
 static void *next(_Atomic(void *) *known, const char *name) {

@@ -82,7 +82,7 @@ bool mb_forward_wanted(uintptr_t winner, uintptr_t ours) {
     return false;
 }
 
-// --- somebody else's malloc ------------------------------------------------------------------------------------------
+// --- another allocator's malloc --------------------------------------------------------------------------------------
 
 // Where a block of the other malloc comes from: a heap of its own, or our heap behind a wrapper.
 enum heap_kind { UNKNOWN, SEPARATE, WRAPPED, OURS };

@@ -124,7 +124,7 @@ MB_EXPORT int prctl(int option, ...) {
     return (int)call(MB_CALL_PRCTL, (long[6]){option, (long)a, (long)b, (long)c, (long)d});
 }
 
-// --- mappings in the place of ours -----------------------------------------------------------------------------------
+// --- mappings that replace ours --------------------------------------------------------------------------------------
 
 MB_EXPORT void *mmap(void *p, size_t bytes, int protection, int flags, int fd, off_t offset) {
     note(p, bytes, mb_page_effect_of_mapping(flags));

@@ -28,7 +28,7 @@ void tool_code_close(struct tool_code *code) {
     code->at = NULL;
 }
 
-// `count` records of `size` bytes at an offset; NULL: not in the file.
+// The table of `count` records of `size` bytes at the given offset; NULL if it is not wholly inside the file.
 static const void *part_of(const struct tool_code *code, uint64_t offset, uint64_t size, uint64_t count) {
     bool fits = offset <= code->bytes && (count == 0 || size <= (code->bytes - offset) / count);
     return fits ? code->at + offset : NULL;
@@ -76,8 +76,8 @@ bool tool_code_has_symbol(const struct tool_code *code, uint64_t address) {
 
 // --- unwind tables ---------------------------------------------------------------------------------------------------
 
-// .eh_frame_hdr: a head, then pairs of the distances from here to a function and to its record, in the order of
-// addresses.
+// .eh_frame_hdr: a header, then a table sorted by address. Each entry holds the distances from the section to a
+// function and to that function's record in .eh_frame.
 struct unwind_head {
     uint8_t version, frame_encoding, count_encoding, table_encoding;
     int32_t frames;
@@ -92,7 +92,7 @@ static uint64_t search(const struct tool_code *code, const Elf64_Phdr *s, uint64
     const struct unwind_head *head = part_of(code, s->p_offset, sizeof *head, 1);
     if (head == NULL || head->version != 1 || head->count_encoding != UDATA4 || head->table_encoding != DATAREL_SDATA4) return address;
     const struct unwind_row *row = part_of(code, s->p_offset + sizeof *head, sizeof *row, head->count);
-    size_t low = 0, high = row != NULL ? head->count : 0; // rows below `low` begin at or before the address
+    size_t low = 0, high = row != NULL ? head->count : 0; // rows before `low` begin at or before the address
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if ((int64_t)(address - s->p_vaddr) >= row[middle].function)

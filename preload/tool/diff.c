@@ -1,5 +1,5 @@
-// mbmalloc diff: what has changed between two outputs of `stat --json`, or of stats_format=json. Of two heap profiles:
-// profile_diff.c.
+// mbmalloc diff: compares two outputs of `stat --json` (or of stats_format=json) and prints what has changed. Two heap
+// profiles are compared by profile_diff.c.
 #include "preload/tool/tool.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 enum { FILE_BYTES = 1 << 18 };
 
-// The number behind "key": from `at` on; false: there is none.
+// Reads the number that follows "key": in the text from `at` on; false if the key does not occur before `end`.
 static bool number_of(const char *at, const char *end, const char *key, uint64_t *out) {
     char quoted[64];
     int length = snprintf(quoted, sizeof quoted, "\"%s\":", key);

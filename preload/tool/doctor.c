@@ -10,7 +10,7 @@
 
 enum { MAPS_BYTES = 4 << 20, ENVIRONMENT_BYTES = 1 << 20 };
 
-static int findings; // how many ask for something to be done
+static int findings; // the number of findings that ask the user to do something
 
 static void say(const char *mark, const char *format, va_list arguments) {
     printf("%s", mark);
@@ -167,8 +167,9 @@ static int examine(int pid) {
     return end();
 }
 
-// Beside the program, which comes first, the library that would be preloaded and has all names; or, where the program
-// would not be served because it has a malloc, the C library, as this command has it.
+// Notes the objects that the program would have when it starts: the program itself, then the library that would be
+// preloaded. If the program defines a malloc of its own, so that the library could not serve it, the objects of this
+// command stand in for the C library that the program would load.
 static void judge_names_before(struct doctor_process *p, const char *program) {
     struct tool_elf elf;
     char path[PATH_MAX], library[PATH_MAX];

@@ -1,4 +1,4 @@
-// What the parts of mbmalloc doctor share: the process that is looked at, and how findings are told.
+// What the parts of mbmalloc doctor share: the process that is examined, and how findings are printed.
 #ifndef MB_PRELOAD_TOOL_DOCTOR_H
 #define MB_PRELOAD_TOOL_DOCTOR_H
 
@@ -18,23 +18,23 @@ struct doctor_process {
     char exe[PATH_MAX];
     struct doctor_object *objects;
     size_t count;
-    char *environment; // as at its start (/proc/PID/environ); entries end with 0
+    char *environment; // as it was when the process started (/proc/PID/environ); each entry ends with a 0 byte
     size_t environment_bytes;
 };
 
-// A sentence that tells what is as it should be / that asks for something to be done, and counts.
+// doctor_well prints a finding that is as it should be; doctor_found prints and counts one that asks the user to act.
 void __attribute__((format(printf, 1, 2))) doctor_well(const char *format, ...);
 void __attribute__((format(printf, 1, 2))) doctor_found(const char *format, ...);
 
-// A variable of the process's environment; NULL: it has none of that name.
+// The value of an environment variable of the process; NULL if it is not set.
 const char *doctor_variable(const struct doctor_process *p, const char *name);
 
-// Who provides each name of malloc's family. False: libmbmalloc is not loaded.
+// Prints which object provides each name of malloc's family. False: libmbmalloc is not loaded.
 bool doctor_judge_names(const struct doctor_process *p);
-// Tells only where the names are not one provider's.
+// Prints only the names that come from another provider than the rest.
 void doctor_judge_mixed(const struct doctor_process *p);
 
-// is_loaded: the library is, as far as can be told.
+// `is_loaded`: whether libmbmalloc seems to be loaded in the process.
 void doctor_judge_environment(const struct doctor_process *p, bool is_loaded);
 
 #endif

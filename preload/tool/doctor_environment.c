@@ -23,7 +23,8 @@ static void judge_option(struct mb_piece name, struct mb_piece value) {
     }
 }
 
-// All but those that the library knows. glibc cuts the string in /proc/PID/environ where a setting ends.
+// Looks at each glibc.malloc setting in GLIBC_TUNABLES, except those that the library takes over itself. When glibc
+// parses the variable, it overwrites the end of each setting in the string that /proc/PID/environ shows.
 static void judge_tunables(const char *text) {
     while (text != NULL && (text = strstr(text, "glibc.malloc.")) != NULL) {
         int name = (int)strcspn(text, "=:");

@@ -1,8 +1,10 @@
-// The part of mbmalloc doctor that says who provides each name of malloc's family, and whether allocators are mixed: a
-// block of one that another's free is given ends the program, or harms it later.
+// The part of mbmalloc doctor that finds out which object provides each name of malloc's family, and whether allocators
+// are mixed: a block of one allocator that is passed to the free of another ends the program, or damages a heap and
+// shows later.
 //
-// What: looks the names up in the dynamic symbol tables of a process's objects, in the order in which the loader
-// searches: the program, what is preloaded, what these are linked with (breadth first), what came later.
+// What: looks each name up in the dynamic symbol tables of the process's objects, in the order in which the loader
+// searches them: the program, preloaded libraries, their dependencies (breadth first), then objects that were loaded
+// later.
 #include <string.h>
 
 #include "preload/tool/doctor.h"
@@ -13,7 +15,7 @@ struct search {
     const struct doctor_process *process;
     object *in_turn[DOCTOR_OBJECTS];
     size_t count;
-    object *provider[TOOL_NAMES]; // NULL: none
+    object *provider[TOOL_NAMES]; // NULL: no object defines it
 };
 
 static const char *base_name(const char *path) {
@@ -27,7 +29,7 @@ static bool is_ours(const struct doctor_process *p, object *o) {
     (void)p;
     return strncmp(base_name(o->path), "libmbmalloc", 11) == 0;
 }
-// Its operators call malloc and free by these names.
+// The runtime's operators new and delete call malloc and free by name.
 static bool is_cxx_runtime(object *o) {
     return strncmp(base_name(o->path), "libstdc++", 9) == 0 || strncmp(base_name(o->path), "libc++", 6) == 0;
 }
@@ -43,7 +45,7 @@ static object *find(const struct doctor_process *p, bool (*is)(const struct doct
 
 // --- the order of search ---------------------------------------------------------------------------------------------
 
-// Of libc.so.6 and libmbmalloc.so.1.0.0 what stands before .so.
+// The length of a library's name before .so: libc in libc.so.6, libmbmalloc in libmbmalloc.so.1.0.0.
 static size_t stem(const char *name) {
     const char *end = strstr(name, ".so");
     return end != NULL ? (size_t)(end - name) : strlen(name);
@@ -94,7 +96,8 @@ static void find_linked(struct search *s, object *preloaded) {
     for (size_t i = 0; i < s->count; i++) tool_elf_needed(s->in_turn[i]->path, append_named, s);
 }
 
-// A program that has written over its environment (setproctitle) does not tell any more what was preloaded.
+// A program that has overwritten its environment (setproctitle does) does not show LD_PRELOAD any more. If our library
+// is found in no list, it is therefore taken as preloaded.
 static void find_order(struct search *s, object *ours) {
     const struct doctor_process *p = s->process;
     find_linked(s, NULL);
@@ -112,7 +115,8 @@ static void find_providers(struct search *s) {
 
 // --- mixed allocators ------------------------------------------------------------------------------------------------
 
-// The C library's reallocarray calls realloc by that name; no program of today can be linked with its cfree.
+// reallocarray and cfree may come from the C library without harm: its reallocarray calls realloc by name, and programs
+// can no longer be linked with its cfree.
 static bool is_odd(const struct search *s, unsigned name) {
     object *provider = s->provider[name];
     bool passes_on = name == TOOL_REALLOCARRAY || name == TOOL_CFREE;
@@ -134,7 +138,7 @@ static bool is_first_of(const struct search *s, unsigned name) {
     return true;
 }
 
-// Whether all names of C are one provider's.
+// True if one object provides all the C functions.
 static bool judge_mixed(const struct search *s) {
     object *main = s->provider[TOOL_MALLOC];
     char names[256];
@@ -175,7 +179,7 @@ static void judge_cxx(const struct search *s) {
 
 // --- who serves ------------------------------------------------------------------------------------------------------
 
-// Whoever is preloaded comes before what the program is linked with.
+// A preloaded library comes before the libraries that the program is linked with.
 static bool is_preloaded(const struct doctor_process *p, const char *name) {
     char everywhere[4096];
     const char *here = doctor_variable(p, "LD_PRELOAD");

@@ -1,5 +1,5 @@
-// What the `mbmalloc` command knows of an ELF file: whether it is static, which names of malloc's family it defines,
-// which files it needs.
+// What the `mbmalloc` command reads from an ELF file: whether it is static, which names of malloc's family it defines,
+// and which libraries it needs.
 #include <elf.h>
 #include <fcntl.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static bool open_image(const char *path, struct image *out) {
 
 static void close_image(const struct image *image) { munmap((void *)(uintptr_t)image->bytes, image->size); }
 
-// NULL: it is none of 64 bits.
+// The ELF header; NULL if it is not a 64-bit ELF file.
 static const Elf64_Ehdr *header_64(const struct image *image) {
     const Elf64_Ehdr *header = part(image, 0, sizeof *header);
     bool is_64 = header != NULL && memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 && header->e_ident[EI_CLASS] == ELFCLASS64;
@@ -60,7 +60,7 @@ struct table {
     const char *strings;
 };
 
-// A section with the strings that its entries name; false: the file has none of that kind.
+// Finds the section of a type, and the string table that its entries refer to; false if the file has no such section.
 static bool find_table(const struct image *image, const Elf64_Ehdr *header, uint32_t kind, struct table *out) {
     for (size_t i = 0; i < header->e_shnum; i++) {
         const Elf64_Shdr *section = part(image, header->e_shoff + i * sizeof *section, sizeof *section);

@@ -1,5 +1,5 @@
-// mbmalloc flame: a heap profile as a flame graph (Brendan Gregg's), one SVG file that needs nothing else. The width of
-// a box is what the call and all below it hold; a click makes a box as wide as the picture.
+// mbmalloc flame: draws a heap profile as a flame graph (Brendan Gregg) in one SVG file without external parts. The
+// width of a box is the memory that the call and all calls below it hold; a click enlarges a box to the full width.
 #include "preload/tool/tool.h"
 
 #include <errno.h>
@@ -9,14 +9,14 @@
 #include "preload/tool/profile.h"
 
 enum { WIDTH = 1200, ROW = 18, MARGIN = 10, HEAD = 34, LETTER_TENTHS = 72, MORE_ROWS = 2 };
-static const double NARROWEST = 0.4; // pixels
+static const double NARROWEST = 0.4; // the least width of a box, in pixels
 
 // --- the tree of calls -----------------------------------------------------------------------------------------------
 
 struct node {
     const char *name;
     int64_t value;
-    struct node *first, *next; // called by it; called by the same
+    struct node *first, *next; // first: of the functions it calls; next: the caller's next one
 };
 
 static struct node *called(struct node *caller, const char *name) {
@@ -41,8 +41,8 @@ static void add_sample(const struct tool_profile *p, const struct tool_sample *s
     }
 }
 
-// Rows that have calls of a hundredth of all at least: one sample below a long stack must not make the picture high and
-// empty.
+// The height of the picture in rows, counting only calls that hold at least a hundredth of everything: otherwise a
+// single sample with a long stack would make the picture high and mostly empty.
 static unsigned rows_of(const struct node *node, int64_t all) {
     unsigned most = 0;
     for (const struct node *child = node->first; child != NULL; child = child->next) {
@@ -102,7 +102,7 @@ static const char *amount_of(const struct picture *picture, int64_t value) {
     return text;
 }
 
-// The same function has the same colour in every picture.
+// The colour depends on the function's name alone, so that a function looks the same in every picture.
 static void put_colour(FILE *out, const char *name) {
     unsigned hash = 5381;
     for (; *name != '\0'; name++) hash = hash * 33 + (unsigned char)*name;
@@ -139,7 +139,8 @@ static void put_boxes(const struct picture *picture, const struct node *node, do
     }
 }
 
-// A click on a box: what lies in its width is drawn as wide as the picture, and once more with a click on the lowest.
+// A click on a box draws the part of the graph within its width at the full width; a click on the lowest box restores
+// all.
 static const char SCRIPT[] =
     "<script><![CDATA[\n"
     "const g=[...document.querySelectorAll('g')].map(e=>{const r=e.querySelector('rect');return "
@@ -190,7 +191,7 @@ static bool read_settings(int argc, char **argv, struct settings *s) {
     return s->file != NULL;
 }
 
-// FILE.svg instead of FILE.pb.gz.
+// The default output name: FILE.svg for FILE.pb.gz.
 static char *usual_name(const char *file) {
     size_t length = strlen(file);
     char *name = NULL;

@@ -39,7 +39,8 @@ static struct tool_function *function_named(struct tool_functions *functions, co
     return &functions->of[*slot - 1];
 }
 
-// Whether the function stands nearer to the allocation already: it recurses.
+// Whether the function also occurs nearer to the allocation in this stack, so that a recursive function is counted
+// once.
 static bool is_repeated(const struct tool_profile *p, const struct tool_sample *sample, size_t i) {
     const char *name = tool_profile_function(p, sample, i);
     for (size_t before = 0; before < i; before++) {

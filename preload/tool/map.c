@@ -8,8 +8,8 @@
 
 enum { PATIENCE_S = 30 };
 
-// The HTML file has the units as text: five characters each (kind, class, fullness, residency, flags), with a count for
-// equal ones in a row.
+// The HTML file contains the units as text, five characters for each unit (kind, class, fullness, residency, flags); a
+// run of equal units is written once with its length.
 static const char HEAD[] = "<!doctype html><html lang=en><meta charset=utf-8><title>mbmalloc map</title>\n"
                            "<style>body{font:14px/1.4 system-ui,sans-serif;margin:16px;color:#222;background:#fff}"
                            "canvas{border:1px solid #888;image-rendering:pixelated;max-width:100%}"
@@ -59,7 +59,8 @@ static void write_run(FILE *out, const struct mb_monitor_unit *unit, uint64_t co
     fprintf(out, "%llu,%u,%u,%u,%u,%u ", (unsigned long long)count, unit->kind, unit->class_index, unit->full, unit->resident, unit->flags);
 }
 
-// Asks the process for its units, a part at a time, and writes them. Returns how many there are; 0: no answer.
+// Requests the units from the process part by part and writes them. Returns their number; 0 if the process did not
+// answer.
 static uint64_t write_units(FILE *out, const struct tool_page *page) {
     struct mb_monitor_unit last = {0};
     uint64_t run = 0, all = 1;

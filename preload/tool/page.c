@@ -1,4 +1,4 @@
-// Questions to a running process by its monitor page, a file in /run/user or /dev/shm that both map
+// Sends requests to a running process through its monitor page, a file in /run/user or /dev/shm that both processes map
 // (core/told/monitor_page.h).
 #include "preload/tool/tool.h"
 
@@ -14,11 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WAIT = 0, WAKE = 1 }; // of futex(2); not every libc brings the kernel's headers
+enum { WAIT = 0, WAKE = 1 }; // operations of futex(2); not every C library comes with the kernel's headers
 
-enum { OF_ANOTHER_VERSION = -2 }; // by its length
+enum { OF_ANOTHER_VERSION = -2 }; // the file has another length: another version of the library
 
-// The process id in the process's own pid namespace, and its user id.
+// The process id inside the process's own pid namespace, and its effective user id.
 static bool find_names(int pid, long *inner, long *user) {
     char text[8192];
     if (!tool_read_of(pid, "status", text, sizeof text)) return false;
@@ -44,7 +44,7 @@ static int open_page_of(int pid, long inner, long user) {
         int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
         struct stat status;
         if (fd < 0) continue;
-        // a file of another owner or size is not a page of this process
+        // a file with another owner was not made by this process
         bool is_its_own = fstat(fd, &status) == 0 && (long)status.st_uid == user;
         if (is_its_own && status.st_size == sizeof(struct mb_monitor_shared)) return fd;
         close(fd);
@@ -53,7 +53,7 @@ static int open_page_of(int pid, long inner, long user) {
     return -1;
 }
 
-// A server's child may have become another user after its page was made, by root.
+// A server may start as root, create its page, and then change its user: so root's page is tried too.
 static int open_page(int pid) {
     long inner = 0, user = 0;
     if (!find_names(pid, &inner, &user)) return -1;
@@ -66,7 +66,7 @@ static bool is_served(int pid) {
     return tool_read_of(pid, "maps", maps, sizeof maps) && strstr(maps, "libmbmalloc") != NULL;
 }
 
-// Removes the page of a process that was killed.
+// Removes the page that a killed process has left behind.
 static void remove_left(int pid) {
     static const char *const places[] = {"/run/user/%u/mbmalloc-%d", "/dev/shm/mbmalloc-%u-%d"};
     for (size_t i = 0; i < 2; i++) {
@@ -131,7 +131,7 @@ static uint64_t now_ms(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-// A process that has much to do may take its time; said to who sits before a terminal.
+// A busy process may need a while to answer; on a terminal, the user is told that the command is waiting.
 static void say_waits(const struct tool_page *page, unsigned seconds) {
     if (isatty(STDERR_FILENO)) fprintf(stderr, "mbmalloc: waits for process %d, at most %u s\n", page->pid, seconds);
 }

@@ -1,7 +1,8 @@
 // mbmalloc prof: a heap profile of a running process.
 //
-// What: has the process sample for a while, unless it does already, and write the profile beside its page; copies it
-// and removes it there. What was allocated meanwhile and is still live is the profile's growth.
+// What: unless the process is sampling already, starts sampling for some seconds; then has it write the profile next to
+// its monitor page, copies that file and removes it. The profile shows memory that was allocated during these seconds
+// and is still live.
 #include "preload/tool/tool.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ struct settings {
     const char *file;
 };
 
-// A number, with K or M behind it or not.
+// Parses a number with an optional suffix K or M.
 static long read_bytes(const char *text, char **end) {
     long number = strtol(text, end, 10);
     long unit = **end == 'K' ? 1 << 10 : **end == 'M' ? 1 << 20 : 1;
@@ -76,7 +77,7 @@ static int copy(const char *from, const char *to) {
     return good ? TOOL_OK : tool_fail("%s: %s", to, strerror(error));
 }
 
-// What the process has written, as it sees it.
+// Has the process write its profile, and copies the file; the process names it by a path in its own root directory.
 static int fetch(const struct tool_page *page, const char *file) {
     char path[PATH_MAX], usual[64];
     snprintf(usual, sizeof usual, "heap.%d.pb.gz", page->pid);

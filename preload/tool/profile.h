@@ -1,4 +1,4 @@
-// A heap profile (profile.proto in a gzip container) in memory, for `mbmalloc top`.
+// A heap profile (profile.proto, compressed by gzip) in memory, for mbmalloc top, flame and diff.
 #ifndef MB_PRELOAD_TOOL_PROFILE_H
 #define MB_PRELOAD_TOOL_PROFILE_H
 
@@ -9,13 +9,13 @@
 enum { TOOL_VALUES_MAX = 16 };
 
 struct tool_mapping {
-    uint64_t id, start, limit, offset, file, build_id; // the last two: indices of strings
+    uint64_t id, start, limit, offset, file, build_id; // file and build_id are indices of strings
 };
 
 struct tool_location {
     uint64_t id, mapping, address;
-    const char *name;   // of the function; filled by tool_profile_name
-    const char **outer; // functions that the compiler has put it into, the innermost first
+    const char *name;   // of the function; set by tool_profile_name
+    const char **outer; // the functions that it was inlined into, innermost first
     size_t outers;
 };
 
@@ -34,23 +34,23 @@ struct tool_profile {
     uint64_t value_name[TOOL_VALUES_MAX], comment;
 };
 
-// False, and it is said: no such file, or it is none. The memory stays with the program.
+// False, with a message: the file does not exist, or is not a heap profile. The memory is never freed.
 bool tool_profile_read(const char *path, struct tool_profile *out);
 const char *tool_profile_string(const struct tool_profile *p, uint64_t index);
 struct tool_location *tool_profile_location(const struct tool_profile *p, uint64_t id);
 
-// The index of the value with this name among a sample's; -1, and it is said: there is none.
+// The index of the sample value with this name; -1, with a message, if there is none.
 int tool_profile_value(const struct tool_profile *p, const char *name);
 
-// What is shown unless something else is named: inuse_space; peak_space where less than a sixteenth of that is live at
-// the end; alloc_space where nothing ever was when a snapshot was taken, as of a program that frees each block at once.
+// The value that is shown by default: inuse_space. It is peak_space if less than a sixteenth of the peak is still live,
+// and alloc_space if nothing was live whenever a snapshot was taken (a program that frees each block at once).
 const char *tool_profile_usual(const struct tool_profile *p);
 
-// The function of a sample's frame, innermost first. After tool_profile_name.
+// The name of the function in frame `frame` of a sample; frame 0 is the innermost. Call tool_profile_name first.
 const char *tool_profile_function(const struct tool_profile *p, const struct tool_sample *sample, size_t frame);
 
-// Names all locations by addr2line(1) where it is there, else by file and offset. A call that the compiler has inlined
-// becomes a location of its own.
+// Names all locations by addr2line(1), or by file and offset if that is not installed. Each inlined call becomes a
+// location of its own.
 void tool_profile_name(struct tool_profile *p);
 
 #endif

@@ -1,5 +1,5 @@
-// mbmalloc diff of two heap profiles: which functions hold more or less than before. Leaks are what has grown between
-// two profiles of a program that should have come back to where it was.
+// mbmalloc diff of two heap profiles: which functions hold more or less memory than before. If the program should have
+// returned to the same state, what has grown is a leak.
 #include "preload/tool/tool.h"
 
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static int64_t change_of(const struct tool_function *f) { return f->itself[TOOL_
 static int64_t change_with_callees(const struct tool_function *f) { return f->with_callees[TOOL_AFTER] - f->with_callees[TOOL_BEFORE]; }
 static int64_t size_of_change(int64_t change) { return change < 0 ? -change : change; }
 
-// Those first whose own callers' memory has changed most.
+// Sorts by how much the memory that the function allocates itself has changed, the largest change first.
 static int by_change(const void *a, const void *b) {
     int64_t x = size_of_change(change_of(a)), y = size_of_change(change_of(b));
     if (x == y) x = size_of_change(change_with_callees(a)), y = size_of_change(change_with_callees(b));

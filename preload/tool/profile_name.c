@@ -1,6 +1,6 @@
-// Names of functions: addr2line(1), asked once for all addresses of a file. Without debug information it says the
-// nearest symbol before an address, which in a stripped file is another function's: then a function is called by where
-// it begins, as the unwind tables say.
+// Names of functions: addr2line(1), run once for all addresses in a file. Without debug information it prints the
+// nearest symbol before an address, which in a stripped file belongs to another function. Then the function is named by
+// file and the offset where it begins, which the unwind tables tell.
 #include "preload/tool/profile.h"
 
 #include <inttypes.h>
@@ -21,7 +21,7 @@ static void name_by_place(const char *file, uint64_t place, struct tool_location
     if (asprintf(&name, "%s+0x%" PRIx64, slash != NULL ? slash + 1 : file, place) >= 0) location->name = name;
 }
 
-// A file of code, and what its addresses differ by from where a mapping has them.
+// A file with code, and the difference between the addresses in it and file offsets (tool_code_shift).
 struct source {
     const struct tool_mapping *mapping;
     struct tool_code code;
@@ -32,7 +32,7 @@ static uint64_t address_in_file(const struct source *source, const struct tool_l
     return location->address - source->mapping->start + source->mapping->offset + source->shift;
 }
 
-// addr2line reads from one file and writes to another.
+// Runs addr2line with its input and output redirected to files, so that neither side can block on a full pipe.
 static bool ask(const char *file, FILE *questions, FILE *answers) {
     pid_t child;
     int status = 1;
@@ -58,8 +58,8 @@ static void write_questions(const struct tool_profile *p, const struct source *s
     rewind(questions);
 }
 
-// The address, then two lines for each function there, the innermost first: function, place. Without a place it is the
-// nearest symbol's name.
+// addr2line prints the address, then two lines for each function there (name, source line), innermost first. If the
+// source line is unknown, the name is that of the nearest symbol, which may belong to another function.
 static void add_name(const struct source *source, struct tool_location *location, const char *function, const char *place) {
     bool is_known = strcmp(function, "??") != 0;
     if (is_known && strncmp(place, "??", 2) == 0) is_known = tool_code_has_symbol(&source->code, address_in_file(source, location));
@@ -134,8 +134,8 @@ static bool has_location(const struct tool_profile *p, const struct tool_mapping
 
 // --- calls that were inlined -----------------------------------------------------------------------------------------
 
-// Appends a location for each function that another one was put into; their ids follow those of the profile. Where
-// those of location i begin: first[i].
+// Appends a location for each function that another one was inlined into. Their ids follow those of the profile;
+// first[i] is the id of the first one that belongs to location i.
 static void make_outer_locations(struct tool_profile *p, uint64_t *first) {
     size_t count = p->locations, all = count;
     uint64_t id = count > 0 ? p->location[count - 1].id + 1 : 1;

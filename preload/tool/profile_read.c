@@ -1,5 +1,5 @@
-// Reading a heap profile: gzip(1) unpacks it, the rest is a few fields of profile.proto. What is malformed ends the
-// reading, and is said.
+// Reads a heap profile: gzip(1) unpacks it, and this file parses the few fields of profile.proto that are needed.
+// Malformed input ends the reading with a message.
 #include "preload/tool/profile.h"
 
 #include <spawn.h>
@@ -19,7 +19,7 @@ struct bytes {
 };
 
 static void *grown(void *p, size_t count, size_t size) {
-    if ((count & (count - 1)) != 0) return p; // room for the next power of two
+    if ((count & (count - 1)) != 0) return p; // the capacity is the next power of two, so there is room
     p = realloc(p, (count == 0 ? 1 : 2 * count) * size);
     if (p == NULL) exit(tool_fail("no memory"));
     return p;
@@ -59,8 +59,8 @@ static bool unpack(const char *path, struct bytes *out) {
 
 struct field {
     unsigned number;
-    uint64_t value;     // of a number
-    struct bytes bytes; // of anything else; at NULL: it is a number
+    uint64_t value;     // if the field is a number
+    struct bytes bytes; // if it has a length; bytes.at is NULL for a number
 };
 
 static bool read_number(struct bytes *in, uint64_t *out) {
@@ -73,7 +73,7 @@ static bool read_number(struct bytes *in, uint64_t *out) {
     return false;
 }
 
-// False: the end, or something malformed, which leaves `in` before its end.
+// Reads the next field. False at the end of the message, or at malformed input: then `in` has not reached its end.
 static bool next_field(struct bytes *in, struct field *out) {
     uint64_t key, length;
     unsigned char *begin = in->at;
@@ -188,7 +188,7 @@ struct tool_location *tool_profile_location(const struct tool_profile *p, uint64
     return p->locations == 0 ? NULL : bsearch(&key, p->location, p->locations, sizeof key, by_id);
 }
 
-// --- what a reader asks ----------------------------------------------------------------------------------------------
+// --- queries ---------------------------------------------------------------------------------------------------------
 
 int tool_profile_value(const struct tool_profile *p, const char *name) {
     for (size_t v = 0; v < p->values; v++) {
@@ -209,7 +209,7 @@ static double sum_of(const struct tool_profile *p, const char *name) {
     return sum;
 }
 
-// What is live at the end of a program that frees all it can is chance: a sample or two.
+// In a program that frees everything at its end, the few samples that are still live then are there by chance.
 const char *tool_profile_usual(const struct tool_profile *p) {
     enum { LITTLE = 16 };
     double live = sum_of(p, "inuse_space"), peak = sum_of(p, "peak_space");

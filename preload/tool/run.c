@@ -1,5 +1,5 @@
-// mbmalloc run: starts a program with the library preloaded. Where that would have no effect (a static or setuid
-// program) it says why and does not start it.
+// mbmalloc run: starts a program with the library preloaded. If that would have no effect (a static or setuid program),
+// it prints the reason and does not start the program.
 #include "preload/tool/tool.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ static bool find_program(const char *name, char *out, size_t bytes) {
     return false;
 }
 
-// For a script: replaces the path by that of its interpreter, into which the library is loaded.
+// For a script: replaces the path by that of its interpreter, since the library is loaded into the interpreter.
 static void follow_script(char *path, size_t bytes) {
     char line[256], interpreter[256];
     for (int depth = 0; depth < 4; depth++) {
@@ -38,14 +38,14 @@ static void follow_script(char *path, size_t bytes) {
 
 static int refuse(const char *path, const char *why) { return tool_fail("%s: %s", path, why); }
 
-// TOOL_OK, or prints why the library cannot serve the program.
+// Returns TOOL_OK, or prints why the library cannot serve the program.
 static int check(const char *path, const char *library) {
     struct stat status;
     struct tool_elf program, own;
     if (stat(path, &status) != 0) return refuse(path, strerror(errno));
     if ((status.st_mode & S_ISUID) != 0 && status.st_uid != geteuid()) return refuse(path, "it is setuid: the loader ignores LD_PRELOAD");
     if ((status.st_mode & S_ISGID) != 0 && status.st_gid != getegid()) return refuse(path, "it is setgid: the loader ignores LD_PRELOAD");
-    if (!tool_elf_read(path, &program)) return TOOL_OK; // may be executed, but not read
+    if (!tool_elf_read(path, &program)) return TOOL_OK; // it may be executable but not readable
     if (!tool_elf_read(library, &own) || !own.is_elf) return refuse(library, "it is no library that can be read");
     if (!program.is_elf) return refuse(path, "it is neither a program nor a script");
     if (!program.is_64 || program.machine != own.machine) return refuse(path, "it is for another architecture than the library");
@@ -76,9 +76,10 @@ static void add(struct settings *s, const char *text, const char *value) {
     snprintf(s->options + length, sizeof s->options - length, "%s%s%s", length > 0 ? "," : "", text, value);
 }
 
-enum { FILE_MAX = 240 }; // a text option's length, and what %p may become
+enum { FILE_MAX = 240 }; // the longest value of a text option, minus what %p may expand to
 
-// The program may change its folder before it ends (git -C, daemons): the file is written where the command was given.
+// Makes the path absolute: the program may change its directory before it ends (git -C, daemons), but the file belongs
+// where the command was given.
 static void add_profile(struct settings *s, const char *file) {
     char here[PATH_MAX], path[2 * PATH_MAX];
     add(s, "heap_profile=512K", "");
@@ -87,7 +88,7 @@ static void add_profile(struct settings *s, const char *file) {
     add(s, "heap_profile_file=", strlen(path) <= FILE_MAX ? path : file);
 }
 
-// Reads the options before the command and returns how many arguments they take; -1: a wrong one.
+// Parses the options before the command. Returns the number of arguments they take; -1 for a wrong option.
 static int read_settings(int argc, char **argv, struct settings *s) {
     const char *inherited = getenv("MBMALLOC_OPTIONS");
     if (inherited != NULL) add(s, inherited, "");

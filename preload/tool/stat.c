@@ -1,5 +1,5 @@
-// mbmalloc stat, trim and set: prints statistics of a running process, asks it to give memory back, changes its
-// options.
+// mbmalloc stat, trim and set: prints statistics of a running process, asks it to return free memory to the system, and
+// changes its options.
 #include "preload/tool/tool.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@ enum { PATIENCE_S = 30 };
 
 struct settings {
     int pid;
-    double interval; // seconds; 0: once
+    double interval; // in seconds; 0: print once
     long times;
     bool json;
 };
@@ -36,7 +36,7 @@ static bool read_settings(int argc, char **argv, struct settings *s) {
     return s->pid != 0 && s->interval >= 0 && s->times > 0;
 }
 
-// --- one look --------------------------------------------------------------------------------------------------------
+// --- printing once ---------------------------------------------------------------------------------------------------
 
 static double share(uint64_t part, uint64_t whole) { return whole == 0 ? 0 : 100.0 * (double)part / (double)whole; }
 
@@ -173,7 +173,7 @@ int tool_stat(int argc, char **argv) {
     return answered ? TOOL_OK : TOOL_FAILED;
 }
 
-// --- what it is told -------------------------------------------------------------------------------------------------
+// --- trim and set ----------------------------------------------------------------------------------------------------
 
 static int tell(int pid, enum mb_monitor_command command, const char *text, uint64_t *number) {
     struct tool_page page;

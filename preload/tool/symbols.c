@@ -1,8 +1,9 @@
-// mbmalloc symbols: adds function names to the call stacks in reports of profile=debug. It runs outside of the process
-// that wrote the report, which must not allocate.
+// mbmalloc symbols: adds function names to the call stacks in reports of profile=debug. This is done in a separate
+// program, since the process that writes a report must not allocate.
 //
 // What: copies standard input, or a file, to standard output. To each line `#N 0xADDRESS FILE+0xOFFSET build-id ID` it
-// adds function, source file and line of the call, by addr2line(1). Where FILE has another build id by now, it says so.
+// adds the function, source file and line of the call, found by addr2line(1). If FILE now has another build id than the
+// one in the report, it says so.
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ struct frame {
     unsigned long offset;
 };
 
-// `... #3 0x55d0c3f1 /usr/bin/app+0x43f1 build-id 1e0e...`
+// Parses a line such as `... #3 0x55d0c3f1 /usr/bin/app+0x43f1 build-id 1e0e...`.
 static bool parse(const char *line, struct frame *out) {
     const char *at = strstr(line, "    #");
     if (strncmp(line, "mbmalloc: ", 10) != 0 || at == NULL) return false;
@@ -71,13 +72,13 @@ static bool build_id(const char *path, char out[ID_TEXT]) {
 
 static void become_addr2line(const struct frame *frame, int out) {
     char offset[32];
-    snprintf(offset, sizeof offset, "0x%lx", frame->offset - 1); // the call, not the instruction after it
+    snprintf(offset, sizeof offset, "0x%lx", frame->offset - 1); // the frame's address is that of the instruction after the call
     dup2(out, STDOUT_FILENO);
     execlp("addr2line", "addr2line", "-f", "-C", "-p", "-e", frame->file, offset, (char *)NULL);
     _exit(127);
 }
 
-// False: addr2line is not installed, or does not know the address.
+// False if addr2line is not installed or does not know the address.
 static bool name_of(const struct frame *frame, char *out, size_t bytes) {
     int ends[2], status = -1;
     if (pipe(ends) != 0) return false;

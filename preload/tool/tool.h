@@ -1,4 +1,4 @@
-// The `mbmalloc` command: what its parts share. A program of its own, with the C library's malloc.
+// What the parts of the `mbmalloc` command share. The command is a separate program and uses the C library's malloc.
 #ifndef MB_PRELOAD_TOOL_H
 #define MB_PRELOAD_TOOL_H
 
@@ -11,7 +11,7 @@
 
 enum { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_USAGE = 2 };
 
-// Each is given the arguments behind its name and returns the exit status.
+// The subcommands. Each is given the arguments after its name and returns the exit status.
 int tool_run(int argc, char **argv);
 int tool_doctor(int argc, char **argv);
 int tool_stat(int argc, char **argv);
@@ -25,55 +25,55 @@ int tool_prof(int argc, char **argv);
 int tool_top(int argc, char **argv);
 int tool_flame(int argc, char **argv);
 
-// "mbmalloc: ..." on standard error; returns TOOL_FAILED / TOOL_USAGE.
+// Print "mbmalloc: ..." to standard error and return TOOL_FAILED or TOOL_USAGE.
 int tool_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int tool_usage(const char *what);
 
-// A process id, or 0.
+// Parses a process id; 0 if the text is not one.
 int tool_pid(const char *text);
 
 // --- /proc -----------------------------------------------------------------------------------------------------------
 
-// The beginning of a file, terminated; false when it cannot be read.
+// Reads the beginning of a file as a string; false if the file cannot be read.
 bool tool_read(const char *path, char *out, size_t bytes);
 bool tool_read_of(int pid, const char *name, char *out, size_t bytes);
-// The file that a link leads to.
+// Reads the target of a symbolic link in /proc/PID.
 bool tool_link_of(int pid, const char *name, char *out, size_t bytes);
 
-// --- the page of a process -------------------------------------------------------------------------------------------
+// --- the monitor page of a process -----------------------------------------------------------------------------------
 
 struct tool_page {
     struct mb_monitor_shared *page;
     int pid, fd;
 };
 
-// Says why on standard error when there is none.
+// False, with a message that says why: the process has no monitor page that can be used.
 bool tool_page_open(struct tool_page *out, int pid);
 void tool_page_close(struct tool_page *page);
 
-// Asks and waits at most `seconds`. False, and it is said: no answer.
+// Sends a request and waits for the answer, at most `seconds`. False, with a message: there was no answer.
 bool tool_page_ask(const struct tool_page *page, enum mb_monitor_command command, uint64_t argument, unsigned seconds);
 
 // --- text ------------------------------------------------------------------------------------------------------------
 
-// 12.3 MiB, in one of a few buffers that take turns.
+// Formats a size, such as 12.3 MiB, in one of a few static buffers that are used in turn.
 const char *tool_size(uint64_t bytes);
-// Escape sequences where standard output is a terminal, else "".
+// The terminal's escape sequences if standard output is a terminal, else "".
 const char *tool_bold(void);
 const char *tool_plain(void);
 
-// The library that `run` preloads: MBMALLOC_LIBRARY, or beside this program, or installed.
+// Finds the library that `run` preloads: MBMALLOC_LIBRARY, else next to this program, else where it is installed.
 bool tool_library(char *out, size_t bytes);
 
-// Whether the library can serve a program when it is preloaded; if not, the reason is said. As exit status.
+// Whether a preloaded library can serve the program, as an exit status; if it cannot, the reason is printed.
 int tool_would_serve(const char *program);
 
-// The program that a command would start, or the interpreter of a script; false: there is none.
+// Finds the file that a command would execute: the program, or the interpreter of a script. False: there is none.
 bool tool_find_program(const char *name, char *out, size_t bytes);
 
 // --- ELF files -------------------------------------------------------------------------------------------------------
 
-// X(identifier, symbol, as it is spelt): the names that one allocator must define all of, or none.
+// X(identifier, symbol, name in messages): the names of malloc's family. One allocator must define all of them or none.
 #define TOOL_NAME_TABLE(X)                                                                                                                 \
     X(MALLOC, "malloc", "malloc")                                                                                                          \
     X(FREE, "free", "free")                                                                                                                \
@@ -104,7 +104,7 @@ enum tool_name {
 };
 extern const char *const tool_name_symbol[TOOL_NAMES], *const tool_name_spelt[TOOL_NAMES];
 
-// What is known of an ELF file.
+// What is read from an ELF file.
 struct tool_elf {
     bool is_elf, is_static, is_64;
     int machine;
@@ -114,7 +114,7 @@ struct tool_elf {
 bool tool_elf_read(const char *path, struct tool_elf *out);
 static inline bool tool_elf_defines(const struct tool_elf *elf, enum tool_name name) { return (elf->defines >> name & 1) != 0; }
 
-// Calls the visitor for each file that it is linked with, by its name there (libc.so.6).
+// Calls `visit` for each library that the file is linked with, by its name in the file (libc.so.6).
 void tool_elf_needed(const char *path, void (*visit)(void *context, const char *name), void *context);
 
 #endif

@@ -1,5 +1,5 @@
-// mbmalloc top: the functions that hold most in a heap profile, or its stacks in the folded form that flame graphs are
-// drawn from.
+// mbmalloc top: prints the functions that hold most memory in a heap profile, or its stacks in the folded format from
+// which flame graphs are drawn.
 #include "preload/tool/tool.h"
 
 #include <stdlib.h>
