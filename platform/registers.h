@@ -1,5 +1,5 @@
-// Where the calling function is: its instruction, stack pointer and frame pointer, as the unwind table has a row for
-// it.
+// The registers of the calling function from which a stack walk by the unwind tables starts: instruction pointer, stack
+// pointer and frame pointer.
 #ifndef MB_PLATFORM_REGISTERS_H
 #define MB_PLATFORM_REGISTERS_H
 
@@ -8,7 +8,7 @@
 #include "platform/compiler.h"
 
 struct mb_registers {
-    uintptr_t instruction, stack, frame; // frame: what is in the register of frame pointers, whatever it is used for
+    uintptr_t instruction, stack, frame; // frame: the frame pointer register's value, even if the function uses it for something else
 };
 
 MB_INLINE struct mb_registers mb_registers_here(void) {

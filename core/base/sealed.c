@@ -7,8 +7,8 @@
 #include "platform/libc.h"
 #include "platform/os.h"
 
-// The linker puts sections that it does not know one behind the other, as it meets them, and this file first
-// (CMakeLists.txt).
+// The linker places sections with unknown names one after the other in the order in which it meets them, and meets this
+// file first (CMakeLists.txt).
 MB_SEALED_ORDER;
 
 static char edge __attribute__((section("mb_sealed_edge"), aligned(MB_SEALED_PAGE_BYTES)));
@@ -17,17 +17,17 @@ static char other_edge __attribute__((section("mb_sealed_other_edge"), aligned(M
 extern MB_HIDDEN char __start_mb_sealed[], __stop_mb_sealed[];
 
 static struct {
-    _Atomic unsigned writers; // enum mb_sealed_writer: those that are done, relaxed
+    _Atomic unsigned writers; // bits of enum mb_sealed_writer: those that have finished; relaxed
     _Atomic bool sealed;      // written under the lock
-    _Atomic bool open;        // likewise: somebody writes
+    _Atomic bool open;        // written under the lock: a thread is between open and close
     struct mb_lock_shared lock;
-    bool quiet; // the holder of the lock handles no signals, and handled all but these before
+    bool quiet; // the holder of the lock has blocked all signals; `signals` is the mask from before
     uint64_t signals;
 } sealed_shared = {.lock = {.rank = MB_RANK_FRONT}};
 
 static bool protect(unsigned access) { return mb_os_protect(&edge, (uintptr_t)&other_edge - (uintptr_t)&edge, access) == 0; }
 
-// If another linker has another order, what else lies on these pages stays writable.
+// A linker may use another order. The pages then hold other variables too, so they must stay writable.
 static bool is_in_order(void) {
     bool together = (uintptr_t)&edge < (uintptr_t)__start_mb_sealed && (uintptr_t)__stop_mb_sealed <= (uintptr_t)&other_edge;
     return together && mb_os_page_size() <= MB_SEALED_PAGE_BYTES;
@@ -55,8 +55,8 @@ static void leave(void) {
     if (quiet) mb_libc_restore_signals(signals);
 }
 
-// A handler that wanted to write would wait for the thread that it interrupts. Before the pages are sealed no system
-// call is made.
+// Signals are blocked, since a handler that also wants to write would wait for the thread that it has interrupted. No
+// system call is made before the pages are sealed.
 bool mb_sealed_open(void) {
     bool quiet = is_sealed();
     uint64_t signals = quiet ? mb_libc_block_signals() : 0;

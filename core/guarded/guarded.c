@@ -17,21 +17,21 @@
 struct mb_guarded_range_shared mb_guarded_range_shared;
 
 static struct {
-    _Atomic uint32_t stage;        // enum stage; by who makes the pool
+    _Atomic uint32_t stage;        // enum stage; written by the thread that creates the pool
     _Atomic uint64_t random;       // Weyl sequence; any thread, relaxed
-    _Atomic uint64_t due_ns;       // when a sample was due last; any thread, relaxed
+    _Atomic uint64_t due_ns;       // when a sample was last due; any thread, relaxed
     struct mb_guarded_slot *slots; // written before mb_guarded_range_shared.base
 } pool_shared;
 
 enum stage { UNMADE, MAKING, MADE };
 
-// A sample takes some 40 us (two stacks, two system calls, a page): one in so long is half a percent of the time of a
-// program that does nothing but malloc and free.
+// A sample costs about 40 us (two stack walks, two system calls, a page fault). One in each such interval is half a
+// percent of the time of a program that does nothing but malloc and free.
 static const uint64_t PAUSE_NS = 10000000;
 
 // --- the pool --------------------------------------------------------------------------------------------------------
 
-// Forked children draw numbers of their own.
+// The process id is mixed in, so that forked children draw other numbers.
 static uint64_t draw(void) {
     uint64_t next = atomic_fetch_add_explicit(&pool_shared.random, MB_RNG_STEP, memory_order_relaxed);
     return mb_mix64(next ^ (mb_option.seed == 0 ? (uint64_t)mb_os_pid() : 0));
@@ -53,7 +53,7 @@ static bool make(void) {
     return true;
 }
 
-// Who comes while another makes it, and who comes after the system has refused it, goes without.
+// A thread that arrives while another one creates the pool, or after the system has refused it, gets no sample.
 static bool is_made(void) {
     uint32_t seen = atomic_load_explicit(&pool_shared.stage, memory_order_acquire);
     if (MB_LIKELY(seen == MADE)) return true;
@@ -75,7 +75,7 @@ static char *page_of(size_t index) {
 
 static bool is_exact(void) { return mb_option.guard_rate <= MB_GUARD_RATE_EXACT_MAX; }
 
-// Uniform, and the rate on average.
+// Uniformly distributed, with guard_rate as its mean.
 static uint32_t draw_distance(void) { return 1 + (uint32_t)(draw() % (2 * mb_option.guard_rate - 1)); }
 
 static bool count_down(struct mb_heap *heap, uint32_t refills) {
@@ -91,8 +91,8 @@ static bool is_long_ago(void) {
     return true;
 }
 
-// What was due before and found no refill is not due any more: large blocks make ticks, too, and need not be slow for
-// it.
+// If a sample was due and no refill has taken it by the next tick, it is dropped: ticks also come from large blocks,
+// and these should not keep the slow path of refills switched on.
 MB_NOINLINE void mb_guarded_note_slow(struct mb_heap *heap, uint32_t refills) {
     bool due = count_down(heap, refills) && is_long_ago();
     if (!mb_perturb_take_guarded() && due) mb_perturb_set_guarded(true);
@@ -100,7 +100,7 @@ MB_NOINLINE void mb_guarded_note_slow(struct mb_heap *heap, uint32_t refills) {
 
 static bool is_due(struct mb_heap *heap) { return is_exact() ? count_down(heap, 1) : mb_perturb_take_guarded(); }
 
-// The one that has waited longest, or was never used. MB_GUARDED_SLOTS: none.
+// The free slot that was never used or has been free for longest. MB_GUARDED_SLOTS: none is free.
 static size_t oldest_free(void) {
     size_t oldest = MB_GUARDED_SLOTS, start = draw() % MB_GUARDED_SLOTS;
     for (size_t i = 0; i < MB_GUARDED_SLOTS; i++) {
@@ -122,7 +122,7 @@ static size_t take_slot(void) {
 
 // --- a sample --------------------------------------------------------------------------------------------------------
 
-// memalign has rounded its size to a multiple of the alignment.
+// memalign has already rounded the size up to a multiple of the alignment.
 static size_t align_of(size_t bytes) { return mb_max(MB_GRANULE, bytes & (0 - bytes)); }
 
 static char *place(char *page, size_t bytes) {
@@ -218,7 +218,7 @@ void mb_guarded_count(struct mb_statistics *all) {
     struct mb_guarded_totals totals = mb_guarded_totals();
     all->live_blocks += totals.blocks;
     all->live_bytes += totals.bytes;
-    all->live_resident_bytes += totals.blocks * mb_os_page_size(); // each is on a page of its own, which its canary has touched
+    all->live_resident_bytes += totals.blocks * mb_os_page_size(); // each has a page, made resident by its canary
     all->committed_bytes += totals.blocks * mb_os_page_size();
     all->reserved_bytes += atomic_load_explicit(&mb_guarded_range_shared.bytes, memory_order_relaxed);
 }

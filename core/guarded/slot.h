@@ -1,12 +1,12 @@
-// The state of each slot of guarded samples, and which thread may use it: one word, which threads, signal handlers and
-// forked children see.
+// The state of each slot for guarded samples, which decides who may use the slot. It is one word, so that threads,
+// signal handlers and forked children agree on it.
 //
 //   FREE --take--> TAKEN --hand out--> LIVE --claim--> GOING --give--> FREE
 //
-// What: who has taken or claimed a slot writes its record alone; what others read of it meanwhile may be half written,
-// and is only told. A slot that was TAKEN or GOING in another thread when a process forked stays so in the child, and
-// is lost.
-// Who: any thread; take and claim succeed in one of several that try.
+// What: only the thread that has taken or claimed a slot writes its record. Others may read the record meanwhile and
+// see it half written; they use it only for reports. A slot that another thread held (TAKEN or GOING) when the process
+// forked stays in that state in the child and is lost there.
+// Who: any thread; of several threads that try to take or claim a slot, one succeeds.
 #ifndef MB_CORE_GUARDED_SLOT_H
 #define MB_CORE_GUARDED_SLOT_H
 
@@ -34,7 +34,7 @@ MB_INLINE bool mb_guarded_change(struct mb_guarded_word_shared *word, enum mb_gu
 MB_INLINE bool mb_guarded_take(struct mb_guarded_word_shared *word) { return mb_guarded_change(word, MB_GUARDED_FREE, MB_GUARDED_TAKEN); }
 MB_INLINE bool mb_guarded_claim(struct mb_guarded_word_shared *word) { return mb_guarded_change(word, MB_GUARDED_LIVE, MB_GUARDED_GOING); }
 
-// All that was written to the slot and its record comes before.
+// Everything written to the slot and its record before happens before what its next user does.
 MB_INLINE void mb_guarded_hand_out(struct mb_guarded_word_shared *word) {
     atomic_store_explicit(&word->state, MB_GUARDED_LIVE, memory_order_release);
 }

@@ -47,8 +47,8 @@ static const char *offset_of(const void *address, size_t *page) {
 static bool was_used(const struct mb_guarded_slot *slot) { return slot != NULL && slot->made_by != 0; }
 static bool is_live(struct mb_guarded_slot *slot) { return was_used(slot) && mb_guarded_state(&slot->word) == MB_GUARDED_LIVE; }
 
-// On a slot's page its own; on a guard that of the neighbour on the nearer side, or the other one, if that alone lives,
-// or was ever used.
+// An address on a slot's page belongs to that slot. One on a guard page belongs to the neighbour on the nearer side, or
+// to the other neighbour if that is the only live one, or the only one ever used.
 static struct mb_guarded_slot *nearest(const void *address) {
     size_t page, offset = (size_t)(uintptr_t)offset_of(address, &page);
     if (page % 2 == 1) return mb_guarded_slot_at(page / 2);

@@ -1,6 +1,6 @@
 // Reports about guarded samples. Used only by the files of this folder.
 //
-// Who: any thread, in a signal handler too. It may read a record that another thread is writing at that moment.
+// Who: any thread, also in a signal handler. They may read a record while another thread is writing it.
 #ifndef MB_CORE_GUARDED_TOLD_H
 #define MB_CORE_GUARDED_TOLD_H
 
@@ -12,9 +12,9 @@
 
 struct mb_guarded_slot {
     struct mb_guarded_word_shared word;
-    int made_by, freed_by; // threads; 0: it was never handed out / it lives
+    int made_by, freed_by; // thread ids; made_by is 0 if the slot was never used, freed_by is 0 if the block is live
     unsigned made_depth, freed_depth;
-    size_t bytes; // asked for
+    size_t bytes; // as requested
     char *start;
     uint64_t salt;
     uint64_t freed_ns;
@@ -23,10 +23,10 @@ struct mb_guarded_slot {
 
 struct mb_guarded_slot *mb_guarded_slot_at(size_t index);
 
-// The block's surroundings were written.
+// Reports that the memory around the block was overwritten.
 void mb_guarded_tell_damage(const struct mb_guarded_slot *slot, const char *what);
 
-// For mb_os_on_fault.
+// The handler for mb_os_on_fault.
 void mb_guarded_on_fault(const void *address);
 
 #endif

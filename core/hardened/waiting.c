@@ -22,8 +22,8 @@ static void note_units(size_t units) { atomic_store_explicit(&mb_hard_waiting_sh
 
 // --- going -----------------------------------------------------------------------------------------------------------
 
-// What cannot be made usable again is lost, without its pages. A system that says yes and does nothing (emulators,
-// filters) has left the mark.
+// A span that cannot be made usable again is abandoned; its pages have gone back to the system already. The mark shows
+// whether the system (an emulator, a filter) reported success without doing anything.
 static void give(size_t first) {
     struct mb_unit *unit = mb_unit_at(first);
     struct mb_hard_waiting waiting = *mb_hard_waiting_of(unit);
@@ -53,7 +53,7 @@ static size_t take_out_locked(uint32_t index) {
     return first;
 }
 
-// Beyond the budget: one of the older ones.
+// If the budget is exceeded, takes out one of the older spans.
 static bool take_one_too_many(size_t *first) {
     mb_lock(&mb_hard_waiting_shared.lock);
     uint32_t count = mb_hard_waiting_shared.count;
@@ -92,7 +92,8 @@ static void close_span(const struct mb_hard_gone *gone) {
     size_t bytes = gone->units << MB_UNIT_SHIFT;
     enum mb_wall wall = MB_WALL_NONE;
     if (gone->touchable != NULL) *gone->touchable = 1;
-    // Marks over pages that have lost their access would leave them so.
+    // A span with pages whose access was taken away is made inaccessible in the same way as a whole: removing guards by
+    // advice would not give those pages their access back.
     if (gone->accesses == 0)
         wall = mb_wall_up(p, bytes, true);
     else if (mb_os_decommit(p, bytes) == 0)

@@ -1,9 +1,9 @@
-// Spans that wait before their addresses are used again: freed large blocks, and slabs that hold nothing any more.
+// The quarantine of spans: freed large blocks and slabs without blocks wait here before their addresses are used again.
 //
-// What: nothing of a waiting span can be touched, and none of it is resident; it costs address space and, where guards
-// are marks in the page table, commit charge. At most MB_HARD_WAITING spans wait, of at most the budget's bytes
-// (option); who must go is drawn among all but the youngest. When memory is short, all go.
-// Who: any thread; the lock is reset in a forked child, and the list is made anew from the descriptors.
+// What: a waiting span is inaccessible and not resident; it costs address space and, where guards are marks in the page
+// table, commit charge. At most MB_HARD_WAITING spans wait, with at most as many bytes as the option quarantine_large
+// allows; beyond that one of them, drawn at random from all but the youngest, leaves. When memory is short, all leave.
+// Who: any thread; in a forked child the lock is reset, and the list is rebuilt from the descriptors.
 // Invariant: a span on the list has kind MB_UNIT_HARD_WAITING.
 #ifndef MB_CORE_HARDENED_WAITING_H
 #define MB_CORE_HARDENED_WAITING_H
@@ -19,8 +19,8 @@
 
 enum {
     MB_HARD_WAITING = 256,
-    MB_HARD_WAITING_YOUNGEST = 64, // stay while there are older ones
-    MB_HARD_WAITING_FEWEST = 4,    // stay whatever the budget
+    MB_HARD_WAITING_YOUNGEST = 64, // the youngest spans, which stay as long as there are older ones
+    MB_HARD_WAITING_FEWEST = 4,    // as many stay whatever the budget is
 };
 
 extern MB_HIDDEN struct mb_hard_waiting_shared {
@@ -34,8 +34,8 @@ extern MB_HIDDEN struct mb_hard_waiting_shared {
 
 void mb_hard_waiting_init(uint64_t seed, size_t budget_bytes);
 
-// The caller holds the span, whose first unit is of no kind (it says so itself). `start`: of the block that was there.
-// `accesses`: walls by access that stand in it.
+// The caller owns the span, whose first unit is marked as MB_UNIT_NONE. `start`: where the block in it began.
+// `accesses`: the number of walls of kind MB_WALL_ACCESS inside it.
 struct mb_hard_gone {
     size_t first, units;
     uintptr_t start;

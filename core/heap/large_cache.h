@@ -1,11 +1,11 @@
 // Large blocks that were freed a moment ago, kept whole for the next request of the same number of pages.
 //
-// What: a few slots, so that a program that takes and gives back the same buffers again and again neither searches the
-// arena nor moves their guard pages. Every heap has five caches of its own for the blocks that its thread has made
-// (core/front/large.c), four of which share the lengths up to 512 KiB among them, so that a search looks at four slots;
-// one more is everybody's. A cache knows spans only; what their descriptors say is its user's business.
-// Who: any thread may take, lock-free, by one compare-and-swap (none while there is one thread); who may put stands
-// with each function.
+// What: a few slots, so that a program that allocates and frees the same buffers again and again neither searches the
+// arena nor moves guard pages. Every heap has five caches for blocks that its own thread has made (core/front/large.c);
+// four of them divide the lengths up to 512 KiB among them, so that a search looks at four slots. One more cache is
+// shared by all threads. A cache stores spans only and does not interpret their descriptors.
+// Who: any thread may take, without locks, by one compare-and-swap (none in a process with one thread); each function
+// below says who may put.
 #ifndef MB_CORE_HEAP_LARGE_CACHE_H
 #define MB_CORE_HEAP_LARGE_CACHE_H
 
@@ -24,14 +24,13 @@ struct mb_large_cache_shared {
     _Atomic uint64_t slot[MB_LARGE_SLOTS]; // entries; 0 is empty. Filling releases the descriptor, taking acquires it
 };
 
-// Which of a heap's caches a block of so many pieces belongs to, where blocks of up to `short_max` pieces count as
-// short.
+// Which cache of a heap holds blocks of so many pieces. Blocks of up to `short_max` pieces are short.
 MB_INLINE size_t mb_large_set_of(size_t pieces, size_t short_max) {
     return pieces > short_max ? MB_LARGE_SHORT_SETS : pieces % MB_LARGE_SHORT_SETS;
 }
 
-// An entry: first piece + 1 in the low half, the block's length in pieces above, the highest bit when a tick has
-// passed.
+// A slot's value: first piece + 1 in the low half, the block's length in pieces above; the highest bit is set once a
+// tick has passed.
 enum { MB_LARGE_LENGTH_SHIFT = 32 };
 #define MB_LARGE_OLD (UINT64_C(1) << 63)
 
@@ -43,8 +42,8 @@ MB_INLINE uint64_t mb_large_cache_look(const struct mb_large_cache_shared *cache
     return atomic_load_explicit(&cache->slot[i], memory_order_relaxed);
 }
 
-// Takes out what was seen, if it is still there. The only thread need not ask: the atomic instruction is a third of a
-// pair's time.
+// Takes out the entry that was seen, if it is still there. A single-threaded process needs no atomic instruction, which
+// would be a third of the time of a malloc and free.
 MB_INLINE bool mb_large_cache_empty(struct mb_large_cache_shared *cache, unsigned i, uint64_t seen) {
     if (mb_thread_is_only()) {
         atomic_store_explicit(&cache->slot[i], 0, memory_order_relaxed);
@@ -53,20 +52,20 @@ MB_INLINE bool mb_large_cache_empty(struct mb_large_cache_shared *cache, unsigne
     return atomic_compare_exchange_strong_explicit(&cache->slot[i], &seen, 0, memory_order_acquire, memory_order_relaxed);
 }
 
-// Keeps a span, or says no: no slot, or more than `pieces_max` would be kept. Any thread.
+// Keeps a span. Refuses if no slot is empty, or if more than `pieces_max` pieces would be kept. Any thread.
 bool mb_large_cache_put(struct mb_large_cache_shared *cache, size_t first, size_t pieces, size_t pieces_max);
 
-// The same for the one thread that may put, without a limit but the slots.
+// The same for the only thread that may put into this cache; limited by the slots alone.
 MB_INLINE bool mb_large_cache_put_own(struct mb_large_cache_shared *cache, size_t first, size_t pieces) {
     for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
-        if (mb_large_cache_look(cache, i) != 0) continue; // nobody else fills a slot, so one that is seen empty stays so
+        if (mb_large_cache_look(cache, i) != 0) continue; // only this thread fills slots, so a slot seen empty stays empty
         atomic_store_explicit(&cache->slot[i], mb_large_entry(first, pieces), memory_order_release);
         return true;
     }
     return false;
 }
 
-// A block of so many pieces, or up to an eighth more.
+// Finds a block of so many pieces, or up to an eighth more.
 MB_INLINE bool mb_large_cache_take(struct mb_large_cache_shared *cache, size_t pieces, size_t *first) {
     for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
         uint64_t seen = mb_large_cache_look(cache, i);
@@ -77,10 +76,10 @@ MB_INLINE bool mb_large_cache_take(struct mb_large_cache_shared *cache, size_t p
     return false;
 }
 
-// Pieces kept now.
+// The number of pieces kept now.
 size_t mb_large_cache_pieces(const struct mb_large_cache_shared *cache);
 
-// Takes every span out and gives it to `give` / those that have been kept for a whole tick. Any thread.
+// Take out all spans, or those that were kept for a whole tick, and pass each to `give`. Any thread.
 void mb_large_cache_flush(struct mb_large_cache_shared *cache, void (*give)(size_t first));
 void mb_large_cache_age(struct mb_large_cache_shared *cache, void (*give)(size_t first));
 

@@ -10,7 +10,7 @@
 
 enum { ROWS = 2048 };
 
-// The last word is mb_row_hash of the others and of the table's record. Any thread, relaxed.
+// The last word is mb_row_hash of the other words and of the record in the object's table. Any thread, relaxed.
 struct row_shared {
     _Atomic uint64_t address, row[2], hash;
 };

@@ -1,11 +1,12 @@
-// One step up a call stack by the unwind tables, with what they said before kept by address: a sixth of the
-// instructions of a whole unwinder.
+// Takes one step up a call stack by the unwind tables, and caches by address what they say. A step costs a sixth of the
+// instructions that a complete unwinder needs.
 //
-// What: a table of some thousand addresses, for the process. An entry counts only while the object's own table still
-// has the same record there, word for word: an object that has been unloaded, and another one in its place, cannot make
-// a wrong step. What is not plain is left to the whole unwinder (MB_STEP_UNKNOWN): core/process/unwind_row.h says what.
-// Who: any thread, without locks, in signal handlers and forked children too; nothing is allocated. A torn entry is
-// none: its last word is a hash of the others.
+// What: a table of some thousand addresses for the whole process. An entry is used only while the object's own table
+// still holds the same record at that place, word for word, so that unloading an object and loading another in its
+// place cannot cause a wrong step. Cases that are not simple are left to the complete unwinder (MB_STEP_UNKNOWN);
+// core/process/unwind_row.h lists them.
+// Who: any thread, without locks, also in signal handlers and forked children; nothing is allocated. An entry that was
+// read while another thread was writing it is ignored: its last word is a hash of the others.
 #ifndef MB_CORE_PROCESS_STACK_ROWS_H
 #define MB_CORE_PROCESS_STACK_ROWS_H
 
@@ -17,8 +18,8 @@
 
 struct mb_stack_walk {
     struct mb_registers at;
-    bool is_call;     // `instruction` is where a call returns to
-    bool frame_known; // false: the frame pointer was lost on the way
+    bool is_call;     // `instruction` is a return address
+    bool frame_known; // false: the caller's frame pointer could not be recovered
     struct mb_object object;
 };
 
@@ -31,7 +32,7 @@ MB_INLINE void mb_stack_begin(struct mb_stack_walk *walk, struct mb_registers he
     walk->object.start = walk->object.end = NULL;
 }
 
-// To the caller of the function that `at` is in.
+// Moves `at` from a function to its caller.
 enum mb_stack_step mb_stack_step(struct mb_stack_walk *walk);
 
 #endif

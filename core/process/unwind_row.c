@@ -25,14 +25,14 @@ struct machine {
     const struct mb_unwind_common *common;
     struct state state, initial, remembered[REMEMBERED_MOST];
     unsigned remembered_count;
-    uintptr_t at, until; // instructions for addresses from `at` on; those beyond `until` do not count
+    uintptr_t at, until; // instructions apply from address `at` on; those for addresses beyond `until` are not executed
 };
 
 static void set_rule(struct machine *machine, uint64_t number, enum rule_kind kind, int64_t offset) {
     struct rule rule = {kind, offset};
     if (number == MB_DWARF_RETURN) machine->state.return_address = rule;
     if (number == MB_DWARF_FRAME) machine->state.frame = rule;
-    if (number == MB_DWARF_STACK) machine->program.is_bad = true; // it is the CFA otherwise
+    if (number == MB_DWARF_STACK) machine->program.is_bad = true; // without a rule it is the CFA; rules for it are not supported
 }
 
 static void restore(struct machine *machine, uint64_t number) {
@@ -52,8 +52,8 @@ static void set_cfa(struct machine *machine, uint64_t number, int64_t offset) {
 
 enum { OP_DEREF = 0x06, OP_REGISTER = 0x70 };
 
-// The next expression, if it is a register and an offset and, where that is asked for, a load. The register's number,
-// or UINT64_MAX.
+// Reads the next expression if it is a register plus an offset, followed by a load if one is wanted. Returns the
+// register's number; UINT64_MAX for any other expression.
 static uint64_t take_place(struct machine *machine, bool with_load, int64_t *offset) {
     uint64_t bytes = mb_take_unsigned(&machine->program);
     struct mb_unwind_reader block = machine->program;
@@ -91,7 +91,7 @@ static void recall(struct machine *machine) {
         machine->state = machine->remembered[--machine->remembered_count];
 }
 
-// Instructions whose first operand is a register.
+// The instructions whose first operand is a register.
 static void run_of_register(struct machine *machine, uint64_t op) {
     uint64_t number = mb_take_unsigned(&machine->program);
     switch (op) {

@@ -1,10 +1,10 @@
-// What the unwind tables say of one address of code: where its caller's registers are.
+// What the unwind tables say about one code address: where the registers of the caller are.
 //
-// What: runs the tables' programs for the three registers that a stack walk needs as a rule: stack pointer, return
-// address, frame pointer. All else (expressions but the two that gcc makes for realigned stacks, frames of signals,
-// signed return addresses, forms that core/process/unwind_table.h refuses) is MB_ROW_UNKNOWN: a case for the whole
-// unwinder.
-// Who: any thread, in signal handlers too.
+// What: executes the tables' programs for the three registers that a stack walk usually needs: stack pointer, return
+// address, frame pointer. Everything else is MB_ROW_UNKNOWN and left to the complete unwinder: expressions (except the
+// two that gcc emits for realigned stacks), signal frames, signed return addresses, and forms that
+// core/process/unwind_table.h refuses.
+// Who: any thread, also in signal handlers.
 #ifndef MB_CORE_PROCESS_UNWIND_ROW_H
 #define MB_CORE_PROCESS_UNWIND_ROW_H
 
@@ -17,8 +17,9 @@
 enum mb_row_kind { MB_ROW_UNKNOWN, MB_ROW_CALLER, MB_ROW_END };
 enum mb_row_frame { MB_FRAME_SAME, MB_FRAME_LOST, MB_FRAME_AT_CFA, MB_FRAME_AT_FRAME };
 
-// The caller's stack pointer (CFA) is stack or frame pointer + cfa_offset, or what is stored there; the others are
-// stored at an offset from it (the frame pointer with MB_FRAME_AT_FRAME: from the frame pointer).
+// The caller's stack pointer (CFA) is the stack or frame pointer plus cfa_offset, or is loaded from that address. The
+// return address and the frame pointer are stored at an offset from the CFA (with MB_FRAME_AT_FRAME: from the frame
+// pointer).
 struct mb_unwind_row {
     int32_t cfa_offset;
     int16_t return_offset, frame_offset;
@@ -27,7 +28,7 @@ struct mb_unwind_row {
 };
 _Static_assert(sizeof(struct mb_unwind_row) == 16, "two words of a cache entry");
 
-// Everything but the place.
+// Fills all fields except `place`.
 struct mb_unwind_row mb_unwind_row_of(const struct mb_unwind_source *source, uintptr_t address);
 
 #endif

@@ -42,7 +42,8 @@ static const uint8_t *relative(const uint8_t *base, uint32_t offset) { return ba
 
 // --- the sorted table ------------------------------------------------------------------------------------------------
 
-// What linkers write: frames relative to the field, a count of four bytes, entries of two words relative to the header.
+// The form that linkers emit: the pointer to .eh_frame is relative to its own field, the count has four bytes, and each
+// entry is two words relative to the header.
 enum { HEADER_FORM = 0x3b031b01, HEADER_BYTES = 12, ENTRY_BYTES = 8, ENCODED_RELATIVE = 0x1b };
 
 static uint32_t entries(const uint8_t *table) { return mb_word32_at(table) == HEADER_FORM ? mb_word32_at(table + 8) : 0; }
@@ -76,8 +77,8 @@ bool mb_unwind_source_at(const void *table, uint32_t place, uintptr_t address, s
 
 // --- records ---------------------------------------------------------------------------------------------------------
 
-// After 'z': what is written of each function, in the order of the letters. Only 'R' (how addresses are encoded) and
-// what unwinding does not need.
+// An augmentation string that begins with 'z' lists, one letter each, the extra data of every function. Only 'R' (the
+// encoding of addresses) and letters that do not matter for a stack walk are accepted.
 static bool read_augmentation(struct mb_unwind_reader *reader, const uint8_t *letter) {
     bool is_relative = false;
     for (; *letter != 0; letter++) {
