@@ -1,13 +1,13 @@
-// What: fork at every instruction, as tests/fork/step.c, where there is no ptrace: a worker is stopped by breakpoints
-// in every path of malloc and free (step.h), and while it waits in their handler the main thread forks; the child must
-// be able to use, give back and count all that it inherited (tests/fork/adopt.h).
+// What: forks at every instruction, as tests/fork/step.c does, where ptrace is not available. A worker is stopped by
+// breakpoints in every path of malloc and free (step.h); while it waits in the signal handler the main thread forks,
+// and the child must be able to use, free and count everything that it inherited (tests/fork/adopt.h).
 //
-//   fork_step_aarch64 SCENARIO|--list [VISITED]   preloaded; VISITED: a file of marks of places where an earlier scenario has forked
+//   fork_step_aarch64 SCENARIO|--list [VISITED]   preloaded; VISITED: a file that marks the places where earlier scenarios have forked
 //
-// Forks after each instruction that may have written memory: at its first visit, and at later ones every STRIDE-th, so
-// long as there is time. MB_TEST_LONG=1: at the first visits of each scenario, and every LONG_STRIDE-th. Left out: the
-// helper thread, whom nothing here stops, and a child's recovery, before which the kernel must have wiped a page, which
-// qemu-user does not do.
+// Forks after each instruction that may have written memory: at the first visit of the instruction, and at every
+// STRIDE-th later visit while there is time. MB_TEST_LONG=1: at the first visit in each scenario, and at every
+// LONG_STRIDE-th. Not tested: the helper thread, which is not stopped here, and the recovery in a child, which relies
+// on the kernel wiping a page; qemu-user does not do that.
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

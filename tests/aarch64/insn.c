@@ -1,4 +1,4 @@
-// What: insn.h, by the encodings of the Arm architecture reference manual (C4.1).
+// What: implements insn.h by the instruction encodings in the Arm architecture reference manual (C4.1).
 #include "tests/aarch64/insn.h"
 
 #include <stdlib.h>

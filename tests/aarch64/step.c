@@ -1,4 +1,4 @@
-// What: step.h.
+// What: implements step.h.
 #include "tests/aarch64/step.h"
 
 #include <sched.h>

@@ -1,4 +1,4 @@
-// Prints the options and profiles for mbmalloc-options(7), as the library's own table has them.
+// Prints the options and profiles from the library's own table, for mbmalloc-options(7).
 #include <ctype.h>
 #include <stdio.h>
 

@@ -1,8 +1,9 @@
-// The workload of scripts/check-hotpath: N pairs of malloc and free: of 64 bytes, one block in turn or in batches of
-// 100; in a working set of 1,000 blocks of random sizes, of which one at random is replaced, small ones (set) or of 33
-// to 60 KB (large); or of 64 bytes, freed by another thread, 1,000 at a time. And calls of realloc by which a large
-// block grows by 7 bytes each (steps).
-// What: nothing but the pairs, so that the difference of two runs with different N is the cost of the pairs alone.
+// The workload of scripts/check-hotpath: N pairs of malloc and free, in one of these ways: one block of 64 bytes at a
+// time; batches of 100; a working set of 1,000 blocks of random sizes, small (set) or 33 to 60 KB (large), of which a
+// random one is replaced each time; 1,000 blocks of 64 bytes at a time, freed by another thread. Or calls of realloc
+// that grow a large block by 7 bytes each (steps).
+// What: nothing but these calls, so that the difference between two runs with different N is the cost of the pairs
+// alone.
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
-// The sanitizers' options for every core test, linked in so that programs started with an environment of their own have
-// them too. No search for leaks: it knows only the libc's malloc, which these tests do not test, and cannot run in a
-// program started with set-uid. A request beyond all memory is answered by NULL, as by every malloc.
+// The sanitizers' options for every core test, linked in so that they also apply to programs started with an
+// environment of their own. Leak detection is off: it knows only the C library's malloc, which these tests do not use,
+// and cannot run in a set-uid program. Requests larger than the address space return NULL, as with every malloc.
 const char *__asan_default_options(void);
 const char *__ubsan_default_options(void);
 const char *__tsan_default_options(void);

@@ -1,5 +1,5 @@
-// A stranger's program, compiled as C and as C++ against the installed headers: uses members of the family by name and
-// through the one interface, and says which file they come from.
+// A user's program, compiled as C and as C++ against the installed headers: uses the region family's allocators
+// directly and through struct mb_allocator, and prints which object file the functions come from.
 #include <dlfcn.h>
 #include <mbmalloc.h>
 #include <stdio.h>

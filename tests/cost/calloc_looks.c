@@ -1,5 +1,5 @@
-// calloc of large blocks that come back: one whose pages are used is cleared, and looking whether they are costs no
-// more than a few rounds of faults; one of which next to nothing is used stays without pages.
+// calloc with large blocks that are reused. A block whose pages are resident is cleared, and finding that out costs no
+// more than a few page faults would; a block that was hardly used stays without pages.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>

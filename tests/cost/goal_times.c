@@ -1,4 +1,4 @@
-// Times one operation and prints its nanoseconds, for the comparison with another malloc.
+// Times one operation and prints the nanoseconds, for a comparison with another malloc.
 // Usage: goal_times double | double-touch | calloc
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-// Huge pages where a heap grows: what they save in page faults, and that they do not make a program larger. Each way
-// runs twice, in processes of their own, with the option huge_pages on and off.
+// Transparent huge pages in a growing heap: how many page faults they save, and that they do not increase memory use.
+// Each case runs twice, with the option huge_pages on and off, in separate processes.
 // Usage: huge_pages small|growth|sparse|reused|tails|threads|replace
 #include <malloc.h>
 #include <pthread.h>

@@ -1,8 +1,8 @@
-// What threads share: for each kind of load, how many times a call of the allocator must fetch a cache line that
-// another thread has changed (or make one its own that another has read). Threads take turns, call by call; the heaps
-// are warm before anything is counted. 0 is what scales.
+// Cache line transfers between threads: for each kind of load, how often a call of the allocator accesses a cache line
+// that another thread has written (or writes one that another thread has read). Threads take turns call by call;
+// counting begins after the heaps are warm. 0 means perfect scaling.
 //
-// Usage: cost_lines [tell]     tell: where lines were fetched, for addr2line
+// Usage: cost_lines [tell]     tell: prints where lines were transferred, for addr2line
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>

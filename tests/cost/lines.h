@@ -1,20 +1,21 @@
-// How often a cache line goes from one processor to another: a model of it, fed with each memory access of the core.
+// A model of cache coherence that counts how often a cache line moves from one processor to another, fed with every
+// memory access of the core.
 //
-// What: the core is compiled as for the thread sanitizer, so that each of its loads, stores and atomic operations calls
-// a function of ours (lines_runtime.c; no sanitizer is linked). Every thread stands for a processor with a cache that
-// never forgets. A line that another thread has written must be fetched to be read, one that another thread has read or
-// written to be written. What memcpy and memset of the libc do is not seen.
-// Who: threads that take turns; with one access at a time the count is the same at every run.
+// What: the core is compiled with -fsanitize=thread, so that each load, store and atomic operation calls a function;
+// lines_runtime.c defines these functions, and no sanitizer is linked. Every thread counts as a processor with an
+// infinite cache. Reading a line that another thread has written is a transfer, and so is writing a line that another
+// thread has read or written. Accesses inside the C library's memcpy and memset are not seen.
+// Who: threads that take turns. As only one thread accesses memory at a time, every run gives the same count.
 #ifndef MB_TESTS_COST_LINES_H
 #define MB_TESTS_COST_LINES_H
 
 #include <stdint.h>
 
-// From now on, with all that is known of the lines / until now.
+// Starts counting, with the present state of all lines / stops counting.
 void lines_start(void);
 uint64_t lines_stop(void);
 
-// Prints the places that had to fetch a line most often: the count, and the address of the code.
+// Prints the places in the code that transferred lines most often: the count and the code address.
 void lines_tell(const char *name);
 
 #endif

@@ -1,5 +1,5 @@
-// Growing by small steps is amortised: four times the length costs about four times the time, not sixteen.
-// Each time is a fresh process's, so that both lengths meet cold memory.
+// Growth by small steps is amortised: four times the length takes about four times as long, not sixteen times. Each
+// time is measured in a fresh process, so that both lengths start with cold memory.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

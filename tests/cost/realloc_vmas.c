@@ -1,5 +1,5 @@
-// 10,000 growing reallocs of a large block leave fewer than 100 mappings: alone, and when two blocks grow in turn and
-// stand in each other's way; and none of them remain once the blocks are freed.
+// 10,000 growing reallocs of a large block leave fewer than 100 mappings, with one block and with two blocks that grow
+// alternately and block each other's growth. Once the blocks are freed none of these mappings remains.
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,10 +1,10 @@
-// What grows neither with the heap nor with the number of threads. Times are CPU times, the least of several rounds:
-// what every round has is the allocator's.
+// Costs that must not grow with the heap or the number of threads. Times are CPU times, the minimum of several rounds,
+// so that work which occurs in every round is attributed to the allocator.
 //
-//   threads   10,000 threads have allocated, freed, and sleep: a pair of malloc and free takes what it took without them, malloc_trim(0) less than
-//             0.5 s, and a forked child is as soon through its first malloc, within some ms
-//   heap      16 GiB (128 with MB_TEST_LONG=1) in large blocks and small ones: no call of malloc or free takes a millisecond, whatever the purge
-//             clock has to come past; a forked child's first malloc does not take the heap's length
+//   threads   10,000 threads have allocated, freed, and sleep: malloc and free take as long as without them, malloc_trim(0) takes less than
+//             0.5 s, and the first malloc in a forked child takes no more than some ms longer
+//   heap      16 GiB (128 with MB_TEST_LONG=1) in large and small blocks: no call of malloc or free takes a millisecond, however much the
+//             periodic purge has to look at; the first malloc in a forked child does not depend on the heap's size
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>

@@ -1,5 +1,6 @@
-// The smallest life of a process, for counting its system calls.
-// Usage: start none | one | some     (one: a block is allocated and freed in main; some: several sizes, in several ways)
+// A minimal program for counting system calls at start.
+// Usage: start none | one | some     (one: allocates and frees a block in main; some: several sizes by several
+// functions)
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>

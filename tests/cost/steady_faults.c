@@ -1,5 +1,5 @@
-// A program that allocates and frees within a steady working set stops faulting: what it gives up and takes again stays
-// warm, also beyond the delay after which idle memory goes back.
+// A program that allocates and frees within a constant working set must stop causing page faults: memory that it frees
+// and allocates again stays resident, even after the delay at which idle memory is purged.
 // Usage: steady_faults cycle|replace|large|handover
 #include <pthread.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-// Fewer mappings than one per 2 MiB of heap: for 256 MiB of blocks of all sizes, after half of them are freed and given
-// back, and when threads have filled the holes again.
+// The heap uses fewer than one mapping for 2 MiB: with 256 MiB of blocks of all sizes, after half of them were freed
+// and purged, and after threads have refilled the gaps.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-// Messages of one size between threads: a dispatcher takes each from a pool and passes it to a worker, and the worker
-// gives it back from there. Giving back is one compare-and-swap: no lock, no queue that could be full, nothing for the
-// dispatcher to wait for.
+// Messages of one size between threads: a dispatcher allocates each message from a pool and passes it to a worker, and
+// the worker frees it into that pool. A free is one compare-and-swap: there is no lock, no queue that can be full, and
+// the dispatcher never waits.
 #include <mbmalloc.h>
 #include <pthread.h>
 #include <sched.h>

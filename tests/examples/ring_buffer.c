@@ -1,5 +1,5 @@
-// A ring buffer between two threads, in memory of one NUMA node, in huge pages, all resident before the first message,
-// with a guard page behind it. What the machine cannot give is said and done without.
+// A ring buffer between two threads, in memory of one NUMA node, in huge pages, resident before the first message, with
+// a guard page behind it. If the machine lacks one of these, the program says so and continues without it.
 #include <mbmalloc.h>
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
-// A store of secrets in a locked region: readable only while somebody reads, overwritten when forgotten, empty in a
-// forked child.
+// A store for secrets in a locked region: readable only while it is being read, overwritten when a secret is deleted,
+// empty in a forked child.
 #include <mbmalloc.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-// A small server whose requests each get an arena: a line of words comes in, the words go back sorted. All memory of a
-// request is carved from one region and given up by one rewind when it is answered; nothing is freed one by one,
-// nothing can leak.
+// A small server that gives each request an arena: it receives a line of words and sends the words back sorted. All
+// memory of a request comes from one region and is released by one rewind when the request is answered; nothing is
+// freed individually, so nothing can leak.
 #include <mbmalloc.h>
 #include <pthread.h>
 #include <stdio.h>

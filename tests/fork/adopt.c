@@ -1,4 +1,4 @@
-// What: adopt.h. Invariant: allocates nothing but what it tests; its own tables are static.
+// What: implements adopt.h. Invariant: all allocations are part of the test; its own tables are static.
 #include "tests/fork/adopt.h"
 
 #include <fcntl.h>

@@ -1,7 +1,8 @@
-// What: what a forked child does with the heap it inherited: it uses up more of every size than there was, in case
-// something is handed out that is still alive; gives back all it inherited; starts a thread; trims and counts.
+// What: checks the heap in a forked child. The child allocates more blocks of every size than were free, so that a
+// block that is still live would be handed out again; frees everything that it inherited; starts a thread; trims, and
+// compares the counts.
 //
-// Who: the child's only thread, right after fork. No stdio, no lock that the parent's threads may hold.
+// Who: the child's only thread, right after fork. It uses no stdio and no lock that the parent's threads may hold.
 #ifndef MB_TESTS_FORK_ADOPT_H
 #define MB_TESTS_FORK_ADOPT_H
 
@@ -9,15 +10,15 @@
 #include <stddef.h>
 
 struct adopt_plan {
-    size_t focus_bytes;   // the size that the stopped thread was busy with: slabs' worth of it are used up
-    bool start_thread;    // not after a raw clone: libc does not know that it has been forked
-    bool check_leak;      // at the end live bytes and anonymous memory must be near these two
+    size_t focus_bytes;   // the size that the stopped thread was handling: the child uses up several slabs of it
+    bool start_thread;    // false after a raw clone: the C library does not know that it was forked
+    bool check_leak;      // compare live bytes and anonymous memory at the end with the next two fields
     size_t base_bytes;    // live bytes when no test block was alive
-    long base_anonymous;  // resident bytes of no file then (0: not compared)
-    size_t in_flight_max; // what the stopped thread may have held in its hands
+    long base_anonymous;  // resident bytes of anonymous memory at that time (0: not compared)
+    size_t in_flight_max; // bytes that the stopped thread may have been allocating or freeing
 };
 
-// Where the child writes what it found; shared with the tracer or parent.
+// The child's result, in memory that it shares with the tracer or parent.
 struct adopt_report {
     char fault[120];        // empty: none
     long left_bytes;        // live bytes at the end, beyond base_bytes
@@ -25,10 +26,10 @@ struct adopt_report {
     size_t inherited, used; // blocks
 };
 
-// The resident bytes of this process that belong to no file, from /proc without stdio; 0 where it does not say.
+// Resident bytes of this process's anonymous memory, read from /proc without stdio; 0 if unknown.
 long adopt_anonymous_bytes(void);
 
-// Returns true when nothing is wrong.
+// Returns true if no fault was found.
 bool adopt_and_check(const struct adopt_plan *plan, struct adopt_report *report);
 
 #endif

@@ -1,4 +1,4 @@
-// The allocator under test: malloc by its libc names (the preloaded library, or the libc's own), or the core's API
+// The allocator under test: malloc by its standard names (the preloaded library, or the C library), or the core's API
 // under its own prefix. A program links exactly one of api_libc.c and api_core.c.
 #ifndef MB_TESTS_FORK_API_H
 #define MB_TESTS_FORK_API_H

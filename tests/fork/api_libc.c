@@ -1,4 +1,4 @@
-// The allocator under test is whatever serves malloc.
+// The allocator under test is the process's malloc.
 #include <malloc.h>
 #include <stdlib.h>
 

@@ -1,7 +1,8 @@
-// What: a forked child whose first act is to start a thread. The new thread, not the survivor of the fork, is the first
-// to find out that the process is a child; the survivor's heap must stay the survivor's.
+// What: a forked child whose first act is to start a thread. The new thread, not the one that forked, is then the first
+// to notice that the process is a child; the heap of the forking thread must remain its own.
 //
-// Who: in the parent three threads with heaps; in the child the survivor and two new threads, all allocating at once.
+// Who: in the parent three threads with heaps; in the child the forking thread and two new ones, all allocating at
+// once.
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
-// What: insn.h for x86-64: a decoder of opcodes and operands that knows the harmless ones and calls all others writers.
+// What: implements insn.h for x86-64. The decoder knows the instructions that do not write memory and takes all others
+// as writing.
 #include <stddef.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>

@@ -1,4 +1,4 @@
-// What: live.h. The marks are keyed by address and size, so a block that was handed out twice shows.
+// What: implements live.h. The marks depend on address and size, so a block that was handed out twice is noticed.
 #include "tests/fork/live.h"
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-// What: what the tracer (step.c) and the stepped process (stepped.c) say to each other: commands and answers of fixed
+// What: the protocol between the tracer (step.c) and the stepped process (stepped.c): commands and answers of fixed
 // size over two pipes, and one shared page.
 #ifndef MB_TESTS_FORK_PROTOCOL_H
 #define MB_TESTS_FORK_PROTOCOL_H

@@ -1,7 +1,7 @@
-// What: forks while other threads allocate, free and free each other's blocks, by fork, by _Fork and by a bare clone
-// system call, of which nobody is told. Every child uses, gives back and counts what it inherited.
+// What: forks while other threads allocate, free, and free each other's blocks: by fork, by _Fork, and by a bare clone
+// system call, for which no fork handlers run. Every child uses, frees and counts what it inherited.
 //
-//   raw [WAYS [no-threads]]       how many of the three ways; children that start no threads
+//   raw [WAYS [no-threads]]       how many of the three ways; no-threads: children start no threads
 //
 // Who: three workers and the forking main thread. Links api_libc.c (preloaded) or api_core.c (also under sanitizers).
 #include <errno.h>

@@ -1,4 +1,4 @@
-// What: scenario.h: the paths, one short setup and one short body each, and the table of them at the end.
+// What: the scenarios of scenario.h: a short setup and a short body for each, and the table of them at the end.
 #include "tests/fork/scenario.h"
 
 #include <pthread.h>

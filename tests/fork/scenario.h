@@ -1,9 +1,9 @@
-// What: the paths of malloc and free that a worker is stopped in. Each scenario prepares a state (setup, runs freely)
-// and walks one path (body, stepped instruction by instruction).
+// What: the paths of malloc and free in which a worker is stopped. Each scenario prepares a state (setup, which runs
+// freely) and takes one path (body, which is stepped instruction by instruction).
 //
-// Who: setup and body run on the worker (exceptions: enum scenario_kind); scenario_prepare_main and scenario_clean on
-// the main thread, before the worker starts and after it has ended. The peer is one more thread, which sleeps except
-// when a setup asks something of it.
+// Who: setup and body run on the worker (exceptions: enum scenario_kind); scenario_prepare_main and scenario_clean run
+// on the main thread, before the worker starts and after it has ended. The peer is another thread, which sleeps unless
+// a setup gives it something to do.
 #ifndef MB_TESTS_FORK_SCENARIO_H
 #define MB_TESTS_FORK_SCENARIO_H
 
@@ -21,8 +21,8 @@ struct scenario {
     const char *name;
     void (*setup)(void);
     void (*body)(void);
-    size_t focus_bytes;     // what the child uses up
-    size_t in_flight_bytes; // what the worker may hold in its hands, beyond some small blocks
+    size_t focus_bytes;     // the size that the child uses up (adopt.h)
+    size_t in_flight_bytes; // what the worker may be allocating or freeing when it is stopped, besides some small blocks
     enum scenario_kind kind;
 };
 extern const struct scenario scenarios[];

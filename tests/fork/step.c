@@ -1,6 +1,6 @@
-// What: fork at every instruction. A worker thread is single-stepped through every path of malloc and free; while it
-// stands still between two instructions of the allocator, another thread of its process forks, and the child must be
-// able to use, give back and count all that it inherited (adopt.h). A fork that hangs is a fault, too.
+// What: forks at every instruction. A worker thread is single-stepped through every path of malloc and free. While it
+// is stopped between two instructions of the allocator, another thread of its process forks, and the child must be able
+// to use, free and count everything that it inherited (adopt.h). A fork that hangs is a failure, too.
 //
 //   fork_step [SCENARIO...]        (`fork_step --stepped` is the process that it starts)
 //

@@ -1,4 +1,4 @@
-// What: stepped.h: obeys the tracer, one command at a time; workers and children do the rest.
+// What: implements stepped.h: executes the tracer's commands, one at a time; workers and children do the rest.
 #include "tests/fork/stepped.h"
 
 #include <dirent.h>

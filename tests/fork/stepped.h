@@ -5,7 +5,7 @@
 #ifndef MB_TESTS_FORK_STEPPED_H
 #define MB_TESTS_FORK_STEPPED_H
 
-// Obeys until told to quit (protocol.h); the process's exit status.
+// Executes commands until OP_QUIT (protocol.h). Returns the process's exit status.
 int stepped_main(void);
 
 #endif

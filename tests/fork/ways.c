@@ -1,4 +1,4 @@
-// What: ways.h.
+// What: implements ways.h.
 #include "tests/fork/ways.h"
 
 #include <signal.h>

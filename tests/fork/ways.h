@@ -1,4 +1,4 @@
-// The three ways to make a child that has the parent's memory.
+// The three ways to make a child process with a copy of the parent's memory.
 #ifndef MB_TESTS_FORK_WAYS_H
 #define MB_TESTS_FORK_WAYS_H
 
@@ -6,7 +6,7 @@
 
 #include "tests/fork/protocol.h"
 
-// As fork. After anything but WAY_FORK, libc has not been told: the child must not start threads.
+// Returns as fork does. Only WAY_FORK informs the C library; after the other ways the child must not start threads.
 pid_t fork_by(enum way way);
 
 #endif

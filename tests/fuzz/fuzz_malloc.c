@@ -1,4 +1,4 @@
-// What: malloc's family under its own prefix (mbcore), as libFuzzer drives it; the profile comes from MBMALLOC_OPTIONS.
+// What: fuzzes malloc's family under its own prefix (mbcore) with libFuzzer; MBMALLOC_OPTIONS selects the profile.
 #include <string.h>
 
 #include "core/front/malloc.h"

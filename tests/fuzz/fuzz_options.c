@@ -1,4 +1,5 @@
-// What: the parser of options. Every value that it accepts is printed so that it accepts it again, as the same.
+// What: fuzzes the parser of options. Every accepted value is printed, and the printed text must be accepted with the
+// same meaning.
 #include <string.h>
 
 #include "core/base/print.h"

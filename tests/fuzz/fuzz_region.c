@@ -1,6 +1,6 @@
-// What: a size-classed allocator of the region family under layers, as libFuzzer drives them through struct
-// mb_allocator: the first byte chooses the layers. Every combination that can be composed must pass the shadow model;
-// the others must be refused.
+// What: fuzzes a size-classed allocator of the region family under layers, through struct mb_allocator. The first byte
+// of the input chooses the layers. Every combination that can be composed must agree with the shadow model; the others
+// must be refused.
 #include <string.h>
 
 #include "core/family/family.h"

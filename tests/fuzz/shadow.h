@@ -1,4 +1,5 @@
-// What: a stream of bytes as a stream of operations, and what must be in every live block. For the fuzz targets.
+// What: interprets a stream of bytes as a stream of operations, and checks the contents of every live block. For the
+// fuzz targets.
 #ifndef MB_TESTS_FUZZ_SHADOW_H
 #define MB_TESTS_FUZZ_SHADOW_H
 
@@ -27,7 +28,7 @@ static inline uint32_t take_bytes(struct input *in, int count) {
 }
 static inline bool is_over(const struct input *in) { return in->at >= in->end; }
 
-// Mostly small, sometimes up to 2^24.
+// Mostly small sizes, sometimes up to 2^24.
 static inline size_t take_length(struct input *in) {
     uint32_t order = take_bytes(in, 1) % 25;
     return take_bytes(in, 3) & ((UINT32_C(1) << order) - 1);
@@ -41,7 +42,7 @@ struct slot {
     unsigned char mark;
 };
 
-// At most 64 places of a block are looked at, both ends among them.
+// Checks at most 64 places in a block, including both ends.
 static inline void mark_block(struct slot *s) {
     size_t step = s->bytes / 62 + 1;
     for (size_t i = 0; i < s->bytes; i += step) s->p[i] = s->mark;

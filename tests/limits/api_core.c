@@ -1,4 +1,4 @@
-// The allocator under test is the core under its own prefix; the libc's malloc serves everything else.
+// The allocator under test is the core with its prefixed names; the C library's malloc serves everything else.
 #include "core/front/malloc.h"
 #include "tests/limits/blocks.h"
 

@@ -1,4 +1,4 @@
-// The allocator under test is malloc by its libc names: the preloaded library, or the libc alone.
+// The allocator under test is malloc by its standard names: the preloaded library, or the C library alone.
 #include <malloc.h>
 #include <stdlib.h>
 

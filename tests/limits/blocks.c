@@ -1,4 +1,4 @@
-// Sets of live blocks with patterns. See blocks.h.
+// Implements blocks.h: sets of live blocks filled with patterns.
 #include "tests/limits/blocks.h"
 
 #include <errno.h>

@@ -15,11 +15,11 @@ struct mem_api {
     void *(*realloc)(void *p, size_t bytes);
     void *(*memalign)(size_t align, size_t bytes);
     void (*free)(void *p);
-    void (*trim)(void); // gives everything back that is free
-    bool ours;          // the library under test, of which more is asked than of the libc's malloc
+    void (*trim)(void); // returns all free memory to the system
+    bool ours;          // the library under test, for which stricter checks apply than for the C library's malloc
 };
-const struct mem_api *mem_api_libc(void); // malloc and friends, whoever provides them
-const struct mem_api *mem_api_core(void); // mb_malloc and friends (tests that link the core)
+const struct mem_api *mem_api_libc(void); // malloc and the other standard names, whichever allocator provides them
+const struct mem_api *mem_api_core(void); // mb_malloc and the other prefixed names (tests that link the core)
 
 struct block {
     unsigned char *p;
@@ -32,25 +32,26 @@ struct blocks {
     size_t count, capacity;
     size_t live_bytes; // sum of the requested sizes
     uint64_t rng;
-    bool malloc_only; // no calloc, no memalign: where the bytes that a block costs are counted
+    bool malloc_only; // use malloc alone, not calloc or memalign: for tests that measure how many bytes a block costs
 };
 
 uint64_t blocks_random(uint64_t *state);
 
-// Whether errno, set to 0 before a request that was refused, says what it must.
+// Whether errno has the right value after a refused request; set it to 0 before the request.
 bool mem_refused_cleanly(const struct mem_api *api);
 bool mem_is_zero(const void *p, size_t bytes);
 
 void blocks_init(struct blocks *set, const struct mem_api *api, size_t capacity, uint64_t seed);
-// The same over the caller's table: needs no memory, is not dropped.
+// The same with a table supplied by the caller: needs no memory of its own, so there is nothing to drop.
 void blocks_init_in(struct blocks *set, const struct mem_api *api, struct block *table, size_t capacity, uint64_t seed);
-void blocks_drop(struct blocks *set); // the (empty) set's own memory
+void blocks_drop(struct blocks *set); // releases the memory of an empty set itself
 
-// Allocates (malloc, calloc and memalign in turn, by chance), fills, remembers. False when refused, which must come
-// with ENOMEM, or when the set is full (errno is then 0). Checks alignment, and that calloc is zero.
+// Allocates a block (by malloc, calloc or memalign at random), fills it and adds it to the set. False if the request
+// was refused, in which case errno must be ENOMEM, or if the set is full (errno is then 0). Checks the alignment, and
+// that calloc returns zeros.
 bool blocks_add(struct blocks *set, size_t bytes);
 
-// realloc of block i; false when refused, and then nothing changed. The kept part must have its contents.
+// Reallocates block i; false if refused, which must leave the block unchanged. The common part must keep its contents.
 bool blocks_resize(struct blocks *set, size_t i, size_t bytes);
 
 void blocks_verify(const struct blocks *set);          // every byte of every block

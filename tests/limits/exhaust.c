@@ -1,4 +1,4 @@
-// The life of a process that runs out of memory. See exhaust.h.
+// Implements exhaust.h: running out of memory and recovering.
 #include "tests/limits/exhaust.h"
 
 #include <errno.h>

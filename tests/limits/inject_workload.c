@@ -1,4 +1,4 @@
-// What a faulted process does. See inject_workload.h.
+// Implements inject_workload.h: the workload that runs while system calls fail.
 #include "tests/limits/inject_workload.h"
 
 #include <pthread.h>

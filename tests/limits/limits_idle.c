@@ -1,8 +1,8 @@
-// A peak of 200 MiB is freed; under light activity less than a quarter of it stays resident after 10 s.
+// A peak of 200 MiB is freed; after 10 s of light activity less than a quarter of it is still resident.
 // Usage: limits_idle small|large one|threads all|most [MIB]
-//   MIB: a peak of so many; afterwards one block every 50 ms, which comes past no slow path, for 2 s.
-//   one: one thread does everything; threads: four fill, the main thread frees. most: nine blocks of ten, in whole runs,
-//   are freed, so a tenth stays live.
+//   MIB: the size of the peak; afterwards one block every 50 ms for 2 s, which never enters a slow path.
+//   one: one thread does everything; threads: four threads allocate, the main thread frees. most: nine of ten blocks are freed, in
+//   contiguous runs, so a tenth stays live.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

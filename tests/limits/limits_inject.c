@@ -1,9 +1,11 @@
 // Every system call may fail at any time: each run of the workload is a fresh process in which the N-th call fails, for
-// N = 1, 2, 3, ... until a run meets no fault. Afterwards counters and RSS must equal those of a run without a fault.
-// Usage: limits_inject single | burst | rest | taken | lost | kinds     or, for a debugger: limits_inject only KINDS FIRST COUNT
-//   single: the N-th call; burst: eight calls from the N-th on; rest: all from the N-th on; taken: where the N-th
-//   reservation and the next are to stand, something else does; lost: the N-th renewal or move of pages, which loses the memory it was
-//   to fill; kinds: all calls of one kind, from the first or fourth on.
+// N = 1, 2, 3, ... until N exceeds the number of calls. Afterwards counters and RSS must equal those of a run without
+// failures.
+// Usage: limits_inject single | burst | rest | taken | lost | kinds     or, for a debugger: limits_inject only KINDS
+// FIRST COUNT
+//   single: the N-th call; burst: eight calls from the N-th on; rest: all from the N-th on; taken: a foreign mapping occupies the
+//   addresses of the N-th and the next reservation; lost: the N-th renewal or move of pages fails and its target range is lost; kinds: all
+//   calls of one kind, from the first or fourth on.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-// A system with strict overcommit, counted by the injector: the allocator is charged for about what is live, gives
-// charge back, hands what one size class returned to the next, and recovers from refusal.
+// Strict overcommit, with the commit charge counted by the injector: the allocator is charged for little more than the
+// live bytes, returns charge, reuses what one size class freed for the next one, and recovers from refusals.
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-// A heap profile while the system refuses: each run is a fresh process in which the N-th call fails, for N = 1, 2, 3,
-// ... until a run meets no fault, while a session is started, blocks of two threads are taken and freed, the profile is
-// written, the session ended and another one begun. The program goes on, every block was sampled or is said to be lost,
-// and afterwards a profile is right again.
+// Heap profiles while the system refuses: each run is a fresh process in which the N-th call fails, for N = 1, 2, 3,
+// ... until N exceeds the number of calls. Meanwhile a session is started, two threads allocate and free, the profile
+// is written, and the session is ended and another one started. The program must go on, every block must be sampled or
+// counted as lost, and afterwards a profile must be correct again.
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>

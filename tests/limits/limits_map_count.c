@@ -1,5 +1,5 @@
-// The process has no mapping left to give (vm.max_map_count): requests succeed or are refused cleanly, free always
-// works, and with mappings to be had again all is as before.
+// The process has reached its maximum number of mappings (vm.max_map_count): requests succeed or are refused with
+// ENOMEM, free always works, and once mappings are available again everything is as before.
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>

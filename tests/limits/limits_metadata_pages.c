@@ -1,6 +1,6 @@
-// The allocator's own tables are touched here and there: where the system makes huge pages of all memory
-// (transparent_hugepage "always"), a page of descriptors for each large block must not become 2 MiB. The mapping of the
-// descriptors says so once a huge page would fit, and stays one mapping.
+// The allocator's own tables are sparsely touched. If the system uses huge pages for all memory (transparent_hugepage
+// "always"), a page of descriptors for each large block must not become 2 MiB. The mapping of the descriptors therefore
+// excludes huge pages once one would fit, and stays a single mapping.
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-// Locked memory: the program still gets its memory, calloc is zero although a locked page cannot simply be dropped, and
-// what was freed goes back where the kernel can do that.
+// Locked memory: requests succeed, calloc returns zeros although locked pages cannot simply be dropped, and freed
+// memory is returned if the kernel can do that.
 // Usage: limits_mlock current | future | root
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-// Strict overcommit (vm.overcommit_memory=2), set by the caller: what the process is charged stays near what it uses,
-// comes back when memory is freed, and a refused charge is NULL with ENOMEM.
-// Usage: limits_overcommit [refuse]   (refuse: takes the machine's whole remaining charge for a moment)
+// Strict overcommit (vm.overcommit_memory=2), set by the caller: the commit charge stays close to the memory in use, is
+// returned when memory is freed, and a refused charge results in NULL with ENOMEM.
+// Usage: limits_overcommit [refuse]   (refuse: uses up the machine's whole remaining charge for a moment)
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

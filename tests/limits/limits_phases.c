@@ -1,6 +1,7 @@
-// 40 MiB stay live while the program moves from one size class to the next: what one class leaves, the next must use,
-// so the peak stays under 120 MiB.
-// Usage: limits_phases clean | overlap      (clean: free all, then fill; overlap: replace block by block, in random order)
+// 40 MiB stay live while the program moves from one size class to the next. Memory freed by one class must be reused by
+// the next, so the peak stays under 120 MiB.
+// Usage: limits_phases clean | overlap      (clean: free all, then fill; overlap: replace block by block, in random
+// order)
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

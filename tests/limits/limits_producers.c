@@ -1,4 +1,5 @@
-// Producers allocate and one thread that never allocates frees, through bounded queues: memory follows what is live.
+// Producers allocate, and one thread that never allocates frees, connected by bounded queues: memory use follows the
+// live bytes.
 // Usage: limits_producers PRODUCERS LIVE_KIB SIZE_MIN SIZE_MAX SECONDS
 //   RSS must stay under 2x the live bytes (for a live set of at least 16 MiB), or under 64 MiB (below 1 MiB live).
 #include <pthread.h>

@@ -1,5 +1,5 @@
 // A program that limits itself after it has started, then allocates, starts threads with stacks of the default size and
-// recurses deeply: what the allocator has reserved before must leave room for all of it.
+// recurses deeply: what the allocator reserved earlier must leave room for all of this.
 // Usage: limits_rlimit_self as-early | as-late | data
 #include <malloc.h>
 #include <pthread.h>

@@ -1,4 +1,5 @@
-// Memory is short, but there is some: what is free must be found, in whatever shape and whoever is busy with it.
+// Memory is short, but some is free: it must be found, in whatever pieces it is and although other threads are using
+// the heap.
 // Usage: limits_shortage holes | trim
 #include <errno.h>
 #include <malloc.h>

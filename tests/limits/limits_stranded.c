@@ -1,9 +1,9 @@
-// Memory that others free must come back although its owner never runs again: a producer fills 400 MB and sleeps for
-// ever, a consumer frees all of it.
+// Memory freed by other threads must be returned although its owner never runs again: a producer allocates 400 MB and
+// sleeps forever, a consumer frees all of it.
 // Usage: limits_stranded wait|trim small|large|mixed fifo|lifo|random none|first|last main|thread
-//   wait: within 3 s by itself; trim: at the consumer's malloc_trim. none/first/last: the producer frees every 64th block
-//   itself, before or after the consumer frees the rest. main/thread: who produces; the other one, which then has never
-//   allocated a block of its own if it is the thread, consumes.
+//   wait: it is returned within 3 s without a call; trim: by the consumer's malloc_trim. none/first/last: the producer frees every 64th block
+//   itself (never, before the consumer frees the rest, or after). main/thread: which thread produces; the other one consumes, and if that is
+//   not the main thread it has never allocated a block.
 #include <malloc.h>
 #include <pthread.h>
 #include <semaphore.h>

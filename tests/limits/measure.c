@@ -1,4 +1,4 @@
-// What the kernel says about this process. See measure.h.
+// Implements measure.h: what the kernel says about this process.
 #include "tests/limits/measure.h"
 
 #include <dlfcn.h>
