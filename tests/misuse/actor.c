@@ -1,4 +1,4 @@
-// What: actor.h: one mutex and one condition per actor; the deed runs with the mutex held.
+// What: implements actor.h: one mutex and one condition variable for each actor; its task runs with the mutex held.
 #include "tests/misuse/actor.h"
 
 #include <stdlib.h>

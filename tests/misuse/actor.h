@@ -1,6 +1,7 @@
-// What: threads that do one thing when told, and otherwise sleep, holding whatever caches a sleeping thread holds.
+// What: threads that perform one task when told to and otherwise sleep, while they keep whatever a sleeping thread's
+// caches hold.
 //
-// Who: the main thread commands; actor_do returns when the deed is done.
+// Who: called by the main thread; actor_do returns when the task is done.
 #ifndef MB_TESTS_MISUSE_ACTOR_H
 #define MB_TESTS_MISUSE_ACTOR_H
 
@@ -20,7 +21,7 @@ void actor_start(struct actor *a);
 void actor_do(struct actor *a, void (*deed)(void *), void *arg);
 void actor_stop(struct actor *a); // the thread exits; a second stop does nothing
 
-// One deed by a thread that exists only for it.
+// Performs one task on a thread that is created for it and then ends.
 void by_thread(void (*deed)(void *), void *arg);
 
 #endif

@@ -1,7 +1,8 @@
-// What: attacks that the default mode may or may not see. Seen, the process ends with one documented line; unseen, they
-// must come to nothing: no block is handed out twice, nothing outside the heap is handed out, no live block is touched.
+// What: attacks that the default mode may or may not detect. If detected, the process ends with one documented line; if
+// not, they must have no effect: no block is handed out twice, nothing outside the heap is handed out, no live block is
+// changed.
 //
-// Left out, because no allocator without a header it trusts can stop it: restoring an old first word of the same freed
+// Not tested, since no allocator without a trusted header can prevent it: restoring an old first word of the same freed
 // block (a stale read followed by a write after free).
 #include <malloc.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// What: the little things that all cases share.
+// What: helper functions that all cases share.
 #include "tests/misuse/case.h"
 
 #include <stdarg.h>

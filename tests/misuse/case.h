@@ -1,8 +1,9 @@
-// What: the frame of the misuse tests. A case is one short crime (or one legal deed that looks like one); the program
-// `misuse NAME` commits exactly that, `misuse --list` tells the driver what must come of it. The driver is driver.c.
+// What: the frame of the misuse tests. A case is a short misuse of the allocator (or a legal act that looks like one).
+// The program `misuse NAME` runs one case; `misuse --list` tells the driver (driver.c) which outcome each case must
+// have.
 //
-// Who: the main thread runs the case; actors (actor.h) are its accomplices.
-// Invariant: what a case must come to is decided here, never by what the library happens to do.
+// Who: the main thread runs the case; actors (actor.h) are its other threads.
+// Invariant: the expected outcome is written down here and does not depend on what the library does.
 #ifndef MB_TESTS_MISUSE_CASE_H
 #define MB_TESTS_MISUSE_CASE_H
 
@@ -15,9 +16,9 @@
 
 enum case_end {
     END_DIES,     // SIGABRT after exactly one line, with the case's text and the announced address
-    END_SILENT,   // SIGABRT, and nothing can be said (stderr is closed)
+    END_SILENT,   // SIGABRT without a message, which cannot be written (stderr is closed)
     END_STOPPED,  // exit status 0, or SIGABRT after exactly one documented line: an attack that may go unseen must not work
-    END_LIVES,    // exit status 0 and not a word on stderr
+    END_LIVES,    // exit status 0 and nothing on stderr
     END_TOLD,     // exit status 0 after exactly one line as for END_DIES
     END_ANYHOW,   // exit status 0 or 1, or SIGABRT after exactly one documented line
     END_COUNT
@@ -35,7 +36,7 @@ struct misuse_case {
 
 typedef void misuse_emit(const struct misuse_case *c);
 
-// Each source file hands its cases to `emit`, one by one.
+// Each source file passes its cases to `emit`, one by one.
 void double_free_cases(misuse_emit *emit);
 void pointer_cases(misuse_emit *emit);
 void link_cases(misuse_emit *emit);
@@ -49,18 +50,19 @@ void policy_cases(misuse_emit *emit);
 
 // --- what cases use --------------------------------------------------------------------------------------------------
 
-// The same pointer, of which the compiler knows nothing.
+// Returns the same pointer, but the compiler can assume nothing about it.
 void *hide(const void *p);
 
-// Says on stdout which address the line must name. The last one counts. Behind it stand the called function and, maybe,
-// what is known of the block; with announce_place the line must end exactly so.
+// Announces on stdout which address the line must name; the last announcement counts. In the line, the name of the
+// called function follows the address, possibly with what is known about the block. With announce_place the line must
+// end with exactly that text.
 void announce(const void *p);
 __attribute__((format(printf, 2, 3))) void announce_place(const void *p, const char *format, ...);
 
-// Ends the case as a failure of the library (status 1) with one line on stderr.
+// Ends the case with one line on stderr and status 1: the library has failed.
 __attribute__((noreturn)) void give_up(const char *why);
 
-// malloc that must succeed, and n of them into an array.
+// A malloc that must succeed, and n of them into an array.
 void *block(size_t bytes);
 void blocks(void **out, size_t count, size_t bytes);
 void release(void **v, size_t count);
@@ -68,7 +70,7 @@ void release(void **v, size_t count);
 // Memory that no allocator knows (mapped, zero).
 void *own_pages(size_t bytes);
 
-// Formats into a case's fields.
+// Formats a text into one of a case's fields.
 __attribute__((format(printf, 2, 3))) void name_case(struct misuse_case *c, const char *format, ...);
 __attribute__((format(printf, 2, 3))) void text_case(struct misuse_case *c, const char *format, ...);
 

@@ -1,10 +1,11 @@
-// What: one block freed twice, in every order and by everybody.
+// What: one block freed twice, in every order and by different threads.
 //
-// The first table is one thread's: each is caught by the second free itself. The second is the product of who frees
-// (O the owner of the block, B and C two other threads, in the order of the letters), where the block lies, and who
-// finds it. A second free by another thread of a block that looks free is verified later, by the next of the owner's
-// refills, by malloc_trim, or by whoever adopts the block's slab: each is driven here by itself. What a sleeping thread
-// still keeps to itself comes out when it exits, so that is the last resort of every drive.
+// The cases of the first table use one thread; the second free itself must find each of them. The second table combines
+// who frees (O the owner of the block, B and C two other threads, in the order of the letters), where the block lies,
+// and who finds the fault. If another thread makes the second free and the block looks free, that is verified later: by
+// one of the owner's next refills, by malloc_trim, or by the thread that adopts the block's slab. Each of these is
+// tested separately. Frees that a sleeping thread still keeps to itself come out when it exits, so each test ends with
+// that.
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>

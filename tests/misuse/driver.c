@@ -1,10 +1,10 @@
 // What: runs every case of a program whose name starts with one of the given prefixes under the preloaded library, and
-// compares its end with what the program's own list promises: signal, text and address.
+// compares the outcome with the program's own list: signal, text and address.
 //
-//   driver PROGRAM [PREFIX...]      MBMALLOC_SO names the library; MB_MISUSE_SHOW=1 prints every end
+//   driver PROGRAM [PREFIX...]      MBMALLOC_SO names the library; MB_MISUSE_SHOW=1 prints every outcome
 //
-// With MBMALLOC_OPTIONS=profile=hardened more is found, and the driver expects it: what a list's fourth column says,
-// and for lists without one the rules of in_hardened.
+// With MBMALLOC_OPTIONS=profile=hardened more faults are found, and the driver expects them: those in the list's fourth
+// column, and for lists without one, what the rules in in_hardened say.
 // Who: not preloaded itself. Each case has 30 s and leaves no core file.
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-// What: how the process ends: the line is written and SIGABRT comes, whatever the program did to its signals, its
-// stderr and itself; a handler for SIGABRT runs and may allocate.
+// What: how the process ends after a fatal mistake. The line is written and SIGABRT is raised, whatever the program has
+// done to its signals, its stderr and itself; a handler for SIGABRT runs and may allocate.
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>

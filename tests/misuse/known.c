@@ -1,9 +1,9 @@
-// What: each kind of the public lists of heap faults (the tests of hardened_malloc, the security tests of
-// mimalloc-bench), tried on blocks of some sizes with profile=hardened: FOUND ends the process by SIGABRT or SIGSEGV;
-// SAFE comes to nothing (the deed looks itself); MISSED is what core/hardened/README.md says that it does not find, so
-// that a change there is noticed.
+// What: each kind of heap fault in public test suites (the tests of hardened_malloc, the security tests of
+// mimalloc-bench), with profile=hardened and blocks of several sizes. FOUND: the process ends by SIGABRT or SIGSEGV.
+// SAFE: the fault has no effect, which the case checks itself. MISSED: core/hardened/README.md says that it is not
+// found; the case notices if that changes.
 //
-// Who: each in a forked child. Written anew after the lists' names and comments.
+// Who: each case runs in a forked child. Written from scratch after the suites' names and comments.
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>

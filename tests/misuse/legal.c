@@ -1,7 +1,7 @@
-// What: programs that look guilty and are not. None may end, or say a word.
+// What: correct programs that look like misuse. None may be ended or reported.
 //
-// The stale copies are the one thing here that a correct program cannot do: they read a freed block. They stand for any
-// bytes that happen to equal what a free block holds, which an allocator must take for data once it has verified them.
+// The stale copies are an exception that no correct program can make: they read a freed block. They stand for any data
+// that happens to equal the contents of a freed block, which an allocator must take for data once it has verified it.
 #include <dlfcn.h>
 #include <malloc.h>
 #include <stdlib.h>

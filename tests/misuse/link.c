@@ -1,10 +1,10 @@
-// What: writes into a freed block, whose first word is the link of a free list in many allocators. Here nothing of the
-// allocator's lies in a block, so nothing may come of it, whatever is written: the victim comes out again like any
-// other, once, and no other block is moved, overwritten or handed out twice.
+// What: writes into a freed block, whose first word is the free-list link in many allocators. Here a block contains no
+// data of the allocator, so such writes must have no effect: the block is handed out again like any other, once, and no
+// other block is moved, overwritten or handed out twice.
 //
-// Each of the word's 64 bits is flipped in turn, for the first, a middle and the last block to be freed, for blocks
-// that another thread freed, and for blocks of other classes; and the word is overwritten by what an attacker would
-// write.
+// Each of the word's 64 bits is flipped in turn, for the first, a middle and the last freed block, for blocks freed by
+// another thread, and for blocks of other classes; the word is also overwritten by values that an attacker would
+// choose.
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>

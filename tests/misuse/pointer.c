@@ -1,8 +1,8 @@
-// What: every pointer that is no live block (pointers) given to every function that takes one (verbs).
+// What: every kind of pointer that is not a live block (pointers), passed to every function that takes one (verbs).
 //
-// Who: one thread, except where the pointer comes from another. The verb's name in the fatal line is `free`, `realloc`
-// or `usable_size`. All functions are found at run time: a program need not be linked with libstdc++ to be hit by
-// delete.
+// Who: one thread, except where the pointer comes from another. The function in the fatal line is `free`, `realloc` or
+// `usable_size`. All functions are looked up at run time, so that delete can be tested in a program that is not linked
+// with libstdc++.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <malloc.h>

@@ -1,6 +1,6 @@
-// What: with on_error=log or count a mistake is told, or not even that; the call does nothing, and the heap serves on
-// as if it had not been made. And what a line says besides: the thread, when the block was freed; and where a debugger
-// finds the last one.
+// What: with on_error=log a mistake is reported, with on_error=count it is only counted; in both cases the call does
+// nothing, and the heap works on as if it had not been made. Also: what else a line says (the thread, when the block
+// was freed), and where a debugger finds the last line.
 //
 // Who: the main thread, and a helper that frees as another thread.
 #include <dlfcn.h>

@@ -1,4 +1,4 @@
-// What: shadow.h: an open-addressing table of all blocks that are out, and the places where none may be.
+// What: implements shadow.h: an open-addressing hash table of all live blocks, and the ranges where no block may be.
 #include "tests/misuse/shadow.h"
 
 #include <stdint.h>

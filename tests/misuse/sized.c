@@ -1,10 +1,11 @@
-// What: sizes and alignments claimed at free. A claim that no legal history of the block explains is told once and the
-// block is freed all the same (sized=warn, the default), or not even told (sized=ignore), or ends the process
-// (sized=abort); every claim that one explains must pass: the size asked for, any size that realloc kept in place, the
-// usable size.
+// What: the size and alignment that a program passes to a sized free. If no legal history of the block explains them,
+// that is reported once and the block is freed all the same (sized=warn, the default), or it is freed silently
+// (sized=ignore), or the process ends (sized=abort). Every value that a legal history explains must pass: the size
+// requested, any size that realloc kept in place, the usable size.
 //
-// glibc, and so the library, lets realloc shrink in place and lets a program forget: malloc(n) and realloc(p, 20) in
-// place make free_sized(p, 20) right. So "too small" is wrong only where realloc would have moved the block.
+// realloc, as in glibc, may shrink a block in place, and a program need not remember that: after malloc(n) and a
+// realloc(p, 20) in place, free_sized(p, 20) is right. So a size is too small only if realloc would have moved the
+// block.
 #include <dlfcn.h>
 #include <malloc.h>
 #include <stdlib.h>

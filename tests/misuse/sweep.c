@@ -1,7 +1,7 @@
-// What: every address of a neighbourhood is tried, not a choice of them: each byte inside a block, and each multiple of
-// 16 in the 64 KiB around a block. Only live blocks' own addresses may pass.
+// What: tries every address near a block instead of a selection: each byte inside the block, and each multiple of 16 in
+// the 64 KiB around it. Only the addresses of live blocks may be accepted by free.
 //
-// Who: each try is a forked child (its stderr thrown away) that must end by SIGABRT.
+// Who: each attempt is a forked child (its stderr is discarded) that must end by SIGABRT.
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>

@@ -1,9 +1,9 @@
-// What: a block that was freed and one that was never handed out look alike to the allocator in places. Whatever came
-// before, the first is never told as "never handed out", the second never as "double free"; where it cannot tell, it
-// says so. In a small program it can tell.
+// What: the allocator cannot always distinguish a freed block from one that was never handed out. Whatever happened
+// before, it must never report a freed block as "never handed out", nor an unused one as "double free"; if it cannot
+// tell, it says so. In a small program it can tell.
 //
-// Who: the main thread, and a helper that frees every third block. Each case is a history of its own, drawn from its
-// number.
+// Who: the main thread, and a helper that frees every third block. Each case is another history, drawn at random from
+// its number.
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>

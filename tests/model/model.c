@@ -1,11 +1,12 @@
-// What: the model test. Random operations on the allocator under test (names.h) and on a shadow map (shadow.h),
-// compared after each: no overlap, alignment, every usable byte kept until it is freed, calloc zero, contents kept by
-// realloc, errno, refusals, the allocator's own census, and nothing live at the end.
+// What: the model test. Random operations on the allocator under test (names.h) and on a shadow map (shadow.h) are
+// compared after each step: no overlap, alignment, every usable byte kept until the free, calloc zero, contents kept by
+// realloc, errno, refusals, the allocator's own counts, and nothing live at the end.
 //
-// Usage: model [seed [operations]], or MB_TEST_SEED. Without a count it runs 10 s (MB_TEST_LONG=1: 5 min).
-// MB_TEST_TRACE=n prints every operation from the n-th on.
+// Usage: model [seed [operations]], or MB_TEST_SEED. Without a number of operations it runs for 10 s (MB_TEST_LONG=1: 5
+// min). MB_TEST_TRACE=n prints every operation from the n-th on.
 //
-// Invariant: what is done depends on the seed alone (never on time or addresses), so "seed, operation" names a failure.
+// Invariant: the operations depend on the seed alone (never on time or addresses), so seed and operation number
+// identify a failure.
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>

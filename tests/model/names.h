@@ -9,10 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Finds the functions; returns the text that says who serves, or NULL after printing why the wrong library does.
+// Looks up the functions. Returns a text that says which allocator serves; NULL, after a message, if it is the wrong
+// library.
 const char *names_start(void);
 
-// Whether the server promises what only mbmalloc does: errno untouched by success, an exact census, 1 GiB alignment.
+// Whether to check what only mbmalloc promises: success leaves errno alone, exact counts, alignment up to 1 GiB.
 bool names_strict(void);
 
 void *names_malloc(size_t bytes);
@@ -29,7 +30,7 @@ void names_trim(size_t keep_bytes);
 
 // Bytes in live blocks as the allocator counts them (sum of usable sizes).
 size_t names_live_bytes(void);
-// Live blocks as the allocator counts them; false when it does not tell.
+// Live blocks as the allocator counts them; false if it does not count them.
 bool names_live_blocks(size_t *out);
 
 #endif

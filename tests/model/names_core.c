@@ -1,4 +1,4 @@
-// What: the model's names bound to the core's own API (core/front/malloc.h), linked statically beside the libc's
+// What: binds the model's names to the core's API (core/front/malloc.h), linked statically beside the C library's
 // malloc.
 #include "tests/model/names.h"
 

@@ -1,7 +1,7 @@
-// What: the model's names bound to the process's malloc: a preloaded libmbmalloc.so or, without one, the libc's.
+// What: binds the model's names to the process's malloc: a preloaded libmbmalloc.so, or the C library's.
 //
-// Invariant: with MBMALLOC_SO in the environment the test must not pass by testing glibc, so the object that malloc
-// comes from is compared with it.
+// Invariant: with MBMALLOC_SO in the environment the test must not pass by testing glibc, so it checks that malloc
+// comes from that file.
 #include "tests/model/names.h"
 
 #include <dlfcn.h>

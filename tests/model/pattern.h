@@ -21,8 +21,8 @@ static inline uint64_t random_next(struct random *r) {
 // Uniform enough in [0, bound); bound is not 0.
 static inline size_t random_below(struct random *r, size_t bound) { return (size_t)(random_next(r) % bound); }
 
-// The pattern: word i is tag + i * STEP, so that it depends on the place, any prefix can be checked alone, and a
-// block's bytes are never another block's. (The tests are built with -fno-builtin: a plain memcpy of a word is a call.)
+// The pattern: word i is tag + i * STEP. So each word depends on its place, any prefix can be checked alone, and no two
+// blocks have the same bytes. (The tests are built with -fno-builtin, where a memcpy of a word would be a call.)
 #define PATTERN_STEP UINT64_C(0xd1342543de82ef95)
 
 static inline void pattern_fill(void *p, size_t bytes, uint64_t tag) {
@@ -33,7 +33,7 @@ static inline void pattern_fill(void *p, size_t bytes, uint64_t tag) {
     memcpy(at + i, &word, bytes - i);
 }
 
-// The offset of the first word that is not the pattern's, or `bytes` when all are.
+// The offset of the first word that differs from the pattern; `bytes` if none does.
 static inline size_t pattern_mismatch(const void *p, size_t bytes, uint64_t tag) {
     const unsigned char *at = p;
     uint64_t word = tag;
@@ -46,7 +46,7 @@ static inline size_t pattern_mismatch(const void *p, size_t bytes, uint64_t tag)
     return memcmp(at + i, &word, bytes - i) == 0 ? bytes : i;
 }
 
-// The offset of the first byte that is not zero, or `bytes`.
+// The offset of the first byte that is not zero; `bytes` if there is none.
 static inline size_t pattern_nonzero(const void *p, size_t bytes) {
     const unsigned char *at = p;
     for (size_t i = 0; i < bytes; i++)

@@ -18,7 +18,7 @@ enum { SHADOW_SLOTS = 1 << 16 };
 struct shadow_block {
     unsigned char *p;  // NULL: the slot is empty
     size_t asked;      // as last requested
-    size_t usable;     // as the allocator said
+    size_t usable;     // as the allocator reports it
     size_t align;      // as requested; 1 for the plain functions
     uint64_t tag;      // of the pattern in all usable bytes
     uint32_t left;     // treap: lower addresses
@@ -30,10 +30,10 @@ extern struct shadow_block shadow_slots[SHADOW_SLOTS];
 extern size_t shadow_live_bytes;   // sum of usable
 extern size_t shadow_live_count;
 
-// Enters slots[index] (p, usable set). Returns the slot of a live block that it overlaps, or SHADOW_NONE.
+// Enters slots[index], whose p and usable are set. Returns the slot of a live block that it overlaps, or SHADOW_NONE.
 uint32_t shadow_insert(uint32_t index);
 
-// Takes slots[index] out and empties it.
+// Removes slots[index] from the map and marks it as empty.
 void shadow_remove(uint32_t index);
 
 #endif

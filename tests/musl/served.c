@@ -1,6 +1,6 @@
-// A program of musl: its own calls, those that its libc makes on its behalf (strdup, getline, setenv, stdio's buffers,
-// qsort's and regcomp's memory) and those of its threads are served by the preloaded library, and the libc is musl
-// indeed.
+// A program linked with musl: the preloaded library must serve its own calls, those that the C library makes (strdup,
+// getline, setenv, stdio's buffers, memory of qsort and regcomp) and those of its threads. Also checks that the C
+// library really is musl.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <regex.h>

@@ -1,5 +1,5 @@
-// A static program of musl with libmbmalloc.a: blocks before the library's own constructor, threads that end with
-// blocks of theirs alive, TLS, fork while threads work, and what the libc asks for itself (atexit beyond its first
+// A static musl program with libmbmalloc.a: blocks before the library's constructor, threads that end while blocks of
+// theirs are live, TLS, fork while threads allocate, and requests of the C library itself (atexit beyond its first
 // table, keys, environment).
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
-// The program that README's commands compile and run: it allocates, 16 MB of which stay so that a heap profile has
-// samples, prints one line, and ends. With APP_STAYS in the environment it goes on until it is ended; with
+// The program that README's commands compile and run: it allocates memory, of which 16 MB stay live so that a heap
+// profile has samples, prints one line, and ends. With APP_STAYS in the environment it runs until it is stopped; with
 // APP_FREES_TWICE it frees a block twice.
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-// uordblks + hblkhd of mallinfo2 is the sum of the usable sizes of all live blocks, exact when no other thread is
-// inside the allocator: by one thread, with threads that hold blocks of each other, with blocks of threads that have
-// ended.
+// uordblks + hblkhd of mallinfo2 is the sum of the usable sizes of all live blocks, and exact if no other thread is
+// inside the allocator: with one thread, with threads that hold each other's blocks, and with blocks of threads that
+// have ended.
 //
 // glibc counts headers and cached blocks too, so under plain glibc the sums are only printed.
 #include "tests/process/blocks.h"

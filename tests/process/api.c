@@ -1,5 +1,5 @@
-// The functions of mbmalloc.h beside the standard names: each does what it says, refuses what it must, and none
-// allocates.
+// The functions of mbmalloc.h besides the standard ones: each does what the manual says, refuses wrong arguments, and
+// does not allocate.
 #include <mbmalloc.h>
 
 #include <errno.h>

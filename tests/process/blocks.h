@@ -1,7 +1,7 @@
-// Stamped blocks: each knows its size and carries a pattern, so that whoever frees it finds any damage first.
+// Stamped blocks: each stores its size and is filled with a pattern, so that damage is noticed when the block is freed.
 //
-// Who: any thread, a forked child; a block is checked by the one who holds it. Large blocks carry the pattern on every
-// 1021st byte and on the last one, to keep the tests fast.
+// Who: any thread, a forked child; a block is checked by the thread that holds it. Large blocks carry the pattern on
+// every 1021st byte and on the last one, to keep the tests fast.
 #ifndef MB_TESTS_PROCESS_BLOCKS_H
 #define MB_TESTS_PROCESS_BLOCKS_H
 
@@ -19,7 +19,7 @@ static inline void block_stamp(void *p, size_t bytes) {
     at[bytes - 1] = block_pattern(bytes);
 }
 
-// The size that the block was stamped with, after its pattern was found whole.
+// Checks the pattern and returns the size that the block was stamped with.
 static inline size_t block_check(const void *p) {
     const unsigned char *at = (const unsigned char *)p;
     size_t bytes;
@@ -42,7 +42,7 @@ static inline void block_free(void *p) {
     free(p);
 }
 
-// Moves a block to a new size; what both sizes share must have survived.
+// Resizes a block; the contents common to both sizes must survive.
 static inline void *block_resize(void *p, size_t bytes) {
     size_t old = block_check(p);
     unsigned char *moved = (unsigned char *)keep(realloc(p, bytes));

@@ -1,5 +1,5 @@
-// malloc, free, realloc and malloc_trim are no cancellation points: a thread with a pending cancellation runs through
-// all of them and ends only where it asks for it.
+// malloc, free, realloc and malloc_trim are not cancellation points: a thread with a pending cancellation completes all
+// of them and ends only at a cancellation point of its own.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 #include <stdatomic.h>

@@ -1,5 +1,6 @@
-// A thread that ends with a cancellation pending: its end gives memory back, which is no cancellation point. What it
-// returned is what its joiner gets, and the next thread can allocate.
+// A thread returns from its function while a cancellation is pending: the allocator's work at thread exit returns
+// memory to the system and must not act as a cancellation point. The joiner gets the thread's return value, and the
+// next thread can allocate.
 #include "tests/process/blocks.h"
 
 enum { BLOCKS = 20000, ROUNDS = 20 };

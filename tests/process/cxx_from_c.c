@@ -1,5 +1,5 @@
-// A C program opens a C++ library with RTLD_LOCAL: libstdc++ comes with it, outside the global scope, and still
-// operator new must find the new-handler and throw std::bad_alloc. From a thread too, and opened twice.
+// A C program opens a C++ library with RTLD_LOCAL, so libstdc++ is loaded outside the global scope. operator new must
+// still find the new-handler and throw std::bad_alloc, also from a second thread, and when the library is opened twice.
 #include "tests/process/expect.h"
 
 static void *run_suite(void *path) {

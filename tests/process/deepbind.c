@@ -1,7 +1,7 @@
-// What is loaded with RTLD_DEEPBIND allocates as the process does, while its other names bind as deep as it asked for:
-// blocks go either way between host and plugin, also those that the libc's own functions return, from the plugin's
-// constructor on. dlopen still knows who calls it: a plugin's run path finds the plugin's files. The libc's own malloc,
-// by an address noted before, stays what it was.
+// A library loaded with RTLD_DEEPBIND allocates from the same heap as the process, while its other names bind as deep
+// as the caller wants: blocks can be passed between host and plugin in both directions, including those that the C
+// library's own functions return, from the plugin's constructor on. dlopen still sees who calls it: a plugin's run path
+// finds the plugin's files. The C library's own malloc, called by an address taken earlier, still works.
 //   process_deepbind dlopen|dlmopen PLUGIN NAME-OF-A-LIBRARY-BESIDE-IT
 #include "tests/process/deepbind.h"
 #include "tests/process/blocks.h"

@@ -5,17 +5,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Host and plugin both define it, and answer with who they are.
+// Host and plugin both define this function; each returns its own name.
 const char *deepbind_whose(void);
 
-// Blocks are stamped (blocks.h), by the plugin's malloc.
+// Blocks from the plugin's malloc, stamped as in blocks.h.
 struct deepbind_plugin {
     void *(*new_block)(size_t bytes);
     void *(*new_aligned)(size_t bytes);
     void *(*resize_block)(void *p, size_t bytes);
     void (*free_block)(void *p);
-    size_t (*usable)(void *p); // and frees it
-    void (*strings)(void);     // frees what the libc's functions return
+    size_t (*usable)(void *p); // the usable size of the block, which is then freed
+    void (*strings)(void);     // frees strings that functions of the C library have returned
     bool (*finds)(const char *library);
     bool (*has_mbmalloc)(void);
     const char *(*whose)(void);

@@ -1,5 +1,5 @@
-// The plugin that deepbind.c loads with RTLD_DEEPBIND: its own definitions come before the process's, and the libc's
-// too.
+// The plugin that deepbind.c loads with RTLD_DEEPBIND: its lookups find its own definitions and those of its
+// dependencies (the C library) before the process's.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 

@@ -1,6 +1,6 @@
-// libmbmalloc.so opened by dlopen in a process that was started without it: its functions work beside libc's, from
-// threads that are older than the library too; it gives libc's blocks back to libc; dlclose is harmless; the process
-// forks, runs threads and ends as ever.
+// A process that was started without the library opens libmbmalloc.so by dlopen: its functions work beside the C
+// library's, also from threads that were started before; it passes blocks of the C library's malloc back to it; dlclose
+// is harmless; the process can fork, run threads and end as usual.
 //
 // MBMALLOC_SO names the library; nothing is preloaded.
 #include "tests/process/blocks.h"

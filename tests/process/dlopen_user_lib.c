@@ -1,4 +1,4 @@
-// The library that dlopen_users.c opens and closes thousands of times: allocates when it is loaded, in its thread-local
+// The library that dlopen_users.c opens and closes thousands of times. It allocates when it is loaded, in thread-local
 // storage, in its functions, and when it is unloaded.
 #include "tests/process/blocks.h"
 

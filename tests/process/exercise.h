@@ -1,5 +1,5 @@
-// A short exercise of the whole allocator for programs whose point is how they were linked or started: every size,
-// realloc, calloc, alignment, threads that exchange blocks, a forked child.
+// A short exercise of the whole allocator for programs that test how they were linked or started: every size, realloc,
+// calloc, alignment, threads that exchange blocks, a forked child.
 #ifndef MB_TESTS_PROCESS_EXERCISE_H
 #define MB_TESTS_PROCESS_EXERCISE_H
 

@@ -1,5 +1,5 @@
-// exit() while other threads allocate, free and use stdio all the time, with exit handlers and destructors that
-// allocate too. Repeated, because the moment matters; every run must end by itself with status 0.
+// exit() while other threads allocate, free and use stdio, with exit handlers and destructors that allocate too. It is
+// repeated, since the outcome depends on timing; every run must end by itself with status 0.
 #include "tests/process/blocks.h"
 #include <stdatomic.h>
 

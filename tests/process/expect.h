@@ -1,7 +1,8 @@
-// What every process test shares: EXPECT, a deadline, who serves malloc, the resident set, small random numbers.
+// What every process test shares: EXPECT, a deadline, a check of which allocator serves, the resident set, small random
+// numbers.
 //
-// Who: any thread, also a forked child; nothing here allocates. The tests run under plain glibc too (no preload): what
-// only mbmalloc promises stands behind under_mbmalloc(). A hang ends by SIGALRM, which ctest reports.
+// Who: any thread, also a forked child; nothing here allocates. The tests also run under plain glibc (no preload);
+// checks of what only mbmalloc promises depend on under_mbmalloc(). A hang ends by SIGALRM, which ctest reports.
 #ifndef MB_TESTS_PROCESS_EXPECT_H
 #define MB_TESTS_PROCESS_EXPECT_H
 
@@ -37,13 +38,13 @@ __attribute__((noreturn, cold, noinline, unused)) static void expect_failed(cons
 
 #define EXPECT(cond) ((cond) ? (void)0 : expect_failed(__FILE__, __LINE__, #cond))
 
-// The compiler must believe that p escapes, or it removes malloc and free in pairs.
+// Makes the compiler assume that p escapes; otherwise it removes pairs of malloc and free.
 static inline void *keep(void *p) {
     __asm__ volatile("" : "+r"(p) : : "memory");
     return p;
 }
 
-// A number that the compiler cannot see through (absurd sizes are the point of some tests).
+// Returns a number whose value the compiler cannot know (some tests request absurd sizes on purpose).
 static inline size_t opaque(size_t x) {
     __asm__ volatile("" : "+r"(x));
     return x;
@@ -68,20 +69,20 @@ static inline bool long_run(void) {
     return value != NULL && strcmp(value, "1") == 0;
 }
 
-// SIGALRM then; later where the machine is emulated (MB_TEST_SLOWER: so many times as slow).
+// Raises SIGALRM after so many seconds; later if the machine is emulated (MB_TEST_SLOWER: a factor).
 static inline void deadline(unsigned seconds) {
     const char *slower = getenv("MB_TEST_SLOWER");
     alarm(slower == NULL ? seconds : seconds * (unsigned)strtoul(slower, NULL, 10));
 }
 
-// First line of every main: a deadline, and no silent run without the library that was asked for.
+// The first line of every main: sets a deadline, and fails if the library that was requested is not loaded.
 static inline void test_begin(unsigned seconds) {
     deadline(seconds);
     const char *preload = getenv("LD_PRELOAD");
     if (preload != NULL && strstr(preload, "libmbmalloc") != NULL) EXPECT(under_mbmalloc());
 }
 
-// Bytes resident now, exact (statm lags behind by some pages for every CPU). -1: no /proc.
+// Resident bytes, exact (statm may lag by some pages for every CPU). -1: no /proc.
 static inline long rss_bytes(void) {
     char text[1024];
     int fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
@@ -93,13 +94,14 @@ static inline long rss_bytes(void) {
     return line == NULL ? -1 : strtol(line + 5, NULL, 10) * 1024;
 }
 
-// What a mode that keeps freed blocks back may hold more than a test allows: MB_TEST_SLACK_KIB (tests/hardened.cmake).
+// How much more memory than usual a mode may hold that delays the reuse of freed blocks: MB_TEST_SLACK_KIB
+// (tests/hardened.cmake).
 static inline long slack_bytes(void) {
     const char *text = getenv("MB_TEST_SLACK_KIB");
     return text == NULL ? 0 : strtol(text, NULL, 10) * 1024;
 }
 
-// Growth of the resident set since `before`, printed; fails beyond `limit` bytes.
+// Prints how much the resident set has grown since `before`; fails if that is more than `limit` bytes.
 static inline void expect_growth_below(long before, long limit, const char *what) {
     long now = rss_bytes();
     printf("%s: resident %ld KiB -> %ld KiB\n", what, before / 1024, now / 1024);

@@ -1,5 +1,5 @@
-// A thread with few live blocks of a class works in a few pages of its slab, also after a peak that has used all of it:
-// pairs, and a few live blocks taken and freed in turn, of 256 bytes to 8 KiB.
+// A thread with few live blocks of a class touches only a few pages of its slab, also after a peak in which it used all
+// of them: pairs of malloc and free, and a few live blocks that are replaced in turn, of 256 bytes to 8 KiB.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

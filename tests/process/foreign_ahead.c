@@ -1,5 +1,5 @@
-// Foreign mappings lie where the heap is going to grow, at places that are no multiple of anything but a page: every
-// byte that is served can be written, and what is theirs stays theirs.
+// Foreign mappings lie where the heap would grow next, at addresses that are aligned to pages only. All memory that the
+// allocator hands out must be writable, and the mappings must keep their contents.
 #include "tests/process/blocks.h"
 #include <sys/mman.h>
 

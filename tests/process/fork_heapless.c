@@ -1,6 +1,7 @@
-// A process with one heap and two threads: one allocates; the other never does, so it has no heap. It only frees,
-// giving memory back to the system, while the first forks; or it forks while the first allocates and frees. Each child
-// must be able to allocate, free and give back, whatever its absent thread was in the middle of.
+// A process with one heap and two threads: one allocates; the other never does, so it has no heap. Either the second
+// thread frees, and so returns memory to the system, while the first one forks; or it forks while the first one
+// allocates and frees. Each child must be able to allocate, free and trim, whatever the other thread was doing at the
+// fork.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 #include <stdatomic.h>

@@ -1,8 +1,9 @@
-// Children made without fork handlers: _Fork, the clone system call, clone() with a stack of its own. Threads of the
-// parent allocate all the time, so they stop anywhere inside the allocator; the child allocates, frees what it
-// inherited, and reallocs it.
+// Children made without fork handlers: _Fork, the clone system call, clone() with a separate stack. Threads of the
+// parent allocate all the time, so they may be stopped anywhere inside the allocator; the child allocates, frees what
+// it inherited, and reallocates it.
 //
-// glibc's malloc forbids this (its locks stay taken), so under plain glibc the parent has no allocating threads.
+// glibc's malloc does not support this (its locks stay locked), so under plain glibc the parent has no allocating
+// threads.
 #include "tests/process/blocks.h"
 #include <sched.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
-// A program that forks before anybody has called malloc: the child, and its child, find an allocator that starts when
-// they need it.
+// A program that forks before malloc was first called: in the child, and in the child's child, the allocator starts
+// when it is needed.
 #include "tests/process/blocks.h"
 
 static void *use(void *unused) {

@@ -1,5 +1,5 @@
-// What gdb.sh looks into: 1,000 live blocks of 100 bytes and 300 freed ones, 200 of 3 MiB, a thread that holds 50 of
-// 40; then it ends by SIGABRT.
+// The program that gdb.sh examines: it holds 1,000 live blocks of 100 bytes, has freed 300, holds 200 of 3 MiB, and a
+// thread holds 50 blocks of 40 bytes; then it ends by SIGABRT.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

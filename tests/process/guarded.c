@@ -1,8 +1,8 @@
-// guard_rate: what is a sample behaves as any block; faults of samples are told with their calls, and the process ends
-// as it would have; of a fault that is made again and again the expected share is found; a program's own handler comes
-// first.
+// Guarded samples (option guard_rate): a sampled block behaves like any other; faults on samples are reported with
+// their call stacks, and the process ends as it would have; of a fault that is repeated many times the expected share
+// is found; a signal handler that the program installs takes precedence.
 //
-// Who: each fault in a forked child, whose standard error is read.
+// Who: each fault happens in a forked child, whose standard error is read.
 #include "core/told/public.h"
 #include "tests/process/blocks.h"
 #include <malloc.h>

@@ -1,10 +1,11 @@
-// Guarded samples find a seeded fault with the probability that guard_rate promises: a program allocates and frees ten
-// million blocks in each run, and reads behind one in so many of them.
+// Guarded samples find a fault with the probability that guard_rate promises: in each run a program allocates and frees
+// ten million blocks, and reads beyond the end of one in ONE_IN of them.
 //
-// A sample comes with one in `guard_rate` refills of 64 blocks, and half of the samples end at their guard: in n blocks
-// s = n / (64 * guard_rate * 2) of these are met on average, and a run finds the fault with the probability 1 - (1 - 1
-// / one_in) ^ s. Allowed are five standard deviations. With the option `seed` samples come in the same places in each
-// run, so that the result is the same each time. usage: guarded_chance RATE ONE_IN RUNS
+// One in `guard_rate` refills of 64 blocks becomes a sample, and half of the samples end at their guard page. Among n
+// blocks, s = n / (64 * guard_rate * 2) are such samples on average, and a run finds the fault with the probability 1 -
+// (1 - 1 / ONE_IN) ^ s. The test allows five standard deviations. The option `seed` places the samples in the same way
+// in each run, so that the result is always the same.
+// usage: guarded_chance RATE ONE_IN RUNS
 #include <math.h>
 
 #include "tests/process/expect.h"

@@ -1,5 +1,6 @@
-// What profile=hardened promises beside finding faults (tests/misuse): lengths as asked for, blocks of no bytes,
-// guards, nothing left of what was freed, late and random reuse, and another order in each process.
+// What profile=hardened promises besides finding faults (tests/misuse): exact lengths, blocks of zero bytes, guard
+// pages, no remaining contents of freed blocks, late and random reuse, and a different order of addresses in each
+// process.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 #include <setjmp.h>

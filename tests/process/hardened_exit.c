@@ -1,4 +1,5 @@
-// check=exit: what was damaged and never freed, or freed and never used again, is found when the process ends by exit.
+// check=exit: damage to a block that is never freed, or to a freed block that is never reused, is found when the
+// process ends by exit.
 #include "tests/process/blocks.h"
 #include <sys/resource.h>
 #include <sys/wait.h>

@@ -1,11 +1,12 @@
 // A program whose heap profile is known, for heap_profile.sh. usage: PROBE exit | closed | fork | resized | live |
 // storm
 //
-//   exit    small_blocks() holds 40,000,000 bytes, long_blocks() 20,000,000, large_blocks() 40,000,000; in_turn() has taken and freed 100,000,000
+//   exit    small_blocks() holds 40,000,000 bytes, long_blocks() 20,000,000, large_blocks() 40,000,000; in_turn() has allocated and
+//           freed 100,000,000
 //   closed  the same with every descriptor closed
 //   fork    the same; a child frees what small_blocks() holds, and ends
-//   resized moved_blocks() holds 40,000,000 bytes that it has taken as 8,000,000, growing_blocks() 120,000,000 and has taken 180,000,000, aligned_blocks()
-//           holds 20,480,000; of 20,000,000 that others_blocks() has taken another thread has freed half
+//   resized moved_blocks() holds 40,000,000 bytes that it allocated as 8,000,000; growing_blocks() holds 120,000,000 and has allocated
+//           180,000,000; aligned_blocks() holds 20,480,000; others_blocks() has allocated 20,000,000, half of which another thread freed
 //   live    writes its process id; then leaks() leaks, until standard input ends
 //   storm   64 threads allocate, free each other's blocks, fork and end
 #include <poll.h>

@@ -1,5 +1,5 @@
-// Two threads with a heap that do nothing take next to no processor time, with no purge delay either, and there is a
-// helper thread.
+// Two threads that have heaps and do nothing use almost no processor time, even with a purge delay of 0, although there
+// is a helper thread.
 #include "tests/process/blocks.h"
 #include <dirent.h>
 #include <sys/resource.h>

@@ -1,6 +1,6 @@
-// A pool of threads that have handled requests, freed everything and sleep keeps little: resident memory, threads'
-// stacks included, stays below a bound. Arguments: threads, requests each, longest block, seconds of sleep before the
-// look, bound in MB, and "trim" to call malloc_trim before it.
+// Threads of a pool that have handled requests, freed everything and sleep keep little memory: the resident set,
+// including the threads' stacks, stays below a bound. Arguments: number of threads, requests for each, longest block,
+// seconds of sleep before measuring, bound in MB, and "trim" to call malloc_trim first.
 #include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>

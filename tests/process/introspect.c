@@ -1,4 +1,5 @@
-// malloc_info writes well-formed XML, malloc_stats prints, mallopt answers 0 or 1 and breaks nothing.
+// malloc_info writes well-formed XML, malloc_stats prints its text, and mallopt returns 0 or 1 and has no harmful
+// effect.
 #include "tests/process/blocks.h"
 #include <ctype.h>
 #include <errno.h>

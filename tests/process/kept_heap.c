@@ -1,6 +1,6 @@
-// Who asks by M_TRIM_THRESHOLD that freed memory stay, as real-time programs do that must not fault after their start,
-// has it: no page of it faults again, however long nobody needs it, whatever length comes free, whether a second thread
-// lives or ends. malloc_trim gives it back. usage: kept_heap alone | threads | bounded
+// A program that sets M_TRIM_THRESHOLD to keep freed memory, as real-time programs do that must not cause page faults
+// after their start: no page of the heap faults again, however long it is unused, whatever length is freed, and whether
+// a second thread lives or ends. malloc_trim still returns the memory. usage: kept_heap alone | threads | bounded
 #include <malloc.h>
 #include <sys/resource.h>
 

@@ -1,5 +1,6 @@
-// Large blocks: from 4 MiB on they end at an inaccessible page, however they came to their size; a realloc that shrinks
-// gives the rest back, at once with malloc_trim and in time without; no page of the heap may be executed.
+// Large blocks: from 4 MiB on they end at an inaccessible page, whether they were allocated or resized to their length;
+// a realloc that shrinks returns the rest, at once by malloc_trim and after a delay without it; no page of the heap is
+// executable.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 #include <signal.h>

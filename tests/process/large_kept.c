@@ -1,8 +1,8 @@
-// Large blocks that a thread has freed may be kept for it, but nobody else goes short: 32 threads free 12 MB each and
-// sleep for ever.
+// Large blocks that a thread has freed may be kept for that thread, but not at the expense of others: 32 threads free
+// 12 MB each and sleep forever.
 // Usage: process_large_kept wait|trim|grow|fork
-//   wait: the memory comes back by itself within 3 s; trim: by another thread's malloc_trim; grow: another thread that needs as much
-//   gets it without the process growing; fork: a child counts no kept block as live, and allocates and trims.
+//   wait: the memory is returned within 3 s without a call; trim: by another thread's malloc_trim; grow: another thread that needs as much
+//   gets it without growth of the process; fork: a child counts no kept block as live, and can allocate and trim.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 #include <sys/resource.h>

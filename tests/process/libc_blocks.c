@@ -1,6 +1,6 @@
-// Somebody has the address of libc's own malloc and allocates by it: 32 bytes, 200 KB (a mapping of its own), from a
-// second thread (an arena outside the brk heap), aligned. Others free, realloc and measure those blocks with the
-// process's malloc; he frees and reallocs his own. Nothing crashes, nothing leaks.
+// Code that has the address of the C library's own malloc allocates from it: 32 bytes, 200 KB (a mapping of its own),
+// from a second thread (an arena outside the brk heap), aligned. Other code frees, reallocates and measures these
+// blocks by the process's malloc; the first code frees and reallocates its own. Nothing crashes or leaks.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 

@@ -1,5 +1,5 @@
-// Who opens the libc and looks its functions up by name (ctypes, Fiddle, JNA) gets functions of one heap: what strdup
-// returns goes to free, and blocks go either way between these and the program's own.
+// A program that opens the C library and looks up functions by name (ctypes, Fiddle, JNA) gets functions that all use
+// one heap: free accepts what strdup returns, and blocks can be exchanged with the rest of the program.
 //   process_libc_handle dlopen|dlmopen|path
 #include "tests/process/blocks.h"
 #include <dlfcn.h>

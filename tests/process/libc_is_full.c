@@ -1,6 +1,6 @@
-// The program takes what the libc has only some of before it allocates for the first time.
-//   process_libc_is_full handlers    fork handlers, so many that the libc allocates for them, holding its lock
-//   process_libc_is_full keys        all keys for thread-specific data: threads that come and go leave nothing behind all the same
+// The program uses up limited resources of the C library before it allocates for the first time.
+//   process_libc_is_full handlers    fork handlers, so many that the C library allocates for them while it holds its lock
+//   process_libc_is_full keys        all keys for thread-specific data: threads that start and end still leave no memory behind
 #include "tests/process/blocks.h"
 
 static void nothing(void) {}

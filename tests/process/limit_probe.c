@@ -1,6 +1,7 @@
-// What cgroup_limit.sh runs: prints how many blocks of 1 MiB it could have, of 100, all written. For memory_options.sh:
-//   soft    makes 40 MB of small blocks, frees most of them, and a second later allocates on; prints the resident MiB
-//   again   allocates and frees 200 large blocks in turn; prints how many were at the address of one before
+// The program of cgroup_limit.sh: prints how many of 100 blocks of 1 MiB, all written, it could allocate. For
+// memory_options.sh:
+//   soft    allocates 40 MB in small blocks, frees most of them, and continues to allocate a second later; prints the resident MiB
+//   again   allocates and frees 200 large blocks in turn; prints how many had the address of an earlier one
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

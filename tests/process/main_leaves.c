@@ -1,5 +1,5 @@
-// main leaves by pthread_exit: the process must end by itself, with status 0, once the last thread of the program has
-// ended; a helper thread of the allocator may not keep it alive. Variants: see the table.
+// main leaves by pthread_exit: the process must end by itself, with status 0, once the program's last thread has ended;
+// a helper thread of the allocator must not keep it alive. Variants: see the table.
 #include "tests/process/blocks.h"
 
 enum { WORKERS = 3, BLOCKS = 300 };

@@ -1,5 +1,5 @@
-// More threads than anyone looks at in one go, all alive, use large blocks one after the other: what each keeps for
-// itself is taken from it before the process grows.
+// More live threads than the allocator examines in one search use large blocks one after the other: memory that each
+// keeps for itself is taken from it before the process grows.
 #include "tests/process/blocks.h"
 
 enum { THREADS = 150, BLOCKS = 4 };

@@ -1,5 +1,5 @@
-// For tool.sh: a program with an allocator of its own that lacks aligned_alloc and its kin. Says that it is ready and
-// waits.
+// For tool.sh: a program with an allocator of its own that does not define aligned_alloc and the other aligned
+// functions. Prints that it is ready, and waits.
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

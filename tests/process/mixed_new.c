@@ -1,5 +1,5 @@
-// For tool.sh: a program that replaces operator new, by its mangled name, and not operator delete. Says that it is
-// ready and waits.
+// For tool.sh: a program that replaces operator new, by its mangled name, but not operator delete. Prints that it is
+// ready, and waits.
 #include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
-// Every name of the malloc family, the calls that change pages, and all 20 operators new and delete come from mbmalloc,
-// none from libc or libstdc++; strdup stays libc's. Needs the preloaded library.
+// Every name of the malloc family, the functions that change pages, and all 20 operators new and delete resolve to
+// mbmalloc, none to the C library or libstdc++; strdup remains the C library's. Needs the preloaded library.
 #include "tests/process/expect.h"
 
 static const char *const ours[] = {

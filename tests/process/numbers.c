@@ -1,6 +1,6 @@
-// What mallinfo2, mallinfo, malloc_info and malloc_stats say, as glibc means it: this test passes under the libc's own
-// malloc, too (process_numbers_libc). Large blocks count as mapped and nowhere else; uordblks + fordblks is arena; the
-// formats agree with each other.
+// The figures of mallinfo2, mallinfo, malloc_info and malloc_stats have glibc's meaning: this test also passes under
+// the C library's own malloc (process_numbers_libc). Large blocks count as mapped and nowhere else; uordblks + fordblks
+// is arena; the formats agree with each other.
 #include <malloc.h>
 #include <stdint.h>
 

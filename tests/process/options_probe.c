@@ -1,4 +1,4 @@
-// What options.sh runs: prints where some blocks are, and frees one twice if it is asked to.
+// The program of options.sh: prints the addresses of some blocks, and frees one twice if asked to.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-// Overrides malloc, free, calloc and realloc by a heap of its own in static storage: power-of-two blocks with a header.
-// A block that is not its own it counts and passes to the next free (as a careful program does), so that the test can
-// tell whether any heaps were mixed.
+// Overrides malloc, free, calloc and realloc by a heap in static storage: power-of-two blocks with a header. A block
+// that does not belong to it is counted and passed to the next free (as a careful program does), so that the test
+// notices if heaps were mixed.
 #include "tests/process/expect.h"
 #include "tests/process/override.h"
 #include <errno.h>

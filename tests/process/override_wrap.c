@@ -1,5 +1,5 @@
-// Overrides malloc, free, calloc and realloc by counting wrappers around the next ones (dlsym RTLD_NEXT), as leak
-// checkers do. dlsym itself may allocate: a few static bytes serve it.
+// Overrides malloc, free, calloc and realloc by counting wrappers around the next definitions (dlsym RTLD_NEXT), as
+// leak checkers do. dlsym itself may allocate: a few static bytes serve that.
 #include "tests/process/expect.h"
 #include "tests/process/override.h"
 #include <stdatomic.h>

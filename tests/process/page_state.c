@@ -1,6 +1,6 @@
-// What a program does to the pages of a block ends with the block: nothing of it is left on the addresses once they are
-// free, whichever call it was, however the block came free. Hints may stay while the block waits whole for a request of
-// its length, and then cost no fault.
+// What a program does to the pages of a block ends with the block: its addresses have normal pages again after the
+// free, whichever call changed them and however the block was freed. Advice may remain while the whole block is kept
+// for a request of the same length; reusing it then causes no page fault.
 #include "tests/process/blocks.h"
 #include <errno.h>
 #include <malloc.h>

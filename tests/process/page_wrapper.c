@@ -1,4 +1,5 @@
-// A wrapper of madvise behind ours sees the program's calls, and none that we make for ourselves.
+// A wrapper of madvise that comes after our definition sees the program's calls, but none that the library makes for
+// itself.
 #include "tests/process/expect.h"
 #include <malloc.h>
 #include <sys/mman.h>

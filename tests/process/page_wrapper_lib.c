@@ -1,4 +1,4 @@
-// A library that wraps madvise, as tools do that watch memory; behind ours in the loader's order.
+// A library that wraps madvise, as tools do that observe memory; it comes after ours in the loader's search order.
 #include <sys/syscall.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
-// M_PERTURB fills what is handed out and what is freed, M_TRIM_THRESHOLD bounds what a process keeps: by mallopt, by a
-// variable of glibc's, or by a tunable. usage: perturb mallopt | on | threshold
+// M_PERTURB fills allocated and freed blocks with a byte, M_TRIM_THRESHOLD limits the free memory that a process keeps:
+// set by mallopt, by glibc's environment variables, or by a tunable. usage: perturb mallopt | on | threshold
 #include <malloc.h>
 #include <stdint.h>
 #include <sys/wait.h>

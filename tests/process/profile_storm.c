@@ -1,4 +1,4 @@
-// Programs that are profiled in bad surroundings, for heap_profile.sh. usage: PROBE switch | no-files | no-memory
+// Heap profiles under adverse conditions, for heap_profile.sh. usage: PROBE switch | no-files | no-memory
 //
 //   switch     sessions are started, written and ended all the time, while 64 threads allocate, free each other's blocks, fork, exec and end
 //   no-files   a sandbox refuses to open files: nothing can be written when the program ends

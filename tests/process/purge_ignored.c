@@ -1,5 +1,5 @@
-// A system that answers madvise with success and does nothing (emulators do, and filters): calloc is zero all the same,
-// large blocks and small ones where large ones were.
+// A system that accepts madvise and does nothing (emulators and some filters): calloc still returns zeros, for large
+// blocks and for small ones in memory of former large ones.
 //   process_purge_ignored early|late        before the first call of malloc that needs it, or after
 #include "tests/process/refused_call.h"
 #include <malloc.h>

@@ -1,5 +1,5 @@
-// A system that refuses madvise is asked again now and then, not at every free: one thread takes and frees 12 MB again
-// and again. x86-64 alone: the filter's signal handler counts, and answers in a register.
+// A system that refuses madvise is asked again from time to time, not at every free: one thread allocates and frees 12
+// MB repeatedly. x86-64 only: the filter's signal handler counts the calls and puts the answer into a register.
 #include "tests/process/blocks.h"
 #include <errno.h>
 #include <linux/filter.h>

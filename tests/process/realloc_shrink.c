@@ -1,6 +1,7 @@
-// realloc gives back: programs that take a block that is long enough, fill it, and shrink it to what they need, hold at
-// most 1.15 times that (the libc's malloc: 1.0), and the margin of free memory that the next requests find. Steps up
-// and down in turn, around any length, neither copy nor fault at each step.
+// A realloc that shrinks returns memory: programs that allocate a sufficient block, fill it and shrink it to what they
+// need hold at most 1.15 times the memory needed (the C library's malloc: 1.0), plus the margin of free memory that is
+// kept for the next requests. Growing and shrinking alternately around any length neither copies nor faults at each
+// step.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 #include <sys/resource.h>

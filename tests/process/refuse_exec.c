@@ -1,4 +1,4 @@
-// refuse_exec NAMES COMMAND...: runs a command under a seccomp filter that refuses the named system calls from the
+// refuse_exec NAMES COMMAND...: runs a command under a seccomp filter that refuses the named system calls from its
 // start on.
 #include <errno.h>
 

@@ -1,4 +1,4 @@
-// A seccomp filter that answers one system call in the kernel's place, for the whole process from now on.
+// A seccomp filter that returns a fixed result for one system call, for the whole process from now on.
 #ifndef MB_TESTS_PROCESS_REFUSED_CALL_H
 #define MB_TESTS_PROCESS_REFUSED_CALL_H
 
@@ -8,7 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-// `error` is what the caller gets; 0: the call seems to have worked, and nothing was done. False where the kernel has
+// `error` is the error that the caller gets; 0: the call seems to succeed, but nothing is done. False if the kernel has
 // no seccomp.
 static inline bool refuse_call(int call, int error) {
     struct sock_filter filter[] = {

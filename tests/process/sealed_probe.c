@@ -1,6 +1,8 @@
-// Writes to each variable that it is told of, in a child each: what does not end by SIGSEGV is printed.
-// usage: sealed_probe WHEN    on standard input a line each: NAME OFFSET, in hex, from where the object starts that malloc is in
-//     now     after a first block, and what makes the library write such variables itself: an option that is set, a call for a full heap, many blocks
+// Writes to each variable that it is given, each in a child of its own; prints those whose write does not end by
+// SIGSEGV.
+// usage: sealed_probe WHEN    standard input: one line for each, NAME OFFSET, in hex, from the start of the object that
+// contains malloc
+//     now     after a first block, and after actions that make the library write such variables itself: setting an option, many blocks
 //     child   the same, and in a forked child
 #include <inttypes.h>
 #include <link.h>

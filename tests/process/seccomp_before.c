@@ -1,6 +1,6 @@
-// A sandbox that is entered before the second thread: memory, futex and clock calls, and what libc itself needs to
-// start and end threads. Every other call kills the process. Then main and several threads allocate heavily, end, and
-// others start, long enough for a helper thread of the allocator to start, work, end and start again.
+// The process enters a sandbox before its second thread starts: memory, futex and clock calls are allowed, and what the
+// C library needs to start and end threads. Every other call kills the process. Then main and several threads allocate
+// heavily, end, and others start, long enough for a helper thread of the allocator to start, work, end and start again.
 #include "tests/process/seccomp_filter.h"
 #include "tests/process/seccomp_heavy.h"
 

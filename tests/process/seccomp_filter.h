@@ -1,6 +1,6 @@
-// A seccomp filter that kills the process on every system call but those in a table.
+// A seccomp filter that kills the process on every system call that is not in a table.
 //
-// MB_TEST_SECCOMP_TRAP=1 in the environment names the offending call instead (for whoever debugs a failure).
+// With MB_TEST_SECCOMP_TRAP=1 in the environment the offending call is printed instead, for debugging.
 #ifndef MB_TESTS_PROCESS_SECCOMP_FILTER_H
 #define MB_TESTS_PROCESS_SECCOMP_FILTER_H
 
@@ -14,14 +14,14 @@
 
 enum { FILTER_MAX_CALLS = 32, FILTER_MAX = FILTER_MAX_CALLS + 4 };
 
-// What an allocator may use: memory, futex, clock.
+// What an allocator may use: memory, futex and clock calls.
 #define CALLS_OF_ALLOCATOR \
     SYS_mmap, SYS_munmap, SYS_mprotect, SYS_madvise, SYS_mremap, SYS_brk, SYS_futex, SYS_clock_gettime, SYS_clock_nanosleep
 
-// What libc needs besides to end a thread and the process, and the test to report.
+// What the C library also needs to end a thread and the process, and the test to print its result.
 #define CALLS_OF_ENDING SYS_write, SYS_exit, SYS_exit_group, SYS_rt_sigprocmask
 
-// What libc needs besides to start a thread.
+// What the C library also needs to start a thread.
 #define CALLS_OF_STARTING SYS_clone, SYS_clone3, SYS_set_robust_list, SYS_rseq, SYS_rt_sigaction, SYS_membarrier
 
 // glibc's malloc counts the processors when a thread makes its arena and reads a file when an arena shrinks; ours

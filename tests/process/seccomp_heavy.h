@@ -1,5 +1,5 @@
 // Heavy allocation without any call that a sandbox could forbid: all sizes, realloc, alignment, exchange between
-// threads, giving back. Used after a seccomp filter was installed, so no stdio.
+// threads, trimming. It runs after a seccomp filter was installed, so it does not use stdio.
 #ifndef MB_TESTS_PROCESS_SECCOMP_HEAVY_H
 #define MB_TESTS_PROCESS_SECCOMP_HEAVY_H
 

@@ -1,5 +1,5 @@
-// A sandbox that is entered when the threads exist and forbids to make more (no clone): whatever helper thread the
-// allocator wants must exist by then or never. Variants: see the table; the last one runs only when it is named.
+// The process enters a sandbox that forbids new threads (no clone) after its threads have started: a helper thread of
+// the allocator must exist by then or never. Variants: see the table; the last one runs only when it is named.
 #include "tests/process/seccomp_filter.h"
 #include "tests/process/seccomp_heavy.h"
 

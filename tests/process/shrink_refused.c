@@ -1,5 +1,5 @@
-// A realloc that shrinks, and the system refuses what it wants to do: the block stays as long as it was, and is freed
-// by the size that was asked for.
+// A realloc that shrinks while the system refuses the necessary calls: the block keeps its length, and can be freed
+// with the size that was requested last.
 #include "tests/process/refused_call.h"
 #include <errno.h>
 #include <malloc.h>

@@ -1,4 +1,4 @@
-// A small program that uses the whole allocator: what valgrind.sh runs.
+// A small program that uses all parts of the allocator, for valgrind.sh.
 #include "tests/process/exercise.h"
 
 int main(void) {

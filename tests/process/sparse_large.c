@@ -1,5 +1,5 @@
-// Large blocks of which a program touches a page each cost it that page, and shorter ones at most one for their
-// descriptor: sparse tables, buffers for the worst case.
+// Large blocks of which the program touches one page each cost one page each; shorter ones cost at most one more for
+// their descriptor: sparse tables, buffers for the worst case.
 #include <stdio.h>
 #include <stdlib.h>
 

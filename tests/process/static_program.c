@@ -1,5 +1,5 @@
-// A fully static program (cc -static with libmbmalloc.a). That mbmalloc serves is proved twice: its statistics are
-// written at exit, and mallinfo2 counts in usable sizes, which glibc's does not.
+// A fully static program (cc -static with libmbmalloc.a). That mbmalloc serves it is shown twice: its statistics are
+// written at exit, and mallinfo2 counts usable sizes, which glibc's does not.
 #include "tests/process/exercise.h"
 
 static void counts_like_mbmalloc(void) {

@@ -1,4 +1,4 @@
-// What statistics.sh runs: allocates, and ends in the way that its argument names.
+// The program of statistics.sh: allocates, and ends in the way that its argument names.
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-// 10,000 short threads (a million when MB_TEST_LONG=1), each allocates, hands a few blocks to its creator, exits:
-// neither the resident set, nor the address space, nor the number of mappings may grow.
+// 10,000 short threads (a million with MB_TEST_LONG=1) each allocate, pass a few blocks to their creator, and exit: the
+// resident set, the address space and the number of mappings must not grow.
 #include "tests/process/blocks.h"
 
 enum { WARM_UP = 1000, THREADS = 10000, THREADS_LONG = 1000000, AT_ONCE = 4, LEFT = 6, MINE = 20, SAMPLED = 800 };

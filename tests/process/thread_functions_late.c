@@ -1,6 +1,6 @@
-// Thread functions that come after the library: before glibc 2.34 they are in libpthread, which a plugin may bring. Run
-// by thread_functions_late.sh under a copy of the library that does not find them. Threads that end must leave their
-// heaps to the next ones all the same.
+// Thread functions that become available after the library was loaded: before glibc 2.34 they are in libpthread, which
+// a plugin may load. thread_functions_late.sh runs this program under a copy of the library that does not find them.
+// Threads that end must still leave their heaps to later threads.
 #include "tests/process/expect.h"
 
 enum { THREADS = 300, BLOCKS = 50 };

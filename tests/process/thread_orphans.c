@@ -1,5 +1,5 @@
-// Blocks outlive their thread: threads fill rows with blocks of all sizes and end; other threads and main check them,
-// realloc them, free them. Round after round the abandoned memory is used again: no growth.
+// Blocks outlive their thread: threads allocate blocks of all sizes and end; other threads and main check them,
+// reallocate them, and free them. The abandoned memory is reused in every round: no growth.
 #include "tests/process/blocks.h"
 
 enum { ROWS = 4, BLOCKS = 1500, ROUNDS = 60, WARM_UP = 15, SAMPLED = 10 };

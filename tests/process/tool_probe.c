@@ -1,5 +1,5 @@
-// What tool.sh asks: live and free blocks of 512 bytes, a large block, threads that sleep on memory; says that it is
-// ready and waits.
+// The process that tool.sh sends requests to: live and free blocks of 512 bytes, a large block, threads that sleep
+// while they hold memory. Prints that it is ready, and waits.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// Threads that hand blocks to each other under a lock: no race, unless asked for one (argument "race"); "after": a use
+// Threads that pass blocks to each other under a lock: no data race unless requested (argument "race"); "after": a use
 // after free; "leak": a leak.
 #include <pthread.h>
 #include <stdio.h>

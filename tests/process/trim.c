@@ -1,5 +1,6 @@
-// After 100 MB were freed, malloc_trim(0) gives pages back, returns 1, and the resident set is within 5 MB of the
-// start: small blocks, large blocks, blocks freed by another thread, blocks of a thread that is gone.
+// After 100 MB were freed, malloc_trim(0) returns pages to the system and returns 1, and the resident set is within 5
+// MB of that at the start: with small blocks, large blocks, blocks freed by another thread, blocks of a thread that has
+// ended.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 

@@ -1,9 +1,9 @@
-// A process that may hold several copies of the library (linked and preloaded, or preloaded twice under two names): the
-// blocks of any copy's functions can be freed, grown and measured by any other's, because the second forwards to the
-// first. usage: twin COPIES mixed|apart CXX_LIBRARY   (started by twins.sh; COPIES must be there)
+// A process that may contain several copies of the library (linked and preloaded, or preloaded twice under two names):
+// each copy's functions can free, resize and measure the blocks of any other, because later copies forward to the first
+// one. usage: twin COPIES mixed|apart CXX_LIBRARY   (started by twins.sh; COPIES must be there)
 //
-// Apart: a copy that is linked statically shows nothing of itself but libc's names, so the other copy takes it for a
-// program with its own malloc. Then only what the process itself can do is tried, opening a C++ library included.
+// Apart: a statically linked copy exports only the C library's names, so another copy takes it for a program with its
+// own malloc. Then only what the process itself can do is tested, including opening a C++ library.
 #include "tests/process/exercise.h"
 #include <link.h>
 

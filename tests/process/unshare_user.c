@@ -1,7 +1,7 @@
-// unshare(CLONE_NEWUSER) after all threads were joined. The kernel demands a process of one thread, so a helper thread
-// of the allocator that is still there makes it fail.
+// unshare(CLONE_NEWUSER) after all threads were joined. The kernel requires a single-threaded process, so a helper
+// thread of the allocator that still exists makes the call fail.
 //
-// pthread_join returns a moment before the kernel has forgotten the thread: under plain glibc on a busy machine one run
+// pthread_join returns a moment before the kernel has removed the thread: under plain glibc on a busy machine one run
 // in 300 fails for about 30 us. So a few runs may need a second try, most may not.
 #include "tests/process/blocks.h"
 #include <errno.h>

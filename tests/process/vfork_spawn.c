@@ -1,7 +1,7 @@
 // Children that share the parent's memory until exec: vfork, posix_spawn (with file actions and attributes), system,
-// popen, and clone(CLONE_VM | CLONE_VFORK) on a stack of its own, while other threads allocate.
+// popen, and clone(CLONE_VM | CLONE_VFORK) on a separate stack, while other threads allocate.
 //
-// A vfork child may allocate and free before it execs; the parent must find its heap whole and the child's blocks
+// A vfork child may allocate and free before it execs; the parent must find its heap intact and the child's blocks
 // usable.
 #include "tests/process/blocks.h"
 #include <sched.h>

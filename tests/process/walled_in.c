@@ -1,4 +1,4 @@
-// A foreign mapping of 16 GiB stands right behind the heap: small blocks and large ones are served behind it.
+// A foreign mapping of 16 GiB lies directly behind the heap: small and large blocks are placed beyond it.
 #include "tests/process/blocks.h"
 #include <sys/mman.h>
 

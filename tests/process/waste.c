@@ -1,6 +1,6 @@
-// Blocks between 32 KiB and 1 MiB waste at most an eighth of address space, commit charge and, under huge pages,
-// memory; and the system's view of a program of such blocks adds up: neighbours in one unit are apart, whoever frees,
-// grows and shrinks them.
+// Blocks between 32 KiB and 1 MiB waste at most an eighth of address space, commit charge and, with huge pages, memory.
+// The kernel's figures for a program with such blocks are consistent, and blocks that share a unit do not affect each
+// other when any thread frees, grows or shrinks them.
 #include "tests/process/blocks.h"
 #include <malloc.h>
 #include <sys/mman.h>

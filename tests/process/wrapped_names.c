@@ -1,5 +1,5 @@
-// A program's whole life, to be run with a library that wraps the libc's functions (wrapped_names_lib.c): before main,
-// threads that come and go, keys, blocks of all kinds, statistics, forked children, the exit.
+// All phases of a program's life, run with a library that wraps the C library's functions (wrapped_names_lib.c): before
+// main, threads that start and end, keys, blocks of all kinds, statistics, forked children, exit.
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>

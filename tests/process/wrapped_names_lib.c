@@ -1,8 +1,8 @@
-// A preloaded library that wraps functions of the libc, as profilers, tracers, checkpointers and sandboxes do. Each
-// wrapper allocates and frees under a lock of its own, before it calls what it wraps. The allocator may call none of
-// them: from malloc that would be a deadlock, and at its start or in the middle of something a second entry.
+// A preloaded library that wraps functions of the C library, as profilers, tracers, checkpointers and sandboxes do.
+// Each wrapper allocates and frees under a lock of its own before it calls the original. The allocator must call none
+// of them: from malloc that would be a deadlock, and during its start or in the middle of a change a reentrant call.
 //
-// A wrapper takes and returns whole registers, which fits all these functions.
+// A wrapper takes and returns full registers, which fits all these functions.
 #include <dlfcn.h>
 #include <link.h>
 #include <signal.h>

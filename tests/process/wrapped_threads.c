@@ -1,9 +1,9 @@
-// Somebody else's pthread_create, as leak checkers and profilers have one: the new thread allocates before it runs what
-// it was made for, and the creator waits for that; the creator allocates, too, holding a lock of its own, and that may
-// be a thread's first block. Threads of the program and the allocator's helper alike get through it, and when one
-// thread is left the process has one thread and keeps no heap for the helper. Preloaded, the allocator calls the libc's
-// own pthread_create and the wrapper sees the program's threads alone; in a static program, linked with
-// --wrap=pthread_create, it sees the helper, too, and may hold no lock of its own (the allocator calls it).
+// A foreign pthread_create, such as those of leak checkers and profilers: the new thread allocates before it runs its
+// function, and the creator waits for that; the creator also allocates while it holds a lock of its own, and that may
+// be a thread's first block. Both the program's threads and the allocator's helper must work with it; and when one
+// thread is left, the process has a single thread and keeps no heap for the helper. Preloaded, the allocator calls the
+// C library's pthread_create, and the wrapper sees only the program's threads. In a static program, linked with
+// --wrap=pthread_create, the wrapper also sees the helper and must not hold a lock of its own (the allocator calls it).
 #include "tests/process/blocks.h"
 #include <dirent.h>
 #include <sched.h>
