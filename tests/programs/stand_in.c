@@ -1,7 +1,7 @@
-// Stands in for a program of another C library or processor, so that the scripts here run it by its plain name: as
-// FOLDER/bin/NAME (a hard link) it starts FOLDER/real/NAME, with the library of MB_PRELOAD preloaded if there is one,
-// by the emulator of MB_EMULATOR (words between blanks; qemu-user's options) if there is one. It is static, so that no
-// loader looks at an LD_PRELOAD that is meant for another.
+// A substitute for a program of another C library or processor, so that the scripts here can run that program by its
+// plain name. As FOLDER/bin/NAME (a hard link) it starts FOLDER/real/NAME, with the library in MB_PRELOAD preloaded if
+// that is set, under the emulator in MB_EMULATOR (a command with qemu-user's options, separated by blanks) if that is
+// set. It is static, so that no loader looks at an LD_PRELOAD that is meant for the other program.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// What: see crew.h. Plain pthreads and the core's API, nothing of its inside.
+// What: implements crew.h with pthreads and the core's public API only.
 #include "tests/race/crew.h"
 
 #include <pthread.h>

@@ -30,8 +30,8 @@ unsigned crew_patience(void);
 void crew_run(unsigned count, void (*work)(void *context, unsigned index), void *context);
 
 struct crew_barrier {
-    _Atomic unsigned arrived; // threads in the barrier; release on arrival, acquire by the last
-    _Atomic unsigned round;   // rises when all have arrived: release by the last, acquire by the others
+    _Atomic unsigned arrived; // threads waiting at the barrier; release on arrival, acquire by the last one
+    _Atomic unsigned round;   // incremented when all have arrived: release by the last one, acquire by the others
     unsigned count;
 };
 
@@ -40,7 +40,8 @@ void crew_wait(struct crew_barrier *barrier);
 
 // --- blocks ---------------------------------------------------------------------------------------------------------
 
-// A block on its way: the pattern's tag travels with it, so a stale block is told from a fresh one at its address.
+// A block in transit: the tag of its pattern travels with it, so that a stale block differs from a new one at the same
+// address.
 struct parcel {
     void *p;
     uint64_t tag;
@@ -52,7 +53,7 @@ struct parcel parcel_new_aligned(size_t align, size_t bytes, uint64_t tag);
 // Checks all usable bytes.
 void parcel_verify(struct parcel parcel);
 void parcel_free(struct parcel parcel);
-// Reallocates to `bytes`, checks that the contents came along, and refills.
+// Reallocates to `bytes`, checks that the contents were kept, and refills.
 struct parcel parcel_resize(struct parcel parcel, size_t bytes, uint64_t tag);
 
 struct ring {
@@ -68,7 +69,7 @@ struct parcel ring_receive_wait(struct ring *ring);
 
 // --- at rest --------------------------------------------------------------------------------------------------------
 
-// No other thread runs: live bytes and blocks must be 0.
+// Call it while no other thread runs: live bytes and blocks must be 0.
 void crew_expect_rest(void);
 
 #endif

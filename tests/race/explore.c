@@ -1,16 +1,19 @@
-// What: every interleaving of small programs on the slab protocol, or on the map of units (explore_map.c), executed by
-// the allocator's own code. The sources that make the protocol (core/layout, core/small, core/front: see
-// CMakeLists.txt) are compiled with explore_atomics.h, so each atomic access is a step; two or three fibers run scripts
-// of malloc, free, exit, trim and giving back on an arena of a few units, and a depth-first search takes every choice
-// of who goes next. States that were seen before (memory, stacks and registers) are not entered again.
+// What: a model checker: executes every interleaving of small programs on the slab protocol, or on another part of the
+// core (explore_map.c and the like), with the allocator's own code. The sources that implement the protocol
+// (core/layout, core/small, core/front: see CMakeLists.txt) are compiled with explore_atomics.h, so that each atomic
+// access is a step. Two or three fibers run scripts of malloc, free, thread exit, trim and purge on an arena of a few
+// units, and a depth-first search tries every choice of the fiber that takes the next step. States that were visited
+// before (memory, stacks and registers) are not entered again.
 //
-// Checks at each step: no block handed out twice, no live block's span given to the arena, blocks untouched while live,
-// no assertion, and each access to a block ordered by acquire and release after the one before it (not only in this
-// order of steps). At each end: every free block on exactly one list, every empty slab given back.
+// Checks at each step: no block is handed out twice, no span of a live block is given to the arena, live blocks keep
+// their contents, no assertion fails, and each access to a block is ordered by acquire and release after the previous
+// one (by the memory model, not only in the order of the steps). At the end of each run: every free block is on exactly
+// one list, every empty slab was given back.
 //
 // Usage: race_explore [--weak] [scenario]. On failure the schedule that leads to it is printed step by step. With
-// --weak loads find older values where their order allows it (explore_memory.c); without it steps are sequentially
-// consistent. race_explore --weakened: each order of weakenings[] is made weaker in turn, and each must fail.
+// --weak loads may return older values where the memory orders allow that (explore_memory.c); without it all steps are
+// sequentially consistent. race_explore --weakened: each memory order listed in weakenings[] is weakened in turn, and
+// each time a scenario must fail.
 #include "tests/race/explore.h"
 
 #include <setjmp.h>

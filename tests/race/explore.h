@@ -1,4 +1,5 @@
-// What the explorer's three parts share: the world that the steps change, the fibers, and what each part offers.
+// What the explorer's parts share: the world (all memory that steps change), the fibers, and the functions of each
+// part.
 //
 //   explore.c          scenarios, the search over all orders of steps, the report of a failure
 //   explore_fibers.c   fibers, atomic accesses as steps, states to come back to
@@ -45,88 +46,88 @@ enum {
     NOBODY = -1,
 };
 
-// Scripts, a character an operation:
+// Scripts; each character is an operation:
 //   m M   malloc of 16 (four a slab) or 32 bytes (two a slab); S: malloc and free one of 48 (one a slab)
 //   f     free the newest own block           0-7  free that block of the setup
 //   p g   put the newest own block into the next cell; wait for the next cell and free what is there
 //   t     claim every empty slab, as malloc_trim and the helper do      x  the thread exits
 struct scenario {
     const char *name;
-    const char *setup;          // by fiber 0's heap, alone
+    const char *setup;          // run by fiber 0's heap before the fibers start
     const char *script[FIBERS]; // NULL: no such fiber
-    unsigned page_bytes;        // what one carve may touch: 64 carves a whole slab
+    unsigned page_bytes;        // how much memory one carving may touch: 64 carves a whole slab
     const char *heapless;       // digits of the fibers that only free and have no heap
 };
 
-// Everything that the steps change, apart from fibers and from atomics inside the core's own files.
+// All memory that the steps change, except for the fibers and the atomics inside the core's own files.
 extern struct world {
     _Alignas(4096) unsigned char memory[UNITS * MB_UNIT_BYTES];
     struct mb_unit table[UNITS];
     struct mb_heap heaps[FIBERS];
     _Alignas(16) unsigned char metadata[METADATA_BYTES];
     size_t metadata_used;
-    uint64_t free_units;             // a bit a unit
-    uint8_t live[GRANULES];          // granule 0 of a live block: its granules; else 0
+    uint64_t free_units;             // one bit for each unit
+    uint8_t live[GRANULES];          // for granule 0 of a live block: its number of granules; else 0
     unsigned char *preset[PRESETS];  // blocks of the setup
     size_t presets;
     unsigned char *own[FIBERS][PRESETS];
     size_t owned[FIBERS];
     unsigned char *cell[CELLS];
     size_t put, got;
-    bool waits[FIBERS];              // for cell[got]
-    uintptr_t sleeps_on[FIBERS];     // address of the word, or 0
-    uint32_t inside;                 // explore_commons.c: who is in where
-    bool over;                       // a mistake of the script's was told: the run ends
-    unsigned script_at[FIBERS];      // next character
-    uint32_t knows[FIBERS];          // bit g: the last access of granule g happens before what the fiber does next
-    uint8_t old_reads;               // that may still find an older value
-    uint8_t view[FIBERS][PLACES];    // how many of a place's older values the fiber may still find
-    struct place {                   // an atomic, and its last values
+    bool waits[FIBERS];              // the fiber waits for cell[got]
+    uintptr_t sleeps_on[FIBERS];     // the address of the word that the fiber sleeps on, or 0
+    uint32_t inside;                 // explore_commons.c: which fiber is in which commons
+    bool over;                       // a mistake in the script was reported: the run ends
+    unsigned script_at[FIBERS];      // the next character of the script
+    uint32_t knows[FIBERS];          // bit g: the last access to granule g happens before the fiber's next step
+    uint8_t old_reads;               // how many more loads may still return an older value
+    uint8_t view[FIBERS][PLACES];    // how many of a place's older values the fiber may still read
+    struct place {                   // an atomic and its last values
         struct message {
             uint64_t value;
-            uint32_t carries;        // what an acquire of it lets a fiber know
-            uint8_t view[PLACES];    // and which older values it may not find any more
+            uint32_t carries;        // the `knows` that a fiber gains by an acquire of this value
+            uint8_t view[PLACES];    // and the limits on older values that it gains
         } message[PICKS];            // newest first
-        uint8_t older;               // how many there are behind the newest
-        uint8_t in_order;            // how many of these a sequentially consistent load may find
+        uint8_t older;               // how many older values there are after the newest
+        uint8_t in_order;            // how many of these a sequentially consistent load may return
         bool met;
     } place[PLACES];
 } world;
 
 // --- explore.c ------------------------------------------------------------------------------------------------------
 
-extern const struct scenario *scenario; // the one under way
+extern const struct scenario *scenario; // the scenario that is being explored
 
 // Ends the scenario: the search reports the schedule that led here.
 __attribute__((format(printf, 1, 2))) _Noreturn void fail(const char *format, ...);
 
 // --- explore_fibers.c -----------------------------------------------------------------------------------------------
 
-extern int current;  // the fiber that runs, or NOBODY: then nothing is a step
+extern int current;  // the fiber that runs; NOBODY: accesses are not steps
 extern bool tracing; // print each step
 
 bool within(const volatile void *p, const void *start, size_t bytes);
 
-// Heaps outside the world that belong to it, MORE_HEAPS of them; NULL: none.
+// MORE_HEAPS heaps that are not in the world but are saved and restored with it; NULL: none.
 extern struct mb_heap *more_heaps;
 
-// Plain data of the core's own files, outside the world, that steps change: set by script_set_up. Without bytes: none.
+// Plain data in the core's own files, outside the world, that steps change; set by script_set_up. `bytes` 0: unused.
 extern struct part {
     void *start;
     size_t bytes; // PART_BYTES at most
 } script_parts[PARTS];
 
-void fibers_start(void);         // the scenario's fibers, each before its first operation
-void fibers_forget_strays(void); // puts back what a scenario has changed outside the world
-const volatile void *fibers_stray(size_t i); // the i-th atomic outside the world that was written since then; NULL: so many were not
-void fibers_begin(void);         // what is there now is the state at the start of a run
-void fiber_step(unsigned choice); // fiber * PICKS + pick: runs it up to its next atomic access; a load finds the pick-th newest value
-void fiber_pause(void);          // a step that is no access of an atomic
-unsigned fiber_picks(unsigned index); // those that it has, a bit each
+void fibers_start(void);         // makes the scenario's fibers, each before its first operation
+void fibers_forget_strays(void); // restores what a scenario has changed outside the world
+const volatile void *fibers_stray(size_t i); // the i-th atomic outside the world written since then; NULL: there were fewer
+void fibers_begin(void);         // records the present state as the state at the start of a run
+void fiber_step(unsigned choice); // fiber * PICKS + pick: runs the fiber up to its next atomic access; a load returns the pick-th newest value
+void fiber_pause(void);          // a step that is not an atomic access
+unsigned fiber_picks(unsigned index); // the picks that the fiber's next access allows, one bit each
 bool fiber_is_done(unsigned index);
 
-// Memory, fibers and all: a hash, never 0; and a copy that can be gone back to. `slot` is below STEPS_MAX, or
-// FIRST_STATE.
+// A hash of the whole state (memory and fibers), never 0; a copy of it, and the return to that copy. `slot` is below
+// STEPS_MAX, or FIRST_STATE.
 uint64_t state_hash(void);
 void state_save(size_t slot);
 void state_restore(size_t slot);
@@ -134,30 +135,30 @@ void state_restore(size_t slot);
 // --- explore_memory.c -----------------------------------------------------------------------------------------------
 
 enum { OLD_READS = 2 };
-extern bool weak; // loads may find older values
+extern bool weak; // loads may return older values
 
-// The accesses of this kind to places of that name get a weaker order; or NULL.
+// The weakening in force: accesses of this kind to places with this name get a weaker memory order. NULL: none.
 extern const struct weakened {
     const char *place;
     enum explore_kind kind;
     int to; // memory_order
-    const char *scenario; // that fails then
+    const char *scenario; // the scenario that must then fail
 } *weakened;
 
 uint64_t value_at(const volatile void *p, size_t bytes);
-const char *place_name(const volatile void *p); // by explore_script.c or one of its kind
-extern const struct weakened weakenings[]; // by the same; each must be found, the last one has no place
+const char *place_name(const volatile void *p); // defined by explore_script.c or one of its kind
+extern const struct weakened weakenings[]; // likewise; each must be detected; the last one has no place
 int weaker(const volatile void *address, enum explore_kind kind, int order);
 
-void memory_forget(void);               // a scenario begins
-void world_begin(void);                 // an empty world, whose every part all fibers may use
+void memory_forget(void);               // at the beginning of a scenario
+void world_begin(void);                 // makes an empty world, every part of which all fibers may use
 unsigned memory_picks(unsigned fiber, const struct explore_access *access);
-void memory_pick(unsigned pick);        // of the access that follows
-bool memory_meet(const struct explore_access *access); // before it; true: on an older value
+void memory_pick(unsigned pick);        // chooses the value for the access that follows
+bool memory_meet(const struct explore_access *access); // call it before the access; true: it reads an older value
 void memory_read(const volatile void *address, void *value, size_t bytes, int order);
 void memory_written(const volatile void *address, size_t bytes, enum explore_kind kind, int order);
-// The current fiber uses the parts of the world with these bits, without an atomic access. False: it is not ordered
-// after their last use. From then on their last use is this one. Outside of fibers always true.
+// The current fiber uses the parts of the world with these bits by plain accesses. False if that is not ordered after
+// their last use, which this one then becomes. Outside of fibers always true.
 bool memory_use(uint32_t bits);
 uint64_t memory_hash(void);
 
@@ -165,21 +166,21 @@ uint64_t memory_hash(void);
 
 extern const struct scenario scenarios[]; // the last one has no name
 
-void script_set_up(void);          // an empty world, then the scenario's setup
-void script_operation(unsigned index, char operation); // one character of a fiber's script
-void script_check_end(void);       // all fibers are done
-bool script_is_constant(const volatile void *p); // no fiber writes it
+void script_set_up(void);          // makes an empty world, then runs the scenario's setup
+void script_operation(unsigned index, char operation); // executes one character of a fiber's script
+void script_check_end(void);       // called when all fibers are done
+bool script_is_constant(const volatile void *p); // whether no fiber writes it
 
 // --- explore_ground.c and explore_blocks.c; the second half by explore_script.c or explore_commons.c -----------------
 
 size_t ground_granule_of(const unsigned char *p);
 void ground_check_units(void);
-unsigned char *blocks_allocated(unsigned char *p, size_t bytes); // p, which is new (NULL: no memory)
-void blocks_keep(unsigned index, unsigned char *p);              // it is the fiber's newest block
+unsigned char *blocks_allocated(unsigned char *p, size_t bytes); // notes the new block p (NULL: no memory) and returns it
+void blocks_keep(unsigned index, unsigned char *p);              // makes it the fiber's newest block
 
-bool blocks_operation(unsigned index, char operation); // one more than those above; false: there is none
-void blocks_set_up(void);                              // before the scenario's setup
-void blocks_check_end(void);                           // all threads have left
+bool blocks_operation(unsigned index, char operation); // executes an operation that all scenarios of slabs have; false: there is no such operation
+void blocks_set_up(void);                              // called before the scenario's setup
+void blocks_check_end(void);                           // called when all threads have exited
 const char *blocks_place_name(const volatile void *p);
 
 #endif

@@ -1,10 +1,10 @@
-// Included by the compiler before everything else in the explorer's build of the core (-include): turns each atomic
-// access into a step of explore.c, and shrinks the units so that a slab has two to four blocks.
+// Included by the compiler (-include) before everything else when the explorer's copy of the core is compiled: turns
+// each atomic access into a step of explore.c, and makes units so small that a slab has two to four blocks.
 //
-// What: the generic functions of <stdatomic.h> and the compiler's builtins become plain accesses between a call that
-// may let another thread run first (explore_before) and one that notes what the memory order promises (explore_after),
-// or finds an older value that it allows (explore_read). Everything runs on one system thread, so plain accesses are
-// exact. A weak exchange never fails without cause here.
+// What: the generic functions of <stdatomic.h> and the compiler's builtins become plain accesses between two calls: one
+// that may switch to another fiber first (explore_before), and one that records the effect of the memory order
+// (explore_after) or returns an older value that it allows (explore_read). Everything runs on one system thread, so
+// plain accesses are exact. A weak compare-and-swap never fails spuriously here.
 #ifndef MB_TESTS_RACE_EXPLORE_ATOMICS_H
 #define MB_TESTS_RACE_EXPLORE_ATOMICS_H
 
@@ -20,16 +20,16 @@ struct explore_access {
     size_t bytes;
     enum explore_kind kind;
     int order;            // memory_order
-    const void *expected; // by a compare-and-swap; else NULL
+    const void *expected; // of a compare-and-swap; else NULL
     const char *file;
     int line;
 };
 
-// True when a compare-and-swap is to fail on an older value.
+// True if a compare-and-swap must fail because it reads an older value.
 bool explore_before(struct explore_access access);
-// What a load finds, or an exchange that fails: may put an older value there.
+// The value that a load, or a compare-and-swap that fails, reads: may replace it by an older one.
 void explore_read(const volatile void *address, void *value, size_t bytes, int order);
-// After a store or an exchange that has succeeded.
+// After a store or a successful read-modify-write.
 void explore_after(const volatile void *address, size_t bytes, enum explore_kind kind, int order);
 
 #define EXPLORE_BEFORE_SWAP(p, kind, order, expected) \
@@ -38,7 +38,7 @@ void explore_after(const volatile void *address, size_t bytes, enum explore_kind
 #define EXPLORE_BEFORE(p, kind, order) (void)EXPLORE_BEFORE_SWAP(p, kind, order, NULL)
 #define EXPLORE_AFTER(p, kind, order) explore_after((const volatile void *)(p), sizeof *(p), (kind), (int)(order))
 
-// A value without the atomic's qualifiers; not evaluated.
+// A value of the atomic's type without its qualifiers; not evaluated.
 #define EXPLORE_PLAIN(p) ((void)0, *(p))
 
 #define EXPLORE_READ(p, order) \
@@ -107,7 +107,7 @@ void explore_after(const volatile void *address, size_t bytes, enum explore_kind
 
 // --- a small world --------------------------------------------------------------------------------------------------
 
-// The core's own numbers under other names, then those that the explorer wants.
+// Renames the core's own constants, then defines those that the explorer uses.
 #undef MB_CHECK
 #define MB_CHECK 1
 #define MB_UNIT_SHIFT MB_REAL_UNIT_SHIFT
@@ -138,7 +138,7 @@ enum {
     MB_REUSE_FRACTION = 2, // so that one of four free blocks is too few
 };
 
-// What the slabs stand on is the explorer's (explore.c): an arena of a few units, a page of one unit, no clock.
+// What slabs depend on is provided by the explorer (explore.c): an arena of a few units, pages of one unit, no clock.
 #define mb_arena_take explore_arena_take
 #define mb_arena_give explore_arena_give
 #define mb_arena_units explore_arena_units
@@ -165,7 +165,7 @@ enum {
 #define mb_report_freed explore_freed
 #define mb_report_inside explore_inside
 #define mb_report_freed_at_once explore_freed_at_once
-#define __rseq_size explore_rseq_size // which nobody has: the processor is unknown
+#define __rseq_size explore_rseq_size // undefined, so that the number of the processor is unknown
 #define mb_fatal explore_fatal
 #define mb_assert_failed explore_assert_failed
 

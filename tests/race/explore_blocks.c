@@ -1,5 +1,5 @@
-// What: the operations of scripts on blocks of slabs, each with its checks: no block handed out twice, contents kept,
-// accesses ordered.
+// What: the operations of scripts on blocks of slabs, with their checks: no block is handed out twice, contents are
+// kept, accesses are ordered.
 #include "tests/race/explore.h"
 
 #include <string.h>

@@ -1,8 +1,9 @@
-// What: heaps that all threads share (core/small/commons.h) under the explorer: the gate of each, with waiting and
-// waking, and slabs whose owner is whoever has come through.
+// What: heaps that all threads share (core/small/commons.h) under the explorer: the lock of each, with waiting and
+// waking, and their slabs, whose owner is the thread that holds the lock.
 //
-// Checks at each step, besides those of explore_blocks.c: no two in one commons, each entry ordered after the one
-// before, nobody sleeps for ever (here no time is ever up, but for a thread that has interrupted itself).
+// Checks at each step, besides those of explore_blocks.c: no two threads in one commons, each entry ordered after the
+// previous one, no thread sleeps forever (timeouts do not expire here, except for a thread that has interrupted
+// itself).
 #include "tests/race/explore.h"
 
 #include <string.h>

@@ -1,8 +1,9 @@
-// What: the explorer's fibers (stacks switched by setjmp and longjmp, entered once by setcontext), the two functions
-// that every atomic access of the explored code calls (explore_atomics.h), and snapshots of all that steps change.
+// What: the explorer's fibers (stacks that are switched by setjmp and longjmp and entered once by setcontext), the two
+// functions that every atomic access of the explored code calls (explore_atomics.h), and snapshots of everything that
+// steps change.
 //
-// Invariant: a fiber's state is the live part of its stack, its registers at the last pause, its mb_heap_self, and the
-// world.
+// Invariant: the state of a fiber is the live part of its stack, its registers at the last pause, its mb_heap_self, and
+// the world.
 #include "tests/race/explore.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-// What: the ground that explored slabs stand on: an arena of UNITS units, a small page, no helper; names of atomics,
-// and what must hold at the end of a run. Each call checks that no live block is given back.
+// What: the environment of the explored slabs: an arena of UNITS units, small pages, no helper thread; names of
+// atomics, and the checks at the end of a run. Each call checks that no live block is given back.
 #include "tests/race/explore.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
-// Included by the compiler behind explore_atomics.h in the build of the hardened front's slabs (explore_quarantine.c):
-// their locks, walls and records, and how the arena takes units back, are the explorer's.
+// Included by the compiler after explore_atomics.h when the hardened front's slabs are compiled for
+// explore_quarantine.c: replaces their locks, walls and records, and the way the arena takes units back, by the
+// explorer's.
 #ifndef MB_TESTS_RACE_EXPLORE_HARDENED_H
 #define MB_TESTS_RACE_EXPLORE_HARDENED_H
 
@@ -21,7 +22,7 @@
 #define mb_wall_wanted explore_wall_wanted
 #define mb_wall_forget explore_wall_forget
 
-// Two units wait at most, of any number the older one may go.
+// At most two units wait; the older one may leave at any time.
 #define MB_HARD_WAITING MB_REAL_HARD_WAITING
 #define MB_HARD_WAITING_YOUNGEST MB_REAL_HARD_WAITING_YOUNGEST
 #define MB_HARD_WAITING_FEWEST MB_REAL_HARD_WAITING_FEWEST

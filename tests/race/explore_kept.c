@@ -1,10 +1,11 @@
 // What: large blocks that are kept for reuse (core/large/large_keep.h) under the explorer: the slots of each heap,
-// which its owner fills and anybody empties, and everybody's. Blocks are of one unit or of half a one; what gives and
-// takes fresh memory is this file.
+// which only its owner fills and any thread empties, and the slots shared by all threads. Blocks have one unit or half
+// of one; this file provides fresh memory and takes it back.
 //
-// Checks at each step: no half of a unit in two hands, none given back while live, each use ordered after the one
-// before it, contents kept. At each end, when all slots have been emptied: what is not live is free. A second free of a
-// block, while nobody has it anew, is told, or has been the only one.
+// Checks at each step: no half of a unit has two owners, none is given back while live, each use is ordered after the
+// previous one, contents are kept. At the end of each run, when all slots have been emptied: everything that is not
+// live is free. A second free of a block that nobody has allocated again is either reported or the only one that took
+// effect.
 #include "tests/race/explore.h"
 
 #include <setjmp.h>

@@ -1,8 +1,9 @@
-// What: the map of units under the explorer. Fibers find, claim and release runs of a few units that lie across the
-// border of two words, and of two parts of the level above.
+// What: the map of units under the explorer. Fibers search, claim and release runs of a few units that cross the
+// boundary of two words, and of two parts of the level above.
 //
-// Checks at each step: no unit in two hands, each use of a unit ordered after the one before it, no run that is found
-// in vain again and again. At each end: each part of the tree says what is below it, and a search finds what there is.
+// Checks at each step: no unit has two owners, each use of a unit is ordered after the previous one, no search returns
+// the same run again and again although it cannot be claimed. At the end of each run: each part of the tree describes
+// the parts below it correctly, and a search finds every free run.
 #include "tests/race/explore.h"
 
 #include <string.h>

@@ -1,14 +1,14 @@
-// What: a weakly ordered memory. Each atomic keeps its last values; a load may find any that its fiber has not been
-// told to be out of date, by what it has read or written itself and by the acquires that met a release: C11's relaxed,
-// acquire and release as a machine does them. A sequentially consistent load finds nothing older than the last
-// sequentially consistent write. Loads that come early and stores that come late are this.
+// What: a model of weakly ordered memory. Each atomic keeps its last values. A load may return any value that its fiber
+// does not know to be outdated, from its own reads and writes or from an acquire that read a release: relaxed, acquire
+// and release of C11 as real machines implement them. A sequentially consistent load returns nothing older than the
+// last sequentially consistent write. This covers loads that are executed early and stores that become visible late.
 //
-// Not covered: stores that a load before them in the program sees (load buffering), values older than the last OLDER,
-// more than OLD_READS old values in a run, exchanges that fail without cause, fences, plain accesses: explore_script.c
-// checks that those are ordered, block by block.
+// Not covered: stores that become visible before an earlier load of the same thread (load buffering), values older than
+// the last OLDER, more than OLD_READS old values in a run, spurious failures of compare-and-swap, fences, plain
+// accesses (explore_script.c checks that these are ordered, block by block).
 //
-// Invariant: views count older values that may still be found, so 0 knows all; each write raises all views of its place
-// but the writer's.
+// Invariant: a view counts the older values that may still be read, so 0 knows the newest; each write increments all
+// views of its place except the writer's.
 #include <string.h>
 
 #include "tests/race/explore.h"

@@ -1,9 +1,9 @@
-// What: the map of pieces under the explorer. Fibers find, claim and release runs of pieces that lie across the border
-// of two words, and look for chunks in which a whole unit has come free.
+// What: the map of pieces under the explorer. Fibers search, claim and release runs of pieces that cross the boundary
+// of two words, and look for chunks that contain a completely free unit.
 //
-// Checks at each step: no piece in two hands, each use of a piece ordered after the one before it, no run that is found
-// in vain again and again. At each end: a search finds what there is, so no hint is too low; and a whole unit that is
-// free is flagged.
+// Checks at each step: no piece has two owners, each use of a piece is ordered after the previous one, no search
+// returns the same run again and again although it cannot be claimed. At the end of each run: a search finds every free
+// run, so no hint is too low; and every completely free unit is flagged.
 #include "tests/race/explore.h"
 
 #include <string.h>

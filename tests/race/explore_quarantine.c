@@ -1,11 +1,12 @@
-// What: the hardened front's slabs under the explorer, and where they wait before their units are used again. Fibers
-// take and free blocks of two classes, free one twice or when its slab is gone, and empty the quarantine. The sources
-// are the production's (small.c, small_slabs.c, slab.c, waiting.c); the locks, the arena and the walls are the
-// explorer's (explore_hardened.h).
+// What: the hardened front's slabs and their quarantine under the explorer. Fibers allocate and free blocks of two
+// classes, free a block twice or after its slab was given up, and empty the quarantine. The sources are the real ones
+// (small.c, small_slabs.c, slab.c, waiting.c); the locks, the arena and the walls are the explorer's
+// (explore_hardened.h).
 //
-// Checks at each step: no block handed out twice or not zero, of several frees of one block one that succeeds, no unit
-// in two hands, each use of a unit ordered after the one before it, nothing handed out or given to the arena that
-// stands behind a wall. At each end: every unit is a slab, waits, or is the arena's, and the counts say so.
+// Checks at each step: no block is handed out twice or with contents other than zero; of several frees of one block
+// exactly one succeeds; no unit has two owners; each use of a unit is ordered after the previous one; nothing that is
+// handed out or given to the arena is behind a wall. At the end of each run: every unit is a slab, waits, or belongs to
+// the arena, and the counts agree.
 #include "tests/race/explore.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-// What: scenarios of slabs as their owners and others use them (explore_ground.c, explore_blocks.c).
+// What: scenarios in which the owners of slabs and other threads use them (explore_ground.c, explore_blocks.c).
 #include "tests/race/explore.h"
 
 const struct scenario scenarios[] = {

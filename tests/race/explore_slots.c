@@ -1,8 +1,8 @@
 // What: the slots of guarded samples under the explorer. Fibers take slots, hand them out, free them, free one twice,
-// and look at one as the handler of a memory fault does.
+// and examine one as the handler for memory faults does.
 //
-// Checks at each step: no slot in two hands, each use of a slot ordered after the one before it, of several frees of
-// one block one that succeeds. At each end: what is in nobody's hands is free.
+// Checks at each step: no slot has two owners, each use of a slot is ordered after the previous one, of several frees
+// of one block exactly one succeeds. At the end of each run: every slot without an owner is free.
 #include "tests/race/explore.h"
 
 #include <string.h>

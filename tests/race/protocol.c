@@ -1,7 +1,7 @@
-// What: races of the slab's life, one scenario at a time and many times over: the owner pops while others push, a full
-// slab loses its last blocks to several threads at once, is pooled, claimed, trimmed, adopted, or its owner exits
-// meanwhile. Which internal state is met follows from the numbers of blocks and who frees when; core/front/malloc.h is
-// all this file knows.
+// What: races in the life of a slab, one scenario at a time and repeated many times: the owner allocates while others
+// free; a full slab loses its last blocks to several threads at once; it is pooled, claimed, trimmed or adopted; or its
+// owner exits meanwhile. The numbers of blocks and the choice of the freeing thread determine which internal state
+// occurs; this file uses core/front/malloc.h only.
 //
 // Usage: race_protocol [scenario]. Each scenario runs with every block size for ROUNDS rounds or its share of time.
 // Invariant: after each scenario nothing is live, and after a trim the allocator holds next to nothing for it.

@@ -1,9 +1,9 @@
-// What: threads that allocate patterned blocks and hand them to each other through lock-free mailboxes; whoever finds a
-// block verifies it and frees, reallocates or passes it on. Threads come and go, some only free, one trims, one asks
-// for statistics. After every round all is freed and the allocator must count nothing live.
+// What: threads allocate blocks, fill them with patterns and exchange them through lock-free mailboxes; the thread that
+// receives a block verifies it and frees it, reallocates it or passes it on. Threads start and end, some only free, one
+// trims, one asks for statistics. After every round everything is freed and the allocator must count nothing live.
 //
-// Usage: race_stress [seconds]; MB_TEST_LONG=1 runs ten times as long. MB_TEST_SEED gives the seed (the schedule is the
-// system's, so a replay repeats the operations of each thread, not their order).
+// Usage: race_stress [seconds]; MB_TEST_LONG=1 runs ten times as long. MB_TEST_SEED sets the seed (it fixes the
+// operations of each thread, but not the order in which the system runs them).
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-// What: everything at once for a given time: threads that take, resize and give blocks of all sizes and hand them to
-// each other, forks whose children go on, malloc_trim, threads that end, and memory that is refused for a while.
-// Contents are checked at every step; between rounds, when all is quiet, the live bytes that the allocator counts, its
-// canaries (where there are any), and that what was freed goes back.
+// What: everything at once for a given time: threads that allocate, resize and free blocks of all sizes and exchange
+// them, forks whose children continue, malloc_trim, threads that end, and memory that is refused for a while. Contents
+// are checked at every step; between rounds, while all threads wait, the test checks the allocator's count of live
+// bytes, its canaries (if it has any), and that freed memory is returned to the system.
 //
 //   soak SECONDS      one line a round; exit status 1 at the first fault
 #include <malloc.h>

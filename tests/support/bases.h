@@ -1,4 +1,4 @@
-// Simple allocators for tests to wrap the layers of core/harden and core/family around.
+// Simple allocators around which tests put the layers of core/harden and core/family.
 #ifndef MB_TESTS_SUPPORT_BASES_H
 #define MB_TESTS_SUPPORT_BASES_H
 
@@ -7,8 +7,8 @@
 #include "core/base/allocator.h"
 #include "core/region/region.h"
 
-// The C library's malloc. It has no address range. A test may take traits (enum mb_trait) away and limit the bytes, to
-// see how a layer copes. Any thread.
+// The C library's malloc. It has no address range. A test may remove traits (enum mb_trait) and limit the bytes, to see
+// how a layer handles that. Any thread.
 struct libc_base {
     struct mb_allocator api;
     struct mb_allocator_table table;

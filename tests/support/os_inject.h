@@ -1,10 +1,10 @@
 // Fault injection for tests: chosen calls of platform/os.h fail, or commit charge is limited as under
 // vm.overcommit_memory=2.
 //
-// What: linked by --wrap in front of the functions named below. A call that is made to fail returns an errno value that
-// Linux gives for it, and changes nothing. Nothing fails until a test calls os_inject_arm.
-// Who: any thread. Arming and reading the counts while other threads make calls is allowed; the counts are then of some
-// moment meanwhile.
+// What: the linker puts these functions in front of the ones named below (--wrap). A call that is made to fail returns
+// an errno value that Linux documents for it, and changes nothing. Nothing fails until a test calls os_inject_arm.
+// Who: any thread. Tests may arm it and read the counts while other threads make calls; the counts are then those of
+// some moment in between.
 #ifndef MB_TESTS_SUPPORT_OS_INJECT_H
 #define MB_TESTS_SUPPORT_OS_INJECT_H
 
@@ -44,24 +44,23 @@
 enum os_call { OS_INJECT_PLAIN(OS_INJECT_KIND) OS_INJECT_OTHER(OS_INJECT_KIND) OS_CALL_KINDS };
 
 static const unsigned long OS_INJECT_FOR_EVER = ~0ul;
-// Failures in which a range is lost (-ESTALE, -ENXIO). A test for a system without memory leaves them out.
+// Failures after which a range is lost (-ESTALE, -ENXIO). A test that only simulates a lack of memory leaves them out.
 static const unsigned OS_INJECT_LOST = 1u << OS_CALL_renew_lost | 1u << OS_CALL_move_lost;
 static const unsigned OS_INJECT_ALL = ((1u << OS_CALL_KINDS) - 1) & ~(1u << OS_CALL_reserve_taken) & ~OS_INJECT_LOST;
 
-// From now on calls of the kinds in `kinds` (bit k: kind k) are numbered from 1 on, and numbers `first` to `first` +
-// `count` - 1 fail.
+// From now on, calls of the kinds in `kinds` (bit k: kind k) are numbered from 1, and the calls number `first` to
+// `first` + `count` - 1 fail.
 void os_inject_arm(unsigned kinds, unsigned long first, unsigned long count);
-void os_inject_disarm(void); // nothing fails; the counts stay
+void os_inject_disarm(void); // from now on nothing fails; the counts remain
 
 unsigned long os_inject_calls(void);  // numbered calls since the last arming
 unsigned long os_inject_failed(void); // how many of them were made to fail
-// Where the kind of the last failed call is written from now on, for example memory that is shared with a parent
-// process.
+// Sets the variable that receives the kind of the last failed call, for example in memory shared with a parent process.
 void os_inject_note_last(_Atomic unsigned *where);
 const char *os_inject_name(unsigned kind);
 
 // From now on commit, renew and protect are charged for pages that carry no charge yet, and refused beyond
-// `limit_bytes`; only decommit and unmap give charge back (purging does not). Call before the allocator's first use.
+// `limit_bytes`; only decommit and unmap return charge (purging does not). Call it before the allocator is first used.
 void os_inject_limit_charge(size_t limit_bytes);
 size_t os_inject_charge(void); // bytes
 

@@ -12,7 +12,7 @@
 
 size_t os_pages_bytes(void);
 
-// What the wrapped mb_os_reserve and mb_os_resident_pages do.
+// The behaviour of the wrapped mb_os_reserve and mb_os_resident_pages.
 int os_pages_reserve(void *at, size_t bytes, void **out);
 long os_pages_resident(const void *p, size_t bytes);
 

@@ -1,5 +1,5 @@
-// Included by the compiler before everything else in the sources of the maps that test_unit_map and test_piece_map
-// count (-include): each atomic access of them is one word looked at.
+// Included by the compiler (-include) before everything else in the sources of the maps that test_unit_map and
+// test_piece_map examine: counts each of their atomic accesses as one word read.
 #ifndef MB_TESTS_UNIT_COUNT_ATOMICS_H
 #define MB_TESTS_UNIT_COUNT_ATOMICS_H
 

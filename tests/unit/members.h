@@ -1,4 +1,4 @@
-// Every member of the region family, made ready behind its interface, for tests that treat all alike.
+// Every allocator of the region family behind the common interface, for tests that apply to all of them.
 #ifndef MB_TESTS_UNIT_MEMBERS_H
 #define MB_TESTS_UNIT_MEMBERS_H
 
@@ -8,10 +8,10 @@ enum { MEMBER_RANGE_BYTES = 4 << 20, MEMBER_SLOT_BYTES = 64 };
 
 struct member {
     const char *name;
-    size_t most_bytes;                       // the largest block it serves in principle
-    enum mb_error (*make)(enum mb_policy policy); // over a lazy region of MEMBER_RANGE_BYTES
+    size_t most_bytes;                       // the largest block that it can serve
+    enum mb_error (*make)(enum mb_policy policy); // makes it over a lazy region of MEMBER_RANGE_BYTES
     struct mb_allocator *(*allocator)(void);
-    void (*unmake)(void);                    // drops it, and what lies below
+    void (*unmake)(void);                    // drops it, and the region below
 };
 
 extern const struct member members[];

@@ -1,4 +1,4 @@
-// Memory for the tests of the platform layer, and cmocka with what it needs before it.
+// Memory for the tests of the platform layer; also includes cmocka with the headers it requires.
 #ifndef MB_TESTS_UNIT_MEMORY_H
 #define MB_TESTS_UNIT_MEMORY_H
 
@@ -12,7 +12,7 @@
 #include "platform/compiler.h"
 #include "platform/os.h"
 
-// More than can be committed, and as much as fits beside the thread sanitizer's own memory.
+// More memory than can be committed, but not more than fits beside the thread sanitizer's own.
 static const size_t MORE_THAN_MEMORY = (size_t)1 << (MB_TSAN ? 38 : 40);
 
 static inline char *reserved_memory(size_t bytes) {

@@ -1,4 +1,4 @@
-// Regions for tests: made with wishes, dropped with a check that nothing stays mapped.
+// Regions for tests: made with given flags; dropping one checks that nothing of it stays mapped.
 #ifndef MB_TESTS_UNIT_REGIONS_H
 #define MB_TESTS_UNIT_REGIONS_H
 

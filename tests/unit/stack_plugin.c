@@ -1,5 +1,5 @@
-// Two libraries that differ in a number alone, so that they are laid out alike: functions with frames of other sizes at
-// the same places. For test_stack_rows.c.
+// Compiled twice with different numbers, for test_stack_rows.c: two libraries with the same layout, whose functions lie
+// at the same places but have stack frames of different sizes.
 #include <string.h>
 
 void plugin_call(void (*what)(void *), void *argument);

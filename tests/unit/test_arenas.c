@@ -1,5 +1,6 @@
-// The bump, shared bump and stack arenas beyond what all members have in common: lazy commit, scopes, strings, known
-// zeros, pages given back, the order of a stack; the shared one raced by eight threads over a lazy region.
+// The bump, shared bump and stack arenas, beyond what is common to all members of the family: lazy commit, scopes,
+// strings, memory known to be zero, pages given back, the order of a stack; eight threads race on the shared one over a
+// lazy region.
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>

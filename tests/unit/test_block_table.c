@@ -1,4 +1,5 @@
-// The table of blocks against a plain array, over thousands of random steps, and over a system that refuses.
+// The table of blocks is compared with a plain array over thousands of random steps, and tested over a system that
+// refuses.
 #include <string.h>
 
 #include "core/base/rng.h"

@@ -1,5 +1,5 @@
-// The bump arenas: arithmetic at its edges, marks, resizing in place; the shared one raced by eight threads over memory
-// that is committed on demand, so that a block handed out too early faults.
+// The bump arenas: arithmetic at the limits, marks, resizing in place; eight threads race on the shared one over memory
+// that is committed on demand, so that a block handed out too early causes a fault.
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

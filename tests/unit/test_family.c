@@ -1,5 +1,5 @@
-// The layers together: their order, who is refused beside or over whom, one table of edge cases for all, and what
-// happens to them when the system refuses at each step.
+// The layers together: their order, which combinations are refused, a table of edge cases that apply to all, and what
+// happens if the system refuses a call at any step.
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

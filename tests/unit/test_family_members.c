@@ -1,4 +1,4 @@
-// Every layer over every member of the region family: it acts, or it is refused when it is made.
+// Every layer over every member of the region family: it works, or it is refused when it is made.
 #include <string.h>
 
 #include "core/base/rng.h"

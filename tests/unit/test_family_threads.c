@@ -1,5 +1,5 @@
-// All layers over a shared base, by eight threads that hand blocks to each other: nothing is lost, nothing is found
-// where nobody did wrong, and of two threads that free the same block one is told.
+// All layers over a shared base, used by eight threads that exchange blocks: nothing is lost, no false report is made,
+// and if two threads free the same block exactly one is reported.
 #include <pthread.h>
 #include <string.h>
 

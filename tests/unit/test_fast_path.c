@@ -1,5 +1,5 @@
-// What: what malloc's and free's shortest ways take for granted: the table of classes, and that every rare way of free
-// can tell its pointer from what it is handed.
+// What: the assumptions of the fast paths of malloc and free: the table of size classes, and that every slow path of
+// free can compute the pointer from its arguments.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-// Symbols of loaded objects as core/process/foreign_symbol.c reads and changes them, against what dlsym says.
+// Symbols of loaded objects: what core/process/foreign_symbol.c reads and changes is compared with the results of
+// dlsym.
 #define _GNU_SOURCE
 #include "core/process/foreign.h"
 

@@ -1,5 +1,5 @@
-// The records of large blocks: long ones far up in the window have theirs in a table of their own, and no page of
-// descriptors is touched for them.
+// The records of large blocks: those of long blocks far into the address window are in a separate table, so that no
+// page of descriptors is touched for them.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// The canary layer: overflows are found on free, on changing size, by a walk, by a reset and at the end.
+// The canary layer finds overflows on free, on resize, in a walk, on a reset and at the end.
 #include <string.h>
 
 #include "core/base/rng.h"

@@ -1,4 +1,5 @@
-// Fault injection: each mode against the list of calls it must strike, by thread, and at the system calls.
+// Fault injection: each mode is compared with the list of calls that it must make fail, by thread, and for system
+// calls.
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>

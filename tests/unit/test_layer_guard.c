@@ -1,5 +1,5 @@
-// Guard pages per block: the byte behind a block faults, by either means that the kernel has; what stays on the block's
-// own pages is found on free; guards go before their pages do.
+// Guard pages for each block: an access to the byte behind a block faults, with both mechanisms that the kernel offers;
+// overflows within the block's own pages are found on free; guards are removed before their pages are reused.
 #include <signal.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// Poison on free and quarantine: writes after free are found, wherever they hit; nothing is found where nobody wrote.
+// Poison on free and quarantine: writes after free are found at any offset, and there are no false reports.
 #include <string.h>
 
 #include "core/base/rng.h"

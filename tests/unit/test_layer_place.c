@@ -1,4 +1,5 @@
-// What is done to a range once: colouring, huge pages, NUMA. The effect as the kernel shows it, and who is refused.
+// Options that apply once to a range: colouring, huge pages, NUMA. Their effect as the kernel shows it, and which bases
+// are refused.
 #include <linux/mempolicy.h>
 #include <string.h>
 #include <sys/syscall.h>

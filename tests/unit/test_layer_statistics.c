@@ -1,4 +1,4 @@
-// The statistics layer: every number against a count by hand, by one thread and by eight.
+// The statistics layer: every number is compared with a separate count, with one thread and with eight.
 #include <pthread.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// The watermark layer: what it tells, and when, in order; and that a callback may allocate.
+// The watermark layer: which events it reports, when, and in which order; and that a callback may allocate.
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>

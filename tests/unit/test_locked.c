@@ -1,5 +1,5 @@
-// The locked region: what the kernel says about its pages, what a forked child sees, what is overwritten, and who is
-// refused.
+// The locked region: what the kernel says about its pages, what a forked child sees, what is overwritten, and which
+// requests are refused.
 #include "core/region/locked.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-// The locked region over an operating system that refuses each call in turn: no region, the reason kept, nothing left
-// mapped; and what the system gets back at the end.
+// The locked region over an operating system that refuses each call in turn: no region is made, the reason is kept,
+// nothing stays mapped; and what is returned to the system at the end.
 #include "core/region/locked.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-// How much free memory may stay warm: little, a share of a large heap, what came free at once a moment ago; more by as
-// much as was missed in time, and anew after long. The clock is the test's own (the linker puts it in front of the
-// system's), and so is the heap's size.
+// How much free memory may stay resident: little; a fraction of a large heap; what was freed at once a moment ago. More
+// if memory was purged and soon needed again; after a long time this starts anew. The clock is the test's own (the
+// linker puts it in front of the system's), and so is the size of the heap.
 #include "core/base/config.h"
 #include "core/region/margin.h"
 #include "core/region/space.h"

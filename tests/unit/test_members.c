@@ -1,5 +1,5 @@
-// The edge cases that every member of the region family answers in the same way (one table of members), with a system
-// that refuses at every step in turn.
+// The edge cases that every member of the region family handles in the same way (one table of members), also over a
+// system that refuses each call in turn.
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

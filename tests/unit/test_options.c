@@ -1,5 +1,5 @@
-// Options as text: what is a value and what is not, which key a misspelt one is near to, what is printed, what may be
-// set later.
+// Options as text: which values are accepted, which key is suggested for a misspelt one, what is printed, which options
+// may be set later.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

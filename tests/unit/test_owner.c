@@ -1,6 +1,6 @@
-// "May be handed over, may not be shared": in check builds a second thread that uses a member of one owner without a
-// hand-over ends the process; after a hand-over it is the owner, and the first one is not. Shared members take any
-// thread.
+// Members with one owner may be handed over but not shared: in check builds, a second thread that uses one without a
+// hand-over ends the process; after a hand-over that thread is the owner, and the first one no longer is. Shared
+// members accept any thread.
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>

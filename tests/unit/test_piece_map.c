@@ -1,6 +1,6 @@
-// The map of pieces: what is found is the lowest free run within a chunk, as a look at every piece would find it; flags
-// name the chunks where a unit has come free; and the words looked at for a run do not depend on how many pieces there
-// are. The map's sources are compiled so that each access of a word counts.
+// The map of pieces: a search returns the lowest free run within a chunk, as examining every piece would; flags name
+// the chunks with a completely free unit; and the number of words read for a search does not depend on the number of
+// pieces. The map's sources are compiled so that each access of a word is counted.
 #include "core/region/piece_map.h"
 #include "core/region/piece_map_shared.h"
 #include "platform/bits.h"

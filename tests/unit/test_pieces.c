@@ -1,5 +1,5 @@
-// Pieces of units: runs that do not overlap, the lowest one first, places behind a run, whole units that go back, and a
-// forked child's view.
+// Pieces of units: runs do not overlap, the lowest one comes first, space behind a run, completely free units go back
+// to the arena, and the state in a forked child.
 #include <stdint.h>
 #include <string.h>
 

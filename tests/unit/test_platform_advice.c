@@ -1,4 +1,4 @@
-// Contents and advice through platform/os.h: every effect read back from the kernel.
+// Page contents and advice through platform/os.h: every effect is verified with the kernel.
 #include <errno.h>
 #include <linux/mempolicy.h>
 #include <signal.h>

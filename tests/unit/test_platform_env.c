@@ -1,5 +1,6 @@
-// The environment, before the first constructor too: the program runs itself again with arguments and an environment
-// that it chose, asks in .preinit_array (libc has not set `environ` yet) and again in main, and the parent compares.
+// The environment, also before the first constructor: the program runs itself again with chosen arguments and
+// environment, reads them in .preinit_array (where the C library has not set `environ` yet) and again in main, and the
+// parent compares.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

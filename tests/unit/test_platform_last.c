@@ -1,4 +1,4 @@
-// Waiting, writing and dying through platform/os.h.
+// Waiting, writing and ending the process through platform/os.h.
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-// Address space through platform/os.h: every promise read back from the kernel.
+// Address space through platform/os.h: every promise is verified with the kernel.
 #include <errno.h>
 #include <signal.h>
 #include <string.h>

@@ -1,7 +1,7 @@
-// The heap profile against programs whose true profile is known: live and allocated bytes and blocks within 5 %, from
-// at least 10,000 samples, and the same for each place in the code. The seed is fixed (MBMALLOC_OPTIONS), but not what
-// the draws depend on besides: each test therefore takes a period with which 5 % is at least four standard deviations
-// (expect_near looks at that), so that none passes or fails by luck.
+// The heap profile of programs whose true profile is known: live and allocated bytes and blocks within 5 %, from at
+// least 10,000 samples, in total and for each place in the code. The seed is fixed (MBMALLOC_OPTIONS), but the random
+// draws also depend on other things. Therefore each test uses a sampling period with which 5 % is at least four
+// standard deviations (expect_near checks that), so that none passes or fails by chance.
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>

@@ -1,6 +1,5 @@
-// A drop that the system refuses: at each of its steps, for the members that lie in mappings of their own, over a range
-// of their own and over another's, alone and under layers. Nothing is lost: the next drop returns the rest, and says
-// so.
+// Dropping an allocator while the system refuses, at each step: members in mappings of their own, over their own range
+// and over a foreign one, alone and under layers. Nothing is lost: the next drop returns the rest and reports success.
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// Every wish about a region's mapping: its effect as the kernel shows it, and what is said where it cannot be honoured.
+// Every flag for a region's mapping: its effect as the kernel shows it, and what is reported if it cannot be honoured.
 #include <errno.h>
 #include <linux/mempolicy.h>
 #include <signal.h>

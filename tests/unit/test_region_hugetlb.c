@@ -1,5 +1,5 @@
-// Regions of huge pages that the administrator has set aside. Root can set some aside for the test, and takes them
-// back.
+// Regions of huge pages that the administrator has reserved. As root the test reserves some itself, and releases them
+// afterwards.
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

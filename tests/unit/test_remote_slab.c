@@ -1,5 +1,5 @@
-// The remote slab: an owner that only waits while a million slots come back, an owner that is gone before the remotes,
-// adoption, traffic of several threads; misuse by remotes. Nothing is lost, nothing is handed out twice.
+// The remote slab: an owner that only waits while a million slots are freed to it, an owner that ends before the
+// remotes, adoption, several threads at once; misuse by remotes. Nothing is lost, nothing is handed out twice.
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-// The pool and the size-classed allocator beyond what all members have in common: growth over huge lazy ranges, memory
-// given back, large blocks, slots of any size, what is reported and how; and that what cannot be made holds nothing.
+// The pool and the size-classed allocator, beyond what is common to all members: growth over huge lazy ranges, memory
+// given back, large blocks, slots of any size, what is reported and how; and that an allocator that cannot be made
+// keeps no memory.
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>

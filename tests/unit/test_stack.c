@@ -1,5 +1,5 @@
-// Call stacks of known shapes: depth, order, limits; in threads, signal handlers and forked children; through code that
-// has no unwind tables.
+// Call stacks of known shapes: depth, order, limits; in threads, signal handlers and forked children; through code
+// without unwind tables.
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>

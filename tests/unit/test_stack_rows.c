@@ -1,5 +1,6 @@
-// Stack walks that use what was read before: the same stacks as the whole unwinder finds, in frames of every kind, and
-// after a library has taken the place of another one; rows as readelf reads them. usage: test_stack_rows PLUGIN PLUGIN
+// Stack walks that use cached rows of the unwind tables: the same stacks as those of the complete unwinder, in frames
+// of every kind, and after one library has been replaced by another at the same address; the rows agree with readelf.
+// usage: test_stack_rows PLUGIN PLUGIN
 #include <alloca.h>
 #include <dlfcn.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 // The parts of resident_bytes add up to what the kernel counts for the allocator's ranges (smaps), within 1 %, in heaps
-// of many shapes; and the counters count what was done.
+// of many shapes; and the counters match what was done.
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
-// The map of units: what is found is the lowest run that there is, as a look at every unit would find it, and the
-// number of words looked at for it does not depend on how many units there are or how the free ones lie. The map's
-// sources are compiled so that each access of a word counts.
+// The map of units: a search returns the lowest free run, as examining every unit would, and the number of words read
+// for it does not depend on the number of units or on how the free ones are distributed. The map's sources are compiled
+// so that each access of a word is counted.
 #include "core/region/map_runs.h"
 #include "core/region/unit_map.h"
 #include "tests/unit/memory.h"

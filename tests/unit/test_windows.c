@@ -1,6 +1,6 @@
-// Where the windows of blocks, descriptors and metadata lie: none of them can grow into another one, and what lies
-// before the first and behind the last page that may be used is inaccessible, so no overflow runs from one into
-// another. Each start of a process chooses anew, so many are looked at.
+// The address windows of blocks, descriptors and metadata: none can grow into another, and the space before the first
+// and behind the last usable page is inaccessible, so no overflow reaches another window. Each process chooses new
+// addresses, so the test starts many.
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>

@@ -1,5 +1,5 @@
-// What the unwind tables say of addresses of a library, for unwind_rows.py. usage: unwind_rows LIBRARY < addresses in
-// it, one a line
+// Prints what the unwind tables say about addresses in a library, for unwind_rows.py. usage: unwind_rows LIBRARY <
+// addresses in it, one a line
 #include <dlfcn.h>
 #include <inttypes.h>
 #include <link.h>
