@@ -36,9 +36,9 @@ struct mb_range_table {
     enum mb_error (*commit)(struct mb_allocator *, size_t offset, size_t bytes);     // idempotent, monotone
     enum mb_error (*release_pages)(struct mb_allocator *, void *p, size_t bytes);    // next read is zero; NULL: cannot
     enum mb_error (*protect)(struct mb_allocator *, void *p, size_t bytes, unsigned access); // NULL: cannot
-    // From now on the caller alone carves the range (and sees to it that one thread at a time commits); until hand_back
-    // the member allocates nothing itself. MB_BAD_CONFIG while blocks are live or somebody else carves. Bytes at and
-    // behind offset *dirty_bytes are zero once committed.
+    // From now on only the caller carves the range (and makes sure that one thread at a time commits); until hand_back
+    // the member allocates nothing itself. MB_BAD_CONFIG while blocks are live or if the range was taken over already.
+    // Bytes at and after offset *dirty_bytes are zero once committed.
     enum mb_error (*take_over)(struct mb_allocator *, size_t *dirty_bytes);
     void (*hand_back)(struct mb_allocator *, size_t dirty_bytes);
 };

@@ -16,7 +16,7 @@ void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t class_index);
 void *mb_memalign_slow(size_t align, size_t bytes);
 // What free finds rare, each with what it still has in its registers. Outside the arena's front:
 void mb_free_outside_slow(uintptr_t from_base);
-// In a unit that is another's, or nobody's.
+// For a unit that belongs to another thread, or to none.
 void mb_free_unowned_slow(struct mb_unit *unit, uint32_t offset);
 // In a unit of the calling thread's, but not a small block's start: a large block, or a mistake.
 void mb_free_inside_slow(struct mb_slab *slab, struct mb_halves product);

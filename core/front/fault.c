@@ -16,7 +16,7 @@ static bool allocates_from(const struct mb_heap *heap, const struct mb_unit *uni
     return heap->slabs.current[unit->slab.class_index] == &unit->slab;
 }
 
-// NULL: nobody.
+// The heap that allocates from the unit; NULL: none.
 static const struct mb_heap *who_allocates_from(const struct mb_unit *unit) {
     for (unsigned i = 0; i < MB_COMMONS; i++) {
         if (allocates_from(mb_commons_at(i), unit)) return mb_commons_at(i);

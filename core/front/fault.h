@@ -6,8 +6,8 @@
 #include "core/region/unit.h"
 #include "core/told/report.h"
 
-// A carved block that has a bit set is free (MB_FAULT_FREED), was never handed out (MB_FAULT_UNUSED), or nobody can
-// tell (MB_FAULT_UNCLEAR).
+// A carved block that has a bit set was freed (MB_FAULT_FREED), was never handed out (MB_FAULT_UNUSED), or it cannot be
+// determined which (MB_FAULT_UNCLEAR).
 enum mb_fault mb_fault_of_free_block(const struct mb_unit *unit, uint32_t index);
 
 #endif

@@ -26,7 +26,7 @@
 
 // --- our own slab ---------------------------------------------------------------------------------------------------
 
-// The word is read before the owner is compared: whoever claims the slab in between changes the word.
+// The word is read before the owner is compared: a thread that claims the slab in between changes the word.
 MB_NOINLINE void mb_slab_look_slow(struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
     uint64_t word = mb_remote_load(unit);
@@ -51,7 +51,7 @@ static void free_owned(struct mb_slab *slab, uint32_t index) {
     if (mb_slab_put(slab, &slab->free_bits[index / 64], bits)) mb_slab_look_slow(slab);
 }
 
-// --- somebody else's, or nobody's ------------------------------------------------------------------------------------
+// --- slabs of other threads, and slabs without owner -----------------------------------------------------------------
 
 // Blocks of one word that others must have freed until it is worth a hint to those who look for free blocks: an eighth
 // of the slab. A power of two.
@@ -170,7 +170,7 @@ static void free_no_block(struct mb_unit *unit, uint32_t offset) {
     free_any(address_in(unit, offset)); // the hardened front's
 }
 
-// Most calls come for this: a block of a slab that is another's, or nobody's, and was not ours before.
+// Most calls are for this case: a block in a slab of another thread or without owner, which was not ours before.
 MB_NOINLINE void mb_free_unowned_slow(struct mb_unit *unit, uint32_t offset) {
     struct mb_halves product = mb_slab_product(&unit->slab, offset);
     if (MB_UNLIKELY(product.low >= MB_PEEK(unit->slab.bound))) return free_no_block(unit, offset);

@@ -72,8 +72,8 @@ static void *set_up(struct mb_heap *heap, const struct mb_run *run, size_t bytes
     return hand_out(heap, large);
 }
 
-// Nobody else knows the block. (If two threads have freed it at the same moment it is in its maker's cache, too, and
-// marked; without the mark that is told when it comes out.)
+// No other thread has the block. (If two threads have freed it at the same moment, it is also in the cache of the
+// thread that made it, and marked; if the mark has been cleared, that is reported when the block is taken out.)
 static void *hand_out_kept(struct mb_heap *heap, struct mb_slab *large, size_t bytes) {
     void *p = mb_large_start(large);
     mb_large_unmark(large, MB_LARGE_KEPT | MB_LARGE_STEPS);
@@ -107,10 +107,10 @@ static void *take_kept(struct mb_heap *heap, struct mb_large_extent extent) {
     return p != NULL ? p : take_everybodys(heap, extent);
 }
 
-// A long block that takes more fresh pages than are free and warm altogether: who asks for longer and longer blocks
-// would hold the earlier ones' pages besides. Down to the retained margin these go back; all of them, if they are less
-// than half as many. (Giving back whenever fresh pages are taken, or without the margin, makes blocks of jittered
-// lengths 1.2 to 2.4 times as slow.)
+// A long block that needs more fresh pages than all free resident ones together: a program that requests longer and
+// longer blocks would also keep the pages of the earlier ones. These are purged down to the retained margin; all of
+// them, if they are less than half as many. (Purging whenever fresh pages are taken, or without the margin, makes
+// blocks of jittered lengths 1.2 to 2.4 times as slow.)
 enum { PAID_UNITS_MIN = 1 << 20 >> MB_UNIT_SHIFT };
 
 static void pay(size_t units) {

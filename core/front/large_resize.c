@@ -73,8 +73,8 @@ static bool take_behind(struct mb_slab *large, const void *p, size_t pieces) {
     return true;
 }
 
-// What a long block gets beyond what it needs, at most, when it has grown in place a few times: so its guard page need
-// not move at every step. What is written behind the block then meets nobody's memory, and the guard page later.
+// The most that a long block gets beyond its length after it has grown in place a few times, so that its guard page
+// need not move at every step. An overflow then first hits unused memory of the block, and after that the guard page.
 enum { RESERVE_PIECES = 1 << 20 >> MB_PIECE_SHIFT };
 
 static bool has_grown_often(struct mb_slab *large) {

@@ -28,14 +28,14 @@ void *mb_memalign(size_t align, size_t bytes);
 // --- freeing --------------------------------------------------------------------------------------------------------
 
 void mb_free(void *p);
-// C23: as free, and a size or alignment that no legal history of the block explains is told (core/told/report.h,
+// C23: as free; a size or alignment that no legal history of the block explains is reported (core/told/report.h,
 // mb_report_claim).
 void mb_free_sized(void *p, size_t bytes);
 void mb_free_aligned_sized(void *p, size_t align, size_t bytes);
 
 // --- asking ---------------------------------------------------------------------------------------------------------
 
-// Writable bytes from p on; 0 for NULL, and for what is no live block, which is told.
+// Writable bytes from p on; 0 for NULL. A pointer that is not a live block is reported, and gives 0.
 size_t mb_usable_size(const void *p);
 // Whether p lies in memory that this allocator serves (not whether it is a live block).
 bool mb_owns(const void *p);

@@ -176,8 +176,8 @@ static void *realloc_block(void *p, size_t bytes) {
     return bytes <= block.bytes && bytes >= block.bytes / 2 ? p : copy_to_new(p, block.bytes, bytes);
 }
 
-// Whether it is a large block that has as many pages as that many bytes need, and nobody watches: a buffer that grows
-// by a few bytes at a time.
+// Whether p is a large block whose number of pages already fits that many bytes, and nothing observes it: a buffer that
+// grows by a few bytes at a time.
 static bool has_the_pages(const void *p, size_t bytes) {
     if (!mb_space_contains(p) || !mb_perturb_quick_refills()) return false;
     const struct mb_slab *large = mb_large_at(mb_unit_of(p), mb_unit_offset(p));

@@ -1,6 +1,6 @@
 // How each layer is set up, and what it tells: plain data, without the layers themselves. Each config starts with its
 // own size, so that it may grow at its end; initialise with the macro, then change what is to be different.
-// Who: whoever makes a layer; configs are copied.
+// Who: the thread that makes a layer; configs are copied.
 #ifndef MB_CORE_HARDEN_CONFIGS_H
 #define MB_CORE_HARDEN_CONFIGS_H
 

@@ -124,7 +124,7 @@ static bool look_up(struct mb_guard *self, const void *p, struct mb_known_block 
     return index != MB_BLOCK_NONE;
 }
 
-// Looks at the block's surroundings while nobody can take it out of the ledger, and its pages with it.
+// Checks the memory around the block while the lock keeps the block in the ledger, and so its pages accessible.
 static enum mb_error judge(struct mb_guard *self, const struct mb_known_block *block, size_t bytes) {
     const void *p = (void *)block->at;
     mb_layer_lock(&self->layer);

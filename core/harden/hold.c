@@ -7,7 +7,7 @@
 
 // --- leaving ---------------------------------------------------------------------------------------------------------
 
-// Whether nobody has written into a block that was held.
+// Whether the poison in a held block is unchanged.
 static bool is_intact(struct mb_hold *hold, const struct mb_known_block *block) {
     void *p = (void *)block->at;
     if (MB_LIKELY(mb_poison_intact(p, block->bytes))) return true;
@@ -15,8 +15,8 @@ static bool is_intact(struct mb_hold *hold, const struct mb_known_block *block) 
     return false;
 }
 
-// A damaged block is lost on purpose. What the base has to say about the other is for the report: whoever gave it up
-// has gone.
+// A damaged block is leaked on purpose. An error from the base for an intact one can only be reported: the call that
+// freed it has returned long ago.
 static void release(struct mb_hold *hold, const struct mb_known_block *block) {
     if (!is_intact(hold, block)) return;
     enum mb_error error = mb_allocator_deallocate(hold->layer.base, (void *)block->at, block->bytes);

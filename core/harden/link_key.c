@@ -35,7 +35,7 @@ static uint64_t stretch(uint64_t *state) {
     return z ^ z >> 31;
 }
 
-// Who comes first decides the factor; everybody stores the same inverse, so nobody waits for anybody.
+// The first thread decides the factor; all threads store the same inverse, so none has to wait.
 MB_COLD static void draw(void) {
     uint64_t random[2];
     mb_os_random(random, sizeof random);

@@ -1,8 +1,8 @@
-// The pattern in memory that nobody may use: filled when it is given up, looked at before it is used again.
+// The pattern in memory that must not be used: filled in when memory is freed, checked before it is used again.
 //
-// What: every byte is 0xDE; read as a pointer the pattern is no valid address on any machine we build for. Whoever
-// writes any other value into it is found; who writes the same value has changed nothing.
-// Who: whoever owns the bytes.
+// What: every byte is 0xDE; read as a pointer, the pattern is not a valid address on any supported machine. A write of
+// any other value is found; a write of the same value has changed nothing.
+// Who: the thread that owns the bytes.
 #ifndef MB_CORE_HARDEN_POISON_FILL_H
 #define MB_CORE_HARDEN_POISON_FILL_H
 

@@ -28,8 +28,8 @@ struct mb_watermark_shared {
     struct mb_watermark_config config;                      // constant
     struct mb_watermark_level levels[MB_WATERMARK_LEVELS];  // constant
     size_t level_count;                                     // constant
-    // Written by any thread that allocates or frees. Relaxed: they guard no memory; who changes a flag makes the
-    // callback.
+    // Written by any thread that allocates or frees. Relaxed: they guard no memory; the thread that changes a flag
+    // makes the callback.
     MB_CACHE_ALIGNED _Atomic size_t used;
     _Atomic bool crossed[MB_WATERMARK_LEVELS];
     _Atomic bool failing;

@@ -97,7 +97,7 @@ static void *hard_memalign(size_t align, size_t bytes) {
     return NULL;
 }
 
-// --- blocks of somebody's --------------------------------------------------------------------------------------------
+// --- blocks of the program -------------------------------------------------------------------------------------------
 
 static bool is_slab(const void *p) { return mb_space_contains(p) && mb_unit_kind(mb_unit_of(p)) == MB_UNIT_HARD_SLAB; }
 static bool is_large(const void *p) { return mb_space_contains(p) && mb_unit_kind(mb_unit_of(p)) == MB_UNIT_HARD_LARGE; }
@@ -213,7 +213,8 @@ static void *realloc_large(void *p, size_t length, size_t bytes) {
     return fresh;
 }
 
-// Who goes on after a mistake gets a block: with the old one's contents where they are whole, else of zeros.
+// If the process goes on after a mistake, realloc returns a block: with the old contents if they are intact, else
+// zeros.
 MB_COLD static void *after_mistake(enum mb_hard_fault fault, const void *p, size_t length, size_t bytes) {
     void *fresh = alloc(MB_GRANULE, bytes);
     bool whole = fault == MB_HARD_OVERFLOW || fault == MB_HARD_UNDERFLOW;

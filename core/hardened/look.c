@@ -47,7 +47,7 @@ void mb_hard_stats_get(struct mb_stats *out) {
     };
 }
 
-// What nobody has freed, resized or taken since it was damaged.
+// Finds damage to blocks that were not freed, resized or allocated again since.
 __attribute__((destructor)) static void look_at_exit(void) {
     if (!mb_is_hardened()) return;
     if (mb_option.leaks != 0) mb_fork_check();

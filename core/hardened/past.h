@@ -1,6 +1,7 @@
 // Where a block was made and where it was freed, by whom and when (profile=debug).
 //
-// Who: as of the block: whoever holds the lock of its slab's class, or a large block's thread.
+// Who: the thread that may use the block's metadata: the holder of the lock of its slab's class, or a large block's
+// thread.
 #ifndef MB_CORE_HARDENED_PAST_H
 #define MB_CORE_HARDENED_PAST_H
 

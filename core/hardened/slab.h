@@ -29,7 +29,7 @@ enum {
 };
 static const uint32_t MB_HARD_NO_SLOT = UINT32_MAX;
 
-// What is wrong with a block, or with what somebody takes for one.
+// What is wrong with a block, or with a pointer that is not one.
 enum mb_hard_fault {
     MB_HARD_FINE,
     MB_HARD_NEVER,     // nothing was ever handed out there
@@ -70,7 +70,7 @@ uint32_t mb_hard_slab_pick_slow(struct mb_hard_slab *slab, uint64_t random, uint
 // What is wrong with the block at p, which lies in what would be that slot (slot.h).
 enum mb_hard_fault mb_hard_slab_examine_slow(struct mb_hard_slab *slab, uint32_t slot, const char *p);
 
-// A free slot that somebody wrote to; MB_HARD_NO_SLOT: none.
+// A free slot that was written to; MB_HARD_NO_SLOT: none.
 uint32_t mb_hard_slab_find_dirty(struct mb_hard_slab *slab);
 
 // --- slots of two pages and more -------------------------------------------------------------------------------------

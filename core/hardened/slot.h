@@ -54,8 +54,8 @@ MB_INLINE uint32_t mb_hard_slab_pick_ahead(const struct mb_hard_slab *slab, stru
     return slot;
 }
 
-// Whether nobody has written to the free slot. What is shut nobody can have written to; its ends may lie on a
-// neighbour's pages.
+// Whether a free slot is unchanged. The pages that are shut cannot have been written to, but the slot's ends may lie on
+// pages shared with a neighbour.
 bool mb_hard_slot_is_clean_shut(struct mb_hard_slab *slab, uint32_t slot);
 MB_INLINE bool mb_hard_slot_is_clean(struct mb_hard_slab *slab, uint32_t slot, const char *p) {
     if (MB_UNLIKELY(mb_hard_is_shut(slab, slot))) return mb_hard_slot_is_clean_shut(slab, slot);
@@ -100,8 +100,8 @@ MB_INLINE bool mb_hard_is_shut_before(const struct mb_hard_slab *slab, uint32_t 
     return MB_UNLIKELY(mb_hard_is_shut(slab, slot - 1)) && mb_is_aligned((uintptr_t)p, mb_os_page_size());
 }
 
-// The word before p, the last of the slot before, is slack of a live block, or zero. Where nobody can have written,
-// nobody has.
+// The word before p is the last one of the previous slot: slack of a live block, or zero. If it is inaccessible, it
+// cannot have been written to.
 MB_INLINE bool mb_hard_is_intact_before(const struct mb_hard_slab *slab, uint32_t slot, const char *p) {
     if (slot == 0 || mb_hard_is_shut_before(slab, slot, p)) return true;
     uint64_t found = mb_slack_load(p - 8);

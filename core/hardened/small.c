@@ -31,7 +31,7 @@ MB_COLD static bool lose(struct mb_hard_slab *slab, uint32_t slot) {
     return false;
 }
 
-// A slot that somebody has written to is reported, and lost; so is one that the system leaves shut.
+// A slot that was written to while free is reported and never used again; so is one that the system leaves shut.
 static bool is_usable(struct mb_hard_slab *slab, uint32_t slot, const char *p) {
     bool clean = mb_hard_slot_is_clean(slab, slot, p);
     if (MB_UNLIKELY(mb_hard_is_shut(slab, slot)) && !mb_hard_slot_open(slab, slot)) return lose(slab, slot);
@@ -69,7 +69,7 @@ void *mb_hard_small_alloc(unsigned class_index, size_t bytes) {
     return p;
 }
 
-// --- a block of somebody's -------------------------------------------------------------------------------------------
+// --- a block of the program ------------------------------------------------------------------------------------------
 
 // With the lock of the slab's class, if the unit is a slab of it (still).
 MB_INLINE enum mb_hard_fault examine(struct mb_hard_slab *slab, struct mb_hard_class_shared *class, const void *p, uint32_t *slot) {

@@ -129,7 +129,8 @@ void mb_hard_small_visit(void (*visit)(struct mb_trace *made, size_t bytes)) {
 
 // --- after fork ------------------------------------------------------------------------------------------------------
 
-// A block on its way out is out, a slot on its way to somebody is as it was before, or that one's for good.
+// Completes what an absent thread had begun: a block that was being freed is free; a slot that was being allocated is
+// either free as before or stays allocated for good.
 static void finish(struct mb_hard_class_shared *class) {
     char *p = (char *)(class->in_hand & ~(uintptr_t)MB_HARD_DEEDS);
     enum mb_hard_deed deed = (enum mb_hard_deed)(class->in_hand & MB_HARD_DEEDS);

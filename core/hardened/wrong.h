@@ -19,7 +19,7 @@ void mb_hard_wrong_outside(enum mb_operation operation, const void *p);
 // A free slot was written to.
 void mb_hard_wrong_written(const void *slot);
 
-// For mb_os_on_fault, with stacks: what was touched at a guard, or in what waits to be used again, is told.
+// The handler for mb_os_on_fault, if stacks are recorded: reports an access to a guard or to memory in quarantine.
 void mb_hard_on_fault(const void *address);
 
 bool mb_hard_is_ending(void);

@@ -31,7 +31,7 @@ static const uint64_t MB_GUARD_RATE_EXACT_MAX = 500;
 
 MB_INLINE uint32_t mb_perturb_byte(void) { return atomic_load_explicit(&mb_perturb_shared.byte, memory_order_relaxed); }
 
-// Whether a slow path needs to fill nothing, to tell nobody and to ask the processor nothing: one look for all.
+// Whether slow paths have nothing to fill, to record or to ask the processor: one test for all three.
 MB_INLINE bool mb_perturb_quick_refills(void) { return atomic_load_explicit(&mb_perturb_shared.quick_refills, memory_order_relaxed); }
 
 // Whether the heap profile alone is what they are not quick for.

@@ -136,8 +136,8 @@ static size_t count_free_pieces(struct mb_count_walk *walk, size_t index) {
     return bytes;
 }
 
-// The end of a large block, and at most two that begin. What else is not free is kept for everybody, or in a thread's
-// hands.
+// The unit contains the end of one large block and the beginnings of at most two. Pieces that are neither free nor part
+// of these are kept in a cache, or a thread is working on them.
 static void count_large_unit(struct mb_count_walk *walk, size_t index) {
     struct mb_unit *unit = mb_unit_at(index);
     uintptr_t begin = mb_unit_address(index), end = begin + MB_UNIT_BYTES;

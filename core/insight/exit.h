@@ -7,7 +7,7 @@
 #ifndef MB_CORE_INSIGHT_EXIT_H
 #define MB_CORE_INSIGHT_EXIT_H
 
-// Writes what the options ask for, if nobody has. In a child of vfork: nothing.
+// Writes what the options ask for, unless that was done already. In a child of vfork it does nothing.
 void mb_exit_report(void);
 
 #endif

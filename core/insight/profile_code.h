@@ -1,9 +1,9 @@
 // The code that a heap profile's stacks lead through: its files, with their build-ids, and its addresses.
 //
-// What: in a forked child only the files of those addresses, found without the loader's lock
-// (core/process/code_file.h): a thread that the child does not have may hold that for ever. There a file that another
-// thread closes at this moment may be read too late.
-// Who: who writes the profile.
+// What: in a forked child, only the files of these addresses, found without the loader's lock
+// (core/process/code_file.h), since a thread that the child does not have may hold that lock forever. If another thread
+// of the child closes a file at this moment, it may be read too late.
+// Who: the thread that writes the profile.
 #ifndef MB_CORE_INSIGHT_PROFILE_CODE_H
 #define MB_CORE_INSIGHT_PROFILE_CODE_H
 

@@ -131,7 +131,7 @@ static void flush_heaps_in_turn(void) {
         flush_heaps();
 }
 
-// Who has more heaps than that keeps what is in the caches of short blocks until they are emptied.
+// A process with more heaps than that keeps what is in the caches for short blocks until these are emptied.
 static void set_short_max(void) {
     size_t most = mb_heaps_in_use() <= SHORT_HEAPS ? MB_PIECED_MAX >> MB_PIECE_SHIFT : 0;
     if (atomic_load_explicit(&mb_large_keep_shared.short_pieces_max, memory_order_relaxed) == most) return;
@@ -212,9 +212,9 @@ static size_t blocks_in_caches(void) {
     return blocks;
 }
 
-// Blocks that an absent thread was about to put into its cache, or had just taken out: marked, and in none. If there is
-// no such block the absent threads' caches stay as they are, since emptying them copies pages: whoever takes over a
-// heap, or needs memory, does it.
+// Finds blocks that an absent thread was about to put into its cache or had just taken out: they are marked but in no
+// cache. If there is none, the absent threads' caches stay as they are, since emptying them copies pages: that is done
+// when a heap is taken over or memory is needed.
 void mb_large_recover(void) {
     mb_large_cache_flush(&everybodys_shared, give_first);
     if (blocks_marked_kept() == blocks_in_caches()) return;

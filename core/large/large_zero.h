@@ -1,10 +1,10 @@
 // calloc of a large block: how it becomes zero.
 //
-// What: what comes fresh from the system is. A block with unknown contents is cleared, or gives its pages back: a page
-// that nobody touches afterwards then costs nothing, one that is touched costs ten times as much as clearing it
-// (measured on a virtual machine: 0.7 against 0.06 us). So it is cleared, but now and then a thread looks whether its
-// blocks are touched at all: it gives one back twice, and sees by the time of the second time how many pages there
-// were. While that is next to none, all are given back, and every one is a look.
+// What: memory fresh from the system is zero. A block with unknown contents is either cleared or purged: after a purge,
+// a page that is never touched costs nothing, but one that is touched costs ten times as much as clearing it (measured
+// on a virtual machine: 0.7 against 0.06 us). So blocks are cleared, but now and then a thread checks whether its
+// blocks are touched at all: it purges one block twice, and the time of the second purge shows how many pages there
+// were. While there are almost none, all blocks are purged, and each purge is a check.
 // Who: the block's thread.
 #ifndef MB_CORE_LARGE_LARGE_ZERO_H
 #define MB_CORE_LARGE_LARGE_ZERO_H

@@ -82,7 +82,7 @@ static void leave_current(struct mb_chain_front *front) {
 
 // --- remote frees ----------------------------------------------------------------------------------------------------
 
-// A slab of the news has a remote list, and nobody puts it among the news again before that list is collected.
+// A slab in the news has a remote list, and is not put into the news again before that list is collected.
 static void notice(struct mb_chain_front *front, struct mb_chain_unit *unit) {
     struct mb_chain_slab *slab = &unit->slab;
     slab->flags |= MB_CHAIN_NOTICED;
@@ -200,7 +200,7 @@ static struct mb_free_block *pop(struct mb_chain_front *front) {
     return block;
 }
 
-// The spare block's tag was overwritten: it stays in use for ever.
+// The spare block's tag was overwritten: the block stays in use forever.
 MB_COLD static enum mb_error lose_spare(struct mb_chain_front *front) {
     void *p = front->spare;
     front->spare = NULL;

@@ -58,7 +58,8 @@ size_t mb_remote_slab_live(const struct mb_remote_slab *slab);
 // Gives the pages of everything that is free back to the system. Bytes given back.
 size_t mb_remote_slab_trim(struct mb_remote_slab *slab);
 
-// Makes a handle, for the owner to hand out. / Another one, made from a handle by whoever holds it.
+// Makes a handle, for the owner to hand out. / Makes another one from a handle; called by the thread that holds that
+// handle.
 void mb_remote_slab_handle(struct mb_remote_slab *slab, struct mb_remote_handle_shared *handle);
 void mb_remote_handle_copy(struct mb_remote_handle_shared *handle, struct mb_remote_handle_shared *copy);
 // No other thread uses the handle any more. Any thread. MB_REFUSED: as mb_slab_pool_drop.

@@ -112,8 +112,8 @@ static uint32_t multiplier_of(uint32_t bytes) { return (uint32_t)((UINT64_C(1) <
 // Exactly the starts of carved blocks satisfy (uint32_t)(offset * multiplier) < carved * bound_step.
 static uint32_t bound_step(const struct mb_slab *slab) { return slab->block_bytes * slab->multiplier; }
 
-// Free bits and remote bits in metadata, beside nobody else's. What a unit has once got stays with it; a second size is
-// the largest one, so that at most two are ever made for a unit.
+// Allocates free bits and remote bits in metadata, on cache lines of their own. They stay with the unit; if it needs
+// more later, it gets the largest size, so that at most two sets are ever made for a unit.
 static bool make_more(struct mb_unit *unit, uint32_t words) {
     if (unit->slab.more_words >= 2 * words) return true;
     uint32_t wanted = unit->slab.more_words == 0 ? 2 * words : MB_MORE_BYTES_MAX / sizeof(uint64_t);

@@ -66,7 +66,8 @@ bool mb_slab_all_free(const struct mb_unit *unit);
 // Bit i: no live block reaches into page i of the unit, whose pages are `page_bytes` long.
 uint32_t mb_slab_free_pages(const struct mb_unit *unit, size_t page_bytes);
 
-// A block that its owner and another thread both have freed; NULL if none. For who has the slab to himself.
+// A block that was freed both by its owner and by another thread; NULL if there is none. The caller has the slab to
+// itself.
 void *mb_slab_freed_twice(const struct mb_unit *unit);
 
 // --- the owner ------------------------------------------------------------------------------------------------------

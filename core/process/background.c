@@ -154,8 +154,9 @@ static void *helper_main(void *unused) {
     return unused;
 }
 
-// The libc's own functions: somebody else's pthread_create (a leak checker's, a profiler's) may hold a lock of his
-// while he allocates, which is where we are called from. But sanitizers that we are built with must know each thread.
+// The C library's own functions are called, since a wrapper of pthread_create (a leak checker's, a profiler's) may hold
+// a lock of its own while it allocates, which is where we are called from. But sanitizers that we are built with must
+// see each thread.
 static void *thread_call(enum mb_own own, void *visible) {
     void *libcs = MB_TSAN || MB_ASAN ? NULL : mb_foreign_own(own);
     return libcs != NULL ? libcs : visible;
@@ -168,11 +169,11 @@ static bool create_helper(void) {
 
 static void give_up(void) { atomic_store_explicit(&background_shared.given_up, true, memory_order_relaxed); }
 
-// Waits until the helper is through libc's start of a thread: a seccomp filter that the caller installs right after
-// this allocation must not meet the system calls of that. Where pthread_create is somebody else's (a leak checker's, a
-// profiler's), the new thread may allocate before it is the helper's: it must not wait for who waits for it. So who
-// changes the number of heaps meanwhile leaves the look to us: he sees `starting`, or we see his number (both are
-// sequentially consistent).
+// Waits until the helper has passed the C library's code that starts a thread: its system calls must not meet a seccomp
+// filter that the caller installs right after this allocation. If pthread_create is wrapped (by a leak checker, a
+// profiler), the new thread may allocate before it becomes the helper, and must not wait for the thread that waits for
+// it. So a thread that changes the number of heaps meanwhile leaves the decision to us: it sees `starting`, or we see
+// its number (both are sequentially consistent).
 static void start_helper(void) {
     atomic_store(&background_shared.starting, true);
     background_shared.running = create_helper();

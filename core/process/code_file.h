@@ -22,9 +22,9 @@ struct mb_code_file {
 struct dl_phdr_info;
 void mb_code_file_describe(const struct dl_phdr_info *object, struct mb_code_file *out);
 
-// The loaded object that has the address, without a lock: a report may come from inside one of ours, and who has the
-// loader's may wait for that. False: there is none, or (before glibc 2.35, and with musl) only the loader's list would
-// tell.
+// The loaded object that contains the address, found without a lock: the caller may hold one of our locks, for which a
+// thread that holds the loader's lock may wait. False: there is none, or (before glibc 2.35, and with musl) only the
+// loader's list would tell.
 bool mb_code_object_of(uintptr_t address, struct dl_phdr_info *out);
 
 // False: no loaded file has the address.

@@ -24,8 +24,8 @@ static struct {
 
 static void recover(void);
 
-// Without a page there was one heap, and whoever gave memory back had it: if that was not the thread that survived, its
-// heap is left behind.
+// If the page was not made, there was one heap, and it belonged to the thread that returned memory to the system: if
+// that is not the thread that survived, its heap is left behind.
 static void in_child(void) {
     bool ready = atomic_load_explicit(&mb_init_shared.stage, memory_order_acquire) == MB_INIT_READY;
     if (!ready && !mb_is_hardened()) return; // there is nothing yet

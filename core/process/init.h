@@ -18,9 +18,9 @@ bool mb_init(void);
 // it registers a handler and holds its lock.
 void mb_init_register(void);
 
-// Who serves the process instead of core/front: another copy of this library, or the hardened front of this one; NULL
-// when nobody does, at the cost of one load. The heaps of this copy then stay empty: its malloc falls into the slow
-// path, its free finds no slab of anybody's.
+// What serves the process instead of core/front: another copy of this library, or the hardened front of this one; NULL
+// if core/front serves it, at the cost of one load. In the other cases the heaps of this copy stay empty: malloc enters
+// its slow path, and free finds no slab of any thread.
 struct mb_calls;
 struct mb_init_shared {
     _Atomic uint32_t stage;                     // written by the thread that runs the start (release), read by any (acquire)

@@ -104,7 +104,7 @@ int mb_unwind_once(pthread_once_t *control, void (*fill)(void)) {
 _Noreturn void mb_unwind_abort(void);
 _Noreturn void mb_unwind_abort(void) { mb_fatal("call stack: malformed unwind tables near", __builtin_return_address(0)); }
 
-// Only for tables that are registered with this copy of the unwinder: nobody knows it.
+// Only for tables that are registered with this copy of the unwinder, which no other code does.
 #define MB_NEVER(name)                                                                                                                     \
     void *mb_unwind_##name(void);                                                                                                          \
     void *mb_unwind_##name(void) { return NULL; }

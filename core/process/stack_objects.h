@@ -19,8 +19,8 @@ struct mb_object {
 // The loaded object that has the address; false: none.
 bool mb_object_find(const void *address, struct mb_object *out);
 
-// Whether it takes no lock. / Whether the loader's lock may be taken: not in a forked child, where a thread of the
-// parent's may have it for ever.
+// Whether finding an object takes no lock. / Whether the loader's lock may be taken: not in a forked child, where a
+// thread of the parent may have held it at the fork.
 bool mb_object_needs_no_lock(void);
 bool mb_object_may_visit(void);
 

@@ -77,7 +77,7 @@ void mb_thread_change_token(void) {
     heap->token = token_of(heap);
 }
 
-// For who looks on: mbmalloc stat.
+// For observers of the process: mbmalloc stat.
 static void note_thread(struct mb_heap *heap) {
     int thread = mb_option.monitor != 0 ? mb_os_thread_id() : 0;
     atomic_store_explicit(&heap->shared.thread, thread > 0 ? (uint32_t)thread : 0, memory_order_relaxed);
@@ -187,8 +187,8 @@ void mb_thread_init(void) {
     make_exit_key(libc);
 }
 
-// Before glibc 2.34 these come with libpthread, which may have been loaded after us (by a plugin): then the second
-// thread is told by it.
+// Before glibc 2.34 these functions are in libpthread, which a plugin may load after us. They are looked up again once
+// there is a second thread, which shows that libpthread is loaded.
 static void init_late(void) {
     if (atomic_load_explicit(&exit_key_shared.made, memory_order_relaxed)) return;
     if (atomic_exchange_explicit(&late_key_shared.sought, true, memory_order_relaxed)) return;

@@ -78,7 +78,7 @@ int mb_profile_start(uint64_t period) {
     return error;
 }
 
-// As if before the other one, where another thread starts or stops a session.
+// If another thread starts or stops a session at this moment, the call acts as if it came before.
 void mb_profile_stop(void) {
     struct mb_profile_table_shared *table = mb_profile_table();
     if (table == NULL || atomic_exchange(&turns(table)->switching, 1) != 0) return;

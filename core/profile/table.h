@@ -50,8 +50,8 @@ void mb_profile_each(struct mb_profile_table_shared *table, void (*visit)(void *
 
 // --- walks -----------------------------------------------------------------------------------------------------------
 
-// On a page of its own, which is 0 in a forked child: no system call tells whose a turn is, so that a sandbox may
-// forbid them.
+// On a page of its own that is 0 in a forked child, so that what a thread of the parent has set does not count there.
+// This needs no system call, which a sandbox might forbid.
 struct mb_profile_turns_shared {
     _Atomic uint32_t walking, switching; // 1 while a thread walks / starts or ends a session
 };

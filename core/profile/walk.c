@@ -1,5 +1,5 @@
-// Walks over all samples, one at a time: who finds another thread in a walk does without. In a forked child a walk of
-// the parent's does not count.
+// Walks over all samples, one at a time: a thread that finds another one in a walk skips its own. A walk that was in
+// progress in the parent does not count in a forked child.
 #include "core/heap/sampler.h"
 #include "core/profile/table.h"
 #include "platform/bits.h"

@@ -33,7 +33,7 @@ void mb_arena_give(size_t first, size_t units);
 void mb_arena_give_cold(size_t first, size_t units);
 // The same for units that are reserved, and not committed any more.
 void mb_arena_give_bare(size_t first, size_t units);
-// Never uses units again in which somebody else's mapping may be; a forked child leaves them alone, too.
+// Never uses these units again, since a foreign mapping may be in them; a forked child leaves them alone, too.
 void mb_arena_abandon(size_t first, size_t units);
 
 // Gives the pages of at most `max_units` free warm units back to the system, highest addresses first. Returns the
@@ -55,8 +55,8 @@ struct mb_purge_step mb_arena_purge_step(size_t max_units);
 size_t mb_arena_decommit_long(void);
 size_t mb_arena_decommit_all(void);
 
-// While units are given back they are in the hands of the thread that does it, and a taker does not find them. Who is
-// about to report that there is no memory looks once more between these two, where nobody else gives back:
+// While units are being purged they are claimed by the thread that does it, and a search does not find them. Before a
+// thread reports that there is no memory it tries again between these two calls, during which no other thread purges:
 // mb_arena_decommit_all, then take.
 void mb_arena_shortage_enter(void);
 void mb_arena_shortage_leave(void);
@@ -65,8 +65,8 @@ void mb_arena_shortage_leave(void);
 // was one.
 void mb_arena_note_slab(size_t unit);
 void mb_arena_forget_slab(size_t unit);
-// The first unit from `unit` on that is noted (look at its kind) / among so many units / that is neither free nor
-// noted: a large block's first, or in somebody's hands. MB_NO_UNIT: none.
+// The first unit from `unit` on that is noted as a slab (check its kind) / likewise among MB_NEAR_UNITS units / that is
+// neither free nor noted: the first unit of a large block, or one that a thread is working on. MB_NO_UNIT: none.
 enum { MB_NEAR_UNITS = 1 << 16 };
 size_t mb_arena_next_slab(size_t unit);
 size_t mb_arena_next_slab_near(size_t unit);

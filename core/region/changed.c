@@ -36,7 +36,7 @@ void mb_changed_forget(size_t first, size_t units) {
     mb_map_forget(&mb_arena_map, MB_MAP_CHANGED, first, units);
 }
 
-// Pages that nobody can use are lost rather than given to the next owner.
+// Pages that cannot be made usable are lost rather than passed to the next owner.
 static int renew(size_t first, size_t units) {
     void *p = (void *)mb_unit_address(first);
     int error = mb_os_renew(p, units << MB_UNIT_SHIFT);

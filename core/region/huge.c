@@ -179,7 +179,7 @@ static bool keeps_wish(const struct taking *taking, size_t chunk) {
     return taking->may_wish && chunk >= taking->used_end;
 }
 
-// Only where all of the chunk is the taker's: what is given back is nobody else's.
+// Only if the whole chunk belongs to the caller, so that no other thread's units are given back.
 static void unpart(const struct taking *taking, size_t chunk) {
     if (is_whole(taking, chunk) && (flags_of(chunk) & PARTED) != 0) mb_os_purge((void *)mb_unit_address(chunk), MB_HUGE_PAGE_BYTES);
 }

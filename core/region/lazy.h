@@ -46,7 +46,8 @@ void mb_lazy_init(struct mb_lazy_shared *lazy, uintptr_t base, size_t capacity, 
 void mb_lazy_set_name(struct mb_lazy_shared *lazy, const char *name);
 
 // Makes [0, bytes) usable, usually somewhat more. Any thread. 0, or -ENOMEM (refused, or beyond the capacity), or
-// -EEXIST when the next piece of the window is somebody else's; the marks then stand where the last success left them.
+// -EEXIST if a foreign mapping is in the next piece of the window; the marks then stand where the last success left
+// them.
 int mb_lazy_commit(struct mb_lazy_shared *lazy, size_t bytes);
 
 // In a forked child, alone: frees the lock, and finishes a reservation that an absent thread had just made but not

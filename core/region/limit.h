@@ -1,7 +1,8 @@
 // How much memory may be held: units that may have pages, claimed or free.
 //
 // What: a count of them, kept where units become warm or cold; a hard limit, which refuses fresh ones; a soft one,
-// which is only told to who asks. Large blocks that grow pages by themselves count when they are handed out.
+// which has no effect here but can be queried. Large blocks that grow pages by themselves count when they are handed
+// out.
 // Who: any thread, relaxed: threads that grow at the same moment may exceed the limit by what each of them takes.
 #ifndef MB_CORE_REGION_LIMIT_H
 #define MB_CORE_REGION_LIMIT_H

@@ -78,8 +78,8 @@ enum mb_error mb_locked_reset(struct mb_locked *locked);
 size_t mb_locked_mark(const struct mb_locked *locked);
 enum mb_error mb_locked_rewind(struct mb_locked *locked, size_t mark);
 
-// Access to all blocks at once (a set of enum mb_os_access, else MB_BAD_CONFIG): nobody's, to read, or to read and
-// write. While it is not writable every call but this one and drop is MB_UNSUPPORTED.
+// Changes the access to all blocks at once (a set of enum mb_os_access, else MB_BAD_CONFIG): none, read, or read and
+// write. While they are not writable every call except this one and drop is MB_UNSUPPORTED.
 enum mb_error mb_locked_protect(struct mb_locked *locked, unsigned access);
 
 uint64_t mb_locked_corruption_events(const struct mb_locked *locked); // any thread

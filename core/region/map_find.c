@@ -102,8 +102,8 @@ static struct look look_from(const struct mb_unit_map *map, enum mb_map_plane pl
     return (struct look){MB_NO_UNIT, from};
 }
 
-// The lowest ones; then those behind the point where the last unsuccessful search stopped, so that none is passed over
-// for ever; then a run that is longer by an alignment, which fits wherever it begins.
+// Tries the lowest runs; then those after the point where the last unsuccessful search stopped, so that each is tried
+// at some time; then a run that is longer by the alignment, which fits wherever it begins.
 static size_t find_aligned(const struct mb_unit_map *map, enum mb_map_plane plane, const struct mb_map_query *query) {
     struct look look = look_from(map, plane, query, 0);
     if (look.first != MB_NO_UNIT) return look.first;

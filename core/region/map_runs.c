@@ -118,7 +118,8 @@ static void refresh_all(const struct mb_unit_map *map, enum mb_map_plane plane, 
     }
 }
 
-// Who changes a part below changes this one from then on, too, and who begins to keep a plane finds this level.
+// From now on a thread that changes a part below also updates this one, and a thread that begins to keep a plane
+// includes this level.
 static void raise_top(const struct mb_unit_map *map) {
     unsigned level = 1 + mb_map_top_level(map);
     atomic_store_explicit(&map->top->raised, level - 1, memory_order_seq_cst);

@@ -44,7 +44,8 @@ size_t mb_margin_of_warm(size_t margin);
 // (MB_MARGIN_ASKED_UNITS), as many.
 void mb_margin_bound(size_t bytes);
 enum { MB_MARGIN_ASKED_UNITS = MB_MARGIN_WARM_UNITS - 1 + MB_MARGIN_KEPT_UNITS };
-// What the program has asked for so, 0 if nothing. That much free memory stays, however long nobody needs it.
+// The amount that the program has requested in this way, 0 if none. That much free memory stays, however long it is
+// unused.
 size_t mb_margin_asked_units(void);
 
 // A span of so many units comes free: ask mb_margin_units after that.

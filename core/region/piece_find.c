@@ -144,9 +144,9 @@ static unsigned begins_in(const struct mb_chunk_shared *chunk, size_t word, size
     return tail != 0 && goes_on(chunk, word + 1, pieces - tail) ? MB_PIECE_WORD - tail : MB_PIECE_WORD;
 }
 
-// A give between the look and the lowering of the hint may have raised it, and the raise would be lost, also that of a
-// run that is too short for this search: so whoever lowers it looks again, and raises it himself when the words are not
-// as he saw them, or he has not seen all.
+// A thread that gives pieces back between the search and the lowering of the hint may have raised it, and the raise
+// would be lost, even for a run that is too short for this search. So the thread that lowers a hint looks again, and
+// raises it if the words are not as it saw them, or if it has not seen all.
 static unsigned begins_or_lower(struct mb_chunk_shared *chunk, size_t word, size_t pieces) {
     unsigned begin = begins_in(chunk, word, pieces);
     if (MB_LIKELY(begin < MB_PIECE_WORD)) return begin;

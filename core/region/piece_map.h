@@ -1,13 +1,14 @@
 // Three bits for every piece of the arena's units (core/region/pieces.h), and where to look for a run of free ones.
 //
 //   free   the piece may be claimed                       set and cleared by compare-and-swap, any thread
-//   warm   it may hold a page, and other than zeros       written only by who holds the piece
-//   aged   it was free and warm at the last tick          written by who ticks, cleared by who claims the piece
+//   warm   it may hold a page, and other than zeros       written only by the thread that holds the piece
+//   aged   it was free and warm at the last tick          set by the thread of the tick, cleared by the one that claims the piece
 //
 // What: each word of 64 pieces, each 64 words (a chunk, 16 MiB), and each 64 chunks have a hint: no run that begins
-// there is longer. A search that finds less lowers it, whoever gives raises it to the most, so a search looks at few
-// words without success. Hints only cost: whether a run is free its bits say. A run does not reach from one chunk into
-// the next. Chunks in which a unit has come free are flagged, for who looks for such.
+// there is longer. A search that finds less lowers the hint, a thread that gives pieces back raises it to the maximum,
+// so a search reads few words without success. A wrong hint only costs time: the bits of a run decide whether it is
+// free. A run does not extend from one chunk into the next. Chunks in which a unit has become completely free are
+// flagged, so that these can be found.
 // Who: any thread, without locks; the map is extended by one thread at a time, before the units exist.
 #ifndef MB_CORE_REGION_PIECE_MAP_H
 #define MB_CORE_REGION_PIECE_MAP_H

@@ -45,8 +45,8 @@ MB_INLINE size_t mb_chunks_end(void) { return atomic_load_explicit(&mb_piece_map
 
 // Words first to last of a chunk have got free pieces: its hints say that any run may be there.
 void mb_piece_hints_raise(size_t chunk, size_t first, size_t last);
-// Whether a chunk, or one of its group, may have a free piece, for a walk; and, for who has found none since, that it
-// has not.
+// Whether a chunk, or one of its group, may have a free piece, for a walk; and the call by which a walk that has found
+// none since records that.
 bool mb_piece_hints_may_have(size_t chunk, uint32_t *seen);
 bool mb_piece_hints_group_may_have(size_t group);
 void mb_piece_hints_found_none(size_t chunk, uint32_t seen);

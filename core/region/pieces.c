@@ -133,7 +133,7 @@ void mb_pieces_give_cold(size_t first, size_t pieces) {
     give(behind, first + pieces - behind, false);
 }
 
-// Pages that nobody can use are lost rather than given to the next owner.
+// Pages that cannot be made usable are lost rather than passed to the next owner.
 static int renew(size_t first, size_t pieces) {
     size_t unit = first / MB_UNIT_PIECES;
     int error = mb_os_renew(mb_piece_address(first), pieces << MB_PIECE_SHIFT);

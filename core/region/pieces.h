@@ -38,7 +38,7 @@ bool mb_pieces_extend(size_t units);
 // / and else of fresh units. Where the map does not reach it is whole units. False: none / no memory.
 bool mb_pieces_take_held(size_t pieces, size_t align, struct mb_run *out);
 bool mb_pieces_take(size_t pieces, size_t align, struct mb_run *out);
-// Takes exactly these, whoever has them free.
+// Takes exactly these pieces if they are free.
 bool mb_pieces_take_at(size_t first, size_t pieces, bool *zero);
 
 // Gives pieces back: as they are / known to hold zeros and no pages / with a fresh mapping in their place (false:

@@ -84,7 +84,7 @@ static size_t treat_word(size_t word, mask_function *mask_of, run_function *trea
     return treated;
 }
 
-// One word's units at a time, so that who is short of memory waits for no more than that.
+// Claims one word's units at a time, so that a thread that is short of memory waits for no more than that.
 static size_t treat_word_alone(size_t word, mask_function *mask_of, run_function *treat, size_t max_units) {
     if (mask_of(&mb_arena_map, word) == 0) return 0;
     mb_arena_shortage_enter();

@@ -35,7 +35,8 @@ static uint32_t covered_pieces(struct mb_unit *unit, size_t first, size_t *cover
     return mask;
 }
 
-// What is neither covered nor free was in somebody's hands: pieces of a unit that is divided, or a whole unit.
+// Pieces that are neither part of a block nor free were claimed by an absent thread: pieces of a divided unit, or a
+// whole unit.
 static void recover_uncovered(size_t index, uint32_t covered) {
     enum { WHOLE = (1 << MB_UNIT_PIECES) - 1 };
     uint32_t free = mb_pieces_free_in(index);

@@ -113,7 +113,8 @@ static void note_dirty(struct mb_region *region) {
     region->dirty = mb_max(region->dirty, mb_region_allocated(region));
 }
 
-// Whether [p, p + bytes) is the newest block. After a rewind nobody knows where that starts, and the end must do.
+// Whether [p, p + bytes) is the newest block. After a rewind the start of the newest block is not known, so only the
+// end is compared.
 static bool is_newest(const struct mb_region *region, const void *p, size_t bytes) {
     bool starts = region->newest == (uintptr_t)p || region->newest == 0;
     return starts && mb_bump_is_last(&region->bump, p, bytes);

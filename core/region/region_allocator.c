@@ -10,7 +10,7 @@ static struct mb_region_allocator *entered(struct mb_allocator *a) {
     return member;
 }
 
-// The region behind it, for a call that carves; NULL while somebody else carves.
+// The region, for a call that carves; NULL while the range is taken over.
 static struct mb_region *carver(struct mb_allocator *a) {
     struct mb_region_allocator *member = entered(a);
     if (member->taken) member->error = MB_FULL;

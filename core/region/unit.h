@@ -112,7 +112,7 @@ MB_INLINE struct mb_unit *mb_unit_of(const void *p) { return mb_unit_at(mb_unit_
 // The slab's own first unit, from its owner's view.
 MB_INLINE struct mb_unit *mb_slab_unit(const struct mb_slab *slab) { return (struct mb_unit *)(uintptr_t)slab; }
 
-// The owner's view, for the owner: NULL for everybody else.
+// The owner's view, for the owner; NULL for any other thread.
 MB_INLINE struct mb_slab *mb_slab_if_owned(struct mb_unit *unit, const void *token) {
     return MB_LIKELY(MB_PEEK(unit->slab.owner) == token) ? &unit->slab : NULL;
 }

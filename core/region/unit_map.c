@@ -61,7 +61,7 @@ static void release_bits(const struct mb_unit_map *map, size_t first, size_t uni
 
 static size_t last_word(size_t first, size_t units) { return (first + units - 1) / 64; }
 
-// A run that was found and is not there: whoever took it may take his time to tell the tree.
+// A run was found but could not be claimed: the thread that took it may not have updated the tree yet.
 MB_COLD static bool claim_failed(const struct mb_unit_map *map, size_t first, size_t done) {
     release_bits(map, first, done);
     mb_map_refresh_all_above(map, first / 64, last_word(first, done + 1));

@@ -53,7 +53,7 @@ struct mb_map_chunk_shared {
     struct mb_map_word_shared word[MB_MAP_CHUNK_WORDS];
 };
 
-// Read by whoever searches, written next to never.
+// Read by every search, almost never written.
 struct mb_map_top_shared {
     _Atomic uint32_t raised;      // levels above the first: up to that whose first eight parts are the whole map; by who extends the map
     _Atomic bool keeps_committed; // whoever changes bits keeps that plane, too; set by who makes the first unit bare

@@ -34,8 +34,8 @@ static bool enter_to_be_waited_for(struct gate_shared *gate) {
     return atomic_exchange_explicit(&gate->state, WAITED_FOR, memory_order_acquire) == FREE;
 }
 
-// Who runs is through in a moment. Who has been stopped by the scheduler goes on sooner when the others sleep. The end
-// of all patience is for a signal handler that has interrupted its own thread in here.
+// If the holder is running, it leaves in a moment. If the scheduler has stopped it, it continues sooner when the others
+// sleep. The limit on waiting is for a signal handler that has interrupted its own thread in here.
 static bool enter_patiently(struct gate_shared *gate) {
     for (unsigned i = 0; i < MOMENT; i++) {
         if (enter(gate)) return true;
@@ -72,7 +72,7 @@ static struct gate_shared *enter_any(const struct mb_heap *heap) {
     return enter_patiently(nearest) ? nearest : NULL;
 }
 
-// The heap of who has come through.
+// The heap behind a gate, for the thread that has entered.
 static struct mb_heap *behind(struct gate_shared *gate) {
     struct mb_heap *commons = &heaps[gate - gates_shared];
     if (!was_used(gate)) {

@@ -1,10 +1,10 @@
-// Giving back the free pages of slabs that are partly live.
+// Purges the free pages of slabs that are partly in use.
 //
-// What: blocks of one class that outlive their neighbours would else hold whole slabs. Free blocks are bits, so a page
-// without a live block can go at any time: the blocks in it stay free, and the page comes back, zeroed, when one of
-// them is handed out. Only slabs that nobody allocates from are looked at, and only those in which nothing has happened
-// since the last look.
-// Who: any thread; a slab is made busy meanwhile, so that nobody makes it CURRENT.
+// What: blocks of one class that outlive their neighbours would otherwise keep whole slabs resident. Free blocks are
+// bits in the descriptor, so a page without a live block can be purged at any time: its blocks stay free, and the page
+// comes back, zeroed, when one of them is handed out. Only slabs from which no heap allocates are purged, and only if
+// nothing has happened in them since the last visit.
+// Who: any thread; a slab is marked busy meanwhile, so that no thread makes it CURRENT.
 #ifndef MB_CORE_SMALL_IDLE_H
 #define MB_CORE_SMALL_IDLE_H
 
@@ -14,7 +14,7 @@
 // pages given back.
 size_t mb_idle_look(size_t slabs);
 
-// Gives back every free page of every slab that nobody allocates from, however lately it was used.
+// Purges every free page of every slab from which no heap allocates, however recently it was used.
 size_t mb_idle_purge_all(void);
 
 #endif

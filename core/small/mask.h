@@ -101,7 +101,7 @@ MB_INLINE uint64_t mb_mask_next_far(const struct mb_heap *heap, const struct mb_
 // Makes a word of the slab's free bits, or a part of it, the mask of its class; false when it has none.
 bool mb_mask_next_word(struct mb_heap *heap, struct mb_slab *slab, size_t class_index);
 
-// The same with a mask of the current slab, and takes the first block of it. For who has seen mb_perturb_quick_refills.
+// The same with a mask of the current slab, and takes its first block. The caller has checked mb_perturb_quick_refills.
 MB_INLINE void *mb_mask_take(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, uint64_t *word, uint64_t mask) {
     struct mb_front *front = &heap->front;
     mb_mask_use(heap, slab, class_index, word);

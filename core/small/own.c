@@ -154,7 +154,8 @@ static void give_to_arena(struct mb_unit *unit) {
     mb_arena_give(first, 1);
 }
 
-// All blocks stay free while the state stays: nobody can take one, and nobody has one to free.
+// If all blocks are free, they stay free while the state stays the same: no thread can allocate one, and none has one
+// to free.
 bool mb_own_claim_if_free(struct mb_unit *unit) {
     uint64_t word = mb_remote_load(unit);
     enum mb_slab_state state = mb_remote_state(word);
@@ -181,8 +182,8 @@ static uint64_t disown(struct mb_heap *heap, struct mb_slab *slab) {
     return mb_remote_next(word, MB_SLAB_UNOWNED);
 }
 
-// Blocks that others freed while it was CURRENT are looked at after that: their freers left that to the owner. With
-// `least` free blocks others are told.
+// Blocks that others freed while the slab was CURRENT are counted after that, since their threads left it to the owner.
+// If at least `least` blocks are free, a hint is left for other threads.
 static void leave(struct mb_heap *heap, struct mb_slab *slab, uint32_t least) {
     struct mb_unit *unit = mb_slab_unit(slab);
     collect(heap, slab);
@@ -193,8 +194,8 @@ static void leave(struct mb_heap *heap, struct mb_slab *slab, uint32_t least) {
 
 void mb_own_release(struct mb_heap *heap, struct mb_slab *slab) { leave(heap, slab, 1); }
 
-// The owner has no block of it left: nothing to count. What others freed stays on their side, for who takes the slab
-// over.
+// The owner has no free block of the slab left, so there is nothing to count. The remote bits stay, for the thread that
+// adopts the slab.
 void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
     uint32_t least = blocks_worth_using(slab);

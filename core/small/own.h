@@ -23,15 +23,15 @@ struct mb_slab *mb_own_unowned_to_current(const struct mb_heap *heap, struct mb_
 // Whether free pages of the hinted slab are being given back right now: then it cannot become CURRENT. Any thread.
 bool mb_own_is_busy(struct mb_slab_hint hint);
 
-// The home heap takes a slab back into its queue, because one of its blocks is being freed by it. NULL: somebody else
+// A heap that frees a block of a slab that it has owned before takes the slab back into its queue. NULL: another thread
 // was faster.
 struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *unit);
 
 // A queued slab of ours from which as many blocks have come back as it waited for. `seen`: its word while it was ours.
 void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_t seen);
 
-// Lets a slab go that has no block left for its owner and too few that others have freed: who frees more of them tells
-// the others.
+// Lets go of a slab that has no free block left for its owner and too few that others have freed. Threads that free
+// more of them leave a hint.
 void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab);
 
 // Lets a slab go that may have free blocks, for others to adopt; empty ones go back to the arena.

@@ -84,8 +84,8 @@ static uint16_t fingerprint(const struct mb_heap *heap, unsigned class_index) {
 
 static bool is_empty(const struct mb_slab *slab) { return slab == NULL || mb_slab_all_free(mb_slab_unit(slab)); }
 
-// Who takes over a slab with live blocks may get blocks beside them that nobody has had before: on the same pair of
-// cache lines, unless all blocks have whole pairs.
+// A heap that adopts a slab with live blocks may hand out blocks next to them for the first time: on the same pair of
+// cache lines, unless all blocks fill whole pairs.
 static bool may_go(const struct mb_heap *heap, unsigned class_index) {
     const struct mb_class_slabs *slabs = &heap->slabs;
     return mb_class_bytes(class_index) % MB_LINE_PAIR == 0 ||

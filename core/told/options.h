@@ -39,9 +39,9 @@ void mb_options_say_active(const char *file);
 // That `only` or `skip` asks for the C library's malloc, and there is none here.
 void mb_options_say_unskipped(void);
 
-// Sets options of a running process; the text is as in the environment. True when every one of them is known, may
-// change while the process runs, and has a good value; otherwise, and where the system lets sealed pages not be
-// written, none is set. Any thread; who sets the same option at once leaves one of the values.
+// Sets options of a running process; the text is as in the environment. True if every option is known, may change while
+// the process runs, and has a valid value; otherwise, or if the system does not let sealed pages be written, none is
+// set. Any thread; if two threads set the same option at once, one of the values remains.
 bool mb_options_set(const char *text);
 
 enum mb_option_source mb_option_source(const struct mb_option_row *row);

@@ -42,8 +42,8 @@ void mb_report_freed(enum mb_operation operation, const void *p);
 // policy.
 _Noreturn void mb_report_freed_at_once(const void *p);
 
-// The size or alignment that a sized free names is not the block's. By the option `sized` the first time is told, none
-// is, or the process ends.
+// The size or alignment passed to a sized free is not the block's. The option `sized` decides whether the first such
+// call is reported, none is, or the process ends.
 struct mb_claim {
     size_t bytes;
     size_t align; // 0: none is named
