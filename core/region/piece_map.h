@@ -2,7 +2,7 @@
 //
 //   free   the piece may be claimed                       set and cleared by compare-and-swap, any thread
 //   warm   it may hold a page, and other than zeros       written only by the thread that holds the piece
-//   aged   it was free and warm at the last tick          set by the thread of the tick, cleared by the one that claims the piece
+//   aged   it was free and warm at the last tick          set by the tick, cleared by the thread that claims the piece
 //
 // What: each word of 64 pieces, each 64 words (a chunk, 16 MiB), and each 64 chunks have a hint: no run that begins
 // there is longer. A search that finds less lowers the hint, a thread that gives pieces back raises it to the maximum,

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# What: programs.sh FOLDER: Debian's arm64 packages of programs that people run, unpacked, with a stand-in for each
-# program and for those that
-#   they start (tests/programs/stand_in.c) in FOLDER/bin.
+# What: programs.sh FOLDER: unpacks Debian's arm64 packages of programs that people run, and makes in FOLDER/bin a
+# stand-in (tests/programs/stand_in.c) for each of these programs and for those that they start.
 set -euo pipefail
 root=$(cd "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 folder=$1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What: stepped.sh PROGRAM LIBMBMALLOC.SO EMULATOR...: fork_step.c in each of its scenarios, in a process of its own, by
-# qemu-user; a second time
-#   in some of them on a processor without LSE, where atomic operations are loops that are stepped over.
+# What: stepped.sh PROGRAM LIBMBMALLOC.SO EMULATOR...: runs fork_step.c in each of its scenarios, each in a process of
+# its own, under qemu-user; some scenarios a second time on a processor without LSE, where atomic operations are loops
+# that are stepped over.
 set -euo pipefail
 program=$1 library=$2
 shift 2

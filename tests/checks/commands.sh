@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# scripts/run, scripts/test and scripts/bench as somebody uses them who makes mistakes: each fault is one line and an
-# exit status, before anything is installed or built; and scripts/run does nothing twice. In a copy of the tree with the
-# library of this build; there cmake is a program that only notes that it was called.
+# Wrong use of scripts/run, scripts/test and scripts/bench: each mistake gives one line and an exit status, before
+# anything is installed or built; and a second scripts/run repeats no work. Runs in a copy of the tree with the library
+# of this build, where cmake is replaced by a program that only records that it was called.
 set -euo pipefail
 
 work=$(mktemp -d)

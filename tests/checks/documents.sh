@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# scripts/check-documents agrees with the tree as it is, and names each kind of fault once it is put into a copy.
+# scripts/check-documents accepts the tree as it is, and reports each kind of fault when it is made in a copy of the
+# tree.
 set -euo pipefail
 check=$MB_SOURCE_DIR/scripts/check-documents
 python3 "$check" "$MB_SOURCE_DIR"

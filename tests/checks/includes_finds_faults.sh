@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Breaks each rule of scripts/check-includes once, in a small tree, and expects the fault to be named.
+# Breaks each rule of scripts/check-includes once, in a small tree, and expects a report of that fault.
 set -euo pipefail
 
 tree=$(mktemp -d)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs the build given as $1 into a temporary prefix and uses it from there as a stranger would: by find_package, by
-# pkg-config and by plain cc, shared and static. Every program proves that its malloc is ours. Then the public headers:
-# a program that uses the region family, as C and as C++, and each header by itself, with every warning on.
+# Installs the build given as $1 under a temporary prefix and uses it from there as a new user would: by find_package,
+# by pkg-config and by plain cc, shared and static. Every program proves that its malloc is ours. Then the public
+# headers: a program that uses the region family, as C and as C++, and each header by itself, with every warning on.
 set -euo pipefail
 
 build=$1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every program in mbmalloc(3) compiles without a warning against the installed headers and ends well, linked with
-# libmbmalloc.a. usage: manual_examples.sh INCLUDE_DIR
+# Every program in mbmalloc(3) compiles without a warning against the installed headers and runs successfully, linked
+# with libmbmalloc.a. usage: manual_examples.sh INCLUDE_DIR
 set -euo pipefail
 page=${MB_SOURCE_DIR:?}/preload/mbmalloc.3.scd include=$1
 work=$(mktemp -d)

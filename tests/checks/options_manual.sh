@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# mbmalloc-options(7) has the options that the library has: what stands between the marks in the page is what
+# mbmalloc-options(7) describes the options that the library has: the text between the marks in the page is what
 # options_manual prints.
-# usage: options_manual.sh PRINTER [--update]   (--update writes it there)
+# usage: options_manual.sh PRINTER [--update]   (--update writes that text into the page)
 set -euo pipefail
 printer=$1 page=${MB_SOURCE_DIR:?}/preload/mbmalloc-options.7.scd
 begin='; begin of the table (scripts/options-manual)' end='; end of the table'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A processor that the library does not build for is refused at configuration, with one sentence; nothing is compiled
-# for it but a question.
+# A processor that the library does not support is refused at configuration, with one sentence; only the test program
+# that determines the processor is compiled for it.
 set -uo pipefail
 
 work=$(mktemp -d)

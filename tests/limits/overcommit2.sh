@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Strict overcommit, the real one: vm.overcommit_memory=2 for a few seconds, the old value restored whatever happens.
-# Needs root and a machine whose charge is far from its limit; must run alone. With MB_TEST_LONG=1 it also takes all the
-# charge that is left, so that the allocator is really refused (for about a second every process on the machine is).
+# Strict overcommit in the kernel: sets vm.overcommit_memory=2 for a few seconds and always restores the old value.
+# Needs root and a machine whose commit charge is far from its limit; must run alone. With MB_TEST_LONG=1 it also uses
+# up the remaining charge, so that the allocator is really refused (and so is, for about a second, every other process
+# on the machine).
 set -euo pipefail
 
 setting=/proc/sys/vm/overcommit_memory

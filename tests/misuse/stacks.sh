@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What profile=debug says of a fault, made readable by `mbmalloc symbols`: the functions that found it, allocated and
-# freed the block, each in its place.
+# The report of profile=debug about a fault, made readable by `mbmalloc symbols`: the functions that found the fault,
+# allocated the block and freed it appear in the right places.
 # usage: stacks.sh TOOL PROGRAM   (stacks.c)
 set -uo pipefail
 tool=$1 program=$2 so=${MBMALLOC_SO:?}

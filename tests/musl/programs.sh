@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # What: programs.sh FOLDER NAMES...: builds programs that people run from Debian's sources with musl-gcc, once, into
-# FOLDER/bin (stand-ins, see
-#   tests/programs/stand_in.c) and FOLDER/real. Names: lua sqlite3 zstd redis busybox workloads (bench/musl), and
-#   old_malloc: musl with the malloc that it had before 1.2.1.
+# FOLDER/bin (stand-ins, see tests/programs/stand_in.c) and FOLDER/real. Names: lua sqlite3 zstd redis busybox workloads
+# (bench/musl), and old_malloc: musl with the malloc that it had before 1.2.1.
 set -euo pipefail
 root=$(cd "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 folder=$1

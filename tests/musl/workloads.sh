@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What: bench/musl's workloads, less of each: what threads allocate, hand to each other and free, and a server with a
+# What: the workloads of bench/musl with less work: threads that allocate, exchange and free blocks, and a server with a
 # thread for each connection.
 set -euo pipefail
 # shellcheck source=tests/programs/lib.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# limit=50% takes the share of the control group's limit: shown in a group that the test makes, where it may.
-# usage: cgroup_limit.sh PROBE   (limit_probe.c: says how many MiB it could have)
+# limit=50% is relative to the memory limit of the control group: tested in a group that the test creates, if it may.
+# usage: cgroup_limit.sh PROBE   (limit_probe.c: prints how many MiB it could have)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"
 probe=$1 so=${MBMALLOC_SO:?}

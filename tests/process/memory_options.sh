@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Options about memory that no other test sets: soft_limit gives free memory back where nothing else does so early, and
-# quarantine_large keeps freed large blocks of profile=hardened from being used again.
+# Options about memory that no other test sets: soft_limit returns free memory to the system where nothing else would do
+# so this early, and quarantine_large delays the reuse of freed large blocks of profile=hardened.
 # usage: memory_options.sh PROBE   (limit_probe.c)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"

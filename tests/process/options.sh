@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# MBMALLOC_OPTIONS: a seed repeats a run, its fatal line included; what is misspelt is one warning, what is malformed no
-# harm; a setuid program takes no option from its caller.
+# MBMALLOC_OPTIONS: with the same seed a run repeats exactly, including its fatal line; a misspelt option gives one
+# warning, and a malformed one does no harm; a setuid program takes no options from its caller.
 # usage: options.sh PROBE PROBE_STATIC PROBE_OWN   (options_probe.c, preloaded into; linked with libmbmalloc.a; with mb_options)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"

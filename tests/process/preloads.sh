@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Other preloaded libraries, before ours and behind it: allocators, the C library's own debugger and profiler of malloc,
-# wrappers of many functions. Whoever comes first serves; the program runs. What is not installed is said. usage:
-# preloads.sh SOURCES_DIR
+# Other preloaded libraries, before ours and after it: allocators, the C library's own debugger and profiler of malloc,
+# wrappers of many functions. The first allocator serves, and the program runs. Libraries that are not installed are
+# named and skipped. usage: preloads.sh SOURCES_DIR
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"
 

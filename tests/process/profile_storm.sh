@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Heap profiles in bad surroundings: sessions that come and go under 64 threads, forks and execs; sandboxes; no /proc;
-# limits of address space.
+# Heap profiles under adverse conditions: sessions that start and end under 64 threads, forks and execs; sandboxes; no
+# /proc; limits of address space.
 # usage: profile_storm.sh TOOL PROBE   (profile_storm.c, linked with the library)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"

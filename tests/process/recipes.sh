@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The commands of preload/recipes/README.md, as they stand there, and what they print in substance.
+# Runs the commands of preload/recipes/README.md as they are written there, and checks the essential parts of their
+# output.
 # usage: recipes.sh TOOL
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Programs built with clang's sanitizers, whose runtimes lie in the program and map shadows of their own, run with the
-# library preloaded as without. usage: sanitizers_of_clang.sh SOURCES_DIR
+# Programs built with clang's sanitizers, whose runtimes are part of the program and map shadow memory, run in the same
+# way with the library preloaded as without. usage: sanitizers_of_clang.sh SOURCES_DIR
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What is written at the start is read-only then (core/base/sealed.h): a write to any variable marked MB_SEALED is a
-# memory fault, in every profile, also after the library has had to write it later, in forked children and in programs
-# whose first block is older than our constructors.
+# Data that is written at the start is read-only afterwards (core/base/sealed.h): a write to any variable marked
+# MB_SEALED causes a memory fault, in every profile, also after the library itself has had to write such data later, in
+# forked children, and in programs that allocate before our constructors run.
 # usage: sealed.sh PROBE CXX_PROBE STATIC_PROBE   (sealed_probe.c; linked with a C++ library; linked with libmbmalloc.a)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"

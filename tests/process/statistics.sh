@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Statistics at the end of a process, in whatever way it ends; in each form; and what the numbers say about themselves.
+# Statistics at the end of a process, however it ends; in each format; and the relations between the numbers.
 # usage: statistics.sh PROBE   (statistics_probe.c)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"

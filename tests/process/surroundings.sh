@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Where a program may find itself: without randomised addresses, with the old layout of mappings, with a stack without
-# limit, with no locked memory, no spare descriptor, no /proc and /sys, as nobody in a user namespace, without any
+# Unusual environments of a program: without randomised addresses, with the legacy layout of mappings, with an unlimited
+# stack, with no locked memory, no spare descriptor, no /proc and /sys, as nobody in a user namespace, without any
 # standard stream.
 # usage: surroundings.sh SMALL   (small.c)
 # shellcheck source-path=SCRIPTDIR source=served.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The library of a system whose libpthread is not there yet when it is loaded: in a copy of it the names in its table of
-# what it looks up at the start (core/process/foreign.h, 28 bytes each) name nothing. Heaps of ended threads are used
-# again.
+# The library on a system where libpthread is loaded later than the library: simulated by a copy in which the names in
+# the table of functions that it looks up at the start (core/process/foreign.h, 28 bytes each) match nothing. Heaps of
+# ended threads must still be reused.
 # Usage: thread_functions_late.sh PROGRAM
 set -euo pipefail
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Programs built with a sanitizer run with the library preloaded, and the sanitizer finds what it finds without: its own
-# malloc serves. An audit library (LD_AUDIT) and the preload do not meet. What this compiler does not have is said.
+# Programs built with a sanitizer run with the library preloaded, and the sanitizer finds the same as without, since its
+# own malloc serves. An audit library (LD_AUDIT) and the preload do not disturb each other. What this compiler lacks is
+# named and skipped.
 # usage: tools.sh SOURCES_DIR
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Wrappers of the libc's functions that allocate under a lock: a program lives its life whatever the order of the
-# preloaded libraries. usage: wrapped_names.sh PROGRAM WRAPPERS [ordinary]; with the last word also programs of this
+# Wrappers of the C library's functions that allocate under a lock: a program's whole life works, whatever the order of
+# the preloaded libraries. usage: wrapped_names.sh PROGRAM WRAPPERS [ordinary]; with the last word also programs of this
 # machine
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"

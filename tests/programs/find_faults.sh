@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What: the program tests can fail: lib.sh notices libraries that are not loaded, serve nothing, serve too little,
-# change
-#   a byte or crash, notices a stage that produces nothing or fails, and ends what such a stage left running.
+# What: the program tests are able to fail: lib.sh notices a library that is not loaded, serves nothing or too little,
+# changes a byte or crashes; it notices a stage that produces nothing or fails, and ends the processes that such a stage
+# left running.
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
