@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# preload/mbmalloc-gdb.py on a live process and on its core file: both give the same, correct answers. The gdb commands
-# are below.
+# preload/mbmalloc-gdb.py on a live process and on its core file: both give the same, correct answers.
+# The library file has the notes of all static probes.
 # usage: gdb.sh PROBE   (gdb_probe.c)
 # shellcheck source-path=SCRIPTDIR source=served.sh
 . "$(dirname "${BASH_SOURCE[0]}")/served.sh"
