@@ -1,11 +1,10 @@
 // Tells when memory runs low: at levels of a budget, and when a request fails.
 //
 //   used    ___________..75 %..___________..90 %..______ budget
-//   rising    once at each level, then armed again when used falls `hysteresis` percent below it (which is told too)
-//   failure   at the first request that fails, then armed again by the next one that succeeds
+//   rising    once at each level; again after used has fallen `hysteresis` percent below it (which is reported, too)
+//   failure   at the first request that fails; again after one has succeeded
 //
-// What: used bytes are those that were asked for and, over a base with MB_TRAIT_FREES, not given up. It refuses
-// nothing.
+// What: used bytes are the bytes requested, minus, over a base with MB_TRAIT_FREES, those freed. It refuses nothing.
 // Who: as the base. The callback runs in the thread whose call crossed the level, with no lock held: it may allocate
 // and free, also here. Over a shared base several threads may be in it at once.
 // Invariant: with no call under way, a level is marked as crossed iff used bytes, when they last left the band between
@@ -35,7 +34,7 @@ struct mb_watermark_shared {
     _Atomic bool failing;
 };
 
-// MB_BAD_CONFIG without a callback, a sensible set of levels, or a bound to measure against.
+// MB_BAD_CONFIG if there is no callback, no sensible set of levels, or no limit to measure against.
 enum mb_error mb_watermark_init(struct mb_watermark_shared *watermark, const struct mb_watermark_config *config,
                                 struct mb_allocator *base);
 

@@ -6,26 +6,26 @@
 
 #include "core/heap/self.h"
 
-// Where the list of all begins: for debuggers.
+// The head of the list, for debuggers.
 struct mb_heaps_root_shared {
     _Atomic(struct mb_heap *) registered; // all heaps ever; pushed by any thread (release), read by any (acquire)
 };
 extern MB_HIDDEN struct mb_heaps_root_shared mb_heaps_root_shared;
 
-// Makes a zeroed heap an empty one.
+// Initialises a zeroed heap as an empty one.
 void mb_heap_set_up(struct mb_heap *heap);
-// A new empty heap, on the list of all; NULL: out of memory.
+// Makes a new empty heap and puts it on the list; NULL: out of memory.
 struct mb_heap *mb_heap_new(void);
 
-// Small blocks that the heap has handed out: what came into its masks, without what is still there. A near figure for
-// other threads.
+// Small blocks that the heap has handed out: those that came into its masks minus those that are still there. For other
+// threads the figure is approximate.
 uint64_t mb_heap_served(const struct mb_heap *heap);
 
-// How often one of its masks was filled again. Likewise.
+// How often one of its masks was refilled. Likewise.
 uint64_t mb_heap_refills(const struct mb_heap *heap);
 
-// So many blocks of a slab that goes back, or large ones, were freed by a thread whose they were not / all of them,
-// with those that heaps have taken back.
+// Counts blocks of a slab that is given back, or large blocks, that were freed by another thread than their owner / all
+// such blocks so far, including those that heaps have collected.
 void mb_heaps_note_remote_frees(uint64_t blocks);
 uint64_t mb_heaps_remote_frees(void);
 
@@ -36,10 +36,10 @@ void mb_heap_drop_mask(struct mb_heap *heap, unsigned class_index);
 uint32_t mb_heaps_in_use(void);
 uint32_t mb_heaps_ever(void);
 
-// A thread has come to have a heap (how many there are now), or has none any more.
+// A thread has got a heap (returns how many there are now), or has given its heap up.
 uint32_t mb_heaps_joined(void);
 void mb_heaps_left(void);
-// In a forked child, alone: so many of its threads have one.
+// In a forked child with one thread: sets how many of its threads have a heap.
 void mb_heaps_recover(uint32_t in_use);
 
 // Every heap that was ever made, newest first.

@@ -32,7 +32,7 @@ void mb_background_recover(void);
 // Sets a function that is called at each tick, too. To be called once, before there are threads.
 void mb_background_set_visitor(void (*visitor)(void));
 
-// Gives back at once what the helper would give back in time.
+// Returns at once what the helper would return in the course of time.
 void mb_background_settle(void);
 
 #endif

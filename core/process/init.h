@@ -13,9 +13,9 @@
 // serves, or when the system refuses even the first pages (the next call tries again).
 bool mb_init(void);
 
-// Registers with the libc what the start would else: a key and a fork handler. From the library's constructor: when the
-// first call of malloc comes later the program may have taken the last key, and the call may come from the libc while
-// it registers a handler and holds its lock.
+// Registers a key and a fork handler with the C library, which otherwise the start would do. Called by the library's
+// constructor: if malloc is first called later, the program may have taken the last key by then, and that call may come
+// from the C library itself, which may be registering a handler and holding its lock.
 void mb_init_register(void);
 
 // What serves the process instead of core/front: another copy of this library, or the hardened front of this one; NULL

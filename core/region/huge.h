@@ -2,15 +2,16 @@
 // unwritten).
 //
 // What: a page fault costs as much as hundreds of mallocs, and one for 2 MiB about as much as a few dozen for 4 KiB. So
-// in a heap from 16 MiB on the allocator asks for huge pages for chunks (2 MiB) that lie whole in a block of malloc's
-// and have no pages; from 32 MiB on (64 for slabs) also for chunks that nobody has used yet, at the front, where the
-// next spans will fill them. Not for what may stay untouched: calloc, aligned blocks, a block longer than all the rest
-// of the heap, and slabs while more than 1/32 of the heap is slabs that are not carved out; and no shared chunk while
-// more than 1/32 of what spans take is room behind blocks. A chunk of which a part is given back loses the wish: else
-// the kernel may make it whole again. One that was given back whole loses it when something other than a block of
-// malloc's fills it. Where the system's mode is `never` the wishes change nothing.
-// Who: any thread. A wish is a hint: races between threads may lose one, or ask for one that is not used.
-// Invariant: the system is only ever asked about chunks whose units are all the arena's own.
+// in a heap from 16 MiB on, the allocator requests huge pages (by advice, here called a wish) for chunks of 2 MiB that
+// lie completely inside a block from malloc and have no pages; from 32 MiB on (64 for slabs) also for unused chunks at
+// the front, which the next spans will fill. Not for memory that may stay untouched: calloc, aligned blocks, a block
+// longer than all the rest of the heap, slabs while more than 1/32 of the heap is slabs that are not carved out; and
+// for no shared chunk while more than 1/32 of what spans take is unused room behind blocks. If a part of a chunk is
+// purged, its wish is withdrawn, since the kernel might otherwise fill the chunk again. If all of it was purged, the
+// wish is withdrawn when something other than a block from malloc fills it. If the system's mode is `never`, wishes
+// have no effect.
+// Who: any thread. A wish is a hint: races between threads may lose one, or leave one that is not used.
+// Invariant: wishes concern only chunks whose units all belong to the arena.
 #ifndef MB_CORE_REGION_HUGE_H
 #define MB_CORE_REGION_HUGE_H
 
@@ -24,7 +25,7 @@
 
 enum { MB_HUGE_CHUNK_UNITS = 2 << 20 >> MB_UNIT_SHIFT };
 
-// What a span is taken for.
+// The purpose for which a span is taken.
 enum mb_huge_use {
     MB_HUGE_SLAB,   // carved in sequence
     MB_HUGE_FILLED, // a block that is likely to be written
@@ -42,28 +43,29 @@ struct mb_huge_shared {
 };
 extern MB_HIDDEN struct mb_huge_shared mb_huge_shared;
 
-// Before the first span is taken.
+// Called before the first span is taken.
 void mb_huge_init(bool wanted);
 
-// A span was taken, and nothing of it was touched since; `bytes` of it will be used. True: its last chunk is one that
-// goes on behind it, and a huge page was asked for there just now.
+// Called when a span was taken, before any of it is touched; `bytes` of it will be used. True: its last chunk extends
+// beyond it, and a huge page has just been requested there.
 bool mb_huge_taken(size_t first, size_t units, size_t bytes, enum mb_huge_use use);
 
-// The same for a run of pieces. What it has of a unit that it begins in is left out: others have the rest.
+// The same for a run of pieces. Its part of the unit in which it begins is not considered, since other blocks have the
+// rest.
 struct mb_run;
 bool mb_huge_taken_run(const struct mb_run *run, enum mb_huge_use use);
 
-// Pages of these units were given back to the system / mapped anew, with whatever mapping there is now.
+// Called when pages of these units were purged / were mapped anew, with whatever mapping there is now.
 void mb_huge_purged(size_t first, size_t units);
 void mb_huge_lost(size_t first, size_t units);
 
-// Of the units of one word of the map, those of whole chunks, in a heap that may have huge pages; else all.
+// Of the units of one word of the map, those that belong to whole chunks, in a heap that may have huge pages; else all.
 uint64_t mb_huge_whole(uint64_t mask);
 
-// Bytes for which huge pages are asked for now.
+// Bytes for which huge pages are requested now.
 size_t mb_huge_wished_bytes(void);
 
-// Where no huge page is wanted nothing is counted: threads would share the line.
+// While no huge pages are wanted nothing is counted, since all threads would write the same cache line.
 MB_INLINE bool mb_huge_is_wanted(void) { return MB_UNLIKELY(atomic_load_explicit(&mb_huge_shared.wanted, memory_order_relaxed)); }
 MB_INLINE void mb_huge_count_open_slabs(ptrdiff_t more) {
     if (mb_huge_is_wanted()) atomic_fetch_add_explicit(&mb_huge_shared.open_slabs, more, memory_order_relaxed);
