@@ -6,8 +6,9 @@
 // the descriptors have the flag MB_LARGE_KEPT. The shared cache holds four blocks that were freed by another thread
 // than the one that made them; their descriptors say MB_UNIT_NONE. Until a block of the shared cache has been used
 // again, every freed block goes there, so a program that reuses none keeps four at most.
-// Memory: before the arena grows, the caches are emptied (of the other heaps at most 64, in turn). Two ticks of the
-// purge clock, malloc_trim, a shortage of memory and the end of the thread empty them, too.
+// Memory: before the arena grows, the caches are emptied, but for small ones of few heaps (mb_large_may_stay) (of the
+// other heaps at most 64, in turn). Two ticks of the purge clock, malloc_trim, a shortage of memory and the end of the
+// thread empty them, too.
 // Double free: a second free sees MB_LARGE_KEPT or MB_UNIT_NONE. If two threads free one block at the same moment, the
 // other thread may miss the flag and claim the block; whoever next takes the block out of the heap's cache then finds
 // the changed descriptor, or the flag cleared by whoever has it anew, and ends the process. So keeping needs no atomic
