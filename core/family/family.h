@@ -73,7 +73,7 @@ enum mb_error mb_family_arm(struct mb_family *family, const struct mb_fault_conf
 uint64_t mb_family_struck(const struct mb_family *family);
 
 // How many damaged places there are now: canaries and guarded blocks of live blocks, poison of waiting ones. Nothing is
-// reported.
+// reported. Any thread, over a shared base.
 size_t mb_family_check(struct mb_family *family);
 
 // Visits every live block (in no order; it must not allocate or free here, and ends the walk by false). MB_UNSUPPORTED

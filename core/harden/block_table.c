@@ -68,7 +68,9 @@ static enum mb_error grow(struct mb_block_table *table) {
         link(&bigger, i);
     }
     mb_meta_unmap(table->blocks, mapped_bytes(table->capacity)); // refused: it stays mapped, and nothing else is lost
-    *table = bigger;
+    table->blocks = bigger.blocks; // not the whole table: `keys` is read without the lock
+    table->heads = bigger.heads;
+    table->capacity = bigger.capacity;
     return MB_OK;
 }
 

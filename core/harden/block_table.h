@@ -31,7 +31,7 @@ struct mb_block_table {
     struct mb_known_block *blocks; // NULL until the first reservation
     uint32_t *heads;               // MB_BLOCK_KEYS * capacity: index + 1 of a chain's first block; 0: none
     uint32_t count, capacity;      // capacity: a power of two, or 0
-    uint32_t keys;                 // how many hash tables there are: 1 or 2
+    uint32_t keys;                 // how many hash tables there are: 1 or 2; written by mb_block_table_init alone
     size_t bytes;                  // of all blocks
 };
 

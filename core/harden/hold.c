@@ -100,10 +100,12 @@ static enum mb_error add(struct mb_hold *hold, void *p, size_t bytes) {
 
 // --- all of them -----------------------------------------------------------------------------------------------------
 
-size_t mb_hold_damaged(const struct mb_hold *hold) {
+size_t mb_hold_damaged(struct mb_hold *hold) {
     size_t damaged = 0;
+    mb_layer_lock(&hold->layer);
     for (uint32_t i = 0; i < hold->held.blocks.count; i++)
         damaged += !mb_poison_intact((void *)hold->held.blocks.blocks[i].at, hold->held.blocks.blocks[i].bytes);
+    mb_layer_unlock(&hold->layer);
     return damaged;
 }
 

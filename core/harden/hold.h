@@ -32,7 +32,7 @@ enum mb_error mb_hold_init(struct mb_hold *hold, struct mb_allocator *base, enum
 bool mb_hold_flush(struct mb_hold *hold);
 
 // Looks at all held blocks and returns how many are damaged; they are reported, as by policy, when they leave.
-// No other thread may use the hold meanwhile.
-size_t mb_hold_damaged(const struct mb_hold *hold);
+// Any thread, over a shared base; the others wait meanwhile.
+size_t mb_hold_damaged(struct mb_hold *hold);
 
 #endif

@@ -58,6 +58,7 @@ static void *work(void *argument) {
         char *other = atomic_exchange(&exchange[mb_rng_below(&rng, EXCHANGED)], p);
         if (other != NULL) assert_int_equal(mb_allocator_deallocate(shared, other, bytes_of(other)), MB_OK);
         if (i % 64 == 0) assert_int_equal(mb_family_statistics(family, &numbers), MB_OK); // at any time
+        if (i % 512 == 0) assert_int_equal(mb_family_check(family), 0);                   // this too
     }
     return NULL;
 }
