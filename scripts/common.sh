@@ -1,4 +1,5 @@
-# What scripts/run, scripts/test and scripts/bench share: what they say, the packages, the build. Sourced, never run.
+# Functions that scripts/run, scripts/test, scripts/bench and others share: messages, installation of packages, the
+# build. To be sourced, not run.
 # shellcheck shell=bash
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
@@ -11,11 +12,13 @@ die() {
     exit "${2:-1}"
 }
 
+# wrong TEXT: ends because the command line is wrong.
+wrong() { die "$1; see $me --help" 2; }
+
 # The comment at the head of a script is its --help.
 usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
 
-# show TEXT: how far something is. On a terminal it is written over the last one; in a log there is a line every 10
-# seconds.
+# show TEXT: reports progress. On a terminal each report overwrites the last one; a log gets at most one in 10 seconds.
 shown=0
 show() {
     if [[ -t 2 ]]; then
@@ -27,8 +30,7 @@ show() {
 }
 show_end() { [[ ! -t 2 ]] || printf '\r\e[K' >&2; }
 
-# The loader takes a space or a colon in LD_PRELOAD for the end of a name, and the other characters break CMake or a
-# shell.
+# In LD_PRELOAD a space or a colon separates file names; the other characters break CMake or shell commands.
 case $root in
 *[[:space:]:\;\"\'\\\$\`\*\?\[\]\<\>\|\&\(\)\#]*)
     die "the path may have no space, colon or other special character: $root" ;;
@@ -36,9 +38,10 @@ esac
 
 # --- packages ---------------------------------------------------------------------------------------------------------
 
-# missing_packages FILE WHO...: the file's packages that are not there, in one line. Each WHO is a group or the name of
-# a test or a variant, which the regular expression in the second column must match, or `everything` that tests need. A
-# probe is a command or a path, maybe a pattern.
+# missing_packages FILE WHO...: prints in one line the packages of FILE that are needed and not installed. Each WHO is
+# the name of a group, a test or a build variant, and is matched against the regular expression in FILE's second column;
+# `everything` stands for all tests. FILE's third column, a command or a path (with wildcards), is there if the package
+# is.
 missing_packages() {
     local file=$1 package who probe one
     shift
@@ -57,7 +60,7 @@ missing_packages() {
     done <"$root/$file"
 }
 
-# apt_get ARGS...: apt-get in English, by sudo where we are not root, with its progress shown.
+# apt_get ARGS...: runs apt-get in English, by sudo unless we are root, and shows its progress.
 apt_get() {
     local line kind percent words=()
     [[ $(id -u) == 0 ]] || words=(sudo)
@@ -74,7 +77,8 @@ apt_get() {
         done
 }
 
-# What the installation of $@ brings, as apt-get says it. Nothing where it does not know the packages.
+# apt_plan PACKAGES...: prints what their installation takes (number of packages, download, disk), or nothing if apt-get
+# does not know the packages.
 apt_plan() {
     local words=()
     [[ $(id -u) == 0 ]] || words=(sudo)
@@ -84,7 +88,7 @@ apt_plan() {
             -e 's/^After this operation, \(.*\) of additional disk space will be used\./, \1 on disk/p' | tr -d '\n'
 }
 
-# Installs $@. No service of a package is started: the tests start what they need.
+# install_packages PACKAGES...: installs them without starting their services: the tests start what they need.
 install_packages() {
     local policy=/usr/sbin/policy-rc.d plan words=()
     [[ $(id -u) == 0 ]] || words=(sudo)
@@ -104,8 +108,8 @@ install_packages() {
     apt_get install -y --no-install-recommends "$@" || { apt_get update && apt_get install -y --no-install-recommends "$@"; }
 }
 
-# need_packages FILE WHO...: installs what is missing, as root or by sudo where sudo asks for no password or can ask on
-# a terminal.
+# need_packages FILE WHO...: installs what missing_packages prints; as root, or by sudo if it needs no password or can
+# ask for one on a terminal.
 need_packages() {
     local packages log
     read -ra packages <<<"$(missing_packages "$@")"
@@ -136,8 +140,8 @@ make_build_folder() {
     [[ -w $root/build ]] || die "cannot write to $root/build"
 }
 
-# configure PRESET [CMAKE OPTIONS...]: once for the same options; what changes later in CMakeLists.txt the build itself
-# notices.
+# configure PRESET [CMAKE OPTIONS...]: runs cmake, unless the last run had the same options. (When CMakeLists.txt
+# changes, the build itself runs cmake again.)
 configure() {
     local preset=$1 place=$root/build/$1
     shift
@@ -150,7 +154,7 @@ configure() {
     printf '%s\n' "$*" >"$place/.options"
 }
 
-# Shows ninja's "[12/93] ..." as progress, and copies everything to stdout.
+# show_build PRESET: copies stdin to stdout and shows ninja's "[12/93] ..." as progress.
 show_build() {
     local line
     while IFS= read -r line; do
@@ -160,8 +164,8 @@ show_build() {
     show_end
 }
 
-# build/PRESET/.built is not there while the library is built, and then as old as the begin of the last build:
-# scripts/run compares.
+# build/PRESET/.built has the time at which the last successful build of the library began, and does not exist during a
+# build: scripts/run compares it with the sources.
 begin_stamp() {
     rm -f "$place/.building"
     case " $* " in
@@ -170,8 +174,8 @@ begin_stamp() {
 }
 end_stamp() { [[ ! -e $place/.building ]] || mv "$place/.building" "$place/.built"; }
 
-# build PRESET [CMAKE OPTIONS...] -- [TARGETS...]: configures build/PRESET and builds the targets in it (else all). The
-# log is build/PRESET.log. One builder at a time.
+# build PRESET [CMAKE OPTIONS...] -- [TARGETS...]: configures build/PRESET and builds these targets, or all. The log is
+# build/PRESET.log. A lock lets one build run at a time.
 build() {
     local preset=$1 options=()
     shift
@@ -190,7 +194,7 @@ build() {
     ) 9>"$root/build/$preset.lock"
 }
 
-# The first complaint of the last build of $1, and where the rest stands.
+# build_fault PRESET: prints the first error of the last build, and the path of its log.
 build_fault() {
     local log=$root/build/$1.log
     printf '%s (all of it: %s)' "$(grep -m 1 -E 'error:|CMake Error' "$log" || tail -1 "$log")" "$log"

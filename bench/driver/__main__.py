@@ -23,7 +23,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 class Parser(argparse.ArgumentParser):
     def error(self, message):
         """An error is one line, without the usage."""
-        self.exit(2, f"{self.prog}: {message}\n")
+        fail(message.removeprefix("argument extra: "))
+
+
+def fail(message, status=2):
+    print("scripts/bench:", message, file=sys.stderr)
+    sys.exit(status)
 
 
 def pattern(text):
@@ -69,6 +74,10 @@ def arguments():
     parser.add_argument("--check", action="store_true")
     parser.add_argument("extra", nargs="*", type=library)
     options = parser.parse_args()
+    named = [name for name, _ in options.extra]
+    for name in named:
+        if named.count(name) > 1:
+            parser.error(f"two libraries have the name {name}")
     options.extra = dict(options.extra)
     if options.rounds is not None and options.rounds < 1:
         parser.error("--rounds: at least one")
@@ -148,7 +157,7 @@ def report_only(folder):
             lines = [json.loads(line) for line in file if line.rstrip().endswith("}")]
             lines[0]["header"]["tests"]
         except (ValueError, LookupError):
-            sys.exit(f"scripts/bench: {file.name} was not written by scripts/bench, or is damaged")
+            fail(f"{file.name} was not written by scripts/bench, or is damaged")
     write_report(os.path.abspath(folder), lines[0]["header"], lines[1:], *read_extras(folder))
 
 
@@ -166,21 +175,25 @@ def main():
     if options.list:
         return print("\n".join(test.name for test in tests))
     if not tests:
-        sys.exit("scripts/bench: no test has such a name (--list names them)")
+        fail(f"no test matches '{options.only}' (--list names them)" if options.only else "there is no test to run")
     found, missing = allocators.find(bin_dir, os.environ["MBMALLOC_SO"], options.extra, options.allocators)
     if not found:
-        sys.exit("scripts/bench: no allocator to measure: " + "; ".join(missing))
+        fail("no allocator to measure: " + "; ".join(missing), 1)
     header = make_header(options, bench, tests, found)
     folder = folder_of(options, header)
     session = Session(folder, header)
     if not options.fresh and session.resume():
         print(f"goes on with an earlier run ({len(session.runs)} measurements)", file=sys.stderr)
         session.header["rounds"] = max(session.header["rounds"], options.rounds)
-    session.rewrite()
+    try:
+        session.rewrite()
+    except OSError as error:
+        fail(f"cannot write to {folder}: {error.strerror}")
     try:
         session.measure(bench, tests, found, options.rounds)
     except KeyboardInterrupt:
-        sys.exit("\nscripts/bench: interrupted; the same command goes on from here")
+        print(file=sys.stderr)  # the progress stands in this line
+        fail("interrupted; the same command continues from here", 1)
     counts = instructions.count(bench, found) if options.instructions else {}
     with open(os.path.join(folder, "extras.json"), "w", encoding="utf-8") as file:
         json.dump({"notes": notes + missing, "instructions": counts}, file)

@@ -2,6 +2,7 @@
 """Programs of musl under musl's own malloc, the one that it had before 1.2.1, and mbmalloc: CPU time of the same work, and peak memory.
 
 measure.py PROGRAMS LIBMBMALLOC.SO [ROUNDS [REGEX]]   scripts/bench --musl builds what it needs and starts it
+measure.py --list [REGEX]                             prints the names of the tests
 
 PROGRAMS is the folder that tests/musl/programs.sh makes. Rounds are interleaved; the table has medians of user + system time, quotients of these with
 the range of the middle half of single rounds, and each line's best of memory. What the programs print must be the same under all.
@@ -103,11 +104,26 @@ def quotient(rounds, test, how):
     return middle, f"{middle:.2f} ({each[len(each) // 4]:.2f} to {each[-1 - len(each) // 4]:.2f})"
 
 
+def chosen(expression):
+    try:
+        tests = [test for test in TESTS if re.search(expression, test)]
+    except re.error as error:
+        wrong(f"'{expression}' is no regular expression: {error}")
+    return tests or wrong(f"no test matches '{expression}'; there are {', '.join(TESTS)}")
+
+
+def wrong(message):
+    print("scripts/bench: --musl:", message, file=sys.stderr)
+    sys.exit(2)
+
+
 def main():
     global REAL
+    if sys.argv[1] == "--list":
+        return print("\n".join(chosen(sys.argv[2] if len(sys.argv) > 2 else ".")))
     programs, library = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     count = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-    tests = [test for test in TESTS if re.search(sys.argv[4] if len(sys.argv) > 4 else ".", test)]
+    tests = chosen(sys.argv[4] if len(sys.argv) > 4 else ".")
     REAL = programs + "/real"
     allocators = ["musl", "old", "mbmalloc"]
     rounds = {(test, how): [] for test in tests for how in allocators}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Wrong use of scripts/run, scripts/test and scripts/bench: each mistake gives one line and an exit status, before
-# anything is installed or built; and a second scripts/run repeats no work. Runs in a copy of the tree with the library
-# of this build, where cmake is replaced by a program that only records that it was called.
+# Wrong use of scripts/run, scripts/test, scripts/bench, scripts/soak and the other scripts: each mistake gives one line
+# on stderr and exit status 2, before anything is installed or built. A second scripts/run repeats no work. Runs in a
+# copy of the tree with the library of this build, where cmake is replaced by a program that only records its calls.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -31,7 +31,7 @@ calls() { wc -l <"$work/cmake-log"; }
 : >"$work/cmake-log"
 
 cd "$tree"
-for command in run test bench; do
+for command in run test bench soak; do
     expect 0 '' "scripts/$command" --help
     grep -q "^  scripts/$command " "$work/out" || fail "scripts/$command --help does not show how it is called"
 done
@@ -102,7 +102,7 @@ before=$(calls)
 expect 2 'no regular expression' scripts/bench --only '['
 expect 2 'no run in' scripts/bench --report "$work"
 : >"$work/raw.jsonl"
-expect 1 'is damaged' python3 bench/driver --report "$work"
+expect 2 'is damaged' python3 bench/driver --report "$work"
 expect 2 'cannot be read' scripts/bench other=/no/such.so
 expect 2 'is no library' scripts/bench other=CMakeLists.txt
 expect 2 'NAME=PATH' scripts/bench other
@@ -112,5 +112,51 @@ for value in 0 -1 many; do
     expect 2 rounds scripts/bench --rounds "$value"
     expect 2 scale scripts/bench --scale "$value"
 done
-[[ $(calls) == "$before" ]] || fail "scripts/bench builds before it has looked at its options"
+expect 2 'two libraries' scripts/bench "x=$MBMALLOC_SO" "x=$MBMALLOC_SO"
+expect 2 'no name of a folder' scripts/bench --name ../x
+expect 2 'goes first' scripts/bench --quick --musl
+expect 2 'number of rounds' scripts/bench --musl many
+expect 2 'no regular expression' scripts/bench --musl 1 '['
+expect 2 'no test matches' scripts/bench --musl 1 nosuch
+expect 2 'not '"'b'" scripts/bench --musl 1 a b
+
+# --- scripts/test (ctest itself ignores an option that it does not know, and runs everything) ---------------------------
+for option in -x --bad '-j x' '--target=musl' '--all --bad' '--coverage --bad' '--target musl --bad' '--programs --bad'; do
+    # shellcheck disable=SC2086 # several words
+    expect 2 scripts/test scripts/test $option
+done
+expect 2 'needs a regular expression' scripts/test -R
+expect 2 'no regular expression' scripts/test -R '('
+expect 2 'no regular expression' scripts/test --target aarch64 '['
+expect 2 'no option' scripts/test test_margin
+expect 2 'musl or aarch64' scripts/test --target
+expect 2 'musl or aarch64' scripts/test --target arm64
+expect 2 'takes 4 or 16' scripts/test --target aarch64 --pages 8
+expect 2 '--pages goes with' scripts/test --pages 16
+expect 2 'needs a number' scripts/test --timeout soon
+expect 2 'no such program' scripts/test --programs nosuch
+expect 2 'no such program' scripts/test --target aarch64 --programs nosuch
+expect 2 'not for musl' scripts/test --target musl --programs
+expect 2 'exclude each other' scripts/test --coverage --newcomer
+expect 2 'no option' scripts/test --newcomer twice
+expect 2 'chooses nothing' scripts/test --newcomer -R margin
+
+# --- scripts/soak -----------------------------------------------------------------------------------------------------
+for minutes in many 0 1.5 08 99999999999999999999 ''; do
+    expect 2 'number of minutes' scripts/soak "$minutes"
+done
+expect 2 'no such option' scripts/soak --bad
+for profile in nosuch '' --bad nosuch,guard_rate=5; do
+    expect 2 'no such profile' scripts/soak 1 balanced "$profile"
+done
+
+# --- the others: with what they do not know they do nothing -------------------------------------------------------------
+for script in check-abi check-documents check-exports check-format check-hotpath check-includes check-tidy coverage-report debian fuzz \
+    misuse-matrix options-manual; do
+    expect 2 "scripts/$script" "scripts/$script" --bad
+done
+expect 2 'no such target' scripts/fuzz 1 nosuch
+expect 2 'no sources' scripts/check-includes "$work"
+expect 2 'no tree' scripts/check-documents "$work"
+[[ $(calls) == "$before" ]] || fail "a script builds before it has checked its options"
 echo "faults are one line each, and nothing is done twice"
