@@ -1,9 +1,8 @@
 #include "core/front/large.h"
 
-#include <errno.h>
 #include <stdint.h>
-#include <string.h>
 
+#include "core/front/large_take.h"
 #include "core/front/sample.h"
 #include "core/heap/heaps.h"
 #include "core/large/large_count.h"
@@ -22,13 +21,6 @@
 #include "core/small/own.h"
 #include "platform/bits.h"
 #include "platform/os.h"
-
-// Sizes in bytes from which the kernel's page tables beat copying and clearing.
-static const size_t MOVE_PAGES_MIN = (size_t)1 << 20;
-static const size_t MOVE_PART_MIN = (size_t)256 << 10;
-static const size_t SLACK_MAX = (size_t)1 << 30;
-
-static struct mb_slab *record_of(const void *p) { return mb_large_of_piece(mb_piece_of(p)); }
 
 // --- freeing --------------------------------------------------------------------------------------------------------
 
@@ -60,7 +52,7 @@ static void *hand_out(struct mb_heap *heap, struct mb_slab *large) {
     return mb_large_start(large);
 }
 
-static void *set_up(struct mb_heap *heap, const struct mb_run *run, size_t bytes) {
+void *mb_large_set_up(struct mb_heap *heap, const struct mb_run *run, size_t bytes) {
     struct mb_slab *large = mb_large_new_record(run->first, run->pieces);
     MB_POKE(large->large_flags, 0);
     MB_POKE(large->bound, 0);
@@ -130,11 +122,8 @@ static bool take_units(size_t pieces, size_t align, struct mb_run *out) {
     return true;
 }
 
-// What needs no whole units shares them with others.
-static bool is_pieced(size_t pieces, size_t align) { return pieces <= MB_PIECED_MAX >> MB_PIECE_SHIFT && align <= MB_UNIT_BYTES; }
-
 static bool take_fresh(size_t pieces, size_t align, struct mb_run *out) {
-    if (is_pieced(pieces, align)) return mb_pieces_take(pieces, mb_max(align >> MB_PIECE_SHIFT, 1), out);
+    if (mb_large_is_pieced(pieces, align)) return mb_pieces_take(pieces, mb_max(align >> MB_PIECE_SHIFT, 1), out);
     return take_units(pieces, align, out);
 }
 
@@ -146,10 +135,8 @@ static bool take_and_pay(size_t pieces, size_t align, struct mb_run *out) {
     return true;
 }
 
-// When memory is short, slabs that hold nothing may help, this heap's own and sleeping ones', and the commit charge of
-// free spans.
-static bool take(struct mb_heap *heap, size_t pieces, size_t align, struct mb_run *out) {
-    bool pieced = is_pieced(pieces, align);
+bool mb_large_take_run(struct mb_heap *heap, size_t pieces, size_t align, struct mb_run *out) {
+    bool pieced = mb_large_is_pieced(pieces, align);
     if (pieced && mb_pieces_take_held(pieces, mb_max(align >> MB_PIECE_SHIFT, 1), out)) return true;
     if (pieced && mb_large_may_stay(heap) && take_and_pay(pieces, align, out)) return true;
     mb_large_flush_to_grow(heap, mb_units_for(pieces));
@@ -167,7 +154,7 @@ static bool take(struct mb_heap *heap, size_t pieces, size_t align, struct mb_ru
 }
 
 // A guard page in a huge page that is not there yet would keep it from coming.
-static void note_use(const struct mb_run *run, size_t bytes, enum mb_huge_use use) {
+void mb_large_note_use(const struct mb_run *run, size_t bytes, enum mb_huge_use use) {
     bool goes_on = mb_huge_taken_run(run, use);
     volatile char *p = mb_piece_address(run->first);
     if (goes_on && bytes >= MB_GUARDED_LARGE_MIN) p[bytes] = 0;
@@ -175,9 +162,9 @@ static void note_use(const struct mb_run *run, size_t bytes, enum mb_huge_use us
 
 static void *alloc_fresh(struct mb_heap *heap, struct mb_large_extent extent, size_t align, enum mb_huge_use use) {
     struct mb_run run;
-    if (!take(heap, extent.pieces, align, &run)) return mb_outside_alloc(align, extent.bytes);
-    note_use(&run, extent.bytes, use);
-    return set_up(heap, &run, extent.bytes);
+    if (!mb_large_take_run(heap, extent.pieces, align, &run)) return mb_outside_alloc(align, extent.bytes);
+    mb_large_note_use(&run, extent.bytes, use);
+    return mb_large_set_up(heap, &run, extent.bytes);
 }
 
 void *mb_large_alloc_aligned(struct mb_heap *heap, size_t align, size_t bytes) {
@@ -203,94 +190,11 @@ void *mb_large_alloc_zeroed(struct mb_heap *heap, size_t bytes) {
     void *p = take_kept(heap, extent);
     bool zero = false;
     if (p == NULL) {
-        if (!take(heap, extent.pieces, 1, &run)) return mb_outside_alloc(1, bytes);
-        note_use(&run, extent.bytes, MB_HUGE_SPARSE);
-        p = set_up(heap, &run, extent.bytes);
+        if (!mb_large_take_run(heap, extent.pieces, 1, &run)) return mb_outside_alloc(1, bytes);
+        mb_large_note_use(&run, extent.bytes, MB_HUGE_SPARSE);
+        p = mb_large_set_up(heap, &run, extent.bytes);
         zero = run.zero;
     }
     mb_large_make_zero(heap, p, bytes, zero);
     return p;
-}
-
-// --- moving ---------------------------------------------------------------------------------------------------------
-
-// A block that has grown once will grow again: it gets free address space behind it, a shorter one half as much.
-static bool take_with_slack(struct mb_heap *heap, struct mb_large_extent extent, struct mb_run *run) {
-    size_t half = extent.pieces + mb_align_up(extent.pieces / 2, mb_os_page_size() >> MB_PIECE_SHIFT);
-    if (is_pieced(half, 1)) return take(heap, half, 1, run) || take(heap, extent.pieces, 1, run);
-    size_t units = mb_units_for(extent.pieces), slack = mb_min(units, SLACK_MAX >> MB_UNIT_SHIFT);
-    struct mb_span span;
-    if (!mb_arena_take(units + slack, 1, &span)) return take(heap, extent.pieces, 1, run);
-    *run = (struct mb_run){mb_pieces_in(span.first), mb_pieces_in(span.units), span.zero};
-    return true;
-}
-
-enum moved {
-    COPIED,
-    MOVED,    // pages of it, at least
-    BARE,     // not moved: the target, or a part of it, is not committed any more
-    NOT_OURS, // not moved: somebody else's mapping may be in the target
-};
-
-static bool is_lost(enum moved moved) { return moved == BARE || moved == NOT_OURS; }
-
-static enum moved copy(const void *from, void *to, size_t bytes) {
-    memcpy(to, from, bytes);
-    return COPIED;
-}
-
-// A block that was moved and has grown since lies in several mappings (-EFAULT): its halves may lie in one each. What
-// has been moved of a block that cannot be moved whole is copied back: the source has stayed committed.
-static enum moved move_pages(char *from, char *to, size_t bytes) {
-    int error = bytes >= MOVE_PART_MIN ? mb_os_move_pages(from, to, bytes) : -EINVAL;
-    switch (error) {
-    case 0: return MOVED;
-    case -EFAULT: break;
-    case -ENXIO: return BARE;
-    case -ESTALE: return NOT_OURS;
-    default: return copy(from, to, bytes);
-    }
-    size_t half = mb_align_up(bytes / 2, MB_UNIT_BYTES);
-    enum moved first = move_pages(from, to, half);
-    if (is_lost(first)) return first;
-    enum moved second = move_pages(from + half, to + half, bytes - half);
-    if (is_lost(second) && first == MOVED) copy(to, from, half);
-    return second == COPIED ? first : second;
-}
-
-static enum moved move_or_copy(void *from, void *to, size_t bytes) {
-    return bytes >= MOVE_PAGES_MIN ? move_pages(from, to, bytes) : copy(from, to, bytes);
-}
-
-// Pages are moved to whole units alone.
-MB_COLD static void give_lost(const struct mb_run *run, enum moved moved) {
-    size_t first = run->first / MB_UNIT_PIECES, units = run->pieces / MB_UNIT_PIECES;
-    if (moved == NOT_OURS) {
-        mb_arena_abandon(first, units);
-    } else if (mb_os_decommit((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) == 0) {
-        mb_arena_give_bare(first, units);
-    }
-}
-
-void *mb_large_move(struct mb_heap *heap, void *p, size_t bytes) {
-    struct mb_slab *old = record_of(p);
-    struct mb_large_extent extent;
-    struct mb_run run;
-    if (!mb_large_extent_of(bytes, &extent) || !take_with_slack(heap, extent, &run)) return NULL;
-    note_use(&run, extent.bytes, MB_HUGE_SPARSE);
-    char *fresh = mb_piece_address(run.first);
-    // Warm pages behind the block would stay resident unseen.
-    size_t slack_bytes = (run.pieces << MB_PIECE_SHIFT) - extent.bytes;
-    if (!run.zero && slack_bytes > MB_UNIT_BYTES) mb_os_purge(fresh + extent.bytes, slack_bytes);
-    enum moved moved = move_or_copy(p, fresh, mb_min(old->large_bytes, extent.bytes));
-    if (moved != COPIED) mb_large_set_flags(old, old->large_flags | MB_LARGE_MOVED);
-    if (is_lost(moved)) {
-        give_lost(&run, moved);
-        return NULL;
-    }
-    set_up(heap, &run, extent.bytes);
-    if (moved == MOVED) mb_changed_note(fresh, extent.bytes, mb_large_change(old)); // it comes with the pages
-    if (moved == MOVED) mb_large_set_flags(record_of(fresh), record_of(fresh)->large_flags | MB_LARGE_MOVED);
-    mb_large_free(p);
-    return fresh;
 }

@@ -3,7 +3,7 @@
 //
 // What: a hint gives no ownership. The thread that takes one still adopts the slab by a compare-and-swap on the slab's
 // state word, and drops the hint if the generation has changed. Where all slots are full a new hint replaces an old
-// one; the slab of a lost hint is found later by a sweep over all slabs (core/front/slow.c), and the pool counts how
+// one; the slab of a lost hint is found later by a sweep over all slabs (core/front/refill.c), and the pool counts how
 // many sweeps are due.
 // Who: any thread; lock-free.
 #ifndef MB_CORE_LAYOUT_POOL_H
