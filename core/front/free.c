@@ -156,7 +156,7 @@ MB_NOINLINE void mb_free_outside_slow(uintptr_t from_base) {
 }
 
 // Whether it is a large block of our own, and stays with us.
-MB_INLINE bool keep_large(struct mb_unit *unit, uint32_t offset) {
+static bool keep_large(struct mb_unit *unit, uint32_t offset) {
     struct mb_slab *large = mb_changed_any() ? NULL : mb_large_at(unit, offset);
     return large != NULL && mb_large_keep_own(mb_heap_self, large);
 }
@@ -179,12 +179,19 @@ MB_NOINLINE void mb_free_unowned_slow(struct mb_unit *unit, uint32_t offset) {
     free_remote(unit, (uint32_t)product.high);
 }
 
-// And for this: a large block of our own, in whose unit a block of our own begins.
-MB_NOINLINE void mb_free_inside_slow(struct mb_slab *slab, struct mb_halves product) {
-    struct mb_unit *unit = mb_slab_unit(slab);
+MB_NOINLINE static void free_inside(struct mb_slab *slab, struct mb_halves product) {
     uint64_t whole = product.high << 32 | product.low;
-    uint32_t offset = whole == 0 ? 0 : (uint32_t)(whole / slab->multiplier);
-    if (!keep_large(unit, offset)) free_any(address_in(unit, offset));
+    free_large(mb_slab_unit(slab), whole == 0 ? 0 : (uint32_t)(whole / slab->multiplier));
+}
+
+// And for this: a large block of our own, in whose unit a block of our own begins. The multiplier of a large block's
+// record is 1, so that the product is the offset.
+MB_NOINLINE void mb_free_inside_slow(struct mb_slab *slab, struct mb_halves product) {
+    if (MB_UNLIKELY(slab->multiplier != 1 || mb_changed_any())) return free_inside(slab, product);
+    struct mb_heap *heap = mb_heap_self;
+    struct mb_slab *large = mb_large_slot(mb_slab_unit(slab), product.low);
+    bool begins = mb_large_is_record(large) && mb_large_begins_at(large, product.low);
+    if (MB_UNLIKELY(!begins || !mb_large_suits_own(heap, large) || !mb_large_keep_quick(heap, large))) free_inside(slab, product);
 }
 
 MB_NOINLINE void mb_free_again_slow(struct mb_slab *slab, uint64_t index) { free_any(mb_slab_block(mb_slab_unit(slab), (uint32_t)index)); }

@@ -131,11 +131,25 @@ MB_NOINLINE static void *malloc_other_large(size_t bytes) {
     return p != NULL ? p : malloc_rare(bytes);
 }
 
+MB_INLINE void *malloc_found_large(size_t bytes, struct mb_heap *heap, _Atomic uint64_t *slot, uint64_t seen, struct mb_slab *large) {
+    if (MB_UNLIKELY(!mb_large_take_found(heap, slot, seen, large))) return malloc_other_large(bytes);
+    void *p = mb_piece_address(mb_large_entry_first(seen));
+    return mb_owner_decrement(&heap->larges_to_tick) ? after_tick_of_large(p, heap) : p;
+}
+
+MB_NOINLINE static void *malloc_far_large(size_t bytes, struct mb_heap *heap, _Atomic uint64_t *slot, uint64_t seen) {
+    return malloc_found_large(bytes, heap, slot, seen, mb_large_of_piece(mb_large_entry_first(seen)));
+}
+
+// Every call in here is a tail call, so that no register needs saving.
 MB_NOINLINE static void *malloc_large(size_t bytes) {
     struct mb_heap *heap = mb_heap_self;
-    void *p = mb_large_take_same(heap, bytes);
-    if (p == NULL) return malloc_other_large(bytes);
-    return mb_owner_decrement(&heap->larges_to_tick) ? after_tick_of_large(p, heap) : p;
+    uint64_t seen;
+    _Atomic uint64_t *slot = mb_large_find_same(heap, bytes, &seen);
+    if (slot == NULL) return malloc_other_large(bytes);
+    size_t first = mb_large_entry_first(seen);
+    if (MB_UNLIKELY(!mb_large_is_near(first))) return malloc_far_large(bytes, heap, slot, seen);
+    return malloc_found_large(bytes, heap, slot, seen, mb_large_near(first));
 }
 
 // The words that come first are empty. (In mb_refill_slow the loops would need more registers than are free there.)

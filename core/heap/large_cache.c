@@ -35,7 +35,7 @@ void mb_large_cache_age(struct mb_large_cache_shared *cache, void (*give)(size_t
         if ((seen & MB_LARGE_OLD) == 0) {
             atomic_compare_exchange_strong_explicit(&cache->slot[i], &seen, seen | MB_LARGE_OLD, memory_order_relaxed,
                                                     memory_order_relaxed);
-        } else if (mb_large_cache_empty(cache, i, seen)) {
+        } else if (mb_large_cache_empty(&cache->slot[i], seen)) {
             give(mb_large_entry_first(seen));
         }
     }

@@ -44,32 +44,32 @@ MB_INLINE uint64_t mb_large_cache_look(const struct mb_large_cache_shared *cache
 
 // Takes out the entry that was seen, if it is still there. A single-threaded process needs no atomic instruction, which
 // would be a third of the time of a malloc and free.
-MB_INLINE bool mb_large_cache_empty(struct mb_large_cache_shared *cache, unsigned i, uint64_t seen) {
+MB_INLINE bool mb_large_cache_empty(_Atomic uint64_t *slot, uint64_t seen) {
     if (mb_thread_is_only()) {
-        atomic_store_explicit(&cache->slot[i], 0, memory_order_relaxed);
+        atomic_store_explicit(slot, 0, memory_order_relaxed);
         return true;
     }
-    return atomic_compare_exchange_strong_explicit(&cache->slot[i], &seen, 0, memory_order_acquire, memory_order_relaxed);
+    return atomic_compare_exchange_strong_explicit(slot, &seen, 0, memory_order_acquire, memory_order_relaxed);
 }
 
 // Keeps a span. Refuses if no slot is empty, or if more than `pieces_max` pieces would be kept. Any thread.
 bool mb_large_cache_put(struct mb_large_cache_shared *cache, size_t first, size_t pieces, size_t pieces_max);
 
-// The same for the only thread that may put into this cache; limited by the slots alone.
-MB_INLINE bool mb_large_cache_put_own(struct mb_large_cache_shared *cache, size_t first, size_t pieces) {
+// For the only thread that may put into this cache: an empty slot, which stays empty until that thread fills it. NULL:
+// there is none.
+MB_INLINE _Atomic uint64_t *mb_large_cache_room_own(struct mb_large_cache_shared *cache) {
     for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
-        if (mb_large_cache_look(cache, i) != 0) continue; // only this thread fills slots, so a slot seen empty stays empty
-        atomic_store_explicit(&cache->slot[i], mb_large_entry(first, pieces), memory_order_release);
-        return true;
+        if (mb_large_cache_look(cache, i) == 0) return &cache->slot[i];
     }
-    return false;
+    return NULL;
 }
 
-// Finds a block of so many pieces, or up to an eighth more.
+// Finds a block of so many pieces, or up to an eighth more: its entry is at most this much above the shortest one.
 MB_INLINE bool mb_large_cache_take(struct mb_large_cache_shared *cache, size_t pieces, size_t *first) {
+    uint64_t shortest = mb_large_entry(0, pieces), range = (uint64_t)(pieces / 8 + 1) << MB_LARGE_LENGTH_SHIFT;
     for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
         uint64_t seen = mb_large_cache_look(cache, i);
-        if (mb_large_entry_pieces(seen) - pieces > pieces / 8 || !mb_large_cache_empty(cache, i, seen)) continue;
+        if ((seen & ~MB_LARGE_OLD) - shortest >= range || !mb_large_cache_empty(&cache->slot[i], seen)) continue;
         *first = mb_large_entry_first(seen);
         return true;
     }

@@ -46,10 +46,12 @@ struct mb_slab *mb_large_take_own(struct mb_heap *heap, size_t bytes) {
     return large;
 }
 
-bool mb_large_put_beside(struct mb_heap *heap, size_t first, size_t pieces) {
-    size_t own = mb_large_own_set(pieces);
+bool mb_large_keep_own(struct mb_heap *heap, struct mb_slab *large) {
+    if (!mb_large_suits_own(heap, large)) return false;
+    if (mb_large_keep_quick(heap, large)) return true;
+    size_t length = large->large_bytes >> MB_PIECE_SHIFT, own = mb_large_own_set(length);
     for (size_t i = 1; own < MB_LARGE_SHORT_SETS && i < MB_LARGE_SHORT_SETS; i++) {
-        if (mb_large_cache_put_own(&heap->shared.kept[(own + i) % MB_LARGE_SHORT_SETS], first, pieces)) return true;
+        if (mb_large_keep_in(&heap->shared.kept[(own + i) % MB_LARGE_SHORT_SETS], large, length)) return true;
     }
     return false;
 }

@@ -13,7 +13,7 @@
 // other thread may miss the flag and claim the block; whoever next takes the block out of the heap's cache then finds
 // the changed descriptor, or the flag cleared by whoever has it anew, and ends the process. So keeping needs no atomic
 // read-modify-write, and taking one at most.
-// Who: any thread; the functions named own and mb_large_take_same are for the calling thread's heap.
+// Who: any thread; the functions named own, quick, same and found are for the calling thread's heap.
 #ifndef MB_CORE_LARGE_LARGE_KEEP_H
 #define MB_CORE_LARGE_LARGE_KEEP_H
 
@@ -53,29 +53,31 @@ MB_INLINE void mb_large_unkeep_own(const struct mb_heap *heap, struct mb_slab *l
     mb_large_unmark(large, flags);
 }
 
-// Puts a block of at most 512 KiB into another of the heap's caches than its own, which is full. False: these are full,
-// too, or the block is longer. Owner thread.
-bool mb_large_put_beside(struct mb_heap *heap, size_t first, size_t pieces);
-
-// Puts a block that is being freed into the heap's cache. False, and nothing has changed: another thread made the
-// block, it is too long or has a flag that the long way of free looks at, or the cache is full. The caller has made
-// sure that the program has not changed the pages' state (mprotect and the like). Owner thread.
-MB_INLINE bool mb_large_keep_own(struct mb_heap *heap, struct mb_slab *large) {
+// Whether the heap may keep a block that is being freed: false when another thread made the block, it is too long or has
+// a flag that the long way of free looks at. The caller has made sure that the program has not changed the pages' state
+// (mprotect and the like). Owner thread.
+MB_INLINE bool mb_large_suits_own(const struct mb_heap *heap, const struct mb_slab *large) {
     if (MB_PEEK(large->owner) != heap->token) return false;
-    uint32_t flags = MB_PEEK(large->large_flags);
-    if ((flags & (MB_LARGE_KEPT | MB_LARGE_MOVED | MB_LARGE_GUARD_FAR)) != 0) return false;
-    if (large->large_pieces > atomic_load_explicit(&mb_large_keep_shared.own_pieces_max, memory_order_relaxed)) return false;
-    mb_large_set_flags(large, flags | MB_LARGE_KEPT);
-    size_t length = large->large_bytes >> MB_PIECE_SHIFT;
-    struct mb_large_cache_shared *kept = &heap->shared.kept[mb_large_own_set(length)];
-    if (!mb_large_cache_put_own(kept, mb_large_first(large), length) && !mb_large_put_beside(heap, mb_large_first(large), length)) {
-        mb_large_set_flags(large, flags);
-        return false;
-    }
+    if ((MB_PEEK(large->large_flags) & (MB_LARGE_KEPT | MB_LARGE_MOVED | MB_LARGE_GUARD_FAR)) != 0) return false;
+    return large->large_pieces <= atomic_load_explicit(&mb_large_keep_shared.own_pieces_max, memory_order_relaxed);
+}
+
+// Puts a block that suits into one of the heap's caches. False, and nothing has changed: this one is full. Owner thread.
+MB_INLINE bool mb_large_keep_in(struct mb_large_cache_shared *kept, struct mb_slab *large, size_t length) {
+    _Atomic uint64_t *slot = mb_large_cache_room_own(kept);
+    if (slot == NULL) return false;
+    mb_large_set_flags(large, MB_PEEK(large->large_flags) | MB_LARGE_KEPT);
+    atomic_store_explicit(slot, mb_large_entry(mb_large_first(large), length), memory_order_release);
     if (!atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed)) {
         atomic_store_explicit(&mb_large_keep_shared.heaps_may_keep, true, memory_order_relaxed);
     }
     return true;
+}
+
+// The same with the cache for its length.
+MB_INLINE bool mb_large_keep_quick(struct mb_heap *heap, struct mb_slab *large) {
+    size_t length = large->large_bytes >> MB_PIECE_SHIFT;
+    return mb_large_keep_in(&heap->shared.kept[mb_large_own_set(length)], large, length);
 }
 
 MB_INLINE void mb_large_note_served(struct mb_heap *heap) {
@@ -83,24 +85,33 @@ MB_INLINE void mb_large_note_served(struct mb_heap *heap) {
     atomic_store_explicit(&heap->shared.large_served, served + 1, memory_order_relaxed);
 }
 
-// Takes a kept block of exactly as many pages as `bytes` (> 0) need out of the heap's cache and returns its address;
-// the block is live again. NULL: there is none. Owner thread.
-MB_INLINE void *mb_large_take_same(struct mb_heap *heap, size_t bytes) {
+// A slot of the heap's cache with a block of exactly as many pages as `bytes` (> 0) need, and what it said. NULL: there
+// is none. Owner thread.
+MB_INLINE _Atomic uint64_t *mb_large_find_same(struct mb_heap *heap, size_t bytes, uint64_t *seen) {
     uint64_t pieces = ((bytes - 1) >> MB_PIECE_SHIFT) + 1;
     struct mb_large_cache_shared *kept = &heap->shared.kept[mb_large_own_set(pieces)];
     for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
-        uint64_t seen = mb_large_cache_look(kept, i);
-        if (seen >> MB_LARGE_LENGTH_SHIFT != pieces || !mb_large_cache_empty(kept, i, seen)) continue;
-        size_t first = mb_large_entry_first(seen);
-        void *p = mb_piece_address(first);
-        mb_large_unkeep_own(heap, mb_large_of_piece(first), p, MB_LARGE_KEPT | MB_LARGE_UNTOUCHED | MB_LARGE_STEPS);
-        mb_large_note_served(heap);
-        return p;
+        *seen = mb_large_cache_look(kept, i);
+        if (*seen >> MB_LARGE_LENGTH_SHIFT == pieces) return &kept->slot[i];
     }
     return NULL;
 }
 
+// Takes the block with this record out of the slot where it was seen; the block is live again. False: another thread
+// has taken it. Owner thread.
+MB_INLINE bool mb_large_take_found(struct mb_heap *heap, _Atomic uint64_t *slot, uint64_t seen, struct mb_slab *large) {
+    if (MB_UNLIKELY(!mb_large_cache_empty(slot, seen))) return false;
+    mb_large_unkeep_own(heap, large, mb_piece_address(mb_large_entry_first(seen)), MB_LARGE_KEPT | MB_LARGE_UNTOUCHED | MB_LARGE_STEPS);
+    mb_large_note_served(heap);
+    return true;
+}
+
 // --- out of line -----------------------------------------------------------------------------------------------------
+
+// Puts a block that is being freed, if it suits, into the heap's cache for its length or, where that is full and the
+// block has at most 512 KiB, into another one. False, and nothing has changed: it does not suit, or all are full. Owner
+// thread.
+bool mb_large_keep_own(struct mb_heap *heap, struct mb_slab *large);
 
 // Takes a kept block of `bytes` to 9/8 of it out of the heap's cache (it is live again; owner thread), or out of the
 // shared cache (its descriptor still says MB_UNIT_NONE; any thread). NULL: there is none.

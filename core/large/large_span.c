@@ -49,6 +49,8 @@ void mb_large_put_far_guard(struct mb_slab *large, const void *p, size_t pieces)
     mb_large_set_flags(large, mb_os_guard(guard_of(large, p), mb_os_page_size()) == 0 ? far | MB_LARGE_GUARDED : near);
 }
 
+static bool has_guard(const struct mb_slab *large) { return (large->large_flags & (MB_LARGE_GUARDED | MB_LARGE_GUARD_FAR)) != 0; }
+
 bool mb_large_remove_guard(struct mb_slab *large, const void *p) {
     size_t page = mb_os_page_size();
     bool up = (large->large_flags & MB_LARGE_GUARDED) != 0;
@@ -67,7 +69,8 @@ MB_NOINLINE static void set_bytes(struct mb_slab *large, size_t bytes) {
 }
 
 bool mb_large_move_guard(struct mb_slab *large, void *p, size_t bytes) {
-    if (mb_large_far_guard_stays(large, bytes)) {
+    bool none = !has_guard(large) && bytes < MB_GUARDED_LARGE_MIN;
+    if (none || mb_large_far_guard_stays(large, bytes)) {
         set_bytes(large, bytes);
         return true;
     }
@@ -126,7 +129,7 @@ void mb_large_give(struct mb_slab *large) {
     char *p = mb_large_start(large);
     bool moved = (large->large_flags & MB_LARGE_MOVED) != 0;
     mb_large_count_given(large->large_bytes);
-    bool unguarded = mb_large_remove_guard(large, p);
+    bool unguarded = !has_guard(large) || mb_large_remove_guard(large, p);
     mb_large_let_go(large);
     if (MB_LIKELY(unguarded)) {
         mb_large_give_part(p, large->large_pieces, moved);

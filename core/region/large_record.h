@@ -58,9 +58,13 @@ struct mb_slab *mb_large_long_slot(size_t unit);
 
 // Where the record is of the block, live or kept, that begins with a piece.
 struct mb_slab *mb_large_far(size_t piece);
-MB_INLINE struct mb_slab *mb_large_of_piece(size_t piece) {
-    if (MB_UNLIKELY(piece >= (size_t)MB_LONG_FIRST_UNIT * MB_UNIT_PIECES)) return mb_large_far(piece);
+// Before the second table begins to serve, it is in the unit's descriptor.
+MB_INLINE bool mb_large_is_near(size_t piece) { return piece < (size_t)MB_LONG_FIRST_UNIT * MB_UNIT_PIECES; }
+MB_INLINE struct mb_slab *mb_large_near(size_t piece) {
     return (struct mb_slab *)((char *)mb_space.table + piece / (MB_UNIT_PIECES / 2) * offsetof(struct mb_unit, upper));
+}
+MB_INLINE struct mb_slab *mb_large_of_piece(size_t piece) {
+    return MB_LIKELY(mb_large_is_near(piece)) ? mb_large_near(piece) : mb_large_far(piece);
 }
 
 // A place for the record of a block that is made of these pieces; large_first and held are set. The caller has the

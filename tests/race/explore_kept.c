@@ -157,8 +157,11 @@ static size_t half_of(const unsigned char *p) { return (size_t)(p - world.memory
 // As core/front/slow.c does.
 static unsigned char *take_block(size_t bytes) {
     struct mb_heap *heap = mb_heap_self;
-    void *p = mb_large_take_same(heap, bytes);
-    if (p == NULL) p = mb_large_alloc_kept(heap, bytes);
+    uint64_t seen;
+    _Atomic uint64_t *slot = mb_large_find_same(heap, bytes, &seen);
+    size_t first = mb_large_entry_first(seen);
+    if (slot != NULL && mb_large_take_found(heap, slot, seen, mb_large_of_piece(first))) return mb_piece_address(first);
+    void *p = mb_large_alloc_kept(heap, bytes);
     return p != NULL ? p : mb_large_alloc_missed(heap, bytes);
 }
 
