@@ -53,8 +53,8 @@ MB_INLINE void mb_large_unkeep_own(const struct mb_heap *heap, struct mb_slab *l
     mb_large_unmark(large, flags);
 }
 
-// Whether the heap may keep a block that is being freed: false when another thread made the block, it is too long or has
-// a flag that the long way of free looks at. The caller has made sure that the program has not changed the pages' state
+// Whether the heap may keep a block that is being freed: false when another thread made it, it is too long or has a flag
+// that the long way of free looks at. The caller has made sure that the program has not changed the pages' state
 // (mprotect and the like). Owner thread.
 MB_INLINE bool mb_large_suits_own(const struct mb_heap *heap, const struct mb_slab *large) {
     if (MB_PEEK(large->owner) != heap->token) return false;
@@ -62,7 +62,7 @@ MB_INLINE bool mb_large_suits_own(const struct mb_heap *heap, const struct mb_sl
     return large->large_pieces <= atomic_load_explicit(&mb_large_keep_shared.own_pieces_max, memory_order_relaxed);
 }
 
-// Puts a block that suits into one of the heap's caches. False, and nothing has changed: this one is full. Owner thread.
+// Puts a block that suits into one of the heap's caches. False, and nothing has changed: it is full. Owner thread.
 MB_INLINE bool mb_large_keep_in(struct mb_large_cache_shared *kept, struct mb_slab *large, size_t length) {
     _Atomic uint64_t *slot = mb_large_cache_room_own(kept);
     if (slot == NULL) return false;
