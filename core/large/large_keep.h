@@ -53,8 +53,8 @@ MB_INLINE void mb_large_unkeep_own(const struct mb_heap *heap, struct mb_slab *l
     mb_large_unmark(large, flags);
 }
 
-// Whether the heap may keep a block that is being freed: false when another thread made it, it is too long or has a flag
-// that the long way of free looks at. The caller has made sure that the program has not changed the pages' state
+// Whether the heap may keep a block that is being freed: false when another thread made it, it is too long, or has a
+// flag that the long way of free looks at. The caller has made sure that the program has not changed the pages' state
 // (mprotect and the like). Owner thread.
 MB_INLINE bool mb_large_suits_own(const struct mb_heap *heap, const struct mb_slab *large) {
     if (MB_PEEK(large->owner) != heap->token) return false;
