@@ -108,6 +108,13 @@ MB_NOINLINE static void free_in_slab(struct mb_unit *unit, uint32_t index) {
     }
 }
 
+// The same for a slab that was ours before and is not any more, where nothing is perturbed.
+MB_NOINLINE static void free_at_home(struct mb_unit *unit, uint32_t index) {
+    struct mb_slab *slab = mb_own_unowned_to_queued(mb_heap_self, unit);
+    if (MB_UNLIKELY(slab == NULL)) return free_remote(unit, index);
+    free_owned(slab, index);
+}
+
 static void free_block(struct mb_block block, void *p) {
     switch (block.kind) {
     case MB_BLOCK_NONE: break;
@@ -174,8 +181,9 @@ static void free_no_block(struct mb_unit *unit, uint32_t offset) {
 MB_NOINLINE void mb_free_unowned_slow(struct mb_unit *unit, uint32_t offset) {
     struct mb_halves product = mb_slab_product(&unit->slab, offset);
     if (MB_UNLIKELY(product.low >= MB_PEEK(unit->slab.bound))) return free_no_block(unit, offset);
-    bool remote = !mb_fork_is_due() && mb_perturb_quick_refills() && !is_home(unit);
-    if (MB_UNLIKELY(!remote)) return free_in_slab(unit, (uint32_t)product.high);
+    bool quick = !mb_fork_is_due() && mb_perturb_quick_refills();
+    if (MB_UNLIKELY(!quick)) return free_in_slab(unit, (uint32_t)product.high);
+    if (MB_UNLIKELY(is_home(unit))) return free_at_home(unit, (uint32_t)product.high);
     free_remote(unit, (uint32_t)product.high);
 }
 

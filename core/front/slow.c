@@ -18,14 +18,10 @@
 #include "core/process/fork.h"
 #include "core/process/init.h"
 #include "core/process/thread.h"
-#include "core/region/arena.h"
-#include "core/region/huge.h"
 #include "core/small/commons.h"
 #include "core/small/mask.h"
 #include "core/small/own.h"
-#include "core/small/queue.h"
 #include "core/small/share.h"
-#include "core/small/sweep.h"
 
 MB_COLD void *mb_no_memory(void) {
     errno = ENOMEM;
@@ -152,13 +148,31 @@ MB_NOINLINE static void *malloc_large(size_t bytes) {
     return malloc_found_large(bytes, heap, slot, seen, mb_large_near(first));
 }
 
+// A word of the current slab's that has free blocks: what its mask is from now on.
+MB_INLINE void *take_from_word(struct mb_heap *heap, struct mb_slab *slab, size_t class_index, uint64_t *word, uint64_t mask) {
+    if (MB_UNLIKELY(mb_mask_freed_twice(slab, word, mask))) return malloc_after_mistake(class_index, heap);
+    return count_to_tick(heap, mb_mask_take(heap, slab, class_index, word, mask));
+}
+
+// The current slab has no free block of its owner's. Mostly it is full, and another one waits in the queue. One call in
+// SLOWER_CALLS takes the longer way all the same: it looks at the clock, and at what the heap should not keep.
+enum { SLOWER_CALLS = 16 };
+
+MB_NOINLINE static void *refill_from_queue(size_t class_index, struct mb_heap *heap) {
+    bool quick = (heap->slow_calls + 1) % SLOWER_CALLS != 0;
+    struct mb_slab *slab = quick ? mb_own_exchange_full(heap, class_index) : NULL;
+    if (slab == NULL) return malloc_from_others(class_index, heap);
+    heap->slow_calls++;
+    uint64_t *word, mask = mb_mask_next(heap, slab, class_index, &word);
+    if (MB_UNLIKELY(mask == 0)) return malloc_from(heap, (unsigned)class_index, false);
+    return take_from_word(heap, slab, class_index, word, mask);
+}
+
 // The words that come first are empty. (In mb_refill_slow the loops would need more registers than are free there.)
 MB_NOINLINE static void *refill_from_far(size_t class_index, struct mb_heap *heap) {
     struct mb_slab *slab = heap->slabs.current[class_index];
     uint64_t *word, mask = mb_mask_next_far(heap, slab, class_index, &word);
-    if (MB_UNLIKELY(mask == 0)) return malloc_from_others(class_index, heap);
-    if (MB_UNLIKELY(mb_mask_freed_twice(slab, word, mask))) return malloc_after_mistake(class_index, heap);
-    return count_to_tick(heap, mb_mask_take(heap, slab, class_index, word, mask));
+    return mask == 0 ? refill_from_queue(class_index, heap) : take_from_word(heap, slab, class_index, word, mask);
 }
 
 // As mb_refill_slow, while the heap profile watches and this block is no sample.
@@ -187,9 +201,8 @@ MB_NOINLINE void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t clas
     struct mb_slab *slab = heap->slabs.current[class_index];
     if (MB_UNLIKELY(slab == NULL || !mb_perturb_quick_refills())) return malloc_without_slab(bytes, heap, class_index);
     uint64_t *word, mask = mb_mask_next(heap, slab, class_index, &word);
-    if (mask == 0) return refill_from_far(class_index, heap);
-    if (MB_UNLIKELY(mb_mask_freed_twice(slab, word, mask))) return malloc_after_mistake(class_index, heap);
-    return count_to_tick(heap, mb_mask_take(heap, slab, class_index, word, mask));
+    if (MB_UNLIKELY(mask == 0)) return slab->carved > 64 ? refill_from_far(class_index, heap) : refill_from_queue(class_index, heap);
+    return take_from_word(heap, slab, class_index, word, mask);
 }
 
 // The size is not in the fast path's table, or a block of that length was freed a moment ago.

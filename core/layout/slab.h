@@ -102,6 +102,20 @@ uint32_t mb_slab_count_remote(const struct mb_unit *unit);
 // Words of bits that carved blocks have.
 MB_INLINE uint32_t mb_slab_words(const struct mb_slab *slab) { return (slab->carved + 63) / 64; }
 
+// The remote bits of carved blocks, and whether any is set: for the owner, and for a thread that has just been it.
+struct mb_slab_remote {
+    _Atomic uint64_t *first, *end;
+};
+MB_INLINE struct mb_slab_remote mb_slab_remote(const struct mb_slab *slab) {
+    _Atomic uint64_t *first = (_Atomic uint64_t *)(slab->free_bits + slab->bit_words);
+    return (struct mb_slab_remote){first, first + mb_slab_words(slab)};
+}
+MB_INLINE bool mb_remote_any(struct mb_slab_remote remote) {
+    uint64_t any = 0;
+    for (_Atomic uint64_t *word = remote.first; word < remote.end; word++) any |= atomic_load_explicit(word, memory_order_seq_cst);
+    return any != 0;
+}
+
 // Writes the word back with a block's bit set. True when the owner wanted to look again after this one
 // (mb_slab_set_used). The bit is written last: from then on another thread may find all blocks free and take the slab.
 MB_INLINE bool mb_slab_put(struct mb_slab *slab, uint64_t *word, uint64_t bits) {

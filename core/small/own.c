@@ -57,10 +57,15 @@ static bool enter(struct mb_slab_hint hint, enum mb_slab_state from, enum mb_sla
     return mb_remote_change(unit, word, to);
 }
 
+static void come_from_queue(struct mb_slab *slab) {
+    mb_slab_set_heartbeat(slab);
+    // Its pages come back as they are used.
+    atomic_store_explicit(&mb_slab_unit(slab)->shared.purged_pages, 0, memory_order_relaxed);
+}
+
 static struct mb_slab *own_as_current(const struct mb_heap *heap, struct mb_unit *unit) {
     struct mb_slab *slab = &unit->slab;
-    mb_slab_set_heartbeat(slab);
-    atomic_store_explicit(&unit->shared.purged_pages, 0, memory_order_relaxed); // its pages come back as they are used
+    come_from_queue(slab);
     atomic_store_explicit(&unit->shared.home, (struct mb_heap *)(uintptr_t)heap, memory_order_relaxed);
     MB_POKE(slab->owner, heap->token);
     return slab;
@@ -90,28 +95,33 @@ struct mb_slab *mb_own_unowned_to_current(const struct mb_heap *heap, struct mb_
 static uint32_t free_blocks(const struct mb_slab *slab) { return slab->capacity - mb_slab_used(slab); }
 
 // With the block that is coming.
-static bool is_worth_using(const struct mb_slab *slab) { return free_blocks(slab) + 1 >= blocks_worth_using(slab); }
+static bool is_worth_using(const struct mb_slab *slab) { return free_blocks(slab) + 1 >= slab->capacity / MB_REUSE_FRACTION; }
 
-// The next look is due when the slab is worth using, or, if it is, when it is empty.
-static void arm(struct mb_slab *slab, bool is_worth) {
+// The next look is due when the slab is worth using, not only when it is empty.
+static void arm(struct mb_slab *slab) {
     uint32_t used = mb_slab_used(slab);
-    uint32_t missing = is_worth ? used : blocks_worth_using(slab) - free_blocks(slab);
+    uint32_t missing = blocks_worth_using(slab) - free_blocks(slab);
     mb_slab_set_used(slab, used, missing < used ? missing : used);
 }
 
+// Room first, then the slab, then its entry: an entry made before the slab is ours could come to name another heap's.
+MB_COLD static struct mb_slab *make_room_and_queue(struct mb_heap *heap, struct mb_unit *unit, bool is_worth) {
+    struct mb_class_queues *queues = mb_queue_of(heap, MB_PEEK(unit->slab.class_index));
+    if (queues == NULL || !mb_queue_make_room(heap, is_worth ? &queues->ready : &queues->waiting)) return NULL;
+    return mb_own_unowned_to_queued(heap, unit);
+}
+
 struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *unit) {
-    uint64_t word = mb_remote_load(unit);
+    uint64_t word = mb_remote_load(unit), queued = mb_remote_next(word, MB_SLAB_QUEUED);
     if (mb_remote_state(word) != MB_SLAB_UNOWNED) return NULL;
-    struct mb_slab_hint hint = {(uint32_t)mb_unit_index(unit), (mb_remote_generation(word) + 1) & GENERATION_MASK};
-    struct mb_class_queues *queues = mb_queue_of(heap, unit->slab.class_index);
-    if (queues == NULL) return NULL;
     bool is_worth = is_worth_using(&unit->slab);
+    if (MB_UNLIKELY(heap->queues == NULL)) return make_room_and_queue(heap, unit, is_worth);
+    struct mb_class_queues *queues = &heap->queues->of_class[unit->slab.class_index];
     struct mb_queue *queue = is_worth ? &queues->ready : &queues->waiting;
-    // Room first, then the slab, then its entry: an entry made before the slab is ours could come to name another
-    // heap's.
-    if (!mb_queue_make_room(heap, queue) || !mb_remote_change(unit, word, MB_SLAB_QUEUED)) return NULL;
-    mb_queue_push(queue, hint);
-    arm(&unit->slab, is_worth);
+    if (MB_UNLIKELY(queue->count == queue->capacity)) return make_room_and_queue(heap, unit, is_worth);
+    if (!mb_remote_change(unit, word, MB_SLAB_QUEUED)) return NULL;
+    mb_queue_push(queue, (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(queued)});
+    if (!is_worth) arm(&unit->slab); // else the look is due when it is empty, as whoever let it go has set it
     MB_POKE(unit->slab.owner, heap->token);
     return &unit->slab;
 }
@@ -138,7 +148,7 @@ void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_
 // --- leaving --------------------------------------------------------------------------------------------------------
 
 // Only the address is used: a slab that has been let go may be another's, of another class, at once.
-static void forget(struct mb_heap *heap, unsigned class_index, const struct mb_slab *slab) {
+MB_INLINE void forget(struct mb_heap *heap, size_t class_index, const struct mb_slab *slab) {
     struct mb_class_slabs *slabs = &heap->slabs;
     if (slabs->current[class_index] == slab) slabs->current[class_index] = NULL;
     if (slabs->fresh[class_index] == slab) slabs->fresh[class_index] = NULL;
@@ -172,9 +182,9 @@ static void offer(struct mb_unit *unit, uint64_t word, uint32_t least) {
 }
 
 // From CURRENT to UNOWNED; the word as others see it from now on. The owner's part is complete before that.
-static uint64_t disown(struct mb_heap *heap, struct mb_slab *slab) {
+MB_INLINE uint64_t disown(struct mb_heap *heap, struct mb_slab *slab, size_t class_index) {
     struct mb_unit *unit = mb_slab_unit(slab);
-    forget(heap, slab->class_index, slab);
+    forget(heap, class_index, slab);
     atomic_store_explicit(&unit->shared.home, heap, memory_order_relaxed);
     MB_POKE(slab->owner, NULL);
     uint64_t word = mb_remote_load(unit);
@@ -188,21 +198,44 @@ static void leave(struct mb_heap *heap, struct mb_slab *slab, uint32_t least) {
     struct mb_unit *unit = mb_slab_unit(slab);
     collect(heap, slab);
     mb_slab_count_used(slab);
-    uint64_t word = disown(heap, slab);
+    uint64_t word = disown(heap, slab, slab->class_index);
     if (!mb_own_claim_if_free(unit)) offer(unit, word, least);
 }
 
 void mb_own_release(struct mb_heap *heap, struct mb_slab *slab) { leave(heap, slab, 1); }
 
+MB_COLD static void leave_with_remote(struct mb_unit *unit, uint64_t word, uint32_t least) {
+    if (!mb_own_claim_if_free(unit)) offer(unit, word, least);
+}
+
 // The owner has no free block of the slab left, so there is nothing to count. The remote bits stay, for the thread that
-// adopts the slab.
-void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab) {
+// adopts the slab; they are read where they were, whatever the unit has become since.
+MB_INLINE void let_go(struct mb_heap *heap, struct mb_slab *slab, size_t class_index) {
     struct mb_unit *unit = mb_slab_unit(slab);
+    struct mb_slab_remote remote = mb_slab_remote(slab);
     uint32_t least = blocks_worth_using(slab);
     unit->shared.served = MB_ALL_SERVED;
     mb_slab_set_used(slab, slab->carved, slab->carved);
-    uint64_t word = disown(heap, slab);
-    if (mb_slab_has_remote(unit) && !mb_own_claim_if_free(unit)) offer(unit, word, least);
+    uint64_t word = disown(heap, slab, class_index);
+    if (MB_UNLIKELY(mb_remote_any(remote))) leave_with_remote(unit, word, least);
+}
+
+void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab) { let_go(heap, slab, slab->class_index); }
+
+// The queued slab first: when its entry is outdated, or the slab is busy, all stays as it was.
+struct mb_slab *mb_own_exchange_full(struct mb_heap *heap, size_t class_index) {
+    struct mb_slab *full = heap->slabs.current[class_index];
+    if (heap->queues == NULL || full->carved < full->capacity || mb_remote_any(mb_slab_remote(full))) return NULL;
+    struct mb_queue *ready = &heap->queues->of_class[class_index].ready;
+    if (ready->count == 0) return NULL;
+    struct mb_slab_hint hint = mb_queue_at(ready, 0);
+    struct mb_unit *unit = mb_unit_at(hint.unit);
+    if (!mb_remote_change(unit, mb_remote_word(MB_SLAB_QUEUED, hint.generation), MB_SLAB_CURRENT)) return NULL;
+    mb_queue_drop(ready);
+    come_from_queue(&unit->slab);
+    let_go(heap, full, class_index);
+    heap->slabs.current[class_index] = &unit->slab;
+    return &unit->slab;
 }
 
 static struct {

@@ -34,6 +34,11 @@ void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_
 // more of them leave a hint.
 void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab);
 
+// The same for the current slab of a class, which has no free block of its owner's: the slab that has waited longest in
+// the queue becomes the current one instead, and is returned. NULL, and nothing has changed, if there is none, the
+// current slab has blocks to carve, or another thread has freed some of its blocks.
+struct mb_slab *mb_own_exchange_full(struct mb_heap *heap, size_t class_index);
+
 // Lets a slab go that may have free blocks, for others to adopt; empty ones go back to the arena.
 void mb_own_release(struct mb_heap *heap, struct mb_slab *slab);
 

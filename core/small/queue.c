@@ -24,8 +24,8 @@ static void give_ring(struct mb_heap *heap, struct mb_slab_hint *ring, uint32_t 
     heap->queues->spare_rings[order] = ring;
 }
 
-struct mb_class_queues *mb_queue_of(struct mb_heap *heap, unsigned class_index) {
-    if (MB_UNLIKELY(heap->queues == NULL)) heap->queues = mb_arena_metadata(sizeof *heap->queues, 64);
+MB_COLD struct mb_class_queues *mb_queue_of_first(struct mb_heap *heap, unsigned class_index) {
+    heap->queues = mb_arena_metadata(sizeof *heap->queues, 64);
     return heap->queues == NULL ? NULL : &heap->queues->of_class[class_index];
 }
 
@@ -34,15 +34,11 @@ static bool is_current(struct mb_slab_hint hint) {
     return mb_remote_generation(word) == hint.generation && mb_remote_state(word & ~(uint64_t)MB_REMOTE_BUSY) == MB_SLAB_QUEUED;
 }
 
-static struct mb_slab_hint entry_at(const struct mb_queue *queue, uint32_t i) {
-    return queue->ring[(queue->first + i) & (queue->capacity - 1)];
-}
-
 // Drops stale entries in place.
 static void compact(struct mb_queue *queue) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < queue->count; i++) {
-        struct mb_slab_hint hint = entry_at(queue, i);
+        struct mb_slab_hint hint = mb_queue_at(queue, i);
         if (is_current(hint)) queue->ring[(queue->first + kept++) & (queue->capacity - 1)] = hint;
     }
     queue->count = kept;
@@ -53,7 +49,7 @@ static bool enlarge(struct mb_heap *heap, struct mb_queue *queue) {
     if (ring_order(capacity) >= MB_RING_ORDERS) return false;
     struct mb_slab_hint *ring = take_ring(heap, capacity);
     if (ring == NULL) return false;
-    for (uint32_t i = 0; i < queue->count; i++) ring[i] = entry_at(queue, i);
+    for (uint32_t i = 0; i < queue->count; i++) ring[i] = mb_queue_at(queue, i);
     give_ring(heap, queue->ring, queue->capacity);
     queue->ring = ring;
     queue->first = 0;
@@ -61,22 +57,9 @@ static bool enlarge(struct mb_heap *heap, struct mb_queue *queue) {
     return true;
 }
 
-bool mb_queue_make_room(struct mb_heap *heap, struct mb_queue *queue) {
-    if (queue->count < queue->capacity) return true;
+MB_NOINLINE bool mb_queue_make_more_room(struct mb_heap *heap, struct mb_queue *queue) {
     compact(queue);
     // Still more than half full: a larger ring keeps the cost of compacting per push constant.
     if (queue->count * 2 >= queue->capacity) enlarge(heap, queue);
     return queue->count < queue->capacity;
-}
-
-void mb_queue_push(struct mb_queue *queue, struct mb_slab_hint hint) {
-    queue->ring[(queue->first + queue->count++) & (queue->capacity - 1)] = hint;
-}
-
-bool mb_queue_pop(struct mb_queue *queue, struct mb_slab_hint *out) {
-    if (queue->count == 0) return false;
-    *out = entry_at(queue, 0);
-    queue->first = (queue->first + 1) & (queue->capacity - 1);
-    queue->count--;
-    return true;
 }
