@@ -1,5 +1,5 @@
-"""The bench driver: measures programs under several allocators and writes report.md and plots. scripts/bench builds what it
-needs and starts it. Python's standard library only."""
+"""The benchmark driver: measures programs under several allocators and writes report.md and plots. scripts/bench builds
+what it needs and starts it. Uses only Python's standard library."""
 import argparse
 import hashlib
 import json
@@ -22,7 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 class Parser(argparse.ArgumentParser):
     def error(self, message):
-        """An error is one line, without the usage."""
+        """Prints an error as one line, without the usage."""
         fail(message.removeprefix("argument extra: "))
 
 
@@ -95,7 +95,7 @@ def arguments():
 
 
 def command_line(options):
-    """As it was typed, without the places that files have on this machine."""
+    """The command as it was typed, without paths of this machine."""
     words, drop = ["scripts/bench"], False
     for word in sys.argv[1:]:
         if drop or word in ("--out", "--name"):
@@ -118,7 +118,7 @@ def make_header(options, bench, tests, found):
 
 
 def folder_of(options, header):
-    """Only a run of everything belongs to the repository."""
+    """The folder of the results: below bench/results, which is part of the repository, only for a run of all tests."""
     if options.out:
         return os.path.abspath(options.out)
     whole = not (options.quick or options.only or options.allocators or options.scale != 1.0)
@@ -192,7 +192,7 @@ def main():
     try:
         session.measure(bench, tests, found, options.rounds)
     except KeyboardInterrupt:
-        print(file=sys.stderr)  # the progress stands in this line
+        print(file=sys.stderr)  # end the line of the progress bar
         fail("interrupted; the same command continues from here", 1)
     counts = instructions.count(bench, found) if options.instructions else {}
     with open(os.path.join(folder, "extras.json"), "w", encoding="utf-8") as file:

@@ -1,11 +1,12 @@
-"""The allocators that are compared: their names, where Debian installs the libraries, and a check that malloc comes from them."""
+"""The allocators that are compared: their names, where Debian installs their libraries, and a check that malloc really
+comes from them."""
 import glob
 import hashlib
 import os
 import subprocess
 
 OWN = "mbmalloc"
-# glibc is preloaded too: Debian's redis-server links jemalloc, and only what is preloaded comes first in every program.
+# glibc is preloaded too: Debian's redis-server is linked with jemalloc, which only a preloaded library replaces.
 PLACES = {
     "glibc": ["/lib/*/libc.so.6"],
     "jemalloc": ["/usr/lib/*/libjemalloc.so.2"],
@@ -14,14 +15,14 @@ PLACES = {
     "tbbmalloc": ["/usr/lib/*/libtbbmalloc_proxy.so.2"],
     "scudo": ["/usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.scudo_standalone-x86_64.so"],
 }
-# Measured only where they are named: our own with an option.
+# Our own library with an option: measured only if --allocators names it.
 PROFILES = {f"{OWN}-{profile}": f"profile={profile}" for profile in ("speed", "lowmem", "hardened")}
 PACKAGES = {"glibc": "libc6", "jemalloc": "libjemalloc2", "mimalloc": "libmimalloc2.0", "tcmalloc": "libtcmalloc-minimal4",
             "tbbmalloc": "libtbbmalloc2", "scudo": "libclang-rt-14-dev"}
 
 
 def is_rival(name):
-    """Variants of our own (mbmalloc-old=...) are measured, but nobody is compared with them."""
+    """False for variants of our own (mbmalloc-old=...): they are measured, but are no rivals."""
     return not name.startswith(OWN)
 
 
@@ -35,7 +36,7 @@ def origin(bin_dir, library):
 
 
 def find(bin_dir, own_library, extra, wanted):
-    """({name: path}, [note]) of what is here and really serves malloc."""
+    """({name: path}, [note]): the libraries that are installed and serve malloc, and why others are left out."""
     candidates = {OWN: [own_library], **PLACES, **{name: [own_library] for name in PROFILES if name in (wanted or [])},
                   **{name: [path] for name, path in extra.items()}}
     found, notes = {}, []
@@ -56,7 +57,7 @@ def find(bin_dir, own_library, extra, wanted):
 
 
 def describe(name, path):
-    """What a reader needs to have the same: the package's version, or the file's hash."""
+    """The version of the package and the hash of the file, so that a reader can use the same library."""
     with open(path, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()[:16]
     version = ""

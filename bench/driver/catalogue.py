@@ -1,4 +1,4 @@
-"""The list of tests: the name of each, the command, the programs that it needs."""
+"""The list of tests: for each its name, its command, and the programs that it needs."""
 import dataclasses
 import os
 import re
@@ -15,20 +15,20 @@ class Test:
     kind: str  # micro (Google Benchmark's JSON), own (our workloads' lines), program, server
     command: list
     env: dict = dataclasses.field(default_factory=dict)
-    prepare: Optional[Callable] = None  # before each run, not measured
+    prepare: Optional[Callable] = None  # called before each run, not measured
     needs: tuple = ()
     timeout: int = 300
     clients: tuple = ()
     stop: tuple = ()
-    counted: bool = True  # is in the geomeans
+    counted: bool = True  # part of the geometric means
 
     @property
     def part(self):
-        """The kind of load (small blocks, large blocks, threads ...): the report gives figures for each."""
+        """The kind of load (small blocks, large blocks, threads, programs); the report has figures for each."""
         return part_of(self.name)
 
 
-# The first that matches.
+# A test belongs to the first part whose expression matches its name.
 PARTS = [("programs", re.compile("^program/")),
          ("threads", re.compile("^(micro/(cross|thread|live_threads|exchange)/|macro/(server|requests|asymmetric|phases|maps|leak_idle|idle_threads)|scaling/)")),
          ("large", re.compile("^(micro/(large/|growth/(medium|1M|25M)|written/(256K|2M)|realloc/(large|doubling)|calloc/(128K|1M|64M))|latency/large)")),

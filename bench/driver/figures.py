@@ -1,7 +1,8 @@
-"""From runs to figures: medians, quartiles, geometric means, the chooser ratio.
+"""Computes figures from runs: medians, quartiles, geometric means, and the ratio to the best rival.
 
-The chooser takes the best rival on each test. So that luck does not choose for it, it chooses by the odd rounds, and the ratio
-(ours over the chosen rival's) is of the even rounds. Its spread is that of the ratios of single rounds, which ran side by side."""
+For each test the best rival is chosen by the odd rounds, and the ratio (ours over the chosen rival's) is computed from
+the even rounds; otherwise the choice would favour a rival that was lucky in a round. The spread of the ratio comes from
+the ratios of single rounds, whose runs followed each other closely."""
 import collections
 import math
 import statistics
@@ -11,7 +12,7 @@ from catalogue import part_of
 
 
 def quartiles(values):
-    """(lower, upper) quartile; NaN for fewer than four values, of which they would say nothing."""
+    """(lower, upper) quartile; NaN for fewer than four values, which are too few."""
     if len(values) < 4:
         return math.nan, math.nan
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -24,7 +25,7 @@ def geomean(values):
 
 
 def trimmed_geomean(values):
-    """Without the tenth of the values at either end (one at least, where there are more than four)."""
+    """Geometric mean without the tenth of the values at each end (at least one value, if there are more than four)."""
     values = sorted(value for value in values if value and value > 0)
     cut = max(1, len(values) // 10) if len(values) > 4 else 0
     return geomean(values[cut:len(values) - cut])
@@ -50,7 +51,8 @@ class Ratio:
 
     @property
     def has_spread(self):
-        """Whether the quartiles of the single rounds hold the ratio, which is one of medians; else they are not told."""
+        """True if the ratio, which is one of medians, lies between the quartiles of the single rounds; only then they
+        are printed."""
         return self.low <= self.value <= self.high
 
 
@@ -85,7 +87,8 @@ class Figures:
         return min(figures, key=figures.get) if figures else None
 
     def ratio(self, metric, test, allocator=OWN):
-        """None where a side has no figure. With a single round both sides are of that round."""
+        """The ratio to the best rival; None if a figure is missing. A single round serves for the choice and the
+        ratio."""
         odd_and_even = self.values(metric, test, allocator, 0) and self.values(metric, test, allocator, 1)
         chosen_by, taken_from = (1, 0) if odd_and_even else (None, None)
         rival = self.best_rival(metric, test, chosen_by)
@@ -101,7 +104,7 @@ class Figures:
         return [test["name"] for test in self.tests if test["counted"] and test["name"].split("/")[0] in groups]
 
     def chooser(self, metric, groups, allocator=OWN):
-        """(geomean of the ratios, on how many tests)."""
+        """(geometric mean of the ratios, number of tests)."""
         ratios = [ratio.value for test in self.counted(groups) if (ratio := self.ratio(metric, test, allocator))]
         return geomean(ratios), len(ratios)
 
@@ -109,15 +112,15 @@ class Figures:
         return [part for part in ("small", "large", "threads", "programs") if self.of_part(part)]
 
     def of_part(self, part):
-        """The counted tests of a part; None: of all. Old raw data does not name the parts."""
+        """The counted tests of a part, or for None of all parts. Old raw data does not name the parts."""
         return [test["name"] for test in self.tests if test["counted"] and part in (None, test.get("part") or part_of(test["name"]))]
 
     def chooser_of_part(self, metric, part, allocator=OWN, mean=geomean):
-        """One mean of the ratios: geomean, trimmed_geomean, or median."""
+        """The mean of the ratios by `mean`: geomean, trimmed_geomean, or median."""
         return mean([ratio.value for test in self.of_part(part) if (ratio := self.ratio(metric, test, allocator))])
 
     def against(self, metric, groups, allocator, other):
-        """Geomean of allocator over other, all rounds."""
+        """Geometric mean of allocator over other, from all rounds."""
         pairs = [(self.median(metric, test, allocator), self.median(metric, test, other)) for test in self.counted(groups)]
         return geomean([a / b for a, b in pairs if a and b])
 

@@ -1,5 +1,5 @@
-"""Input files for the whole programs: sources, scripts, a repository. They are generated once, without randomness, and their
-sizes follow the scale."""
+"""Generates the input files of the programs: sources, scripts, a repository. They are made once, always with the same
+contents, and their sizes are proportional to the scale."""
 import os
 import random
 import shutil
@@ -25,7 +25,7 @@ def write(path, text):
 
 
 def cpp_source(bench, path):
-    """Templates of the standard library over types of their own: what takes a compiler's memory."""
+    """C++ source with many instances of the standard library's templates, which take a compiler much memory."""
     parts = ["#include <algorithm>\n#include <functional>\n#include <map>\n#include <memory>\n#include <string>\n"
              "#include <unordered_map>\n#include <variant>\n#include <vector>\n"]
     for i in range(int(count(bench, 2))):
@@ -147,7 +147,8 @@ def postscript(bench, path):
 
 
 def smt_problem(bench, path):
-    """Pigeons and holes by booleans, then a product of bit vectors to take apart: all search, little memory; and many terms."""
+    """A pigeonhole problem and the factors of a product of bit vectors, which need search but little memory; and many
+    terms."""
     pigeons, width = 6, 16
     lines = [f"(declare-const p{i}_{h} Bool)" for i in range(pigeons) for h in range(pigeons - 1)]
     lines += ["(assert (or " + " ".join(f"p{i}_{h}" for h in range(pigeons - 1)) + "))" for i in range(pigeons)]

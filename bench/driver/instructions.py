@@ -1,4 +1,5 @@
-"""Counts the instructions of a pair of malloc and free with callgrind: two runs of different length, and their difference."""
+"""Counts the instructions of a malloc and its free with callgrind, as the difference of two runs of different
+length."""
 import os
 import re
 import shutil

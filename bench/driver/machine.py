@@ -1,4 +1,4 @@
-"""The conditions of a run that stand in the report: processor, memory, kernel, commit. No host name, no path."""
+"""The conditions of a run for the report: processor, memory, kernel, commit; no host name and no path."""
 import os
 import platform
 import subprocess

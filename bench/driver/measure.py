@@ -9,7 +9,7 @@ import time
 
 
 class Bench:
-    """Where things are, for all runs: the built programs, the inputs, the scale."""
+    """What all runs share: the folders of the built programs and of the inputs, and the scale."""
 
     def __init__(self, bin_dir, work, scale, idle_ms):
         self.bin, self.work, self.scale, self.idle_ms = bin_dir, work, scale, idle_ms
@@ -34,7 +34,7 @@ def read_result(path):
 
 
 def from_workload(text):
-    """The `bench: key=value` lines; what the workload says of its own cost replaces the whole process's."""
+    """Reads the `bench: key=value` lines. The cost that the workload reports replaces that of the whole process."""
     said = {key: float(value) for key, value in re.findall(r"^bench: (\w+)=([-\d.]+)$", text, re.M)}
     figures = {key: value for key, value in said.items() if key not in ("cpu_ms", "work_wall_ms", "faults")}
     if "cpu_ms" in said:
@@ -43,7 +43,7 @@ def from_workload(text):
 
 
 def from_micro(text):
-    """Google Benchmark's JSON: time per operation, of the whole process; start and end are not in it."""
+    """Reads Google Benchmark's JSON: the time of the process per operation, without its start and end."""
     entry = json.loads(text)["benchmarks"][0]
     operations = entry.get("operations", 1) or 1
     return {"op_ns": entry["cpu_time"] / operations, "wall_op_ns": entry["real_time"] / operations, "cpu_s": entry["cpu_time"] * entry["iterations"] / 1e9,
@@ -68,7 +68,8 @@ def wait_for_port(port, seconds):
 
 
 def run_server(bench, test, library, result, environment):
-    """The server runs under the allocator, its client without one; the figures are the server's, the wall time the client's."""
+    """Runs the server under the allocator and its client without one. The wall time is the client's, all else the
+    server's."""
     port = str(free_port())
     fill = lambda words: [word.replace("{port}", port) for word in words]
     command = [bench.program("launch"), result, str(test.timeout), library, *fill(test.command)]
@@ -84,7 +85,7 @@ def run_server(bench, test, library, result, environment):
             server.wait(20)
         except (subprocess.SubprocessError, OSError):
             took["status"] = 1
-            server.terminate()  # the launcher ends the whole group
+            server.terminate()  # the launcher then ends the server's process group
     if not os.path.exists(result):
         return {"status": 1}
     return {**read_result(result), **took}

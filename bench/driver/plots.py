@@ -1,5 +1,5 @@
-"""The plots, as SVG written by hand: a row for each test with a mark for each allocator, and time against memory with one mark per
-allocator. They are read on light and dark pages (prefers-color-scheme) and are no wider than a page."""
+"""Draws the plots as SVG: for each kind of load a row for each test with a mark for each allocator, and one plot of
+time against memory. They suit light and dark pages (prefers-color-scheme) and are at most as wide as a page."""
 import math
 import os
 from html import escape
@@ -7,10 +7,10 @@ from html import escape
 ALL = ("micro", "macro", "program")
 WIDTH = 960
 ROW = 24
-CUT = 8.0  # what is beyond is told in words at the edge
+CUT = 8.0  # larger values are printed as numbers at the edge
 FLOOR = 0.25
 TICKS = (0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 3, 4, 6, 8)
-# Told apart by colour and by shape; seen on white and on black.
+# Allocators differ by colour and by shape, both visible on white and on black.
 LOOKS = [("#e5484d", "circle"), ("#8b8d98", "square"), ("#3e93de", "triangle"), ("#30a46c", "diamond"), ("#a65fd3", "wedge"),
          ("#e08a1e", "hourglass"), ("#12a594", "bar"), ("#b5843c", "square"), ("#6e6ade", "diamond"), ("#849b2c", "triangle")]
 SHAPES = {"square": "-5,-5 5,-5 5,5 -5,5", "triangle": "0,-6 6,5 -6,5", "diamond": "0,-7 7,0 0,7 -7,0", "wedge": "0,6 6,-5 -6,-5",
@@ -22,7 +22,7 @@ svg { background: #ffffff; font: 13px sans-serif; } text { fill: #1c2024; } .qui
 
 
 def text_width(text):
-    """At least what a sans-serif of 13 px takes."""
+    """An upper bound for the width of a text in a sans-serif font of 13 px."""
     return 7.4 * len(text)
 
 
@@ -48,7 +48,7 @@ def image(width, height, parts):
 
 
 def legend(names, y):
-    """(parts, the y below them)."""
+    """(SVG elements, the y coordinate below them)."""
     parts, x = [], 16
     for i, name in enumerate(names):
         if x + 20 + text_width(name) > WIDTH - 16:
@@ -64,7 +64,7 @@ def across(value, left, right):
 
 
 def quotients(figures, metric, test):
-    """Of each allocator's median over the best rival's; None where one is missing."""
+    """Each allocator's median over the best rival's; None where one is missing."""
     rival = figures.best_rival(metric, test)
     best = figures.median(metric, test, rival) if rival else None
     values = [figures.median(metric, test, name) for name in figures.allocators]
@@ -90,7 +90,7 @@ def rows(figures, tests, metric, title):
     for i, (label, row) in enumerate(zip(labels, table)):
         middle = top + ROW * (i + 0.5)
         parts += [line(16, middle + ROW / 2, right, middle + ROW / 2), words(left - 12, middle + 4, label, "end")]
-        # Ours last, over the others; each on a height of its own.
+        # Ours is drawn last, over the others; each allocator's marks have their own height in the row.
         for j in reversed(range(len(row))):
             if row[j]:
                 parts.append(mark(j, across(row[j], left, right), middle + (j - (len(row) - 1) / 2) * 1.5))
@@ -113,7 +113,7 @@ def tradeoff(figures):
     width, height, left, right, top, bottom = 720, 540, 80, 690, 56, 470
 
     def scale(values, low, high):
-        """Logarithmic, from 1 or less to a little more than the largest."""
+        """A logarithmic axis from 1 or less to a little more than the largest value."""
         first, last = min(0.95, *values) if len(values) > 1 else min(0.95, values[0]), max(values) * 1.12
         return lambda value: low + (high - low) * math.log(value / first) / math.log(last / first), first, last
 
@@ -141,7 +141,7 @@ def tradeoff(figures):
 
 
 def draw(figures, folder):
-    """Writes the plots and returns [(file, what it shows)]."""
+    """Writes the plots and returns [(file, caption)]."""
     drawn = []
 
     def write(name, what, content):

@@ -1,4 +1,4 @@
-"""Writes report.md: the conditions, the summary figures, then a table for every test."""
+"""Writes report.md: the conditions of the run, the summary, then tables with the figures of every test."""
 import math
 
 from allocators import OWN, is_rival
@@ -13,7 +13,7 @@ def number(value, digits=2):
 
 
 def short(value):
-    """Four digits, from which a ratio can be computed again."""
+    """Four significant digits, enough to compute the ratios again."""
     if value is None:
         return "-"
     digits = 3 if value <= 0 else max(0, 3 - math.floor(math.log10(value)))
@@ -50,7 +50,8 @@ def summary(figures):
 
 
 def by_part(figures, metric):
-    """The chooser ratio for each kind of load, and over all of them by three means: one test that is far off moves the first most."""
+    """The ratio to the best rival for each kind of load, and for all by three means: a single bad test moves the
+    geometric mean most."""
     if not figures.parts():
         return ""
     rows = []
@@ -67,7 +68,7 @@ def goal(what, value, limit):
 
 
 def over_limit(figures, metric, limit):
-    """Tests above the limit: in time with the whole interquartile interval, in memory by more than 1 MiB."""
+    """Tests above the limit: in time if the lower quartile is above it, too, in memory if by more than 1 MiB."""
     found = []
     for test in figures.counted(ALL):
         ratio = figures.ratio(metric, test)
@@ -99,7 +100,8 @@ def worst(figures):
 
 
 def per_test(figures, metric, factor, tests):
-    """`over the best` is the quotient of two figures of the row; the chooser's ratio is of the even rounds alone."""
+    """A table with a row for each test. Its last column divides two figures of the row; the ratio in the summary is
+    computed from even rounds only."""
     rows = []
     for test in tests:
         row = [test]
@@ -123,7 +125,7 @@ def plain(figures, keys, tests, unit=1.0):
 
 
 def scaling(figures):
-    """How much of the speed-up of a loop without malloc the same loop with malloc has, from one thread to two."""
+    """The speed-up from one thread to two of a loop with malloc, divided by that of the same loop without malloc."""
     def gain(kind, name):
         one, two = (figures.median("wall", f"scaling/{kind}/{threads}", name) for threads in (1, 2))
         return 2 * one / two if one and two else None

@@ -1,4 +1,4 @@
-"""The rounds of a run: every test under every allocator, interleaved. Each result is written to disk at once, so that an
+"""Runs the rounds: in each, every test under every allocator. Each result is written to disk at once, so that an
 interrupted run can be continued."""
 import json
 import os
@@ -10,7 +10,8 @@ from measure import run_once
 
 
 class Progress:
-    """A bar with the time that is left, from what each pair took before; where there is no terminal, a line now and then."""
+    """A progress bar with an estimate of the time left, from what each test took before; a line every 15 s if stderr is
+    no terminal."""
 
     def __init__(self, total, known):
         self.total, self.done, self.took = total, 0, dict(known)
@@ -44,7 +45,8 @@ class Session:
         self.runs = []
 
     def resume(self):
-        """True if an old run with the same header is there; its runs are taken over. A line cut short by the interruption is dropped."""
+        """Takes over the results of an earlier session with the same header; true if there is one. Drops a line that
+        the interruption has cut short."""
         try:
             with open(self.path, encoding="utf-8") as file:
                 lines = file.read().split("\n")
@@ -64,7 +66,8 @@ class Session:
                 file.write(json.dumps(line) + "\n")
 
     def measure(self, bench, tests, allocators, rounds):
-        """The order of the allocators turns by one from round to round, so that none is always first."""
+        """Measures what is missing. The order of the allocators rotates from round to round, so that none is always
+        first."""
         done = {(run["round"], run["test"], run["allocator"]) for run in self.runs}
         names = list(allocators)
         todo = []

@@ -1,5 +1,6 @@
-// What: a batch of blocks of one size, then all given up: by one reset, or by a free for each. And one block at a time.
-// "plain" touches no block: the allocator's cost alone. "written" writes the first word of each, as a user would.
+// What: allocates a batch of blocks of one size and gives them up by one reset or by a free for each; also one block at
+// a time. "plain" does not touch the blocks and so measures only the allocator; "written" writes the first word of
+// each.
 #include <memory>
 #include <type_traits>
 
@@ -8,7 +9,7 @@
 namespace family {
 namespace {
 
-// Members with one size of block are made for it.
+// Members that have only one block size are constructed with it.
 template <class Contender> std::unique_ptr<Contender> make(size_t bytes) {
     if constexpr (std::is_default_constructible_v<Contender>) return std::make_unique<Contender>();
     else return std::make_unique<Contender>(bytes);
@@ -21,7 +22,7 @@ template <Use how> void use(void *p) {
     if (how == Use::written) *static_cast<volatile size_t *>(p) = 1;
 }
 
-// Sizes are constants, as in a program that makes objects: all contenders profit.
+// Sizes are compile-time constants, as in a program that creates objects; all contenders profit.
 struct Batches {
     template <class Contender, size_t bytes, Use how> static void run(benchmark::State &state) {
         const auto contender = make<Contender>(bytes);
@@ -64,7 +65,7 @@ template <class Contender> void add_turns(const char *name) { add<Turns, Contend
 
 } // namespace
 
-// Members that give up all blocks at once, and those that free each.
+// All contenders: members that give up all blocks at once, and those that free each block.
 void register_allocate_and_reset() {
     add_batches<Heap<glibc>>("glibc");
     if (jemalloc::load()) add_batches<Heap<jemalloc>>("jemalloc");
@@ -81,7 +82,7 @@ void register_allocate_and_reset() {
     add_batches<Freeing<System>>("system");
 }
 
-// Members that free single blocks: one is taken and given back.
+// Contenders that free single blocks: one block is allocated and freed.
 void register_allocate_and_free() {
     add_turns<glibc>("glibc");
     if (jemalloc::load()) add_turns<jemalloc>("jemalloc");

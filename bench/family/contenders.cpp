@@ -1,4 +1,4 @@
-// What: the contender that is no part of this program.
+// What: loads jemalloc, the contender that this program is not linked with.
 #include <cstdio>
 #include <dlfcn.h>
 
@@ -9,7 +9,7 @@ namespace family {
 void *(*jemalloc::malloc_)(size_t);
 void (*jemalloc::free_)(void *);
 
-// RTLD_DEEPBIND: what it calls of itself is its own.
+// RTLD_DEEPBIND: jemalloc's calls of its own functions reach jemalloc.
 bool jemalloc::load() {
     void *library = dlopen("libjemalloc.so.2", RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
     if (library == nullptr) return false;

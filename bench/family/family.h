@@ -2,9 +2,9 @@
 // mbmalloc itself, all in one process and one run. `bench_family` prints every figure and then how many times faster
 // each member is than the faster of glibc and jemalloc.
 //
-// A contender is a class with `void *allocate(size_t bytes)` and `void free_all()`, which gives up all blocks so far.
-// Each .cpp registers one question for all contenders: a new member is one class and a line in each question that it
-// answers.
+// A contender is a class with `void *allocate(size_t bytes)` and `void free_all()`, which gives up all its blocks. Each
+// .cpp file registers its benchmarks for all contenders: a new member needs one class, and a line in each of these
+// files.
 #ifndef MB_BENCH_FAMILY_FAMILY_H
 #define MB_BENCH_FAMILY_FAMILY_H
 
@@ -36,7 +36,7 @@ struct mbmalloc {
     static void give(void *p, size_t = 0) { mb_free(p); }
 };
 
-// Through pointers, which costs what a call through the PLT does.
+// Called through pointers, which costs as much as a call through the PLT.
 struct jemalloc {
     static bool load(); // false where there is none
     static void *take(size_t bytes) { return malloc_(bytes); }
@@ -47,7 +47,7 @@ struct jemalloc {
     static void (*free_)(void *);
 };
 
-// Every block of a batch must be remembered and freed: that is what malloc's users do.
+// Remembers each block of a batch and frees it, as users of malloc do.
 template <class Malloc> class Heap {
   public:
     void *allocate(size_t bytes) { return blocks_[count_++] = Malloc::take(bytes); }
@@ -89,7 +89,7 @@ class Bump {
     mb_bump bump_;
 };
 
-// Any member that resets, through struct mb_allocator. `Make` has `mb_allocator *allocator()`.
+// Any member that can be reset, used through struct mb_allocator. `Make` has `mb_allocator *allocator()`.
 template <class Make> class Member {
   public:
     void *allocate(size_t bytes) { return mb_allocator_allocate(made_.allocator(), bytes, 16); }

@@ -1,7 +1,7 @@
-// What: what each wrapping layer costs. "layer": a batch of 64-byte blocks taken, then each given back, from a
-// size-classed allocator, by its own functions, behind struct mb_allocator, and below each layer by itself; what a
-// layer costs is the difference to `bare`. "layer_reset": the arenas and the locked region behind struct mb_allocator,
-// a batch and one reset. ns per block.
+// What: the cost of each wrapping layer, in ns per block. "layer": a batch of 64-byte blocks is allocated from a
+// size-classed allocator, then each is freed: by its own functions, through struct mb_allocator (`bare`), and under
+// each single layer, whose cost is the difference to `bare`. "layer_reset": a batch and one reset, through struct
+// mb_allocator, for the arenas and the locked region.
 #include <memory>
 
 #include "bench/family/members.h"
@@ -13,7 +13,7 @@ constexpr size_t bytes = 64;
 
 void nobody(void *, const mb_watermark_event *) {}
 
-// `Options` chooses the layers.
+// A size-classed allocator under the layers that `Options` chooses.
 template <class Options> class Wrapped {
   public:
     Wrapped() : options_{} {
@@ -21,7 +21,7 @@ template <class Options> class Wrapped {
         expect(mb_family_compose(&options_.all, &base_.allocator, &family_), "composed allocator");
         allocator_ = mb_family_allocator(family_);
     }
-    ~Wrapped() { mb_family_drop(family_); } // and its base
+    ~Wrapped() { mb_family_drop(family_); } // drops the base, too
     void *take(size_t size) { return mb_allocator_allocate(allocator_, size, 16); }
     void give(void *p, size_t size) { mb_allocator_deallocate(allocator_, p, size); }
 
@@ -80,7 +80,7 @@ template <class Contender> void run_reset(benchmark::State &state) {
     state.SetItemsProcessed(static_cast<int64_t>(batch) * state.iterations());
 }
 
-// An arena that starts at a colour of its own: nothing per block.
+// An arena with an offset of its own (cache colouring), which costs nothing per block.
 class Coloured {
   public:
     Coloured() {

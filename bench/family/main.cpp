@@ -10,7 +10,7 @@
 
 namespace {
 
-// "question/contender/rest" by question + rest, then by contender: ns per block.
+// Sorts the names "question/contender/rest" by question and rest, then by contender; figures are ns per block.
 class Ratios : public benchmark::ConsoleReporter {
   public:
     void ReportRuns(const std::vector<Run> &runs) override {
@@ -55,7 +55,7 @@ class Ratios : public benchmark::ConsoleReporter {
     std::map<std::string, std::map<std::string, double>> rows_;
 };
 
-// jemalloc's thread-local words need room that the loader must have set aside at the start.
+// jemalloc's thread-local variables need static TLS space that the loader must reserve at the start.
 void restart_with_static_tls(char **arguments) {
     if (std::getenv("GLIBC_TUNABLES") != nullptr) return;
     setenv("GLIBC_TUNABLES", "glibc.rtld.optional_static_tls=16384", 1);

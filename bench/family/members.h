@@ -1,5 +1,5 @@
-// What: the members of the family that free single blocks, or are carved by many threads, as contenders. Each has room
-// for a batch, and is made for one block size where it has but one.
+// What: contenders: the members of the region family that free single blocks, or from which many threads allocate. Each
+// has room for a batch; a member with only one block size is constructed with it.
 #ifndef MB_BENCH_FAMILY_MEMBERS_H
 #define MB_BENCH_FAMILY_MEMBERS_H
 
@@ -13,7 +13,7 @@ inline void expect(enum mb_error error, const char *what) {
     if (error != MB_OK) fail(what);
 }
 
-// Frees every block of a batch by itself, as malloc's users do.
+// Frees each block of a batch, as users of malloc do.
 template <class Made> class Freeing {
   public:
     explicit Freeing(size_t bytes) : made_(bytes) {}
@@ -29,7 +29,7 @@ template <class Made> class Freeing {
     Made made_;
 };
 
-// The newest block first.
+// Frees the newest block first.
 template <class Made> class FreeingBack {
   public:
     explicit FreeingBack(size_t bytes) : made_(bytes) {}
@@ -60,7 +60,7 @@ struct SizeClassed {
     mb_size_classed classed;
 };
 
-// Freed by the owner, and as another thread frees: by a handle, one compare-and-swap each.
+// Frees as the owner does, and as another thread does: by a handle, with a compare-and-swap for each block.
 struct RemoteSlab {
     explicit RemoteSlab(size_t bytes) {
         expect(mb_remote_slab_new(&slab, bytes, 16, room), "remote slab");

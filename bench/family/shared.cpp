@@ -1,5 +1,5 @@
-// What: one shared bump arena carved by 1, 2 and 4 threads, over memory that is usable and over a lazy region that is
-// committed on the way; beside malloc and free in as many threads. 64-byte blocks, not touched.
+// What: 1, 2 and 4 threads allocate 64-byte blocks from one shared bump arena, over committed memory and over a lazy
+// region that is committed as needed; for comparison malloc and free in as many threads. The blocks are not touched.
 #include <memory>
 
 #include "bench/family/members.h"
@@ -8,7 +8,7 @@ namespace family {
 namespace {
 
 constexpr size_t block = 64;
-constexpr size_t arena_bytes = size_t{1} << 36; // more than any run carves; untouched, so it costs address space alone
+constexpr size_t arena_bytes = size_t{1} << 36; // more than a run allocates; untouched memory costs nothing
 
 mb_region region;
 mb_bump_shared bump;
@@ -35,7 +35,7 @@ void carve(benchmark::State &state, mb_commit_function *how) {
     state.SetItemsProcessed(state.iterations());
 }
 
-// The same as a member over a lazy region: commits by chunks, and judges each request.
+// The same through struct mb_allocator over a lazy region, which commits in chunks and checks each request.
 void carve_member(benchmark::State &state) {
     static std::unique_ptr<BumpArenaShared> arena;
     if (state.thread_index() == 0) arena = std::make_unique<BumpArenaShared>(arena_bytes);
@@ -48,7 +48,7 @@ void carve_member(benchmark::State &state) {
     state.SetItemsProcessed(state.iterations());
 }
 
-// The first thread takes, all give back: by a handle, one compare-and-swap a slot. ns per slot given back.
+// The first thread allocates, all threads free: by a handle, with a compare-and-swap for each slot. ns per free.
 void give_back(benchmark::State &state) {
     constexpr size_t slots = 20000;
     static std::unique_ptr<RemoteSlab> slab;

@@ -1,4 +1,4 @@
-// What: some threads only allocate, others only free (the pattern of xmalloc-test): batches of mixed sizes go through
+// What: some threads only allocate, others only free, as in xmalloc-test: batches of blocks of mixed sizes go through
 // one queue.
 //   bench_asymmetric [thousands of batches]
 #include <cstdlib>

@@ -1,8 +1,9 @@
-// What: a thousand threads that are mostly idle: each holds one block in each of 20 sizes, then frees all and waits on.
+// What: memory of a thousand idle threads: each allocates one block of each of 20 sizes and waits, then frees all of
+// them and waits again.
 //   bench_idle_threads [threads]
-// Reports held_kib_per_thread and freed_kib_per_thread (after malloc_trim): what is resident beyond the same threads
-// without a block, whose memory is read first.
-// Who: all threads pass six barriers together with the main thread, which measures between them.
+// Reports held_kib_per_thread and freed_kib_per_thread (the latter after malloc_trim): resident memory beyond that of
+// the same threads before they allocate, which is measured first.
+// Who: all threads and the main thread meet at six barriers; the main thread measures between them.
 #include <cstdlib>
 #include <malloc.h>
 #include <pthread.h>
@@ -25,13 +26,13 @@ void wait_for_all() { pthread_barrier_wait(&barrier); }
 void *mostly_idle(void *) {
     void *blocks[SIZES] = {};
     wait_for_all(); // all threads run
-    wait_for_all(); // the main thread has read what they take
+    wait_for_all(); // the main thread has measured them
     for (int i = 0; i < SIZES; ++i) blocks[i] = bench::allocate(sizes[i]);
-    wait_for_all(); // all hold
-    wait_for_all(); // read
+    wait_for_all(); // all have allocated
+    wait_for_all(); // measured
     for (void *p : blocks) std::free(p);
     wait_for_all(); // all have freed
-    wait_for_all(); // read
+    wait_for_all(); // measured
     return nullptr;
 }
 
@@ -47,7 +48,7 @@ std::vector<pthread_t> start(size_t count) {
     return threads;
 }
 
-// Resident memory once all threads are at the next barrier.
+// Measures resident memory once all threads are at the next barrier.
 double measured(bool trim) {
     wait_for_all();
     if (trim) malloc_trim(0);

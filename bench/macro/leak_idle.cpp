@@ -1,5 +1,6 @@
-// What: does memory come back? 200 MB of blocks of mixed sizes are made by several threads; 97 % are freed at random,
-// partly by other threads than made them, the rest is leaked; the program idles and says what is resident.
+// What: how much freed memory goes back to the system. Several threads allocate 200 MB of blocks of mixed sizes and
+// free 97 % of them at random, some in another thread than allocated them; the rest is leaked. Then the program idles
+// and reports what is resident.
 //   bench_leak_idle [MB]
 #include <cstdlib>
 #include <thread>
@@ -16,7 +17,7 @@ enum { WORKERS = 4, LEAKED_IN_THOUSAND = 30 };
 
 using Blocks = std::vector<void *>;
 
-// Leaks come in runs of neighbours, as caches and tables that are filled at one time do.
+// Leaked blocks are consecutive allocations, as those of a cache or a table that is filled at one time.
 void make(Blocks &blocks, uint64_t seed, size_t bytes) {
     bench::Random random(seed);
     while (bytes > 0) {

@@ -1,5 +1,5 @@
-// What: the containers of C++ as programs use them: red-black trees and hash maps of numbers and of strings that are
-// filled, searched, thinned out and filled again.
+// What: C++ containers: std::map and std::unordered_map of numbers and of strings, which are filled, searched, partly
+// erased and filled again.
 //   bench_maps [times]
 // Who: two threads, each with its own containers.
 #include <cstdlib>
@@ -24,7 +24,7 @@ void fill(Map &map, bench::Random &random, int count) {
     for (int i = 0; i < count; ++i) map[random.below(static_cast<uint32_t>(keys) * 4)] = std::string(random.below(60), 's');
 }
 
-// Drops every key of one residue.
+// Erases every key with one remainder.
 template <class Map>
 void thin_out(Map &map, uint32_t residue) {
     for (auto at = map.begin(); at != map.end();) at = at->first % 3 == residue ? map.erase(at) : std::next(at);

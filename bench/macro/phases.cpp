@@ -1,5 +1,5 @@
-// What: a heap that grows and shrinks in phases of different sizes: each phase fills 48 MB with blocks of its own
-// range, drops 95 % of them at random, and the next phase comes. What one phase leaves must serve the next.
+// What: a program whose block sizes change from phase to phase: each phase allocates 48 MB of blocks from its own range
+// of sizes and frees 95 % of them at random. The memory that a phase has freed should serve the next one.
 //   bench_phases [times through all phases]
 // Who: two threads, each with its own blocks.
 #include <cstdlib>

@@ -1,8 +1,7 @@
-// What: requests that each build a small world by malloc (headers, strings, a body that grows, a list of results) and
-// drop all of it at the end; one in 16 leaves a result in a cache of bounded size, where it outlives thousands of
-// requests.
+// What: a server's requests: each allocates headers, strings, a growing body and a list of results and frees all of it
+// at its end. One request in 16 leaves a result in a cache of bounded size, where it outlives thousands of requests.
 //   bench_requests [thousands of requests per thread]
-// Who: worker threads share nothing but the cache, which is under one lock and frees what other threads made.
+// Who: worker threads share only the cache, which has a lock; a thread that replaces an entry frees another's block.
 #include <cstdlib>
 #include <cstring>
 #include <map>

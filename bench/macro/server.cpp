@@ -1,8 +1,7 @@
-// What: a server in steady state whose connections move from thread to thread (the pattern of Larson and Krishnan): a
-// thread replaces random blocks of its set for a while, then hands the set to a thread that is started in its place and
-// ends.
+// What: a server whose connections move from thread to thread (the benchmark of Larson and Krishnan): a thread replaces
+// random blocks of its set for a while, starts another thread that continues with the set, and ends.
 //   bench_server [rounds]
-// Who: each set belongs to one thread at a time; most blocks are freed by another thread than allocated them.
+// Who: each set belongs to one thread at a time; most blocks are freed by a thread that did not allocate them.
 #include <cstdlib>
 #include <thread>
 #include <vector>
@@ -27,7 +26,7 @@ void serve(Set &set, uint64_t seed) {
     }
 }
 
-// The work of one line of threads: each generation lives in a thread of its own.
+// One chain of threads, each of which continues the work of the one before.
 void line(Set &set, uint64_t seed, int64_t generations) {
     for (int64_t i = 0; i < generations; ++i) std::thread([&set, seed, i] { serve(set, seed + static_cast<uint64_t>(i)); }).join();
 }

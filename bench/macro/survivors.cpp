@@ -1,8 +1,7 @@
-// What: fragmentation in the long run: short-lived blocks in great number, of which one in 50 survives at random for
-// very long; the mix of sizes drifts, as in a server whose traffic changes over the day. The live heap stays near 40
-// MB.
+// What: long-term fragmentation: of many short-lived blocks one in 50, chosen at random, lives very long, and the
+// distribution of sizes drifts, as in a server whose traffic changes over the day. About 40 MB are live.
 //   bench_survivors [time]      one unit of time is a fixed amount of work, about a second
-// Reports beside the usual live_kib, what the program itself asked for and still holds at the end of the work.
+// Also reports live_kib: the bytes of live blocks, as the program requested them, at the end of the work.
 #include <cstdlib>
 #include <vector>
 
@@ -59,7 +58,7 @@ private:
     size_t old_bytes_ = 0, live_ = 0;
 };
 
-// The favourite size goes from 32 to 1 KiB and back, ten times in each unit of time.
+// The most frequent size rises from 32 bytes to 1 KiB and falls again, ten times in each unit of time.
 size_t drifting_size(bench::Random &random, int64_t step) {
     const int64_t position = step % (STEPS_PER_TIME / 10) * 20 / STEPS_PER_TIME; // 0 or 1: rising, falling
     const int64_t within = step % (STEPS_PER_TIME / 20) * 992 / (STEPS_PER_TIME / 20);

@@ -1,5 +1,5 @@
-// What: symbolic algebra: counted expression trees of tiny nodes (32 bytes) that are differentiated and simplified
-// again and again; nearly all nodes die young and shared subtrees live on.
+// What: symbolic algebra: expression trees with reference-counted nodes of 32 bytes are differentiated and simplified
+// again and again. Nearly all nodes are short-lived; shared subtrees live longer.
 //   bench_symbolic [times]
 #include <cstdint>
 #include <cstdlib>
@@ -30,7 +30,7 @@ void release(Node *node) {
     }
 }
 
-// A counted pointer.
+// A reference-counting pointer.
 class Term {
 public:
     explicit Term(Node *node = nullptr) : node_(node) {}
@@ -88,7 +88,7 @@ Term derivative(const Term &term, int64_t variable) {
     return sum(product(derivative(term.left(), variable), term.right()), product(term.left(), derivative(term.right(), variable)));
 }
 
-// Writes products of sums as sums of products, down to `depth`.
+// Expands products of sums into sums of products, down to `depth`.
 Term expand(const Term &term, int depth) {
     if (depth == 0 || term->kind == NUMBER || term->kind == VARIABLE) return term;
     Term left = expand(term.left(), depth - 1), right = expand(term.right(), depth - 1);

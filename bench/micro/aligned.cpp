@@ -1,4 +1,4 @@
-// What: aligned blocks: of a cache line, of a page, and of mixed alignments over a small live set.
+// What: posix_memalign and free: aligned to a cache line, to a page, and to mixed alignments in a small live set.
 #include <vector>
 
 #include "bench/micro/micro.h"

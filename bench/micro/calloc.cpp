@@ -1,4 +1,4 @@
-// What: calloc of small blocks that were dirty before, and of large ones of which one byte is used.
+// What: calloc and free of small blocks, whose memory was used before, and of large ones of which one byte is used.
 #include "bench/micro/micro.h"
 
 namespace micro {

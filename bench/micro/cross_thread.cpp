@@ -1,7 +1,7 @@
-// What: one thread allocates, another frees: through a locked queue and through a ring, of one size and mixed; and
-// threads that do nothing but free what others made.
-// Who: the producer pushes, the consumer pops; the end is a null pointer. Messages are arrays of 64 blocks, so
-// that the allocator and not the channel is measured.
+// What: one thread allocates, another frees. The blocks, of one size or of mixed sizes, go through a locked queue or a
+// ring buffer. In another test threads only free what the main thread has allocated.
+// Who: the producer pushes, the consumer pops; a null pointer is the end. Each message is an array of 64 blocks, so
+// that the cost of the channel is small.
 #include <memory>
 #include <thread>
 #include <vector>
@@ -45,7 +45,7 @@ void hand_over(int64_t operations, Size size) {
     consumer.join();
 }
 
-// Two threads free all that the main thread has made, in alternating parcels.
+// Two threads free all that the main thread has allocated, by turns in parcels.
 void free_round(std::vector<Parcel *> &parcels) {
     const auto free_every_second = [&parcels](size_t first) {
         for (size_t i = first; i < parcels.size(); i += 2) free_parcel(parcels[i]);

@@ -1,7 +1,7 @@
-// What: threads that work on sets of live blocks of random sizes at the same time: each on one of its own; all on one
-// that they share, so that most blocks are freed by another thread than made them; and each on its own, with a block in
-// 16 left for the others.
-// Who: a slot that threads share is changed by an atomic exchange; who takes a block out of it frees it.
+// What: threads that replace blocks of random sizes in live sets at the same time: each in its own set; all in one
+// shared set, so that most blocks are freed by a thread that did not allocate them; and each in its own set with every
+// 16th block going to a shared one.
+// Who: threads change a shared slot by an atomic exchange; the thread that takes a block out frees it.
 #include <atomic>
 #include <thread>
 #include <vector>

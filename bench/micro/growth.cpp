@@ -1,5 +1,5 @@
-// What: a heap that grows to 500 MB of blocks that are written whole, and is freed to nothing: what growing costs, page
-// faults above all. Twice: the second time the pages may still be there, or have to come again.
+// What: the cost of growing, mostly page faults: allocates 500 MB of blocks, writes them completely, and frees them
+// all. Twice: the second time the pages may still be resident, or fault again.
 #include <cstring>
 #include <vector>
 
@@ -24,7 +24,7 @@ void grow_and_free(bench::Random &random, Range range, size_t most, std::vector<
     blocks.clear();
 }
 
-// Figures are for each 4 KiB that are written.
+// One operation is 4 KiB written.
 void growth(Range range, size_t most) {
     bench::Random random(range.to);
     std::vector<void *> blocks;

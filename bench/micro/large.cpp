@@ -1,5 +1,5 @@
-// What: large blocks: one size taken and given back again and again, and a few live ones of jittered sizes whose pages
-// are used.
+// What: large blocks: malloc and free of one size in turn, and a few live blocks of random sizes whose pages are
+// touched.
 #include <vector>
 
 #include "bench/micro/micro.h"

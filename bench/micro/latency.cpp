@@ -1,7 +1,8 @@
-// What: how long single calls take: p50, p99, p99.9 and the longest of malloc and of free, in a steady live set.
+// What: the duration of single calls of malloc and free in a live set of constant size: 50th, 99th, 99.9th percentile
+// and maximum.
 //   bench_latency small|mixed|large|remote
-// Times go into histograms of fixed size (64 steps per doubling, 1.6 %), so recording neither allocates nor faults.
-// What reading the clock takes (the smallest difference of two readings) is subtracted.
+// The durations go into histograms of fixed size (64 buckets per doubling, 1.6 %), so that recording neither allocates
+// nor faults. The time that reading the clock takes (the smallest difference of two readings) is subtracted.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -29,7 +30,7 @@ public:
         longest_ = std::max(longest_, ticks);
     }
 
-    // The smallest duration that a share `quantile` of all does not exceed.
+    // The quantile: the smallest duration that this share of all calls does not exceed.
     double at(double quantile) const {
         const auto rank = static_cast<uint64_t>(std::ceil(quantile * static_cast<double>(total_)));
         uint64_t seen = 0;

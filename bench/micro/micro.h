@@ -1,6 +1,6 @@
-// What: how a micro benchmark is registered. Each runs a fixed amount of work (times MB_BENCH_SCALE), so that every
-// allocator does the same and peak memory can be compared; the CPU time is that of the whole process. Each file below
-// registers one family; main.cpp calls them all. The driver runs each benchmark in a process of its own.
+// What: registers micro benchmarks. Each does a fixed amount of work (times MB_BENCH_SCALE), so that every allocator
+// does the same and peak memory can be compared; CPU time is that of the whole process. Each file of this folder
+// registers a group of benchmarks, and main.cpp calls them all. The driver runs each benchmark in its own process.
 #ifndef MB_BENCH_MICRO_MICRO_H
 #define MB_BENCH_MICRO_MICRO_H
 
@@ -14,7 +14,7 @@
 
 namespace micro {
 
-// `body` loops over the state; each of the `iterations` (scaled) does `operations` that the figures are divided by.
+// `body` loops over the state; each of the (scaled) iterations does `operations`, by which the figures are divided.
 template <class Body>
 void add(const std::string &name, int64_t iterations, int64_t operations, Body body) {
     auto run = [body, operations](benchmark::State &state) {
@@ -24,7 +24,7 @@ void add(const std::string &name, int64_t iterations, int64_t operations, Body b
     benchmark::RegisterBenchmark(name.c_str(), run)->Iterations(bench::scaled(iterations))->MeasureProcessCPUTime();
 }
 
-// A single iteration that does `operations` operations (already scaled): for bodies that start threads.
+// For bodies that start threads: a single iteration that does `operations` (already scaled).
 template <class Body>
 void add_once(const std::string &name, int64_t operations, Body body) {
     auto run = [body, operations](benchmark::State &state) {

@@ -1,4 +1,4 @@
-// What: malloc and free in turn, of one size: the shortest way through an allocator; and malloc_usable_size.
+// What: malloc and free of one block in turn, which is the allocator's fast path; and malloc_usable_size.
 #include <malloc.h>
 #include <vector>
 

@@ -1,5 +1,5 @@
-// What: blocks that grow by realloc: one in small steps, many in turn, a large one in steps, one doubling to 512 MB.
-// The new part of a large block is touched page by page, as a buffer that is being filled.
+// What: blocks that grow by realloc: one small block in small steps, many blocks by turns, a large block in steps, and
+// one that doubles up to 512 MB. Each new page of a large block is touched, as when a buffer is filled.
 #include <vector>
 
 #include "bench/micro/micro.h"

@@ -1,5 +1,5 @@
-// What: the same thread-local work by one and by two threads, with malloc and without. On an allocator that shares
-// nothing, both slow down alike. The driver reports the quotient of the wall times; these are in no average.
+// What: the same thread-local work in one and in two threads, with malloc and without. With an allocator whose threads
+// share nothing, both scale alike. The driver reports the ratio of the speed-ups, which is part of no average.
 #include <thread>
 #include <vector>
 

@@ -1,4 +1,4 @@
-// What: threads that start, use malloc a little or more, and end; some blocks outlive their thread.
+// What: threads that start, allocate one or a hundred blocks, and end; some leave a block that another thread frees.
 #include <thread>
 #include <vector>
 

@@ -1,5 +1,5 @@
-// What: blocks that are written whole, the oldest of a few live ones freed for each new one: what comes back should
-// still be in the cache.
+// What: blocks that are written completely, eight of which are live; for each new block the oldest is freed. An
+// allocator that reuses recently freed memory finds it in the processor's cache.
 #include <cstring>
 #include <vector>
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Programs of musl under musl's own malloc, the one that it had before 1.2.1, and mbmalloc: CPU time of the same work, and peak memory.
+"""Measures programs linked with musl under musl's malloc, under the one it had before 1.2.1, and under mbmalloc: CPU
+time of the same work, and peak memory.
 
 measure.py PROGRAMS LIBMBMALLOC.SO [ROUNDS [REGEX]]   scripts/bench --musl builds what it needs and starts it
 measure.py --list [REGEX]                             prints the names of the tests
 
-PROGRAMS is the folder that tests/musl/programs.sh makes. Rounds are interleaved; the table has medians of user + system time, quotients of these with
-the range of the middle half of single rounds, and each line's best of memory. What the programs print must be the same under all.
+PROGRAMS is the folder that tests/musl/programs.sh makes. In each round every program runs once under each allocator.
+The table has medians of user + system time, ratios of these with the quartiles of single rounds, and medians of peak
+memory. A program must print the same under all allocators.
 """
 import os
 import re
@@ -59,7 +61,7 @@ TESTS |= {"zstd -T4": (MANY, zstd)}
 
 
 def load(port):
-    """What is asked of redis-server; the benchmark's own allocator is musl's in each run."""
+    """Sends requests to redis-server. The client runs with musl's allocator in each run."""
     ask = ["redis-benchmark", "-p", str(port), "-q", "-n", "60000", "-c", "40", "-P", "8", "-t", "set,lpush,lpop,sadd,hset,zadd"]
     cli = ["redis-cli", "-p", str(port)]
     for _ in range(200):
@@ -98,7 +100,7 @@ def run(test, how, programs, library):
 
 
 def quotient(rounds, test, how):
-    """Of medians; and the middle half of single rounds."""
+    """The ratio of the medians, and a text with it and the quartiles of single rounds."""
     each = sorted(rounds[test, how][i][0] / rounds[test, "mbmalloc"][i][0] for i in range(len(rounds[test, how])))
     middle = statistics.median(r[0] for r in rounds[test, how]) / statistics.median(r[0] for r in rounds[test, "mbmalloc"])
     return middle, f"{middle:.2f} ({each[len(each) // 4]:.2f} to {each[-1 - len(each) // 4]:.2f})"

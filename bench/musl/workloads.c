@@ -1,6 +1,5 @@
-// What: workloads in C for a C library that has no C++ compiler here: workloads NAME [AMOUNT] does that one and prints
-// a sum of what it has
-//   written and read, the same under every allocator. bench/musl/measure.py takes the time.
+// What: workloads in C, for musl, which has no C++ compiler here. `workloads NAME [AMOUNT]` runs one and prints a sum
+// of what it has written and read, which is the same under every allocator. bench/musl/measure.py measures the time.
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -109,7 +108,7 @@ static void queue_get(unsigned char *blocks[BATCH]) {
     pthread_mutex_unlock(&queue.lock);
 }
 
-// Half of the threads allocate, half free.
+// Half of the threads allocate blocks, the other half free them.
 static void exchange(struct thread *t) {
     unsigned char *blocks[BATCH];
     for (long i = 0; i < t->amount; i += BATCH) {

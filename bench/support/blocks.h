@@ -1,4 +1,4 @@
-// What: malloc as programs use it: the first byte is written, and a refusal ends the benchmark.
+// What: malloc as benchmarks use it: writes the block's first byte, and ends the benchmark when malloc fails.
 #ifndef MB_BENCH_SUPPORT_BLOCKS_H
 #define MB_BENCH_SUPPORT_BLOCKS_H
 

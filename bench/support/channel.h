@@ -1,7 +1,7 @@
-// What: two ways to hand pointers from thread to thread: a queue under a lock, and a ring for one producer and one
+// What: two ways to pass pointers between threads: a queue with a lock, and a ring buffer for one producer and one
 // consumer.
-// Who: Queue any threads; Ring one pushes, one pops. Neither allocates after its construction, so what a
-// benchmark measures is its own mallocs.
+// Who: Queue any threads; Ring one pushes, one pops. Neither allocates after its construction, so that a benchmark
+// measures only its own calls of malloc.
 #ifndef MB_BENCH_SUPPORT_CHANNEL_H
 #define MB_BENCH_SUPPORT_CHANNEL_H
 
@@ -40,7 +40,7 @@ private:
     size_t head_ = 0, tail_ = 0;
 };
 
-// Waits by yielding: on a machine with fewer cores than threads spinning would measure the scheduler.
+// Waits by yielding: with fewer cores than threads, spinning would measure the scheduler.
 class Ring {
 public:
     explicit Ring(size_t capacity) : slots_(capacity) {}

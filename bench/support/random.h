@@ -1,5 +1,4 @@
-// What: the random numbers and the block sizes of every benchmark here. The same seed gives the same work for each
-// allocator.
+// What: random numbers and block sizes for the benchmarks. The same seed gives each allocator the same work.
 // Who: one thread per object.
 #ifndef MB_BENCH_SUPPORT_RANDOM_H
 #define MB_BENCH_SUPPORT_RANDOM_H
@@ -31,13 +30,13 @@ private:
     uint64_t state_;
 };
 
-// 8 .. 1023, small ones far more often, as programs ask for them.
+// 8 to 1023 bytes; small sizes are far more frequent, as in programs.
 inline size_t small_size(Random &random) {
     const uint32_t bits = 3 + std::min(random.below(7), random.below(7));
     return (size_t{1} << bits) + random.below(1u << bits);
 }
 
-// As small_size; one in 100 is up to 8 KiB and one in 1000 up to 64 KiB.
+// Like small_size, but one block in 100 has up to 8 KiB, and one in 1000 up to 64 KiB.
 inline size_t mixed_size(Random &random) {
     const uint32_t draw = random.below(1000);
     if (draw == 0) return 8192 + random.below(57344);

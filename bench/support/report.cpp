@@ -1,4 +1,4 @@
-// What: see report.h. No function here allocates: the figures are about the workload.
+// What: see report.h. No function here allocates, so that the figures are those of the workload alone.
 #include "bench/support/report.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// What: what a workload tells the driver besides what the kernel counts: lines `bench: key=value` on stdout.
+// What: how a workload reports figures to the driver that the kernel does not count: lines `bench: key=value` on
+// stdout.
 // Who: the main thread.
 #ifndef MB_BENCH_SUPPORT_REPORT_H
 #define MB_BENCH_SUPPORT_REPORT_H
@@ -8,12 +9,12 @@ namespace bench {
 // Prints one line. Does not allocate.
 void report(const char *key, double value);
 
-// Resident KiB of this process, now.
+// The present resident set of this process in KiB.
 long resident_kib();
 
-// The end of every workload: says what the work cost (work_wall_ms), stays idle for MB_BENCH_IDLE_MS (1500), says
-// what work and idling cost together (cpu_ms, faults) and what is still resident (final_kib), then asks for
-// malloc_trim and says it again (trimmed_kib). What the trim costs is in no figure.
+// Called at the end of every workload: reports the duration of the work (work_wall_ms), idles for MB_BENCH_IDLE_MS
+// (1500), reports the cost of work and idle time together (cpu_ms, faults) and the resident set (final_kib), then calls
+// malloc_trim and reports the resident set again (trimmed_kib). No figure includes the cost of the trim.
 void finish_idle();
 
 } // namespace bench

@@ -1,5 +1,5 @@
-// What: the cheapest clock of the machine that can time a single call. CMake picks the implementation for the
-// processor; what a reading costs is measured and subtracted by who uses it.
+// What: the fastest clock of the machine, precise enough for a single call. CMake chooses the implementation for the
+// processor. The user of the clock measures and subtracts what a reading takes.
 #ifndef MB_BENCH_SUPPORT_TICKS_H
 #define MB_BENCH_SUPPORT_TICKS_H
 
@@ -14,7 +14,7 @@ inline uint64_t nanoseconds() {
     return static_cast<uint64_t>(now.tv_sec) * 1000000000u + static_cast<uint64_t>(now.tv_nsec);
 }
 
-// Nothing of the timed call runs before the begin or after the end. The unit is the processor's.
+// No part of the timed call runs before ticks_begin or after ticks_end. The unit depends on the processor.
 uint64_t ticks_begin();
 uint64_t ticks_end();
 
