@@ -46,13 +46,13 @@ static bool is_any_conditional(uint32_t word) { return is_conditional(word) || i
 
 // --- exclusive loads and stores --------------------------------------------------------------------------------------
 
-// Of one register; of two only with the upper size bit, else it is a casp.
+// Exclusive access to one register, or to two if the upper size bit is set (otherwise the instruction is casp).
 static bool is_exclusive(uint32_t word) {
     return (word & 0x3f800000) == 0x08000000 && (field(word, 21, 1) == 0 || field(word, 31, 1) != 0);
 }
 static bool is_load(uint32_t word) { return field(word, 22, 1) != 0; }
 
-// The loop ends behind the branch that looks at the store's success; it may be left before.
+// The loop ends after the branch that tests whether the store succeeded; a branch may leave it earlier.
 static unsigned behind_loop(uint64_t at, uint64_t next[INSN_NEXT_MAX]) {
     unsigned count = 0;
     bool stored = false;

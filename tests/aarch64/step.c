@@ -57,8 +57,8 @@ static void arm_entries(void) {
     for (unsigned i = 0; i < STEP_ENTRIES; i++) arm(step.entries[i]);
 }
 
-// Outside the range it calls, or returns: a call comes back behind itself, a jump (of the procedure linkage table) to
-// the caller.
+// The code outside the range returns: from a call to the instruction after it, from a jump (of the procedure linkage
+// table) to the caller.
 static void arm_next(const struct insn_state *state) {
     uint64_t next[INSN_NEXT_MAX], returns;
     unsigned count = insn_next(state, next, &returns);

@@ -32,8 +32,8 @@ static uint32_t below(uint32_t n) { // splitmix64
     return (uint32_t)(((z ^ z >> 31) >> 32) * n >> 32);
 }
 
-// 8 to 1,023 bytes, small ones more often; one in 100 is up to 8 KiB and one in 1,000 up to 64 KiB: mixed_size in
-// bench/support/random.h.
+// As mixed_size in bench/support/random.h: 8 to 1,023 bytes, small sizes more often; one in 100 has up to 8 KiB and one
+// in 1,000 up to 64 KiB.
 static size_t any_size(void) {
     uint32_t draw = below(1000), one = below(7), other = below(7);
     if (draw == 0) return 8192 + below(57344);

@@ -37,7 +37,7 @@ static uint64_t faults_of_used_blocks(void) {
     return measure_minor_faults() - before;
 }
 
-// How many of the last thousand come without pages.
+// How many of the last thousand blocks had no resident page.
 static unsigned bare_of_untouched_blocks(void) {
     unsigned bare = 0;
     for (int i = 0; i < ROUNDS; i++) {
@@ -56,7 +56,7 @@ int main(void) {
     printf("untouched: %u of %d blocks come without pages; used: %llu faults in %d rounds\n", bare, LAST, (unsigned long long)faults,
            ROUNDS);
     CHECK(!ours || bare > LAST / 2, "%u blocks of %d without pages", bare, LAST);
-    // That the blocks are used now is seen at the second time that pages are found: the first may be noise.
+    // calloc notices that blocks are used when it finds resident pages for the second time: the first may be noise.
     CHECK(!ours || faults <= (CHANGE + LOOK) * PAGES + NOISE, "%llu faults", (unsigned long long)faults);
     return 0;
 }

@@ -13,7 +13,7 @@ static void require(const void *p) {
     exit(1);
 }
 
-// realloc from 1 to 512 MiB, doubling; `touch` writes each page that is new.
+// Doubles a block by realloc from 1 to 512 MiB; with `touch` writes each new page.
 static void doubling(int touch) {
     size_t old = 0;
     char *p = NULL;

@@ -55,7 +55,7 @@ static void sparse(void) {
     touch_sparsely(malloc(300 * MIB), 300 * MIB); // longer than all before it
 }
 
-// What blocks that were written have given back, huge pages and all, goes to a block that is not written.
+// Memory of freed blocks that had been written, with its huge pages, is reused for a block that is not written.
 static void reused(void) {
     for (size_t i = 0; i < 8; i++) fill(i, (20 + 5 * i) * MIB);
     for (size_t i = 4; i < 8; i++) free(block[i]);
@@ -63,7 +63,7 @@ static void reused(void) {
     for (size_t i = 0; i < 600; i++) memset(malloc(1000), 1, 1000);
 }
 
-// Whole units of 64 KiB with a quarter of a unit to spare, on average.
+// Blocks of whole units of 64 KiB, of which a quarter of a unit is unused on average.
 static void tails(void) {
     for (size_t i = 0; i < 1500; i++) {
         size_t bytes = 33 * KIB + blocks_random(&rng) % (31 * KIB);
@@ -73,7 +73,7 @@ static void tails(void) {
 
 static pthread_barrier_t all_there;
 
-// Each thread has a page or so of each size, and a unit for it.
+// Each thread uses about a page of each size, and takes a unit for it.
 static void *few_blocks(void *arg) {
     for (size_t c = 0; c < CLASSES; c++) {
         for (size_t i = 0; i < 12; i++) memset(malloc(100 + 100 * c), 1, 100 + 100 * c);
@@ -110,7 +110,7 @@ static const struct {
             {"reused", reused, 20 << 20, 300 << 20, 3},
             {"tails", tails, 0, 100 << 20, 3},
             {"threads", threads, 0, 0, 3},
-            // Blocks of 1 to 9 MB in turn: a huge page goes back whole or not at all.
+            // Blocks of 1 to 9 MB in turn: a huge page is returned to the system as a whole or not at all.
             {"replace", replace, 20 << 20, 300 << 20, 9}};
 
 // --- measuring ------------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ static void live_set(unsigned t) {
     }
 }
 
-// About a unit each turn, of one class.
+// About a unit of blocks of one class each turn.
 static void fresh_slabs(unsigned t) {
     (void)t;
     for (unsigned i = 0; i < FRESH_BLOCKS; i++) CHECK(mb_malloc(1024) != NULL, "no block");
@@ -74,7 +74,7 @@ static void free_anothers(unsigned t, unsigned threads, size_t bytes) {
 static unsigned threads_now;
 static void others_free(unsigned t) { free_anothers(t, threads_now, 64); }
 
-// Each thread has a block while the others have their turn: as when all run at once.
+// Each thread holds a block during the others' turns, as if all ran at once.
 static void replace(unsigned t, unsigned which, size_t bytes) {
     mb_free(crew[t].live[which]);
     crew[t].live[which] = mb_malloc(bytes);
@@ -100,8 +100,8 @@ static void thread_lives(unsigned t) {
     pthread_join(thread, NULL);
 }
 
-// Lines for a hundred turns of a thread, with two and with 64 of them, and some room. What the arena's tree and the
-// commons cost is in core/README.md, What threads share.
+// Limits: cache line transfers for a hundred turns of a thread, with 2 and with 64 threads, plus a margin.
+// core/README.md, What threads share, says what the arena's tree and the commons contribute.
 static const struct load {
     const char *name;
     void (*turn)(unsigned t);

@@ -10,7 +10,7 @@
 
 enum { LINE_SHIFT = 6, LINES = 1 << 18, SITES = 1 << 12, THREADS = 1024, TOLD = 12 };
 
-// Who has the line: one thread, which may write it, or several that have read it.
+// Which threads have the line in their cache: one that may write it, or several that have read it.
 struct line {
     uintptr_t number; // 0: never met
     uint32_t only;
@@ -56,7 +56,7 @@ static void note_site(uintptr_t code, uintptr_t line) {
     }
 }
 
-// True when the line had to be fetched.
+// True if the line had to be transferred.
 static bool read_line(struct line *line, uint32_t me) {
     if (!line->is_shared && line->only == me) return false;
     if (!line->is_shared) {

@@ -11,7 +11,7 @@
 
 enum { TRIES = 3, MOST_RATIO = 10 };
 
-// Grows one block (or two in turn, which cannot both stay in place) to `bytes` by `step`, touching what is new.
+// Grows one block (or two by turns, of which one must move) to `bytes` in steps of `step`, and touches each new part.
 static uint64_t grow_ns(size_t bytes, size_t step, size_t blocks) {
     char *p[2] = {NULL, NULL};
     uint64_t start = measure_cpu_ns();

@@ -33,13 +33,13 @@ static uint64_t my_ns(void) { return cpu_ns(CLOCK_THREAD_CPUTIME_ID); }
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-// What a child takes from its first instruction until it has allocated.
+// The time from a child's first instruction to the end of its first allocation.
 struct child {
     uint64_t ns; // CPU time
     long faults;
 };
 
-// By the system call: fork(3) comes past the libc's own record of threads.
+// Forks by the system call: fork(3) also walks over the libc's own records of threads.
 static struct child first_malloc(void) {
     struct child *out = mmap(NULL, sizeof *out, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct child best = {UINT64_MAX, LONG_MAX};
@@ -109,7 +109,7 @@ static void end_threads(pthread_t *threads, unsigned count) {
     for (unsigned i = 0; i < count; i++) pthread_join(threads[i], NULL);
 }
 
-// ns for each, in hundredths.
+// Hundredths of ns for each.
 static uint64_t pairs(size_t bytes, size_t other_bytes) {
     uint64_t best = UINT64_MAX;
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -141,13 +141,14 @@ static int threads(void) {
     for (unsigned k = 0; k < KINDS; k++) {
         uint64_t now = pairs(kinds[k].bytes, kinds[k].other_bytes);
         printf("two %s pairs: %.1f ns, alone %.1f\n", kinds[k].name, (double)now / 100, (double)alone[k] / 100);
-        // An atomic instruction more where there is a second thread, and the machine's noise.
+        // The limit allows for the atomic instruction that a second thread makes necessary, and for noise.
         CHECK(now <= 2 * alone[k] + 10000, "pairs are slower beside sleeping threads");
     }
     struct child child = first_malloc();
     printf("a child and its first malloc: %.2f ms, alone %.2f; %ld page faults, alone %ld\n", (double)child.ns / 1e6,
            (double)child_alone.ns / 1e6, child.faults, child_alone.faults);
-    // What absent threads kept for reuse waits until their heaps are needed: no page of theirs is copied.
+    // Blocks that absent threads kept for reuse stay until their heaps are needed, so that none of their pages is
+    // copied.
     CHECK(child.faults <= child_alone.faults + count / 100, "a child copies pages of the parent's threads");
     CHECK(child.ns <= child_alone.ns + 200000000, "a child comes past the parent's threads"); // 9 to 22 ms are usual
     uint64_t begin = my_ns();
@@ -169,7 +170,7 @@ static size_t gigabytes(void) {
     return value != NULL && strcmp(value, "1") == 0 ? 128 : 16;
 }
 
-// Small blocks that nobody touches cost no page, large ones one each.
+// Small blocks that are not touched take no page, large ones one each.
 static void fill(size_t bytes) {
     for (size_t done = 0; done < bytes / 2; done += LARGE) {
         char *p = malloc(LARGE);
@@ -216,8 +217,8 @@ static int heap(void) {
 
 enum { PAIR_LIVE = 64, GROWTH_PAIRS = 20000, FRESH = 100000, FRESH_BYTES = 1000 };
 
-// Of 0.1 to 2 MB, in turn; what is live at the end stays, so that free pieces lie between blocks. Hundredths of ns a
-// pair, page faults with them.
+// Blocks of 0.1 to 2 MB in turn; those that are live at the end stay, so that free pieces lie between blocks.
+// Hundredths of ns a pair, with the page faults.
 static uint64_t large_pairs(uint64_t *seed) {
     static char *live[PAIR_LIVE];
     uint64_t begin = my_ns();
@@ -232,7 +233,7 @@ static uint64_t large_pairs(uint64_t *seed) {
     return (my_ns() - begin) * 100 / GROWTH_PAIRS;
 }
 
-// That stay: each some take a fresh slab.
+// Blocks that stay live: every few of them take a fresh slab.
 static uint64_t fresh_blocks(void) {
     uint64_t begin = my_ns();
     for (unsigned i = 0; i < FRESH; i++) {
@@ -260,7 +261,7 @@ static int growth(size_t bytes) {
     printf("1 -> %llu GiB in blocks of %zu bytes: a pair of 0.1 to 2 MB takes %.0f -> %.0f ns, a fresh block of %d bytes %.1f -> %.1f ns\n",
            (unsigned long long)most, bytes, (double)pairs_before / 100, (double)pairs_now / 100, FRESH_BYTES, (double)fresh_before / 100,
            (double)fresh_now / 100);
-    // The goal is 1.3 times; a noisy machine is given more, and what walks over a heap takes several times as long.
+    // The goal is 1.3 times. The limit is higher, for noise; a walk over a heap would take several times as long.
     CHECK(pairs_now <= 2 * pairs_before + 50000, "pairs take longer in a larger heap");
     CHECK(fresh_now <= (most > 16 ? 2 : 3) * fresh_before, "fresh blocks take longer in a larger heap");
     return 0;

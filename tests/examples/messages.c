@@ -63,7 +63,7 @@ static bool dispatch(struct mb_remote_slab *pool, struct worker *workers) {
     return true;
 }
 
-// Says that no more will come, and lets go of the worker's handle when it is gone.
+// Announces the end, waits for the worker, and gives its handle up.
 static bool finish(struct worker *worker, pthread_t thread) {
     void *done = NULL;
     put(&worker->queue, NULL);

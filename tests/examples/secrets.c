@@ -29,7 +29,7 @@ static bool open_store(struct store *store) {
     return mb_locked_new(&store->locked, 4096) == MB_OK && mb_locked_protect(&store->locked, MB_OS_NONE) == MB_OK;
 }
 
-// Takes the value over: the caller's copy is overwritten.
+// Stores the value and overwrites the caller's copy.
 static bool keep(struct store *store, const char *name, char *value, size_t bytes) {
     struct secret *secret = find(store, "");
     if (secret == NULL || mb_locked_protect(&store->locked, MB_OS_READ | MB_OS_WRITE) != MB_OK) return false;
@@ -44,7 +44,7 @@ static bool keep(struct store *store, const char *name, char *value, size_t byte
     return mb_locked_protect(&store->locked, MB_OS_NONE) == MB_OK && place != NULL;
 }
 
-// Lets `use` look at the secret, and nobody else before or after.
+// Makes the secret readable only while `use` runs.
 static bool with_secret(struct store *store, const char *name, bool (*use)(const char *value, size_t bytes)) {
     struct secret *secret = find(store, name);
     if (secret == NULL || mb_locked_protect(&store->locked, MB_OS_READ) != MB_OK) return false;

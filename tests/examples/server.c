@@ -19,7 +19,7 @@ static const char *copy_word(struct mb_region *arena, const char *word, size_t l
     return copy;
 }
 
-// The words of a line as an array that grows in place or moves, as the arena sees fit.
+// The words of a line, in an array that the arena grows in place or moves.
 static const char **split(struct mb_region *arena, const char *line, size_t *count) {
     const char **words = mb_region_allocate(arena, sizeof *words, sizeof *words);
     for (*count = 0; words != NULL && *(line += strspn(line, " \n")) != 0; ++*count) {

@@ -83,7 +83,7 @@ static void merge(struct piece *from, struct piece *to, size_t low, size_t middl
     }
 }
 
-// By address, without qsort, which may allocate.
+// Sorts by address, without qsort, which may allocate.
 static struct piece *sorted(size_t count) {
     struct piece *from = all, *to = spare;
     for (size_t width = 1; width < count; width *= 2) {

@@ -20,8 +20,8 @@ static unsigned extension(const uint8_t *modrm) { return modrm[0] >> 3 & 7; }
 
 static bool is_in(uint8_t x, uint8_t from, uint8_t to) { return x >= from && x <= to; }
 
-// add or adc sbb and sub xor cmp in their six forms each: only those with the r/m operand first write it, and cmp
-// never.
+// add, or, adc, sbb, and, sub, xor, cmp in their six forms each: only forms with the r/m operand first write to it, and
+// cmp never does.
 static bool arithmetic_may_write(const uint8_t *at, uint8_t rex) { return (at[0] & 7) < 2 && at[0] < 0x38 && is_memory(at + 1, rex); }
 
 static bool one_byte_may_write(const uint8_t *at, uint8_t rex) {

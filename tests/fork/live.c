@@ -19,7 +19,7 @@ void live_damaged(const char *what) {
     abort();
 }
 
-// A word that only this block at this place has.
+// A word that is different for each block and each place in it.
 static uint64_t mark_of(const unsigned char *p, size_t bytes, size_t at) {
     return ((uintptr_t)p + at) * UINT64_C(0x9e3779b97f4a7c15) ^ bytes;
 }

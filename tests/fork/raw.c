@@ -34,7 +34,7 @@ static uint64_t next_random(uint64_t *state) {
 
 static size_t random_bytes(uint64_t r) { return r % 64 == 0 ? 16 + r / 64 % MOST_BYTES : 16 + r / 64 % (r % 4 == 0 ? 9000 : 600); }
 
-// Puts one index where another worker will find it, and gives what lay there.
+// Leaves the index of a block for another worker, and frees the block whose index lay in the same place.
 static void exchange(uint64_t r, int index) { live_give(atomic_exchange(&mail[r % MAIL], index + 1) - 1); }
 
 static void *work(void *arg) {

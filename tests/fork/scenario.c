@@ -80,7 +80,7 @@ static void fresh_classes(void) {
     take(2, 30000);
 }
 
-// A nearly full slab of every larger class. What the absent thread's heap holds on to would stay resident in the child.
+// A nearly full slab of every larger class. Memory that the absent thread's heap kept would stay resident in the child.
 static void nearly_fill_slabs(enum part part) {
     static struct crowd crowd;
     for (size_t bytes = 1024; bytes < 30000; bytes += bytes / 8) have(&crowd, part, (int)(65536 / bytes) - 1, bytes);
@@ -158,7 +158,7 @@ static void thread_gone_by_peer(void *unused) {
     (void)unused;
     thread_gone();
 }
-// The worker itself has not allocated yet: it may take over the heap of the one that is gone.
+// The worker has not allocated yet: it may take over the heap of the thread that has ended.
 static void heap_left_over(void) { actor_do(&peer, thread_gone_by_peer, NULL); }
 static void adopt(void) {
     take(60, 1024);
@@ -167,7 +167,7 @@ static void adopt(void) {
 
 // --- large blocks, other sizes, other names --------------------------------------------------------------------------
 
-// Heaps keep blocks for their threads once one that was kept has been used again (core/large/large_keep.h).
+// Heaps keep freed large blocks only after a kept block was reused (core/large/large_keep.h).
 static void reused(void) {
     for (int i = 0; i < 2; i++) live_give(live_take(WORKER, 70000));
 }

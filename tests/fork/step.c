@@ -86,7 +86,7 @@ static void use_one_cpu(void) {
     sched_setaffinity(0, sizeof one, &one);
 }
 
-// The page of the process before, if any, goes.
+// Drops the page of the process before, if there is one.
 static void share_page(int fd) {
     if (shared != NULL) munmap(shared, sizeof *shared);
     if (fd < 0 || ftruncate(fd, sizeof *shared) != 0) stop(1, "no shared page");
@@ -100,7 +100,7 @@ static void start_process(void) {
     if (pipe2(commands, O_CLOEXEC) != 0 || pipe2(answers, O_CLOEXEC) != 0 || pipe2(go, O_CLOEXEC) != 0) stop(1, "no pipes");
     process = fork();
     if (process == 0) {
-        // Out of the way of the numbers that they get.
+        // Above the numbers to which become_stepped moves them.
         int high[4] = {fcntl(commands[0], F_DUPFD_CLOEXEC, 20), fcntl(answers[1], F_DUPFD_CLOEXEC, 20),
                        fcntl(go[0], F_DUPFD_CLOEXEC, 20), fcntl(page, F_DUPFD_CLOEXEC, 20)};
         become_stepped(high);
@@ -154,7 +154,7 @@ static bool look_up_may_write(uint64_t at) {
     return *known == 2;
 }
 
-// The function and line, if the machine has addr2line and the library has them.
+// The function and line, if the machine has addr2line and the library has debug information.
 static void print_place(uint64_t at) {
     char command[700], line[300];
     printf("  at libmbmalloc+0x%lx ", (unsigned long)(at - shared->load_bias));
@@ -208,7 +208,7 @@ static void fork_here_in_turn(struct walk *w, const struct scenario *s, uint64_t
 // Memory may have changed since the stop before. After all other instructions a child would be the same.
 static bool is_news(uint64_t before) { return !in_text(before) || look_up_may_write(before); }
 
-// Under a load that eats up the time, unseen places still count.
+// When the time is used up on a busy machine, places that were not seen before are still tested.
 static bool is_chosen(struct walk *w, uint64_t at, bool news) {
     uint8_t *seen = &visits[at - shared->text_from];
     double spent_s = now_s() - w->started_s;
@@ -238,7 +238,7 @@ static int next_stop(void) {
     return WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
 }
 
-// A helper thread has no end; two full rounds between its waits will do.
+// The helper thread never ends: it is stepped through two full rounds between its waits.
 static bool has_waited_enough(const struct scenario *s, double step_s) {
     static int waits;
     if (s->kind != SCENARIO_HELPER || step_s < HELPER_WAIT_S) return false;

@@ -92,8 +92,8 @@ static int helper_to_step(const struct scenario *s) {
     return find_helper();
 }
 
-// The child goes on obeying where the parent waits for its end. In it only the main thread is left; the worker that it
-// starts is the first to allocate.
+// The child continues with the commands, while the parent waits for it. Only the main thread exists in the child, so
+// the worker that it starts is the first to allocate.
 static int child_to_step(const struct scenario *s) {
     int status = 0;
     scenario_setup_by_peer(s);

@@ -64,7 +64,7 @@ static void make_live(struct blocks *set, size_t bytes) {
     }
 }
 
-// What must fail now, fails with ENOMEM and loses nothing.
+// A request that must fail now fails with ENOMEM and loses no block.
 static void refusals_are_clean(struct blocks *set) {
     for (size_t i = 0; i < set->count && i < 64; i++)
         CHECK(!blocks_resize(set, i, (size_t)1 << 46), "realloc to 64 TiB worked");
@@ -90,7 +90,7 @@ static size_t recovered_bytes(const struct exhaust_plan *plan) {
     return plan->api->ours ? plan->largest_bytes : plan->largest_bytes / 64;
 }
 
-// A thread whose very first allocations come when nothing is left: any answer but a crash, and clean refusals.
+// A thread whose first allocations happen when no memory is left: they may succeed, or fail with ENOMEM.
 static void first_use_in_shortage(struct worker *w) {
     for (size_t bytes = 8; bytes <= 65536; bytes *= 2) blocks_add(&w->own, bytes);
     blocks_verify(&w->own);

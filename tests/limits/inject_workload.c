@@ -11,7 +11,7 @@
 
 enum { THREADS = 2, MOST_LIVE = 400, OPERATIONS = 1200, THREAD_OPERATIONS = 400, TABLE = 1024 };
 
-// Mostly small, some of several units, a few large.
+// Sizes: mostly small, some of several units, a few large.
 static size_t some_size(uint64_t *rng) {
     uint64_t dice = blocks_random(rng) % 64;
     size_t limit = dice == 0 ? MIB : dice < 8 ? 64 * KIB : 2 * KIB;

@@ -38,7 +38,7 @@ static void fill_all(bool threads) {
     for (size_t i = 0; threads && i < THREADS; i++) pthread_join(thread[i], NULL);
 }
 
-// The first tenth of each run of blocks stays when `most`. The bytes that stay.
+// Frees blocks; with `most` the first tenth of each run of blocks stays live. Returns the bytes that stay.
 static size_t free_blocks(struct blocks *set, bool most) {
     size_t kept = 0, run = large ? 10 : RUN;
     for (size_t i = 0; i < set->count; i++) {

@@ -52,7 +52,7 @@ static void run_in_child(unsigned kinds, unsigned long first, unsigned long coun
     _exit(0);
 }
 
-// False when the run did not come to its end, which has been reported.
+// False, after a report, if the run did not end normally.
 static bool run(unsigned kinds, unsigned long first, unsigned long count) {
     int status;
     memset(shared, 0, sizeof *shared);
@@ -73,7 +73,7 @@ static bool at_most(const char *what, size_t value, size_t expected, size_t slac
     return false;
 }
 
-// Whether what the run left behind is what the run without a fault left.
+// Whether the run left the same behind as the run without a fault.
 static bool same_as_fair(void) {
     const struct mb_stats *s = &shared->stats, *f = &fair.stats;
     if (shared->rss > largest_rss) largest_rss = shared->rss;
@@ -85,7 +85,7 @@ static bool same_as_fair(void) {
     return (MB_ASAN || MB_TSAN || at_most("RSS", shared->rss, fair.rss, RSS_SLACK)) && same;
 }
 
-// A faulted run and its judgement.
+// A run with a fault, and the check of its result.
 static void try_fault(const char *what, unsigned kinds, unsigned long first, unsigned long count) {
     bool good = run(kinds, first, count) && same_as_fair();
     runs++;

@@ -10,7 +10,7 @@
 
 enum { LIMIT_MIB = 64, TABLE = 1 << 21, THREADS = 64, STACK_BYTES = 64 << 10 };
 
-// Fills the whole charge with blocks of one size; the bytes that fitted.
+// Fills the whole charge with blocks of one size; returns the bytes that fitted.
 static size_t fill_with(struct blocks *set, size_t bytes) {
     while (blocks_add(set, bytes)) {
     }
@@ -50,7 +50,7 @@ static void charge_follows_use(const struct mem_api *api, size_t start) {
     CHECK(empty < start + 10 * MIB, "charged %zu bytes for nothing", empty);
 }
 
-// Slabs that hold nothing must not stand in the way of a large block.
+// Empty slabs must not prevent a large block.
 static void large_after_many_sizes(const struct mem_api *api) {
     for (size_t bytes = 16; bytes <= 32 * KIB; bytes += bytes < KIB ? 16 : bytes / 16) api->free(api->malloc(bytes));
     void *p = api->malloc((LIMIT_MIB - 6) * MIB);
@@ -70,7 +70,7 @@ static void *ask_for_little(void *arg) {
     return NULL;
 }
 
-// What a new thread needs for itself must be had although all of the charge is taken, by memory that is free.
+// The data of a new thread must find memory although the charge is used up: free memory pays for it.
 static void new_threads_after_shortage(const struct mem_api *api) {
     pthread_t threads[THREADS];
     pthread_attr_t attr;

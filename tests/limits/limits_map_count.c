@@ -22,14 +22,14 @@ static size_t use_up_maps(char **base, size_t limit) {
     CHECK(*base != MAP_FAILED, "%zu bytes of address space: %s", bytes, strerror(errno));
     for (size_t i = 0; i < limit; i += 2)
         if (mprotect(*base + i * page, page, PROT_READ) != 0) break;
-    // The last one or two: a split needs two at once, a fresh mapping only one.
+    // Uses up the last one or two mappings: a split needs two at once, a new mapping only one.
     while (mmap(NULL, page, PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) {
     }
     CHECK(errno == ENOMEM, "errno %d", errno);
     return bytes;
 }
 
-// Whatever comes, comes in order: NULL with ENOMEM or a good block.
+// Each result is either NULL with ENOMEM or a usable block.
 static void try_everything(const struct mem_api *api, uint64_t seed) {
     struct block table[128];
     struct blocks set;

@@ -22,7 +22,7 @@ static void lock(int flags) {
           measure_vm_bytes() / KIB, locked_limit() / KIB);
 }
 
-// Dirty, free, give back, and ask for zeroes of every size from the same memory.
+// Writes blocks, frees and trims them, and callocs every size from the same memory.
 static void zero_after_purge(const struct mem_api *api, size_t bytes) {
     struct blocks set;
     blocks_init(&set, api, bytes / 1024, 3);

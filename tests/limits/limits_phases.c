@@ -31,7 +31,7 @@ static size_t peak_bytes(void) {
     return (size_t)usage.ru_maxrss * KIB;
 }
 
-// Where each block has a canary and a freed one waits (MB_TEST_SLACK_KIB says so), what survives at random holds more.
+// With canaries and delayed reuse (MB_TEST_SLACK_KIB is set) the surviving blocks hold more memory.
 static size_t overlap_peak(void) { return (getenv("MB_TEST_SLACK_KIB") != NULL ? PEAK_MIB * 3 / 2 : PEAK_MIB) * MIB; }
 
 int main(int argc, char **argv) {

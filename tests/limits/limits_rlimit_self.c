@@ -15,7 +15,7 @@ enum { THREADS = 8, STACK_BYTES = 8 << 20, DEEP_BYTES = 4 << 20 };
 
 static void limit(int which, size_t bytes) {
     struct rlimit r = {.rlim_cur = bytes, .rlim_max = bytes};
-    // The constants themselves: what they are passed as is an enum in glibc and an int in musl.
+    // Plain constants: their type is an enum in glibc and an int in musl.
     CHECK((which == RLIMIT_AS ? setrlimit(RLIMIT_AS, &r) : setrlimit(RLIMIT_DATA, &r)) == 0, "setrlimit(%d, %zu)", which, bytes);
 }
 

@@ -54,7 +54,7 @@ static void *trim_all_the_time(void *unused) {
     return unused;
 }
 
-// What another thread is giving back to the system is there again in a moment, and no reason to refuse.
+// Memory that another thread is just returning to the system is available again in a moment: no request may fail.
 static void trim(void) {
     pthread_t trimmer;
     CHECK(pthread_create(&trimmer, NULL, trim_all_the_time, NULL) == 0, "no thread");

@@ -69,7 +69,7 @@ static void *producer(void *arg) {
 
 static bool is_producers(size_t i) { return strcmp(own, "none") != 0 && i % OWN_EVERY == 0; }
 
-// Frees all that is not the producer's.
+// Frees all blocks but the producer's.
 static void consume(void) {
     for (size_t k = 0; k < count; k++) {
         size_t i = strcmp(order, "lifo") == 0 ? count - 1 - k : k;
@@ -83,7 +83,7 @@ static size_t rss_at_the_end(bool wait) {
     return measure_rss_bytes();
 }
 
-// Frees what the producer has made, judges what stays, and ends the process: the producer sleeps for ever.
+// Frees the producer's blocks, checks how much memory stays, and ends the process: the producer sleeps forever.
 static void *consumer(void *wait) {
     sem_wait(&produced);
     size_t peak = measure_rss_bytes();

@@ -73,9 +73,9 @@ static void overflow(const struct misuse_case *c) {
 
 // --- several threads -------------------------------------------------------------------------------------------------
 
-// The owner frees a crowd and takes one, so that the rest stands ready to be handed out; another thread frees one of
-// the rest again; then the owner takes them all. The second free was over before that, so it must not make the block
-// free once more.
+// The owner frees many blocks and allocates one, so that the others are ready to be handed out. Another thread frees
+// one of these again, and then the owner allocates them all. The second free is over by then, so it must not free the
+// block that was handed out since.
 static void second_free_of_a_ready_block(const struct misuse_case *c) {
     size_t position = (size_t)(uintptr_t)c->what;
     for (size_t i = 0; i < 100; i++) crowd[i] = block(c->n);
@@ -150,7 +150,7 @@ static void *race_main(void *arg) {
     return NULL;
 }
 
-// Two threads free the same block in the same instant, again and again; the owner goes on taking and giving.
+// Two threads free the same block at the same moment, again and again, while the owner allocates and frees.
 static void race_of_two_frees(const struct misuse_case *c) {
     static struct race r;
     pthread_t a, b;
@@ -175,7 +175,7 @@ static void race_of_two_frees(const struct misuse_case *c) {
 static void deed_usable_size(void *p) { (void)malloc_usable_size(p); }
 static void deed_realloc(void *p) { hide(realloc(p, 40)); }
 
-// Another thread asks for, or resizes, what the owner has freed.
+// Another thread asks for the size of a block that the owner has freed, or resizes it.
 static void other_uses_freed(const struct misuse_case *c) {
     void *p = block(c->n), *wall = block(c->n);
     (void)wall;
@@ -184,7 +184,7 @@ static void other_uses_freed(const struct misuse_case *c) {
     churn(c->n);
 }
 
-// Freed by another thread, which sleeps; the owner asks for it or resizes it.
+// The block was freed by another thread, which sleeps; the owner asks for its size or resizes it.
 static void owner_uses_freed(const struct misuse_case *c) {
     static struct actor b;
     void *p = block(c->n), *wall = block(c->n);

@@ -50,7 +50,7 @@ void policy_cases(misuse_emit *emit);
 
 // --- what cases use --------------------------------------------------------------------------------------------------
 
-// Returns the same pointer, but the compiler can assume nothing about it.
+// Returns the same pointer in a way that hides its origin from the compiler.
 void *hide(const void *p);
 
 // Announces on stdout which address the line must name; the last announcement counts. In the line, the name of the

@@ -61,13 +61,13 @@ struct Scene {
     char *victim;
 };
 
-// The compiler knows nothing of the block.
+// Hides the block's origin from the compiler.
 volatile char *at(const Scene &s, std::ptrdiff_t offset) { return static_cast<volatile char *>(hide(s.victim)) + offset; }
 std::ptrdiff_t size_of(const Scene &s) { return static_cast<std::ptrdiff_t>(s.kind->bytes); }
 
 void give_victim(Scene &s) { s.kind->give(hide(s.victim)); }
 
-// Whatever is free comes out again, as far as that can be made happen.
+// Tries to get every free block allocated again.
 void take_much(const Scene &s) {
     std::size_t count = 2 * ALL + (std::size_t{1} << 22) / s.kind->bytes;
     for (std::size_t i = 0; i < count && i < 20000; i++) hide(s.kind->make(s.kind->bytes));

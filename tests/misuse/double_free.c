@@ -36,7 +36,7 @@ static void at_once(const struct misuse_case *c) {
     give_up("the second free was not caught");
 }
 
-// Large blocks: a heap keeps its thread's once one that was kept has been used again.
+// Heaps keep freed large blocks only after a kept block was reused.
 static void kept_for_its_thread(const struct misuse_case *c) {
     for (int i = 0; i < 2; i++) free(block(c->n));
     at_once(c);
@@ -58,7 +58,7 @@ static void with_others_between(const struct misuse_case *c) {
     free_again(p);
 }
 
-// Everything around it is free too, so its memory may be on its way to other uses.
+// All blocks around it are free too, so its memory may be reused in another way.
 static void drained(const struct misuse_case *c) {
     size_t count = 4 * per_64k(c->n);
     blocks(pool, count, c->n);
@@ -76,7 +76,7 @@ static void drained_and_trimmed(const struct misuse_case *c) {
     free_again(p);
 }
 
-// Any cache of recent frees has seen a hundred thousand others since.
+// A hundred thousand other blocks were freed since, more than any cache of recent frees holds.
 static void long_ago(const struct misuse_case *c) {
     void *keep = block(c->n), *p = block(c->n);
     free(p);
@@ -85,7 +85,7 @@ static void long_ago(const struct misuse_case *c) {
     free_again(p);
 }
 
-// Out and in again through calloc and realloc: only the last free counts.
+// The address is allocated and freed again by calloc and realloc: only the last free is the fault.
 static void after_reuse(const struct misuse_case *c) {
     void *p = block(c->n);
     free(p);
@@ -144,14 +144,14 @@ static void deed_take(void *arg) {
 
 static void deed_free(void *arg) { free(((struct plot *)arg)->p); }
 
-// Takes until every slab of the class has been looked into; a block that comes out twice ends the case.
+// Allocates until every slab of the class has been searched; a block that is handed out twice ends the case.
 static void deed_take_many(void *arg) {
     struct plot *x = arg;
     size_t count = 40 * per_64k(x->bytes);
     for (size_t i = 0; i < count && i < MOST; i++) shadow_malloc(x->bytes);
 }
 
-// A slab of which only one block is free is not worth looking into.
+// The allocator does not search a slab with a single free block.
 static void deed_free_the_rest(void *arg) {
     struct plot *x = arg;
     for (size_t i = 0; i < x->around_count; i++)
@@ -223,7 +223,7 @@ static void orphan(const struct misuse_case *c) {
 // --- the tables ------------------------------------------------------------------------------------------------------
 
 static const char caught[] = "double free";
-// What was a slab or a large block may be bare memory by now.
+// The memory of the slab or large block may have been returned to the system by now.
 static const char caught_or_gone[] = "double free|invalid free: not allocated (freed already, or never handed out)";
 
 static const struct {

@@ -63,7 +63,7 @@ static long now_ms(void) {
     return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-// Reads what there is; false at the end of the stream. What does not fit is dropped.
+// Reads available output; false at the end of the stream. Drops what does not fit.
 static bool drain(int fd, char *text, size_t *used, size_t room) {
     char dropped[512];
     size_t left = room - 1 - *used;
@@ -109,7 +109,7 @@ static void run(struct outcome *o, const char *argument, const char *options) {
 
 // --- judging ---------------------------------------------------------------------------------------------------------
 
-// With profile=debug the stacks stand behind it, which are cut off here.
+// With profile=debug call stacks follow, which are cut off here.
 static bool exactly_one_line(char *text) {
     static const char more[] = "mbmalloc:   ";
     char *end = strchr(text, '\n');
@@ -192,7 +192,7 @@ static bool says_something_documented(struct outcome *o, const char *texts) {
 
 static bool ended_well(const struct outcome *o) { return WIFEXITED(o->status) && WEXITSTATUS(o->status) == 0; }
 
-// In memory that the hardened front has made inaccessible.
+// True if the address lies in memory that the hardened front has made inaccessible.
 static bool faulted(const struct outcome *o) { return WIFSIGNALED(o->status) && WTERMSIG(o->status) == SIGSEGV; }
 
 static bool is_right(struct outcome *o, enum case_end end, const char *texts) {

@@ -33,7 +33,8 @@ static void ignored(const struct misuse_case *c) {
     twice();
 }
 
-// As a crash reporter does. The address is announced by the handler, so a handler that does not run is a failure.
+// Handles SIGABRT as a crash reporter does. Only the handler announces the address, so the case fails if it does not
+// run.
 static void report(int sig) {
     static void *v[1000];
     for (size_t i = 0; i < 1000; i++) v[i] = block(16 + i * 10);

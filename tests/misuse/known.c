@@ -34,7 +34,7 @@ static void must(bool is_right) {
     if (!is_right) _exit(NOT_SAFE);
 }
 
-// Others of the size that stay, so that a block that waits comes out again.
+// Allocates other blocks of the size and keeps them, so that a block whose reuse is delayed is handed out again.
 static void take_many(void) {
     for (int i = 0; i < 3000 && i < (int)((64 << 20) / bytes) + 300; i++) take(bytes);
 }

@@ -33,7 +33,7 @@ static uint64_t next_random(void) {
 
 typedef void three(void *, size_t, size_t);
 
-// All free forms take NULL as nothing, whatever else they are told. Unused arguments do no harm in this calling
+// All forms of free ignore NULL, whatever their other arguments are. Unused arguments do no harm in this calling
 // convention; a tag is only an address.
 static void null(const struct misuse_case *c) {
     static const char *const names[] = {"free", "cfree", "free_sized", "free_aligned_sized", "_ZdlPv", "_ZdaPv", "_ZdlPvm", "_ZdaPvm",
@@ -91,7 +91,7 @@ static void stale_copy(const struct misuse_case *c) {
     shadow_churn(c->n);
 }
 
-// What was suspected and found innocent is free, not lost.
+// A block that was suspected of a double free and turned out to be live is freed, not lost.
 static void stale_copies_do_not_leak(const struct misuse_case *c) {
     struct misuse_case one = *c;
     stale_copy(&one);
@@ -122,7 +122,7 @@ static void uninitialised_by_another(const struct misuse_case *c) {
     }
 }
 
-// A copy of what was never written, whole blocks at a time.
+// Copies whole blocks that were never written.
 static void uninitialised_copies(const struct misuse_case *c) {
     (void)c;
     for (size_t i = 0; i < 200000; i++) {

@@ -41,6 +41,6 @@ int main(int argc, char **argv) {
     }
     wanted = argv[1];
     all_cases(run_if_wanted);
-    // No exit handlers: what a case has broken is not theirs to find.
+    // No exit handlers: they must not find what a case has damaged.
     _exit(found ? 0 : 2);
 }

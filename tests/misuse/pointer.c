@@ -59,7 +59,7 @@ static any_function *find(const char *symbol) {
     return f;
 }
 
-// The results of realloc and usable_size come back in the same register as nothing does.
+// Calls realloc and usable_size, too, as functions without a result: the register with their result is ignored.
 static void apply(const struct verb *v, void *p, size_t n) {
     any_function *f = find(v->symbol);
     static const char tag = 0;
@@ -183,7 +183,7 @@ static void *protected_page(long rights) {
     return p + 4096;
 }
 
-// What would be the header of the block lies on a page that is not there.
+// The page before the pointer, where a header would be, is not mapped.
 static void *after_a_hole(long unused) {
     char *p = own_pages(16384);
     (void)unused;
@@ -207,7 +207,7 @@ static void *file_page(long offset) {
 
 static void *wild(long value) { return (void *)(uintptr_t)value; }
 
-// A block that was, or will be, handed out is no secret to a program that looks around: these lie in the heap.
+// Addresses of blocks that were or will be handed out, which a program can guess: these lie in the heap.
 static const char interior[] = "interior pointer";
 static const char not_ours[] = "not a heap block";
 static const char never[] = "never handed out";
@@ -297,7 +297,7 @@ static const struct pointer pointers[] = {
 
 // --- the product -----------------------------------------------------------------------------------------------------
 
-// The C name that a line calls the function by.
+// The C name of the function in the message.
 static const char *called(const struct verb *v) {
     if (v->shape == P_A_N || v->shape == P_N_A) return "free_aligned_sized";
     if (strcmp(v->noun, "realloc") == 0) return "realloc";
@@ -361,7 +361,7 @@ static void emit_pair(misuse_emit *emit, const struct verb *v, const struct poin
     emit(&c);
 }
 
-// A question harms nobody: the answer is 0, told once.
+// malloc_usable_size does no harm: it returns 0, and the fault is reported once.
 static void emit_question(misuse_emit *emit, const struct pointer *q) {
     static const struct verb usable_size = {"usable_size", "malloc_usable_size", "usable_size", P};
     struct misuse_case c = {.end = END_TOLD, .run = hand_over, .what = q, .how = &usable_size};
@@ -380,7 +380,7 @@ static bool in_short_list(const struct pointer *q) {
 
 static bool wants_all(const struct verb *v) { return strncmp(v->name, "delete", 6) != 0 && strcmp(v->name, "cfree") != 0; }
 
-// realloc(p, 0) frees, and says so in either of two ways.
+// realloc(p, 0) frees, and its message may name either function.
 static void emit_realloc_zero(misuse_emit *emit, const struct pointer *q) {
     static const struct verb realloc_zero = {"realloc", "realloc", "realloc", P_N};
     struct misuse_case c = {.end = END_DIES, .run = hand_over, .what = q, .how = &realloc_zero, .n = 0};

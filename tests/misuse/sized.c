@@ -36,7 +36,7 @@ static size_t live_bytes(void) {
     return info.uordblks + info.hblkhd;
 }
 
-// Where the process goes on the block is gone, and the next wrong claim is no news.
+// If the process continues, the block is freed, and the next wrong size is not reported.
 static void after_claim(const struct misuse_case *c, size_t live_before, size_t usable) {
     if (c->end == END_DIES) give_up("the size was accepted");
     if (live_bytes() + usable > live_before) give_up("the block was not freed");
@@ -88,7 +88,7 @@ static void aligned_too_big(const struct misuse_case *c) {
 
 static void aligned_too_small(const struct misuse_case *c) { claim_aligned(c, aligned(64, c->n), 64, 1); }
 
-// A block that is not even aligned to what is claimed.
+// A block that does not have the claimed alignment.
 static void not_that_aligned(const struct misuse_case *c) {
     void *v[64];
     for (size_t i = 0; i < COUNT(v); i++) {
@@ -109,7 +109,7 @@ static void as_asked(const struct misuse_case *c) {
     for (size_t n = 0; n < 40000; n += 1 + n / 50) f(block(n), n);
 }
 
-// Anything between what was asked for and what was given.
+// Every size from the requested to the usable one.
 static void up_to_usable(const struct misuse_case *c) {
     sized_free *f;
     find(c->what, &f);
@@ -196,7 +196,7 @@ static const struct {
     enum case_end end;
 } modes[] = {{"sized=abort", END_DIES}, {"", END_TOLD}, {"sized=warn", END_TOLD}, {"sized=ignore", END_LIVES}};
 
-// Beyond the first size the modes that agree with the default are the same code.
+// For other sizes than the first, modes that behave like the default run the same code.
 static void emit_wrong(misuse_emit *emit, size_t i, const char *symbol) {
     for (const size_t *n = wrong[i].sizes; *n != 0; n++)
         for (size_t mode = 0; mode < (n == wrong[i].sizes ? COUNT(modes) : 2); mode++) {

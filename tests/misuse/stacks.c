@@ -1,7 +1,7 @@
 // What: makes one fault in functions whose names say who allocated, who freed and who found it. tests/misuse/stacks.sh
 // reads the names from the report of profile=debug.
 //
-// Who: the main thread, and one that frees. Compiled with debug information, so that the report has line numbers.
+// Who: the main thread, and a thread that frees. Compiled with debug information, so that the report has line numbers.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>

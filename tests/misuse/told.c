@@ -42,7 +42,7 @@ static void drop(void) {
         free(p);
 }
 
-// A few steps, or many, of one size mostly, now more taking, now more dropping; sometimes all goes back.
+// A few or many steps, mostly with one size, with more allocations or more frees; sometimes all blocks are freed.
 static void history(const struct misuse_case *c) {
     static const size_t lengths[HISTORIES] = {3, 20, 70, 200, 500, 1500, 4000, 8000};
     size_t index = (size_t)(uintptr_t)c->what;

@@ -69,7 +69,7 @@ static void on_signal(int number) {
     raise(number);
 }
 
-// Sanitizers install handlers of their own, which say more.
+// Sanitizers install their own handlers, which report more.
 static void watch_signal(int number) {
     struct sigaction old;
     if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_DFL) signal(number, on_signal);
@@ -138,7 +138,7 @@ static void admit(uint32_t slot, void *p, size_t bytes, size_t align, bool is_al
     pattern_fill(p, b->usable, b->tag);
 }
 
-// The allocator's own count against the map's. glibc counts its caches as live: only asked of who promises it.
+// Compares the allocator's count with the map's; not for glibc, which counts its caches as live.
 static void check_census(void) {
     begin("census", 0, 0, 0);
     if (!names_strict()) return;
@@ -362,7 +362,7 @@ static size_t cycle_size(const struct cycle *c) {
     }
 }
 
-// A trim and a census look at everything: rarely, and rarer the more is live.
+// A trim and a comparison of counts look at everything: they are rare, and rarer the more blocks are live.
 static void rare(uint32_t slot) {
     size_t kind = below(8);
     if (kind < 3) refuse(slot);

@@ -55,7 +55,7 @@ static void statistics(void) {
     free(p);
 }
 
-// Bytes asked for and lost to rounding are known while a profile runs, the second only of one from the start on.
+// Requested bytes are known while a profile runs, bytes lost to rounding only if it ran from the start.
 static void estimates(void) {
     struct mb_statistics before = {.size = sizeof before}, during = before, after = before;
     mb_statistics_get(&before);

@@ -72,7 +72,7 @@ static void many_small(size_t bytes) {
     }
 }
 
-// One block again and again: cleared, or its pages given back, by how much of it has been in use.
+// The same block again and again: calloc clears it or returns its pages, depending on how much of it was used.
 // (Most rounds look only at what the round before has written: reading a page makes it one in use.)
 static void again_and_again(size_t bytes) {
     enum { ROUNDS = 1500, PHASE = 500, PAGE = 4096, WHOLE = 50 };

@@ -26,7 +26,7 @@ static void *result_of(void *(*body)(void *), void *argument) {
 
 int main(void) {
     test_begin(60);
-    // Work for who gives back what is free.
+    // Frees memory, so that the thread that returns free memory has work.
     void **blocks = keep(malloc(BLOCKS * sizeof *blocks));
     for (size_t i = 0; i < BLOCKS; i++) blocks[i] = block_new(30000);
     for (size_t i = 0; i < BLOCKS; i += 3) block_free(blocks[i]);

@@ -38,7 +38,7 @@ __attribute__((noreturn, cold, noinline, unused)) static void expect_failed(cons
 
 #define EXPECT(cond) ((cond) ? (void)0 : expect_failed(__FILE__, __LINE__, #cond))
 
-// Makes the compiler assume that p escapes; otherwise it removes pairs of malloc and free.
+// Makes the compiler assume that p escapes, so that it does not remove pairs of malloc and free.
 static inline void *keep(void *p) {
     __asm__ volatile("" : "+r"(p) : : "memory");
     return p;

@@ -10,7 +10,7 @@ static struct {
     size_t bytes;
 } walls[WALLS];
 
-// From 3 MiB behind the first block on, further and further apart, some of them gigabytes long.
+// Mappings from 3 MiB behind the first block on, at growing distances, some of them gigabytes long.
 static void build_walls(uintptr_t first) {
     uint64_t random = 0x9e3779b97f4a7c15u;
     uintptr_t at = first & ~(uintptr_t)4095;

@@ -51,7 +51,7 @@ static void expect_silence(void) {
 
 // --- samples among other blocks --------------------------------------------------------------------------------------
 
-// Samples lie between pages that cannot be touched, apart from all slabs: their neighbours are not there.
+// Samples lie between inaccessible pages, away from all slabs, so that no block is next to them.
 static bool is_readable(const char *p) {
     int ends[2];
     EXPECT(pipe(ends) == 0);
@@ -71,7 +71,7 @@ static bool is_sample(const char *p) {
 static bool ends_at_guard(const char *p) { return (uintptr_t)(p + length) % 4096 == 0 && is_sample(p); }
 static bool begins_at_guard(const char *p) { return (uintptr_t)p % 4096 == 0 && is_sample(p); }
 
-// A sample that lies so, after as many other blocks as that takes; those stay.
+// Allocates until a block is such a sample; the other blocks stay live.
 static char *sample(bool (*lies)(const char *p)) {
     for (int i = 0; i < MANY; i++) {
         char *p = taken[i] = (char *)keep(malloc(length));
@@ -214,7 +214,7 @@ static void is_counted(void) {
 
 // --- how soon a fault is found ---------------------------------------------------------------------------------------
 
-// Reads behind each block: a fault only at a guard. What is read behind others is some other block.
+// Reads behind each block: only a guard page makes that a fault; otherwise another block lies there.
 static void read_behind_each(void) {
     for (unsigned i = 0;; i++) {
         char *p = (char *)keep(malloc(length));

@@ -71,7 +71,7 @@ static void guards(size_t bytes, size_t align) {
     EXPECT(faults(p, false) && faults(p + bytes / 2, true));
 }
 
-// Whatever is freed reads zero, or cannot be read.
+// A freed block reads as zeros, or cannot be read.
 static void nothing_is_left(size_t bytes) {
     char *p = keep(malloc(bytes));
     memset(p, 0x77, bytes);
@@ -84,8 +84,8 @@ static void nothing_is_left(size_t bytes) {
     free(grown);
 }
 
-// Of freed blocks of two pages and more most cannot be touched; their neighbours can, and who gets one later gets
-// zeros.
+// Most freed blocks of two pages and more are inaccessible; their neighbours are not, and a block that is handed out
+// again is zero.
 static void freed_are_shut(size_t bytes) {
     enum { COUNT = 60 };
     char *p[COUNT];

@@ -18,7 +18,7 @@ static double cpu_seconds(void) {
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-// The two, and the helper; an emulator has some of its own.
+// The two threads and the helper; an emulator has threads of its own.
 static bool helper_is_there(void) {
     int threads = 0;
     DIR *folder = opendir("/proc/self/task");

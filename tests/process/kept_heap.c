@@ -23,7 +23,7 @@ static long faults(void) {
     return usage.ru_minflt;
 }
 
-// Longer than a free page waits otherwise.
+// Longer than a free page stays resident otherwise.
 static void wait_long(void) { nanosleep(&(struct timespec){1, 300 * 1000 * 1000}, NULL); }
 
 static void work(void) {
@@ -54,7 +54,7 @@ static void nothing_faults_again(bool threads) {
     EXPECT(more <= FAULTS_MAX);
 }
 
-// What exceeds the threshold goes back.
+// Memory beyond the threshold is returned.
 static void more_goes_back(void) {
     EXPECT(mallopt(M_TRIM_THRESHOLD, 80 << 20) == 1);
     long before = rss_bytes();

@@ -50,9 +50,9 @@ static void every_way_to_a_large_block(size_t bytes) {
     ends_at_a_guard(realloc(keep(realloc(keep(malloc(bytes)), bytes + MIB)), bytes + 2 * MIB));
 }
 
-// What grows in small steps ends at a guard, too, at most a MiB further on; all in front of it can be written, and when
-// it shrinks or another block takes its place the guard is right behind it again. A block with a neighbour moves first,
-// to where it has address space behind it.
+// A block that grows in small steps has its guard page at most a MiB behind its end, and all memory before the guard
+// can be written. When the block shrinks, or another block takes its place, the guard is right behind the end again. A
+// block with a neighbour first moves to a place with free address space behind it.
 static void grows_in_steps(size_t bytes, size_t neighbour_bytes) {
     char *p = keep(malloc(bytes));
     void *neighbour = keep(malloc(neighbour_bytes));
@@ -72,7 +72,7 @@ static void grows_in_steps(size_t bytes, size_t neighbour_bytes) {
     ends_at_a_guard(malloc(bytes));
 }
 
-// What ended at a guard is whole memory again when it is free.
+// The guard page of a freed block becomes normal memory again.
 static void guards_go(size_t bytes) {
     for (int i = 0; i < 4; i++) {
         free(keep(malloc(bytes)));
@@ -134,8 +134,8 @@ static void nothing_is_executable(void) {
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) free(blocks[i]);
 }
 
-// Who asks for a longer block than all that is free does not hold that besides: `count` blocks, live ones between them,
-// and then one as long as all of them.
+// A request for a longer block than any free one lets free memory go: `count` blocks are freed, with live ones between
+// them, and then one as long as all of them is allocated.
 static void longer_one_pays(size_t bytes, size_t count) {
     char *blocks[64], *between[64];
     EXPECT(count <= 64);

@@ -17,7 +17,7 @@ static struct {
     void (*free)(void *);
 } libc;
 
-// libc.field = the libc's own function, by the name that nobody takes its place under in the libc itself.
+// libc.field = the libc's own function, by its name that begins with __libc_ and that no other library defines.
 #define BIND(field) \
     do { \
         void *address = dlsym(library, "__libc_" #field); \
@@ -63,7 +63,7 @@ static void libc_free(void *p) {
     libc.free(p);
 }
 
-// Every way a block may be treated, on a fresh block each.
+// Every function that takes a block, each on a new block.
 static void treats(void *(*make)(size_t), size_t bytes) {
     void *p = make(bytes);
     EXPECT(malloc_usable_size(p) >= bytes);

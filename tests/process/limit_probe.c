@@ -20,7 +20,7 @@ static void touch(void *p, size_t bytes) {
     if (p != NULL) memset(p, 1, bytes);
 }
 
-// The soft limit acts once a second at most, and did so while the heap grew.
+// The soft limit acts at most once a second, and has acted while the heap grew.
 static void grow_free_and_go_on(void) {
     static void *blocks[40000];
     enum { BLOCKS = sizeof blocks / sizeof *blocks, KEPT_ONE_IN = 80, MORE = 200, MORE_BYTES = 40000 };

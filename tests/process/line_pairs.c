@@ -103,7 +103,7 @@ static int run(void) {
     return 1;
 }
 
-// Each in a process of its own: what an earlier run has freed may be shared.
+// Each run has its own process: memory that an earlier run has freed may be shared.
 static int run_apart(unsigned threads, unsigned blocks, enum order order) {
     world = (struct world){.threads = threads, .blocks = blocks, .order = order};
     fflush(stdout);

@@ -53,7 +53,7 @@ static void leave_waiter(void) {
     pthread_detach(thread_start(only_wait, (void *)200));
 }
 
-// Long enough for a helper that wakes every second to be asleep, awake, or about to end.
+// Long enough for the helper, which wakes every second, to be asleep, awake or ending.
 static void leave_late(void) {
     leave_at_once();
     pthread_detach(thread_start(work_briefly, (void *)1500));

@@ -34,7 +34,7 @@ static bool read_mapping(FILE *maps, uintptr_t at, struct mapping *out) {
     return false;
 }
 
-// Whether the address is memory like any other, or reserved.
+// Whether the address is ordinary memory, or only reserved.
 static bool is_plain(const char *p) {
     static const char *const marks[] = {" dc", " wf", " lo", " hg", " nh", " mg", " dd", " rr", " sr", " lf"};
     struct mapping m;
@@ -53,7 +53,7 @@ static bool is_plain(const char *p) {
 
 // --- the changes -----------------------------------------------------------------------------------------------------
 
-// False: the kernel has no such thing.
+// False if the kernel does not have it.
 typedef bool change(char *p, size_t bytes);
 
 static bool read_only(char *p, size_t bytes) { return mprotect(p, bytes, PROT_READ) == 0; }
@@ -128,7 +128,7 @@ static void all_is_plain(const char *what, const char *p, size_t bytes) {
     }
 }
 
-// The whole pages of a block are changed, and the block is freed. `length` bytes of it may be looked at afterwards.
+// Changes the whole pages of a block and frees it. `length` bytes of it may be read afterwards.
 static void is_over_with_the_block(unsigned which, size_t bytes, void (*let_go)(char *)) {
     char *p = keep(malloc(bytes));
     EXPECT(p != NULL);
@@ -150,7 +150,7 @@ static void is_over_with_the_block(unsigned which, size_t bytes, void (*let_go)(
 
 static void free_here(char *p) { free(p); }
 
-// The part that realloc gives back.
+// The same for the part of a block that realloc returns.
 static void ends_with_a_part(size_t bytes) {
     char *p = keep(memalign(PAGE, bytes));
     EXPECT(p != NULL && mprotect(p + bytes / 2, bytes / 2, PROT_READ) == 0);
@@ -162,7 +162,7 @@ static void ends_with_a_part(size_t bytes) {
     all_is_plain("freed", p, bytes);
 }
 
-// Pages of small blocks: once the slab is free.
+// The same for pages of small blocks, whose slab is then freed.
 static void ends_with_a_slab(void) {
     enum { BLOCKS = 300 };
     char *blocks[BLOCKS];

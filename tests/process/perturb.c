@@ -21,7 +21,7 @@ static void *hidden(void *p) {
     return p;
 }
 
-// A large block that is freed may be gone. In glibc a free block's first words are its links.
+// A freed large block may be unmapped. In glibc a free block's first words are its links.
 static void fills(size_t bytes) {
     unsigned char *p = hidden(malloc(bytes));
     EXPECT(p != NULL && is_all(p, bytes, (unsigned char)~BYTE));
@@ -88,7 +88,7 @@ static void by_mallopt(void) {
     EXPECT(mallopt(M_ARENA_MAX, 1) == 1 && mallopt(M_TOP_PAD, 1 << 20) == 1 && mallopt(4711, 1) == 1);
 }
 
-// One thread: nothing but the margin says how much stays.
+// A single thread, so that only the margin decides how much stays.
 static size_t resident_after(size_t bytes) {
     static void *v[20000];
     for (size_t i = 0; i < bytes / 1000; i++) memset(v[i] = hidden(malloc(1000)), 1, 1000);

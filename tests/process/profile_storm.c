@@ -36,7 +36,7 @@ static void step(uint32_t random) {
     check_and_free(atomic_exchange(&slot[random % SLOTS], p));
 }
 
-// Half of them become another program.
+// Half of the children exec another program.
 static void child_ends_well(uint32_t random) {
     pid_t child = fork();
     if (child == 0) {

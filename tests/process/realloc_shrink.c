@@ -38,7 +38,7 @@ static long faults(void) {
 
 enum { ROUNDS = 400, MOVES_MAX = 8, FAULTS_MAX = 3000 };
 
-// The first rounds may move the block, and give its pages back.
+// The first rounds may move the block and return its pages.
 static void swings(size_t low, size_t high) {
     char *p = keep(malloc(high));
     EXPECT(p != NULL);

@@ -14,7 +14,7 @@ static bool enter_sandbox(void) {
     return filter_install(allowed_glibc, sizeof allowed_glibc / sizeof allowed_glibc[0]);
 }
 
-// Has a heap before the sandbox is entered.
+// Allocates before the process enters the sandbox.
 static void *allocate_early(void *arg) {
     block_free(block_new(100));
     pthread_barrier_wait(&ready);

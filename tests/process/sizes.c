@@ -41,7 +41,7 @@ static void realloc_to_zero_frees(void) {
     expect_growth_below(before, 2 * 1024 * 1024, "realloc to 0");
 }
 
-// Three neighbours, each written whole: none may touch another.
+// Three neighbours are written completely: none may overlap another.
 static void usable_bytes_are_usable(size_t bytes) {
     unsigned char *p[3];
     size_t usable[3];
@@ -64,7 +64,7 @@ static void growth_to_usable_stays(size_t bytes) {
     free(p);
 }
 
-// A block that is used whole survives growth and shrinking whole.
+// A block whose usable size is fully written keeps its contents when it grows and shrinks.
 static void contents_survive(size_t bytes) {
     void *p = block_new(bytes);
     size_t usable = malloc_usable_size(p);

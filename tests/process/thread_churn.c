@@ -20,7 +20,7 @@ static void *live_briefly(void *arg) {
     return NULL;
 }
 
-// The most that was resident after one of the last rounds: now and then all free memory goes back, and the level is low
+// The highest resident set after one of the last rounds: from time to time all free memory is returned, and it is low
 // for a while.
 static long run_threads(unsigned count) {
     long most = 0;

@@ -15,7 +15,7 @@ static void *fill_row(void *arg) {
     return NULL;
 }
 
-// Reallocs every third, frees every second; the rest is main's.
+// Reallocates every third block and frees every second; the main thread gets the others.
 static void *work_on_row(void *arg) {
     size_t row = ((size_t)(uintptr_t)arg + round_number) % ROWS;
     uint64_t rng = row + 77;
@@ -41,8 +41,8 @@ static void run_round(void) {
     round_number++;
 }
 
-// The most that was resident after one of the last rounds: now and then free memory goes back, and the level is low for
-// a while.
+// The highest resident set after one of the last rounds: from time to time free memory is returned, and it is low for a
+// while.
 static long run_rounds(int count) {
     long most = 0;
     for (int i = 0; i < count; i++) {

@@ -8,7 +8,7 @@ enum { TINY = 16 * 1024, THREADS = 50, PAINTED = 256 * 1024, DEEPEST = 8 * 1024 
 static const unsigned char paint = 0xA5;
 static void *inherited[64];
 
-// Touches every slow path; holds little on the stack itself.
+// Calls every slow path, and itself uses little stack.
 static void *allocate_all_sizes(void *arg) {
     for (size_t i = 0; i < 64; i++)
         if (arg != NULL) free(inherited[i]); // another thread's blocks
@@ -32,7 +32,7 @@ static void fill_inherited(void) {
     for (size_t i = 0; i < 64; i++) inherited[i] = keep(malloc(i * 40));
 }
 
-// What glibc allows on aarch64 is 128 KiB.
+// The smallest stack that glibc allows on aarch64 is 128 KiB.
 static size_t least_stack(void) {
     long least = sysconf(_SC_THREAD_STACK_MIN);
     return least > TINY ? (size_t)least : TINY;

@@ -82,7 +82,7 @@ static void *mix_all(void *apart) {
     return NULL;
 }
 
-// Its operators new and delete may come from another copy than malloc.
+// The operators new and delete may come from another copy of the library than malloc.
 static void run_cxx_library(const char *path) {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (library == NULL) say(dlerror());

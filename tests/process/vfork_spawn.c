@@ -28,7 +28,7 @@ static void *work(void *arg) {
     return NULL;
 }
 
-// In the child, in the parent's memory: frees half of the shared blocks and leaves new ones.
+// Runs in the child, in the parent's memory: frees half of the shared blocks and allocates new ones.
 static void renew_shared(void) {
     for (size_t i = 0; i < SHARED; i += 2) {
         block_free(shared[i]);

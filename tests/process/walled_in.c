@@ -5,7 +5,7 @@
 enum { BLOCKS = 50000 };
 static const size_t wall_bytes = (size_t)16 << 30;
 
-// Where the row of mappings ends that p lies in.
+// The end of the adjoining mappings in which p lies.
 static uintptr_t end_of_mappings(uintptr_t p) {
     char line[512];
     uintptr_t from, to, end = 0;

@@ -16,12 +16,12 @@ static size_t bytes_until_refused(size_t bytes) {
     return total;
 }
 
-// Seven eighths of a limit can be had, but for what the program has and the last piece of address space.
+// Seven eighths of a limit can be allocated, less the program's own memory and the last piece of address space.
 static void fits_under(int resource, size_t limit, size_t bytes) {
     pid_t child = fork();
     if (child == 0) {
         struct rlimit both = {limit, limit};
-        // The constants themselves: what they are passed as is an enum in glibc and an int in musl.
+        // Plain constants: their type is an enum in glibc and an int in musl.
         int error = resource == RLIMIT_AS ? setrlimit(RLIMIT_AS, &both) : setrlimit(RLIMIT_DATA, &both);
         if (error != 0) _exit(1);
         size_t had = bytes_until_refused(bytes);
@@ -36,7 +36,7 @@ static void fits_under(int resource, size_t limit, size_t bytes) {
 
 // --- under huge pages ------------------------------------------------------------------------------------------------
 
-// The pages of a program that asks for huge ones everywhere.
+// Resident pages of a program for which huge pages are enabled everywhere.
 static void waste_under_huge_pages(size_t bytes, size_t count) {
     char **blocks = keep(malloc(count * sizeof *blocks));
     EXPECT(blocks != NULL);
@@ -90,7 +90,7 @@ static void neighbours_are_apart(void) {
     for (int i = 0; i < BLOCKS; i++) block_free(set[i]);
 }
 
-// calloc of what others have used; alignments up to beyond a unit.
+// calloc of memory that was used before; alignments of up to more than a unit.
 static void contents_and_places(void) {
     uint64_t rng = 5;
     for (int i = 0; i < 2000; i++) {

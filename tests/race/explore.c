@@ -103,7 +103,7 @@ static void push_choice(unsigned ready) {
     fiber_step(choice);
 }
 
-// Goes on from where the path ends until nothing new can come. True if the run came to its end.
+// Continues from the end of the path until no new state is possible. True if the run ended.
 static bool go_on(void) {
     while (see()) {
         if (world.over) return true;
@@ -171,7 +171,7 @@ static void search(void) {
     fflush(stdout);
 }
 
-// Called after a failure: the same steps again, told.
+// Called after a failure: repeats the same steps and prints them.
 static void tell(void) {
     static char reason[sizeof failure];
     memcpy(reason, failure, sizeof reason);

@@ -116,7 +116,7 @@ static void note_stray(const struct explore_access *access) {
         (struct stray){(volatile void *)(uintptr_t)access->address, access->bytes, value_at(access->address, access->bytes)};
 }
 
-// Constants (the sentinel) are among the strays: only what has changed is written.
+// Some of these are constants (the sentinel): only changed values are written.
 static void set_stray(const struct stray *stray, uint64_t value) {
     if (value_at(stray->address, stray->bytes) != value) memcpy((void *)(uintptr_t)stray->address, &value, stray->bytes);
 }
@@ -140,7 +140,7 @@ static void trace(const struct explore_access *access) {
            (unsigned long long)value_at(access->address, access->bytes), access->file, access->line);
 }
 
-// Of a heap the slots of kept large blocks are shared.
+// The part of a heap that threads share: the slots of kept large blocks.
 static bool is_in_heaps(const volatile void *p, const struct mb_heap *heaps, size_t count) {
     size_t offset = ((uintptr_t)p - (uintptr_t)heaps) % sizeof *heaps;
     return within(p, heaps, count * sizeof *heaps) && offset - offsetof(struct mb_heap, shared.kept) >= sizeof heaps->shared.kept;

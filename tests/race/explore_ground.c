@@ -74,7 +74,7 @@ void mb_arena_forget_slab(size_t unit) { (void)unit; }
 size_t mb_arena_next_slab(size_t unit) { return unit < UNITS ? unit : MB_NO_UNIT; }
 size_t mb_arena_next_slab_near(size_t unit) { return mb_arena_next_slab(unit); }
 
-// Here nothing is given back to a system, so nobody has to wait for that.
+// Nothing is returned to the system here, so that no thread waits for it.
 size_t mb_arena_decommit_all(void) { return 0; }
 void mb_arena_shortage_enter(void) {}
 void mb_arena_shortage_leave(void) {}
@@ -91,7 +91,7 @@ void *mb_arena_metadata(size_t bytes, size_t align) {
 void mb_background_tick(void) {}
 void mb_background_span_freed(size_t units) { (void)units; }
 
-// As core/process/background.c, which keeps time and threads besides.
+// As core/process/background.c, without its clock and threads.
 void mb_background_claim_all(void) {
     for (size_t i = 0; i < UNITS; i++) {
         struct mb_unit *unit = mb_unit_at(i);

@@ -103,7 +103,7 @@ static uint64_t halves_at(size_t first, size_t pieces) {
     return ((UINT64_C(1) << pieces / HALF_PIECES) - 1) << first / HALF_PIECES;
 }
 
-// A second free is ordered after nothing.
+// A second free is a fault of the program, so no order is required for it.
 static void use(uint64_t halves) {
     if (!memory_use((uint32_t)halves) && !frees_twice()) fail("halves %#x: not ordered after their last use", (unsigned)halves);
 }
@@ -144,7 +144,7 @@ void mb_background_tick(void) {}
 void mb_background_span_freed(size_t units) { (void)units; }
 void mb_background_claim_all(void) {}
 
-// The metadata that is asked for are heaps.
+// The metadata that is requested is for heaps.
 void *mb_arena_metadata(size_t bytes, size_t align) {
     if (bytes != sizeof(struct mb_heap) || world.metadata_used == FIBERS) fail("%zu bytes of metadata, aligned to %zu", bytes, align);
     return &world.heaps[world.metadata_used++];
@@ -188,7 +188,7 @@ static void release(unsigned char *p) {
     mb_free(p);
 }
 
-// It may have been freed, and taken by somebody, before.
+// Another thread may have freed or taken it before.
 static void release_again(unsigned char *p) {
     size_t first = half_of(p);
     if (world.live[first] != 0 && p[0] == 0x40 + first) world.live[first] = world.live[first + 1] = 0;

@@ -48,7 +48,7 @@ static size_t place_of(const volatile void *address) {
 
 // --- before an access ------------------------------------------------------------------------------------------------
 
-// A plain access has written: everybody sees that.
+// A plain write: all threads see it.
 static void meet_value(struct place *place, uint64_t value) {
     if (place->met && place->message[0].value == value) return;
     place->met = true;
@@ -107,7 +107,7 @@ static void age_place(size_t at) {
     age(&world.place[at].in_order);
 }
 
-// What an acquire of this write is told.
+// What a thread learns that acquires this write.
 static struct message message_of(size_t at, uint64_t value, bool tells) {
     struct message message = {.value = value, .carries = tells ? world.knows[current] : 0};
     memset(message.view, weak ? OLDER : 0, sizeof message.view);
@@ -116,7 +116,7 @@ static struct message message_of(size_t at, uint64_t value, bool tells) {
     return message;
 }
 
-// An exchange goes on with what the write before it tells (a release sequence).
+// An exchange also passes on what the write before it released (a release sequence).
 static void join(struct message *message, const struct message *before) {
     message->carries |= before->carries;
     for (size_t i = 0; i < PLACES; i++) message->view[i] = least(message->view[i], before->view[i]);

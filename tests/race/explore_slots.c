@@ -44,7 +44,7 @@ size_t explore_page_size(void) { return scenario->page_bytes; }
 
 enum { NOBODYS, SOMEBODYS, ALIVE };
 
-// Whoever has it alone writes to its page and its record.
+// Only the owner of the slot writes to its page and its record.
 static void enter(size_t slot, uint8_t was) {
     if (world.live[slot] != was) fail("slot %zu in two hands", slot);
     world.live[slot] = SOMEBODYS;

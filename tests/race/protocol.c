@@ -88,16 +88,16 @@ static void allocate_fresh(size_t count) {
 
 // --- scenarios with lasting threads ---------------------------------------------------------------------------------
 
-// All threads, the owner among them, free the blocks of one slab at once, dealt like cards.
+// All threads, among them the owner, free the blocks of one slab at the same time, each every n-th block.
 static void part_free_together(unsigned index) { free_stage(index, stage.threads); }
 
-// The same by runs of neighbours: each thread's frees are one long batch.
+// The same, but each thread frees a run of neighbours in one long batch.
 static void part_free_in_runs(unsigned index) {
     size_t share = stage.count / stage.threads + 1;
     for (size_t i = index * share; i < stage.count && i < (index + 1) * share; i++) parcel_free(stage.blocks[i]);
 }
 
-// The owner looks on: the others bring a full slab back through pooled to claimed.
+// The owner does nothing: the others free a full slab, whose state goes from pooled to claimed.
 static void part_others_free(unsigned index) {
     if (index != 0) free_stage(index - 1, stage.threads - 1);
 }
@@ -121,7 +121,7 @@ static void part_all_allocate(unsigned index) {
     for (size_t i = 0; i < mine && i < 16; i++) parcel_free(own[i]);
 }
 
-// All but one block a thread are freed by the owner; the last ones fall at once, beside an owner that allocates.
+// The owner frees all blocks but one for each thread; these free the last ones at once while the owner allocates.
 static void prepare_last_blocks(void) {
     prepare_slab();
     for (size_t i = stage.threads; i < stage.count; i++) parcel_free(stage.blocks[i]);
@@ -187,7 +187,7 @@ static void part_resize(unsigned index) {
 
 // --- scenarios with messages ----------------------------------------------------------------------------------------
 
-// One block on its way to and fro; each side frees what came and answers with a new one.
+// Two threads send each other one block at a time; each frees the block it receives and sends a new one.
 static void part_ping_pong(unsigned index) {
     enum { MESSAGES = 32 };
     if (index == 0) ring_send_wait(&stage.rings[1], parcel_new(stage.bytes, tag_now(0)));

@@ -54,7 +54,7 @@ static uint64_t word_resize(uint64_t word, size_t bytes, uint64_t salt) {
 
 // --- sizes ----------------------------------------------------------------------------------------------------------
 
-// Every doubling up to 4 KiB alike, above each half as likely, up to 4 MiB.
+// Sizes: every doubling up to 4 KiB is equally likely, each further one up to 4 MiB half as likely as the one before.
 static size_t any_size(struct random *rng) {
     unsigned log2 = (unsigned)random_below(rng, 13);
     while (log2 >= 12 && log2 < 21 && random_below(rng, 2) == 0) log2++;
@@ -166,7 +166,7 @@ static void *trimmer_main(void *argument) {
     return NULL;
 }
 
-// While others run the numbers are a near picture: not exact, but of this world.
+// While other threads run the counts are not exact, but must be plausible.
 static void *observer_main(void *argument) {
     struct round *round = argument;
     const size_t absurd = (size_t)1 << 36;

@@ -149,7 +149,7 @@ static long rss_mib(void) {
 
 static void pause_ms(long ms) { nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL); }
 
-// For a part of the round the address space may hardly grow.
+// Limits the address space to little more than its present size for part of a round.
 static void refuse_for(long ms) {
     long pages = 0;
     FILE *statm = fopen("/proc/self/statm", "r");

@@ -57,7 +57,7 @@ static bool fill(struct smaps *smaps) {
     return got > 0;
 }
 
-// What does not fit in a line is dropped (names of files).
+// The rest of a longer line (a file name) is dropped.
 static bool next_line(struct smaps *smaps) {
     size_t length = 0;
     for (;;) {

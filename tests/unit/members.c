@@ -27,7 +27,7 @@ static enum mb_error make_region(enum mb_policy policy) {
 static struct mb_allocator *the_region(void) { return &region.allocator; }
 static void unmake_region(void) { assert_int_equal(mb_allocator_drop(&region.allocator), MB_OK); }
 
-// What lies over the region: what fails returns the region.
+// Makes a member over the region, and drops the region if that fails.
 static enum mb_error over_region(enum mb_error error) {
     if (error != MB_OK) unmake_region();
     return error;

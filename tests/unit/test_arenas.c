@@ -292,7 +292,7 @@ static void *carve(void *argument) {
     return NULL;
 }
 
-// Every third commit is refused on the way; nobody loses a block by it and no block is handed out before its memory.
+// Every third commit is refused: no block is lost by that, and no block is handed out before its memory is committed.
 static void eight_threads_carve_a_lazy_region(void **state) {
     (void)state;
     struct mb_region_allocator region = lazy_region(MORE_THAN_MEMORY);

@@ -103,7 +103,7 @@ static void refused_growth_changes_nothing(void **state) {
     assert_int_equal(mb_block_table_drop(&table), MB_OK);
 }
 
-// What layers know lies between two pages that nobody can touch.
+// A layer's table lies between two inaccessible pages.
 static void stands_between_guards(void **state) {
     (void)state;
     struct mb_block_table table;

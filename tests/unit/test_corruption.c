@@ -33,7 +33,7 @@ static struct mb_source_config one_slab(size_t bytes) {
     return config;
 }
 
-// Takes everything there is; every slot at most once. How many.
+// Allocates all slots; each may come only once. Returns how many.
 static size_t drain(struct mb_allocator *a, size_t bytes, const char *base) {
     bool seen[SLOTS] = {false};
     char *p;
@@ -107,7 +107,7 @@ static void flip_in_live(struct mb_allocator *a, size_t bytes) {
         while ((others[count] = mb_allocator_allocate(a, bytes, 16)) != NULL && others[count] != p) count++;
         while (count > 0) assert_int_equal(mb_allocator_deallocate(a, others[--count], bytes), MB_OK);
     }
-    // What a user may hold by accident: the very tag. It is verified before anything is said.
+    // A live block may happen to contain its own tag: that is verified before a double free is reported.
     const struct mb_link_key key = mb_link_key_get();
     ((uint64_t *)p)[1] = mb_link_encode(&key, (uintptr_t)p);
     assert_int_equal(mb_allocator_deallocate(a, p, bytes), MB_OK);

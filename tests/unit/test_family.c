@@ -72,7 +72,7 @@ static struct mb_allocator *over_region(void) {
 
 // --- order -----------------------------------------------------------------------------------------------------------
 
-// Faults stand below statistics and watermark, and above everything that would have to undo something.
+// The fault layer is below statistics and watermark, and above every layer that would have to undo something.
 static void faults_are_seen_above_and_not_below(void **state) {
     (void)state;
     struct mb_family *family = composed(everything(), over_list());
@@ -91,7 +91,7 @@ static void faults_are_seen_above_and_not_below(void **state) {
     assert_int_equal(mb_family_drop(family), MB_OK);
 }
 
-// Statistics count what was asked for, not what canary, guard and poison add.
+// Statistics count the requested bytes, without those that canary, guard and poison add.
 static void statistics_see_what_the_caller_sees(void **state) {
     (void)state;
     struct mb_family *family = composed(everything(), over_list());
@@ -325,7 +325,7 @@ struct run {
     unsigned failed;
 };
 
-// A step fails whole or not at all: blocks keep their contents, and a second attempt (with nothing refused) works.
+// A step fails completely or not at all: blocks keep their contents, and a second attempt without refusals succeeds.
 static void allocate_step(struct run *run, int i, bool again) {
     size_t bytes = 1 + (size_t)i * 977 % 9000;
     void *p = i % 2 ? mb_allocator_allocate(run->a, bytes, 16) : mb_allocator_allocate_zeroed(run->a, bytes, 64);
@@ -477,7 +477,7 @@ static void walk_and_numbers(void **state) {
     assert_int_equal(mb_allocator_drop(mb_family_allocator(family)), MB_OK); // either way
 }
 
-// What layers know lies nowhere near the blocks, and dropping leaves nothing mapped.
+// The layers' tables are far from the blocks, and nothing stays mapped after a drop.
 static void metadata_lies_apart_and_goes(void **state) {
     (void)state;
     struct mb_family *family = composed(everything(), over_list());
@@ -491,7 +491,7 @@ static void metadata_lies_apart_and_goes(void **state) {
     assert_false(kernel_mapping_at(p, &gone));
 }
 
-// A base that will not go keeps the family whole.
+// If the base cannot be dropped the family stays usable.
 static void refused_drop_changes_nothing(void **state) {
     (void)state;
     struct mb_fault_config always = MB_FAULT_CONFIG(MB_FAULT_ALWAYS, 0);

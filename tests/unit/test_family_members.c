@@ -55,7 +55,7 @@ static bool can_act(int which, const struct mb_allocator *member, size_t most_by
 
 enum { HELD = 40 };
 
-// Random traffic; in the reverse order where the member wants that.
+// Random allocations and frees; frees in reverse order if the member requires that.
 static void use(struct mb_allocator *a, size_t most_bytes) {
     unsigned char *held[HELD] = {NULL};
     size_t bytes[HELD];

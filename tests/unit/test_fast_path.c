@@ -32,7 +32,7 @@ static void *outside_block(void) {
     return p;
 }
 
-// Another thread runs the start between free's look at the base and the slow way's.
+// Another thread initialises the library between the fast path's and the slow path's look at the base.
 static void a_base_that_was_read_too_early_is_known(void **state) {
     (void)state;
     mb_free(mb_malloc(1));
@@ -51,7 +51,7 @@ static void a_base_that_was_read_too_early_is_known(void **state) {
 
 static const size_t MIB = (size_t)1 << 20;
 
-// A large block's offset is told from a product, as a small block's is.
+// The offset of a large block follows from a product, as that of a small block.
 static void a_large_block_goes_the_way_of_a_small_one(void **state) {
     (void)state;
     static const size_t sizes[] = {40000, 65536, 300000, 1 << 20};
@@ -65,7 +65,7 @@ static void a_large_block_goes_the_way_of_a_small_one(void **state) {
         mb_free(p);
         assert_false(mb_is_block(p));
     }
-    // A unit that has been a slab's before.
+    // A unit that was a slab before.
     void *small[3000];
     for (size_t i = 0; i < 3000; i++) assert_non_null(small[i] = mb_malloc(500));
     for (size_t i = 0; i < 3000; i++) mb_free(small[i]);

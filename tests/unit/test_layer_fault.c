@@ -181,7 +181,7 @@ static int call(enum mb_os_call kind, char *p, size_t bytes) {
     return 0;
 }
 
-// A call that was made to fail has left the memory as it was; the other kinds are not asked about.
+// A call that was made to fail has not changed the memory; other kinds of calls are not affected.
 static void every_kind_of_call_can_fail(void **state) {
     (void)state;
     struct mb_fault_config always = MB_FAULT_CONFIG(MB_FAULT_ALWAYS, 0);

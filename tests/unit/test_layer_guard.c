@@ -137,7 +137,7 @@ static void sizes_change(void **state) {
     assert_int_equal(mb_allocator_drop(a), MB_OK);
 }
 
-// Where there is no memory for a move a block shrinks in place; what it gave up is watched until it is freed.
+// Without memory for a move a block shrinks in place; the part behind its new end is checked until the block is freed.
 static void shrink_never_fails_for_memory(void **state) {
     (void)state;
     struct mb_fault_config always = MB_FAULT_CONFIG(MB_FAULT_ALWAYS, 0);
@@ -201,7 +201,7 @@ static void some_are_guarded(void **state) {
     assert_int_equal(mb_allocator_drop(a), MB_OK);
 }
 
-// Many guards in one mapping: the kernel's limit of mappings is not touched.
+// Many guards in one mapping do not count against the kernel's limit of mappings.
 static void guards_take_no_mappings(void **state) {
     (void)state;
     struct mb_allocator *a = over_region(1);
@@ -215,7 +215,7 @@ static void guards_take_no_mappings(void **state) {
     assert_int_equal(mb_allocator_drop(a), MB_OK);
 }
 
-// Each call of the system refused in turn: an error, nothing lost, and the same request works afterwards.
+// Each system call is refused in turn: the request fails, nothing is lost, and the same request succeeds afterwards.
 static void refusals_change_nothing(void **state) {
     (void)state;
     struct mb_fault_config always = MB_FAULT_CONFIG(MB_FAULT_ALWAYS, 0);
@@ -246,7 +246,7 @@ static void refusals_change_nothing(void **state) {
     assert_int_equal(mb_allocator_drop(a), MB_OK);
 }
 
-// Where the kernel refuses advice (locked memory, say) an access right takes its place for that block.
+// If the kernel refuses madvise (for locked memory, for example), the block's guard is made by mprotect.
 static void advice_refused_means_access(void **state) {
     (void)state;
     struct mb_fault_config always = MB_FAULT_CONFIG(MB_FAULT_ALWAYS, 0);

@@ -99,7 +99,7 @@ static void poison_finds_each_bit_written_after_free(void **state) {
     mb_allocator_drop(a);
 }
 
-// Used again by another size, or never: it is found when the block goes to the base.
+// If the memory is reused for another size or not at all, the write is found when the block goes back to the base.
 static void poison_finds_writes_when_blocks_leave(void **state) {
     (void)state;
     struct mb_allocator *a = poisoned(over_list(), 1000);
@@ -169,7 +169,7 @@ static void a_freed_block_waits(void **state) {
     assert_int_equal(libc.live_blocks, 0);
 }
 
-// When a block leaves is a matter of chance: the place in the order differs from run to run, and is not the first.
+// A block leaves at random: its place in the order differs from run to run, and is not the first.
 static void leaving_is_random(void **state) {
     (void)state;
     enum { BLOCKS = 32 };
@@ -274,7 +274,7 @@ static void too_large_to_wait(void **state) {
     mb_allocator_drop(a);
 }
 
-// Without memory for the table blocks go straight through, and nothing is lost.
+// Without memory for the table, blocks go straight to the base and none is lost.
 static void works_without_room_for_its_table(void **state) {
     (void)state;
     struct mb_fault_config always = MB_FAULT_CONFIG(MB_FAULT_ALWAYS, 0);

@@ -10,7 +10,7 @@
 static struct libc_base libc;
 static struct mb_watermark_shared watermark;
 
-// What was told, as text: "+75 +90 -90 ! ".
+// The callbacks so far, as text: "+75 +90 -90 ! ".
 static char told[4096];
 static size_t allocate_in_callback; // bytes, once
 
@@ -144,7 +144,7 @@ static void *saw(void *argument) {
     return argument;
 }
 
-// At rest after any mix of threads each level has been told to rise as often as to fall.
+// After all threads have freed everything, each level has reported as many rises as falls.
 static void threads_leave_levels_balanced(void **state) {
     (void)state;
     struct mb_watermark_config config = MB_WATERMARK_CONFIG(tally, NULL);

@@ -264,7 +264,7 @@ static void the_locked_region_is_a_member_of_the_family(void **state) {
     assert_null(mb_allocator_allocate(a, 1, 1));
 }
 
-// Its guards and its lock stay as they are; whatever the pool touched is zero when it is gone.
+// Guards and lock stay; all memory that the pool has used is zero after it is dropped.
 static void a_pool_stands_on_a_locked_region(void **state) {
     (void)state;
     struct mb_locked locked = locked_made(4 * 65536);

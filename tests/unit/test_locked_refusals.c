@@ -32,7 +32,7 @@ static void every_refused_call_of_a_start_is_an_error(void **state) {
     }
 }
 
-// Even the unmap that follows may be refused: what is told is why there is no lock.
+// The unmap that follows may fail, too: the error is still the reason for which there is no lock.
 static void the_reason_survives_the_unmap(void **state) {
     (void)state;
     struct mb_locked locked;
@@ -45,7 +45,7 @@ static void the_reason_survives_the_unmap(void **state) {
 
 static size_t bytes_seen;
 
-// Every readable byte of what goes back is zero, but for the mark in front.
+// Every readable byte of the memory that is returned is zero, except for the mark in front.
 static void expect_zeros(const void *p, size_t bytes) {
     size_t page = mb_os_page_size();
     const char *first = (const char *)p + page + 64;

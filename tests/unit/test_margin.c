@@ -71,7 +71,7 @@ static void nor_are_earlier_debts_added(void **state) {
     assert_int_equal(mb_margin_units(), LEAST + 30);
 }
 
-// A thread that has read the clock before another one writes what it read after.
+// Time seems to go back when a thread reads the clock before another thread does, and stores its value later.
 static void the_clock_may_go_back_a_little(void **state) {
     (void)state;
     mb_margin_owe(100);

@@ -98,7 +98,7 @@ static void near_keys_are_named_and_far_ones_not(void **state) {
     assert_string_equal(near("x"), "none");
 }
 
-// What is printed of a value is a value again, the same; the default is one; and every field of a row is terminated.
+// A printed value is parsed to the same value, the default is valid, and every field of a row is terminated.
 static void every_row_is_in_order(void **state) {
     (void)state;
     for (size_t i = 0; i < MB_OPTION_ROWS; i++) {
@@ -120,7 +120,7 @@ static void every_row_is_in_order(void **state) {
     }
 }
 
-// A profile's row is made of known keys and good values, or it would silently be less than it says.
+// A profile's row has only known keys and valid values; others would be silently ignored.
 static void every_profile_is_in_order(void **state) {
     (void)state;
     for (size_t i = 0; i < MB_PROFILE_ROWS; i++) {

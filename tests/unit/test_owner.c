@@ -68,7 +68,7 @@ static void handing_over_is_fine(void **state) {
 
 static void *drop(void *a) { return mb_allocator_drop(a) == MB_OK ? a : NULL; }
 
-// Who drops the member above is the next owner of what lies below.
+// The thread that drops the upper member becomes the owner of the lower one.
 static void a_range_comes_back_to_who_drops(void **state) {
     (void)state;
     struct mb_region_allocator region;

@@ -26,7 +26,7 @@ static int begin(void **state) {
     return 0;
 }
 
-// Without stdio, whose buffer would count.
+// Without stdio, whose buffer would be counted.
 static size_t number_in(const char *path) {
     char text[64] = "";
     int fd = open(path, O_RDONLY | O_CLOEXEC);

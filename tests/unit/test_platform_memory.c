@@ -32,7 +32,7 @@ static void reserve_gives_no_access_and_no_charge(void **state) {
     assert_int_equal(mb_os_unmap(p, 64 * page), 0);
 }
 
-// So that the kernel can refuse it, in every mode but the one that refuses nothing.
+// Committed memory counts against the commit limit: the kernel can refuse it in every overcommit mode but 1.
 static void commit_is_charged(void **state) {
     (void)state;
     char *p = reserved_memory(64 * page);
@@ -63,7 +63,7 @@ static void reserve_takes_an_exact_place_or_none(void **state) {
     assert_false(kernel_mapping_at(p + 2 * page, &mapping));
 }
 
-// A kernel before 4.17: the flag is unknown and the address a hint that it does not take.
+// Imitates a kernel before 4.17, which does not know the flag and takes the address as a hint.
 static void *elsewhere; // far from where the next mapping of somebody else goes
 
 static int64_t map_elsewhere(const uint64_t arguments[6]) {

@@ -69,7 +69,7 @@ static bool move_with_late_failure(void *argument) {
     return error == -ENOMEM && it->from[0] == 'm' && it->from[it->bytes - 1] == 'm';
 }
 
-// And its charge has gone to somebody else: no writable memory is to be had.
+// Another process has taken the charge meanwhile: no writable memory can be mapped.
 static bool move_and_lose(void *argument) {
     enum { MOVE = MREMAP_MAYMOVE | MREMAP_FIXED | 4 };
     struct move *it = argument;

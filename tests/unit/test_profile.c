@@ -312,7 +312,7 @@ static void *allocate_few(void *argument) {
     return NULL;
 }
 
-// Each takes a few hundred blocks, most from what all threads share, and ends.
+// Each thread allocates a few hundred blocks, most of them from the commons, and ends.
 static void many_short_threads(void **state) {
     (void)state;
     for (size_t t = 0; t < 1000; t++) {
@@ -412,7 +412,7 @@ static void sampled_blocks_are_blocks(void **state) {
     assert_false(mb_is_block(p));
 }
 
-// What does not fit is counted, and what is kept is right.
+// Stacks that do not fit are counted, and the others are right.
 static void more_than_fits(void **state) {
     (void)state;
     again_with(1);

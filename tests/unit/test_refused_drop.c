@@ -112,7 +112,7 @@ static void a_refused_owner_is_one_still(void **state) {
     assert_int_equal(mb_allocator_drop(a), MB_OK);
 }
 
-// What cannot hold one slot is refused before anything is mapped that might have to be unmapped.
+// A range that cannot hold one slot is refused before anything is mapped, which then would have to be unmapped.
 static void a_small_range_is_refused_in_time(void **state) {
     (void)state;
     struct mb_source_config config = config_over(NULL);
@@ -149,7 +149,7 @@ static void the_last_handle_too(void **state) {
     }
 }
 
-// The layers' own tables come after the base: a second drop meets a base that is gone.
+// The layers' tables are dropped after the base: a second drop finds that the base is gone.
 static void so_may_every_step_of_a_family(void **state) {
     (void)state;
     struct mb_canary_config canary = MB_CANARY_CONFIG;

@@ -158,7 +158,8 @@ static void commits_come_in_rising_chunks(void **state) {
 
 // --- mapping --------------------------------------------------------------------------------------------------------
 
-// Every call of a start refused in turn: the start fails, or does without the wish and says so. Nothing stays mapped.
+// Each system call of the creation is refused in turn: it fails, or continues without the option and reports that.
+// Nothing stays mapped.
 static void sweep_start(uint32_t prefer, uint32_t require) {
     for (unsigned skip = 0;; skip++) {
         struct mb_region region;

@@ -147,7 +147,7 @@ static struct ring_shared {
 } rings[THREADS];
 static _Atomic bool over;
 
-// Checks that a slot is nobody else's, and gives it back.
+// Checks that no other thread has the slot, and frees it.
 static void *drain(void *argument) {
     struct ring_shared *ring = argument;
     for (bool last = false; !last;) {
@@ -188,7 +188,7 @@ static void slots_go_round(void **state) {
     assert_int_equal(mb_remote_handle_drop(&handle), MB_OK);
 }
 
-// An owner of a full range gets on with what remotes give back, without a further slab.
+// When the range is full, the owner reuses the slots that other threads free, without another slab.
 static void a_full_range_lives_of_remote_frees(void **state) {
     (void)state;
     struct mb_region_allocator region;

@@ -205,7 +205,8 @@ static size_t any_size(void) {
     return 1 + (r >> 20) % ((size_t)1 << shift);
 }
 
-// Random traffic against a shadow: contents stay, blocks do not overlap, sizes are told, nothing is left.
+// Random allocations and frees against a shadow copy: contents stay, blocks do not overlap, sizes are known, and
+// nothing is left.
 static void random_traffic(void **state) {
     (void)state;
     enum { SLOTS = 2000, STEPS = 300000 };
@@ -293,7 +294,7 @@ static void large_blocks_are_really_freed(void **state) {
     assert_int_equal(mb_size_classed_drop(&classed), MB_OK);
 }
 
-// Pages that the system does not take back stay warm: they are counted, used again first, and not taken for zero.
+// Pages whose purge the system refuses stay resident: they are counted, reused first, and not taken for zero.
 static void refused_purges(void **state) {
     (void)state;
     struct mb_size_classed classed;

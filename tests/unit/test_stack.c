@@ -28,7 +28,7 @@ struct taken {
 // --- a known shape ---------------------------------------------------------------------------------------------------
 
 #define KEEP() __asm__ volatile("" : : : "memory")
-// Functions in sections of their own, so that their ends are known.
+// Functions in their own sections, so that their ends are known.
 #define IN_SECTION(name) __attribute__((section("stack_" #name), noinline))
 extern const char __start_stack_descend[], __stop_stack_descend[], __start_stack_raise[], __stop_stack_raise[];
 
@@ -140,7 +140,7 @@ static void through_a_signal(void **state) {
     assert_int_equal(found, 4);
 }
 
-// Where an object can be found under the loader's lock alone, a child has no stacks.
+// If finding an object needs the loader's lock, a forked child has no stacks.
 static void forked_child(void **state) {
     (void)state;
     unsigned expected = mb_object_needs_no_lock() ? 5 : 0;

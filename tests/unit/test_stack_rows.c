@@ -58,7 +58,7 @@ static MB_NOINLINE void plain(unsigned depth) {
     KEEP();
 }
 
-// The frame's length is found at run time, so it is told by the frame pointer.
+// The frame's length is only known at run time, so the unwind row refers to the frame pointer.
 static MB_NOINLINE void of_any_length(unsigned depth) {
     volatile char *room = alloca(depth * 24 + 1);
     room[0] = 1;
@@ -69,7 +69,7 @@ static MB_NOINLINE void of_any_length(unsigned depth) {
     room[depth * 24] = room[0];
 }
 
-// Realigned: told by an expression.
+// A realigned frame: its unwind row is an expression.
 static MB_NOINLINE void aligned(unsigned depth) {
     _Alignas(256) volatile char room[256];
     volatile char *more = alloca(depth + 1);

@@ -185,7 +185,7 @@ static void finds_what_a_look_at_every_unit_finds(void **state) {
     }
 }
 
-// Whatever a thread that is gone has left of the tree.
+// The tree is in a state in which the parent's threads may have left it at the fork.
 static void a_child_makes_the_tree_anew(void **state) {
     (void)state;
     struct ground ground;
