@@ -1,26 +1,28 @@
-# The same tests with profile=hardened: hardened_NAME beside NAME, under the label "hardened"; some with profile=debug, too: debug_NAME.
+# Runs tests again with profile=hardened, as hardened_NAME with the label "hardened", and some with profile=debug, as
+# debug_NAME.
 #
-# By default those that take a second or two; -DMB_TESTS_HARDENED=ON adds all others of these folders. A test that sets options of its own, or
-# looks into the default front, has no twin.
+# By default only tests that take a second or two; -DMB_TESTS_HARDENED=ON adds the others of these folders. Tests that
+# set options of their own, or depend on the default front, are not run again.
 option(MB_TESTS_HARDENED "Also run the long tests with profile=hardened" OFF)
 
 set(MB_HARDENED_FOLDERS fork limits misuse model process programs race soak)
 
-# What they hold is said of the default front: lengths rounded to pages, what is kept for reuse, whose blocks share cache lines, the helper thread, how many system calls. With 8 MiB
-# of locked memory in all (mlock_future) slabs of a class and shard each are too much.
+# These check properties of the default front: lengths rounded to pages, blocks kept for reuse, blocks that share cache
+# lines, the helper thread, numbers of system calls. limits_mlock_future allows 8 MiB of locked memory, which is too
+# little for the hardened front's slabs for each class and shard.
 set(MB_HARDENED_NOT "^(misuse_told|process_(large|large_kept|idle_helper|many_keepers|shrink_refused|line_pairs|purge_refused)|limits_(stranded|idle)|limits_mlock_future|race_.*)$")
 
 set(MB_HARDENED_QUICK
     "^(soak|model_.*|misuse_.*|process_(small|sizes|alignment|calloc_zero|enomem|errno_kept|fork_nested|fork_unused|vfork_spawn|life_.*|tls_destructors|tsd_destructors|tiny_stacks|cancel|twin.*|override.*|static_program|purge_.*|cxx.*|libc_.*|deepbind|seccomp_.*)|program_(sqlite3|perl|lua|awk|sort))$")
 
-# What runs with profile=debug, too; most of the programs take a minute there.
+# Tests that also run with profile=debug; most of the programs take a minute there.
 set(MB_DEBUG_TOO "^(misuse_.*|program_(python|gcc|git|sqlite3|redis))$")
 set(MB_DEBUG_QUICK "^(misuse_(double_free|pointer|sweep|sized|attack|ending|policy|cxx|damage)|program_git)$")
 
-# A memory of freed blocks is what the mode is for: tests of growth allow this much more.
+# The profile keeps freed blocks for a while: tests of memory growth allow this much more.
 set(MB_HARDENED_SLACK_KIB 8192)
 
-# mb_hardened_twin_(NAME COMMAND c...): after the test itself is described.
+# mb_hardened_twin_(NAME COMMAND c...): registers the second test; NAME is already described.
 function(mb_hardened_twin_ name)
     cmake_parse_arguments(PARSE_ARGV 1 H "" "" "COMMAND")
     get_filename_component(folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Boots Debian's arm64 kernel in qemu-system-aarch64 and runs the tests of an aarch64 build there.
 
-The root is one archive in memory: a static busybox, bash, glibc's libraries for the target, and the tests where they were built. Emulating one
-program at a time (qemu-user) changes what madvise, mincore, resource limits, ptrace and /proc say; here a kernel answers.
+The root file system is an archive in memory with a static busybox, bash, glibc's libraries for the target, and the tests
+under the paths at which they were built. qemu-user, which emulates a single program, implements madvise, mincore,
+resource limits, ptrace and /proc in its own way; here a real kernel does.
 
-Usage: boot.py BUILD_DIR [REGULAR_EXPRESSION of names of tests] [--processor NAME of qemu's] [--pages 16]
-Needs qemu-system-aarch64, and fetches Debian's arm64 packages by scripts/debian. Prints a line a test; 0 when all have passed or been skipped.
+Usage: boot.py BUILD_DIR [REGEX for names of tests] [--processor NAME of qemu's] [--pages 4|16]
+Needs qemu-system-aarch64, and fetches Debian's arm64 packages by scripts/debian. Prints a line for each test; exit
+status 0 if all have passed or were skipped.
 """
 import argparse
 import glob
@@ -19,20 +21,20 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIBRARIES = "/usr/aarch64-linux-gnu/lib"
 PACKAGES = ["busybox-static", "bash", "libtinfo6"]
-SLOWER = 10  # than a test's time limit allows for
+SLOWER = 10  # factor for the time limits of tests
 APPLETS = ("sh env mktemp chown setpriv mount poweroff timeout date rm chmod cat sleep mkdir cp true false grep sed id dirname basename head "
            "tail cut tr sort wc ls ln uname touch awk seq test expr kill ps").split()
 
 
 INSTALL = b"""#!/bin/sh
-# Debian's busybox has none: [-m MODE] FROM TO.
+# Debian's busybox has no `install [-m MODE] FROM TO`.
 [ "$1" != -m ] || { mode=$2; shift 2; }
 cp "$1" "$2" && chmod "${mode:-755}" "$2"
 """
 
 
 class Archive:
-    """An initramfs: cpio in its "newc" form."""
+    """Writes an initramfs, a cpio archive in "newc" format."""
 
     def __init__(self, path):
         self.file, self.count, self.known = open(path, "wb"), 0, set()
@@ -77,7 +79,8 @@ def stripped(path):
 
 
 def tests_of(build, wanted):
-    """(name, command, environment, time limit) of each test that a kernel can run: not those whose interpreter or tools are not in the archive."""
+    """(name, command, environment, time limit) of each test, but for those whose interpreter or tools the archive
+    lacks."""
     listed = json.loads(subprocess.run(["ctest", "--test-dir", build, "--show-only=json-v1"], check=True, capture_output=True, text=True).stdout)
     for test in listed["tests"]:
         command = test.get("command", [])
@@ -145,7 +148,8 @@ def build_archive(path, build, tests):
 
 
 def kernel(pages):
-    """The newest kernel with pages of so many KiB that Debian has for arm64, or had when one was fetched."""
+    """The newest kernel of Debian's arm64 with pages of so many KiB; the one that was fetched before, if there is
+    one."""
     flavour, suite = {"4": ("arm64", ""), "16": ("arm64-16k", "trixie")}[pages]
     debian = [os.path.join(ROOT, "scripts/debian")]
     environment = {**os.environ, "MB_DEBIAN_SUITE": suite}

@@ -25,13 +25,13 @@ def budget(name):
 
 
 def one_by_one(qemu):
-    """The option's name, which has changed with version 8.1."""
+    """The name of qemu's option, which has changed with version 8.1."""
     options = subprocess.run([qemu, "-help"], capture_output=True, text=True, check=False).stdout
     return "-one-insn-per-tb" if "one-insn-per-tb" in options else "-singlestep"
 
 
 def executed_in(library, log):
-    """Instructions of the trace that lie where the loader has mapped the library."""
+    """The number of instructions in the trace whose addresses lie in the library."""
     file, start, end, count = None, 0, 0, 0
     name = re.escape(os.path.basename(library))
     with open(log, encoding="utf-8", errors="replace") as lines:

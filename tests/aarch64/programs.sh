@@ -7,7 +7,7 @@ folder=$1
 mkdir -p "$folder"/{bin,real}
 packages=$("$root/scripts/debian" arm64 --with-dependencies python3 git sqlite3 redis-server redis-tools gcc libc6-dev perl nodejs zstd lua5.4)
 ln -sfn "$packages" "$folder/root"
-# Where gcc looks for its own, beside bin; the programs that it starts it finds in bin (COMPILER_PATH).
+# gcc looks for its own files beside bin, and for the programs that it starts in bin (COMPILER_PATH).
 mkdir -p "$folder/lib/gcc/aarch64-linux-gnu/12"
 ln -sfn "$packages/usr/lib/aarch64-linux-gnu" "$folder/lib/aarch64-linux-gnu"
 for file in "$packages"/usr/lib/gcc/aarch64-linux-gnu/12/*; do
@@ -15,7 +15,7 @@ for file in "$packages"/usr/lib/gcc/aarch64-linux-gnu/12/*; do
 done
 gcc -static -O2 -o "$folder/stand_in" "$root/tests/programs/stand_in.c"
 
-# stand_in NAME PATH: a program of the packages.
+# stand_in NAME PATH: makes bin/NAME, which starts the program PATH of the packages.
 stand_in() {
     [[ -e $packages/$2 ]] || { echo "FAIL: no $2 in Debian's arm64 packages" && exit 1; }
     ln -sfn "$packages/$2" "$folder/real/$1"

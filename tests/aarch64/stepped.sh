@@ -9,7 +9,7 @@ shift 2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# place NAME: where the library has it.
+# place NAME: prints the symbol's offset in the library.
 place() { aarch64-linux-gnu-nm "$library" | sed -n "s/ [a-zA-Z] $1\$//p"; }
 MB_WIPED=$(place mb_fork_watch_shared)
 MB_EXITS=$(place thread_exits)

@@ -17,8 +17,8 @@ chmod +x "$work/bin/cmake"
 export PATH=$work/bin:$PATH
 unset LD_PRELOAD MBMALLOC_OPTIONS
 
-# expect STATUS TEXT COMMAND...: it ends with this status and says one line with TEXT in it on stderr, or nothing where
-# TEXT is empty.
+# expect STATUS TEXT COMMAND...: the command ends with this status and writes to stderr one line with TEXT in it, or
+# nothing if TEXT is empty.
 expect() {
     local status=$1 text=$2 got=0 said
     shift 2
@@ -120,7 +120,7 @@ expect 2 'no regular expression' scripts/bench --musl 1 '['
 expect 2 'no test matches' scripts/bench --musl 1 nosuch
 expect 2 'not '"'b'" scripts/bench --musl 1 a b
 
-# --- scripts/test (ctest itself ignores an option that it does not know, and runs everything) ---------------------------
+# --- scripts/test (ctest ignores options that it does not know, and would run all tests) ------------------------------
 for option in -x --bad '-j x' '--target=musl' '--all --bad' '--coverage --bad' '--target musl --bad' '--programs --bad'; do
     # shellcheck disable=SC2086 # several words
     expect 2 scripts/test scripts/test $option
@@ -150,7 +150,7 @@ for profile in nosuch '' --bad nosuch,guard_rate=5; do
     expect 2 'no such profile' scripts/soak 1 balanced "$profile"
 done
 
-# --- the others: with what they do not know they do nothing -------------------------------------------------------------
+# --- the others -------------------------------------------------------------------------------------------------------
 for script in check-abi check-documents check-exports check-format check-hotpath check-includes check-tidy coverage-report debian fuzz \
     misuse-matrix options-manual; do
     expect 2 "scripts/$script" "scripts/$script" --bad

@@ -9,7 +9,7 @@ tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 tar -C "$MB_SOURCE_DIR" --exclude=./.git --exclude='./build*' -c . | tar -C "$tree" -x
 
-# breaks FILE SED TEXT: with the file changed so, the check fails and says TEXT.
+# breaks FILE SED TEXT: with FILE changed by the sed script SED, the check fails and prints TEXT.
 breaks() {
     cp "$tree/$1" "$tree/kept"
     sed -i "$2" "$tree/$1"

@@ -17,7 +17,7 @@ reset() {
     write core/heap/heap.c <<<'#include "core/region/arena.h"'
 }
 
-# expect TEXT: the check fails and says TEXT.
+# expect TEXT: the check fails and prints TEXT.
 expect() {
     local said
     if said=$("$MB_SOURCE_DIR/scripts/check-includes" "$tree"); then
@@ -67,7 +67,7 @@ reset
 lines 321 '// a line' | write core/heap/heap.c
 expect '321 lines, at most 320'
 
-# A call up the layers by a declaration of its own is found in the object files.
+# A call of an upper layer that the caller has declared itself is found in the object files.
 objects=$tree/build/CMakeFiles/mb_core_objects.dir
 mkdir -p "$objects"/core/{base,region}
 build() { "$CC" -c -o "$objects/$1.o" -x c -; }

@@ -47,7 +47,7 @@ mkdir "$work/project"
 cat >"$work/project/CMakeLists.txt" <<'C'
 cmake_minimum_required(VERSION 3.22)
 project(use C)
-# A version that is not older and has the same binary interface.
+# Requests for another major version or for a newer version fail.
 foreach(version 2.0 0.9 1.999)
     find_package(mbmalloc ${version} QUIET)
     if(mbmalloc_FOUND)
@@ -98,7 +98,7 @@ expect "$work/cxx_shared" libmbmalloc.so.1
 "${as_cxx[@]}" -I"$work/usr/include" "$use" -x none "$libdir/libmbmalloc.a" -o "$work/cxx_static"
 expect "$work/cxx_static" cxx_static
 
-# What an inline function of a public header calls must be public too: a program that has every one of them links.
+# Functions that inline functions of public headers call must be exported: a program with all inline functions links.
 include=$work/usr/include
 listed=$(sed -n 's/^#include <\(mbmalloc[^>]*\)>.*/\1/p' "$include/mbmalloc/regions.h")
 # shellcheck disable=SC2086 # a list of names, one a word

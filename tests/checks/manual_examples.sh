@@ -11,7 +11,7 @@ awk -v work="$work" '
     inside {gsub(/\\\\/, "\\"); print > file}' "$page"
 count=0
 for source in "$work"/example*.c; do
-    # clang takes a malloc whose block is not looked at away, and believes that it succeeds.
+    # clang removes a malloc whose block is not used, and assumes that it succeeds.
     "${CC:-cc}" -std=gnu11 -O1 -fno-builtin -Wall -Wextra -Werror -I"$include" "$source" "${MBMALLOC_A:?}" -lpthread -o "$work/program"
     "$work/program" >"$work/out" || { cat "$source"; echo "status $?"; exit 1; }
     count=$((count + 1))

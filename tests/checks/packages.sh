@@ -15,7 +15,7 @@ soname=libmbmalloc.so.${version%%.*}
 
 printf '#include <mbmalloc.h>\n#include <stdio.h>\nint main(void) { return puts(mb_version_string()) < 0; }\n' >"$work/use.c"
 
-# use PREFIX: a program is linked with what is there, runs, and another one is served by it when it is preloaded.
+# use PREFIX: links a program with the installed library and runs it, and preloads the library into another program.
 use() {
     local lib=$1/lib
     [[ -e $1/share/man/man3/mbmalloc.3 ]] || fail "$1 has no manual page"
@@ -39,7 +39,7 @@ needed=$(dpkg-deb -f "$deb" Depends | sed -n 's/.*libc6 (>= \([0-9.]*\)).*/\1/p'
 taken=$(dpkg-deb --fsys-tarfile "$deb" | tar -xO "./usr/lib/libmbmalloc.so.${version%%-*}" | strings -a | sed -n 's/^GLIBC_\([0-9.]*\)$/\1/p' | sort -V | tail -1)
 [[ $(printf '%s\n' "$taken" "$needed" | sort -V | tail -1) == "$needed" ]] || fail "takes symbols of GLIBC_$taken, but depends on libc6 $needed"
 
-# An empty root: dpkg there knows no other package and has nobody to run scripts.
+# An empty root directory: its dpkg knows no other package and cannot run scripts.
 root=$work/root
 mkdir -p "$root/var/lib/dpkg/"{info,updates,triggers} "$root/var/log"
 touch "$root/var/lib/dpkg/"{status,available}

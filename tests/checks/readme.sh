@@ -21,7 +21,7 @@ PATH=$work/bin:$PATH
 "${CC:-cc}" -O1 -fno-builtin "$MB_SOURCE_DIR/tests/newcomer/app.c" -o "$work/app"
 cd "$work"
 
-# same_line SHOWN SAID: equal but for addresses, paths and numbers of processes.
+# same_line SHOWN SAID: the lines are equal except for addresses, paths and process ids.
 same_line() {
     local form='s/0x[0-9a-f.]*/ADDRESS/g; s,/[^ ;]*/libmbmalloc[.so0-9]*,LIBRARY,g; s/pid=[0-9]*/pid/g'
     [[ $(sed "$form" <<<"$1") == "$(sed "$form" <<<"$2")" ]]

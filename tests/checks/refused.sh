@@ -7,11 +7,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
 
-# refuses COMPILER FLAGS
+# refuses COMPILER FLAGS: the configuration fails with the expected sentence.
 refuses() {
     command -v "$1" >/dev/null || { echo "not tried: $1 $2"; return; }
     rm -rf "$work/build"
-    # The compiler's own test would want libraries of that processor.
+    # CMake's own test of the compiler would need libraries of that processor.
     if cmake -G Ninja -S "$MB_SOURCE_DIR" -B "$work/build" -DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY -DMB_TESTS=OFF \
         -DCMAKE_C_COMPILER="$1" -DCMAKE_C_FLAGS="$2" >"$work/log" 2>&1; then
         echo "not refused: $1 $2"

@@ -20,7 +20,7 @@ def environment(preload):
 
 
 def life_ns(preload):
-    """From spawn to end of /bin/true."""
+    """The time from the spawn to the end of /bin/true."""
     program = shutil.which("true")
     env = environment(preload)
     begin = time.perf_counter_ns()

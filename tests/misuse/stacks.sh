@@ -16,7 +16,7 @@ report() { # OPTIONS BYTES FAULT
     env "LD_PRELOAD=$so" "MBMALLOC_OPTIONS=profile=debug$1" "$program" "$2" "$3" 2>&1 | "$tool" symbols
 }
 
-# The names in the part of a report that begins with some words, up to the next part.
+# Prints the function names in the part of a report that begins with the given words.
 part() {
     awk -v from="$1" 'index($0, from) { on = 1; next } /^mbmalloc:   [a-z]|^mbmalloc: [a-z]/ { on = 0 } on' <<<"$out"
 }
@@ -82,7 +82,7 @@ for bytes in 50 3000; do
     has "live at exit: $bytes bytes in 1 blocks" allocate_zeroed_here
 done
 
-# At a guard the access itself is told.
+# An access to a guard page is reported itself.
 for bytes in 64 8192 70000; do
     case="$bytes guarded overflow" out=$(report ",guard=all" "$bytes" touch-behind)
     says "^mbmalloc: heap overflow (touched behind the block): .* bytes behind the block of $bytes bytes at "
@@ -95,18 +95,18 @@ for bytes in 64 8192 70000; do
     innermost "freed by thread" free_here
 done
 
-# So many calls are kept as were asked for.
+# The report has as many calls as the option says.
 case="stacks=1" out=$(report ",stacks=1" 50 double)
 innermost "allocated by thread" allocate_here
 [[ $(part "allocated by thread" | grep -c '#') == 1 ]] || wrong "stacks=1 keeps more than one call"
 
-# The other way to walk a stack, by frame pointers, which this program has.
+# The other way to walk a stack, by frame pointers; this program has them.
 case="frames" out=$(report ",stack_walk=frames" 50 double)
 innermost "found in thread" free_again_here
 innermost "allocated by thread" allocate_here
 innermost "freed by thread" free_here
 
-# A run can be repeated, addresses and all.
+# A second run has the same addresses.
 case=seed out=$(report ",seed=7" 50 double)
 [[ $(report ",seed=7" 50 double | grep -o 'double free: 0x[0-9a-f]*') == "$(grep -o 'double free: 0x[0-9a-f]*' <<<"$out")" ]] ||
     wrong "seed=7 gives two addresses"

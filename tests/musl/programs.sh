@@ -10,7 +10,7 @@ mkdir -p "$folder"/{bin,real,kernel}
 folder=$(cd "$folder" && pwd)
 cc='musl-gcc -std=gnu11 -O2'
 
-# musl-tools brings no headers of the kernel, which redis and busybox include.
+# musl-tools has no kernel headers, which redis and busybox include.
 for headers in linux asm-generic mtd "$(uname -m)-linux-gnu/asm"; do
     [[ ! -d /usr/include/$headers ]] || ln -sfn "/usr/include/$headers" "$folder/kernel/${headers##*/}"
 done
@@ -36,7 +36,7 @@ build_redis() {
     cp src/redis-server src/redis-cli src/redis-benchmark "$folder/real/"
 }
 
-# Applets that ask for more of the kernel's headers are left out.
+# Applets that need further kernel headers are left out.
 build_busybox() {
     make -s HOSTCC=gcc defconfig
     sed -i -e 's/^CONFIG_\(TC\|FEATURE_TC_INGRESS\|SELINUX\|PAM\)=y/# CONFIG_\1 is not set/' -e 's/^# CONFIG_FEATURE_SH_STANDALONE is not set/CONFIG_FEATURE_SH_STANDALONE=y/' \
@@ -52,7 +52,7 @@ build_old_malloc() {
     cp lib/libc.so "$folder/real/old_malloc.so"
 }
 
-# Not of Debian's: the workloads of bench/musl, and the launcher that counts what a run took.
+# Programs of this tree: the workloads of bench/musl, and the launcher that measures a run.
 build_workloads() {
     $cc -Wall -Wextra -Werror "$root/bench/musl/workloads.c" -o "$folder/real/workloads"
     gcc -static -O2 "$root/bench/driver/launch.c" -o "$folder/launch"

@@ -26,8 +26,8 @@ if [[ ! -e $place/base/.complete ]]; then
     touch "$place/base/.complete"
 fi
 
-# inside SYSTEM USER COMMAND [ARGS...]: runs it there, in the user's clone. What it mounts is gone when it ends, and so
-# are its processes.
+# inside SYSTEM USER COMMAND [ARGS...]: runs the command in the system, in the user's clone. Its mounts and processes
+# end with it.
 inside() {
     # shellcheck disable=SC2016 # expanded inside
     unshare --mount --pid --fork ${network:+--net} bash -c '
@@ -40,7 +40,7 @@ inside() {
 }
 network=
 
-# system NAME: a bare system with git, gcc, sudo and a user, and a clone of this tree for both.
+# system NAME: makes a bare system with git, gcc, sudo, a user, and a clone of this tree for root and for the user.
 system() {
     local home
     rm -rf "${place:?}/$1"
@@ -68,7 +68,7 @@ system() {
     chroot "$place/$1" chown -R root: /root
 }
 
-# a_project SYSTEM USER HOME BLOCK: the block at the end of a project's CMakeLists.txt builds app with the library.
+# a_project SYSTEM USER HOME BLOCK: builds app with the library by a project whose CMakeLists.txt ends with the block.
 a_project() {
     mkdir "$3/project"
     { printf 'cmake_minimum_required(VERSION 3.22)\nproject(app C)\nadd_executable(app ../app.c)\n'; cat "$4"; } >"$3/project/CMakeLists.txt"
@@ -78,8 +78,8 @@ a_project() {
     rm -rf "$3/project"
 }
 
-# every_command SYSTEM USER HOME: README's blocks; those of a shell by one bash for each, which ends at the first
-# command that fails.
+# every_command SYSTEM USER HOME: runs README's shell blocks, each by a bash of its own that ends at the first command
+# that fails, and builds the projects of its cmake blocks.
 every_command() {
     local block blocks
     blocks=$(mktemp -d)

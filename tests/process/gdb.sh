@@ -42,7 +42,7 @@ diff <(grep -E '^ |: |slabs of' "$work/live" | grep -v LWP | grep -E 'block|heap
      <(grep -E '^ |: |slabs of' "$work/dead" | grep -v LWP | grep -E 'block|heap' | sed 's/thread [0-9]* ([^)]*)/T/') >"$work/diff" ||
     fail "the process and its core differ: $(cat "$work/diff")"
 
-# While the heap profile takes a sample of every block: who has allocated it.
+# While the heap profile samples every block, `mb who` prints the calls that allocated a block.
 ask -ex "set environment LD_PRELOAD $so" -ex "set environment MBMALLOC_OPTIONS heap_profile=1" -ex 'break stop_here' -ex 'run' \
     -ex "generate-core-file $work/sampled" "$probe" >"$work/sampled.live"
 ask "$probe" "$work/sampled" >"$work/sampled.dead"

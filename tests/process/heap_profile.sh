@@ -50,7 +50,7 @@ parent=${files[0]} child=${files[1]}
 [[ $(value_of "$parent" inuse_space small_blocks) != 0 ]] || parent=${files[1]} child=${files[0]}
 expect_held "$parent"
 [[ $(value_of "$child" inuse_space small_blocks) == 0 ]] || fail "the child has freed them"
-# Where the loader's lock is needed to find an object (musl), a child has no stacks.
+# In musl finding an object needs the loader's lock, so that a forked child has no call stacks.
 childs_stacks=1
 [[ ${CC-} != *musl* ]] || childs_stacks=0
 [[ $childs_stacks == 0 ]] || near "long_blocks of the child" "$(value_of "$child" inuse_space long_blocks)" 20000000

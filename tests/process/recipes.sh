@@ -15,8 +15,7 @@ cp "$(dirname "$page")"/*.{c,py} "$work"
 cd "$work"
 port=$((20000 + RANDOM % 10000))
 
-# recipe HEADING: runs the section's lines that begin with "$ ", by the shell, in one process. Its background processes
-# end with it.
+# recipe HEADING: runs the section's lines that begin with "$ " in one shell, whose background processes end with it.
 recipe() {
     {
         # shellcheck disable=SC2016

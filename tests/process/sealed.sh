@@ -9,7 +9,7 @@
 # NAME OFFSET of what lies in the section.
 listed() { objdump -t "$1" | awk 'NF >= 6 && $4 == "mb_sealed" && $3 == "O" { print $NF, $1 }'; }
 
-# check WHAT SYMBOLS OUTPUT
+# check WHAT SYMBOLS OUTPUT: the probe's output says that it has tried each of the symbols.
 check() {
     local symbols=$2 wanted
     wanted=$(wc -l <<<"$symbols")

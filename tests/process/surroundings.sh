@@ -11,7 +11,7 @@ install -m 755 "$1" "$work/small"
 install -m 755 "${MBMALLOC_SO:?}" "$work/libmbmalloc.so"
 small=(env "LD_PRELOAD=$work/libmbmalloc.so" "$work/small")
 
-# Not everything is permitted everywhere.
+# Not every machine permits all of this.
 served_where_permitted() { # COMMAND...: the part before the program, which must be able to run `true`
     if "$@" true 2>/dev/null; then served 1000 "$@" "${small[@]}"; else echo "not permitted: $*"; fi
 }

@@ -8,7 +8,7 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/mb-faults.XXXXXX")
 trap 'rm -rf -- "$tmp"' EXIT
 
-# library NAME: from C on standard input.
+# library NAME: compiles a library from C on standard input.
 library() { "${CC:-cc}" -shared -fPIC -o "$tmp/$1.so" -x c -; }
 
 library inert <<<'int inert;'
@@ -61,7 +61,7 @@ expect inert 'produced nothing to compare' 'mb_same s true'
 expect inert 'the plain run ended with exit status 3' 'f() { echo hello; (exit 3); echo on; }; mb_same s f'
 expect inert 'over the limit of 1 s' 'mb_limit_s=1; f() { sleep 30; }; mb_same s f'
 expect inert 'the plain run ended with exit status 1' "f() { sleep 300 & echo \$! >'$tmp/pid'; return 1; }; mb_same s f"
-# Killed by a signal, it may still be there for a moment.
+# A process that was killed by a signal may exist for another moment.
 for _ in {1..50}; do
     [[ -d /proc/$(<"$tmp/pid") ]] || exit 0
     sleep 0.1

@@ -31,7 +31,7 @@ mb_scale() {
     if [[ ${MB_TEST_LONG:-0} == 1 ]]; then echo "$2"; else echo "$1"; fi
 }
 
-# Ends what a failed stage left running (a server for example).
+# Ends processes that a failed stage has left running (a server, for example).
 mb_end_group() {
     [[ -z $mb_group ]] || kill -KILL -- "-$mb_group" 2>/dev/null || true
     mb_group=
@@ -65,8 +65,8 @@ mb_begin() {
     mb_group=
 }
 
-# One run of "$@" (functions of the test included) in a fresh directory; what it leaves is in $mb_tmp/<side>/.
-# The work runs in its own process group and under a time limit, so a hang ends with a message and leaves nothing.
+# Runs "$@" (a program or a function of the test) in a new directory; its output and files are then in $mb_tmp/<side>/.
+# It runs in its own process group with a time limit, so that a hang ends with a message and leaves no process.
 mb_run() {
     local side=$1 status=0
     shift
@@ -82,7 +82,7 @@ mb_run() {
     mb_group=$! # timeout makes itself the leader of a process group
     wait "$mb_group" || status=$?
     mb_end_group
-    # The machine's own programs that one of another processor has started cannot load what is preloaded there.
+    # A program of another processor may start programs of this machine, which cannot load the preloaded library.
     [[ -z ${MB_PROGRAMS:-} ]] || sed -i '/^ERROR: ld.so: object .* cannot be preloaded/d' "$mb_tmp/$side/stderr"
     mv "$mb_tmp/work" "$mb_tmp/$side/files"
     [[ $status -eq 0 ]] || mb_run_failed "$side" "$status"
@@ -116,7 +116,7 @@ mb_same() {
 
 mb_compare() {
     local plain=$mb_tmp/plain preload=$mb_tmp/preload
-    # A stage that leaves nothing to compare would pass whatever the allocator did.
+    # A stage with nothing to compare would always pass.
     [[ -s $plain/stdout || -n $(find "$plain/files" -type f -size +0 -print -quit) ]] ||
         mb_fail "$mb_stage: the plain run produced nothing to compare"
     if ! diff -r "$plain" "$preload" >"$mb_tmp/diff" 2>&1; then
@@ -125,8 +125,8 @@ mb_compare() {
     fi
 }
 
-# mb_served NAME FLOOR: some process whose program name matches the glob NAME was handed FLOOR blocks or more in the
-# preloaded run of the last stage. (A process that ends by _exit writes no line.)
+# mb_served NAME FLOOR: in the preloaded run of the last stage, a process whose program name matches the glob NAME has
+# allocated FLOOR blocks or more. (A process that ends by _exit writes no statistics.)
 mb_served() {
     local pattern=$1 floor=$2 best=-1 seen='' line name blocks
     [[ -s $mb_tmp/stats ]] || mb_fail "$mb_stage: no process wrote a statistics line"

@@ -32,15 +32,15 @@ ulimit -c 0
 unset LD_PRELOAD MBMALLOC_OPTIONS MALLOC_ARENA_MAX GLIBC_TUNABLES
 export LC_ALL=C.UTF-8 TZ=UTC REAL_HOME=${HOME:-/}
 
-# once SIDE NAME: one run; $tmp/SIDE/ has what it printed and left, status, peak_kib and cpu_cs (1/100 s) are set.
+# once SIDE NAME: one run; its output and files are then in $tmp/SIDE/; sets status, peak_kib and cpu_cs (1/100 s).
 once() {
     local side=$1 name=$2 setting=(env)
     rm -rf -- "$tmp/work" "${tmp:?}/$side"
     mkdir "$tmp/work" "$tmp/$side"
     chmod 777 "$tmp/work"
     [[ $side != preload ]] || setting+=("LD_PRELOAD=$so" "MBMALLOC_OPTIONS=stats_file=$tmp/stats")
-    # A session of its own, so that nothing that it starts is left; the peak by GNU time, of the command or any process
-    # that was waited for.
+    # In its own session, so that all processes it starts can be ended. GNU time measures the peak of the command or of
+    # any process that was waited for.
     (
         cd "$tmp/work" && export HOME=$tmp/work TMPDIR=$tmp/work
         exec setsid time -q -f '%M %U %S' -o "$tmp/peak" timeout --foreground "$limit_s" "${setting[@]}" \
@@ -55,7 +55,7 @@ once() {
 
 is_too_much() { (($2 * 100 > $1 * 115 + 20 * 1024 * 100)); } # PLAIN_KIB PRELOAD_KIB
 
-# sweep NAME: one line; 0 well, 1 at fault, 77 skipped
+# sweep NAME: prints one line; status 0 passed, 1 failed, 77 skipped
 sweep() {
     local name=$1 plain_kib preload_kib plain_cs preload_cs try served
     command -v "${command_of[$name]:-$name}" >/dev/null 2>&1 || { printf '%-12s SKIP: not installed\n' "$name"; return 77; }
@@ -78,7 +78,7 @@ sweep() {
     report "$name" "$plain_kib" "$preload_kib" "$plain_cs" "$preload_cs" "${served:-0}"
 }
 
-# The run with the library went another way. Would a second one without it, too?
+# The run with the library had another result. Has a second run without it, too?
 differs() {
     local name=$1 first_status=$status
     if [[ $first_status == 0 ]]; then

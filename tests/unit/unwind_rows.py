@@ -1,4 +1,5 @@
-"""Compares what core/process/unwind_row.c says of the C library's addresses with readelf, at each place where the unwind tables say something new.
+"""Compares the unwind rows that core/process/unwind_row.c finds for the C library's code with those of readelf, at each
+address where a row begins.
 
 usage: unwind_rows.py PROGRAM   (unwind_rows.c)
 """
@@ -19,7 +20,7 @@ def library():
 
 
 def expected(path):
-    """By address, the columns of readelf's table: CFA, ra, rbp where it has one."""
+    """Address -> the columns of readelf's table: CFA, ra, and rbp if it has one."""
     out = subprocess.run(["readelf", "--debug-dump=frames-interp", path], capture_output=True, text=True, check=False).stdout
     rows, names, in_fde = {}, [], False
     for line in out.splitlines():
