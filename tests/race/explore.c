@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct world world;
 
 // --- failing --------------------------------------------------------------------------------------------------------
 
@@ -37,6 +38,14 @@ void fail(const char *format, ...) {
     va_end(arguments);
     longjmp(on_failure, 1);
 }
+
+void explore_fatal(const char *what, const void *address) {
+    if (!within(address, world.memory, sizeof world.memory)) fail("%s: %p", what, address);
+    fail("%s: granule %td", what, ((const unsigned char *)address - world.memory) / MB_GRANULE);
+}
+
+void explore_assert_failed(const char *condition, const char *file, int line) { fail("%s:%d: assertion %s", file, line, condition); }
+size_t explore_page_size(void) { return scenario->page_bytes; }
 
 // --- the search -----------------------------------------------------------------------------------------------------
 

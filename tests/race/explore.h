@@ -101,6 +101,12 @@ extern const struct scenario *scenario; // the scenario that is being explored
 // Ends the scenario: the search reports the schedule that led here.
 __attribute__((format(printf, 1, 2))) _Noreturn void fail(const char *format, ...);
 
+// What the core's own functions of these names (mb_fatal ...) are replaced by: mistakes and failed assertions end the
+// scenario, a page has as many bytes as the scenario says.
+_Noreturn void explore_fatal(const char *what, const void *address);
+_Noreturn void explore_assert_failed(const char *condition, const char *file, int line);
+size_t explore_page_size(void);
+
 // --- explore_fibers.c -----------------------------------------------------------------------------------------------
 
 extern int current;  // the fiber that runs; NOBODY: accesses are not steps

@@ -13,19 +13,8 @@
 #include "core/told/report.h"
 #include "platform/os.h"
 
-struct world world;
-
-_Noreturn void explore_fatal(const char *what, const void *address);
-_Noreturn void explore_assert_failed(const char *condition, const char *file, int line);
-size_t explore_page_size(void);
-
-void explore_fatal(const char *what, const void *address) {
-    fail("%s: granule %td", what, ((const unsigned char *)address - world.memory) / MB_GRANULE);
-}
-void explore_assert_failed(const char *condition, const char *file, int line) { fail("%s:%d: assertion %s", file, line, condition); }
 void mb_report_inside(enum mb_operation operation, const void *p) { fail("%p is no block (%d)", p, (int)operation); }
 void mb_report_freed_at_once(const void *p) { fail("%p is no large block", p); }
-size_t explore_page_size(void) { return scenario->page_bytes; }
 
 static void arena_step(void) {
     EXPLORE_BEFORE(&world.free_units, EXPLORE_EXCHANGE, memory_order_acq_rel);

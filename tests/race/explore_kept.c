@@ -58,18 +58,9 @@ const struct scenario scenarios[] = {
     {NULL, NULL, {NULL}, 0, NULL},
 };
 
-struct world world;
-
 enum { HALVES = 2 * UNITS, HALF_BYTES = MB_UNIT_BYTES / 2, HALF_PIECES = MB_UNIT_PIECES / 2, SLOTS_USED = 3 };
 
 // --- mistakes --------------------------------------------------------------------------------------------------------
-
-_Noreturn void explore_fatal(const char *what, const void *address);
-_Noreturn void explore_assert_failed(const char *condition, const char *file, int line);
-size_t explore_page_size(void);
-void explore_fatal(const char *what, const void *address) { fail("%s: %p", what, address); }
-void explore_assert_failed(const char *condition, const char *file, int line) { fail("%s:%d: assertion %s", file, line, condition); }
-size_t explore_page_size(void) { return scenario->page_bytes; }
 
 static jmp_buf at_end; // of a run, where a mistake may be told, too
 

@@ -40,8 +40,6 @@ const struct scenario scenarios[] = {
     {NULL, NULL, {NULL}, 0, NULL},
 };
 
-struct world world;
-
 enum { FIRST = 510, COUNT = 4, ALL_UNITS = 576, MORE_UNITS = 4097, TRIES_MAX = 16 };
 
 static struct {
@@ -51,13 +49,6 @@ static struct {
     struct mb_map_runs_shared upper[4];
 } ground_shared;
 static const struct mb_unit_map map = {ground_shared.chunks, 2, &ground_shared.top, ground_shared.upper};
-
-_Noreturn void explore_fatal(const char *what, const void *address);
-_Noreturn void explore_assert_failed(const char *condition, const char *file, int line);
-size_t explore_page_size(void);
-void explore_fatal(const char *what, const void *address) { fail("%s: %p", what, address); }
-void explore_assert_failed(const char *condition, const char *file, int line) { fail("%s:%d: assertion %s", file, line, condition); }
-size_t explore_page_size(void) { return scenario->page_bytes; }
 
 static struct mb_map_chunk_shared *make_chunk(void *context) {
     (void)context;

@@ -33,17 +33,9 @@ const struct scenario scenarios[] = {
     {NULL, NULL, {NULL}, 0, NULL},
 };
 
-struct world world;
-
 enum { HALF = 8, FIRST = 48, COUNT = 4, TRIES_MAX = 16, PIECES = 128 };
 
-_Noreturn void explore_fatal(const char *what, const void *address);
-_Noreturn void explore_assert_failed(const char *condition, const char *file, int line);
-size_t explore_page_size(void);
 void *explore_arena_metadata(size_t bytes, size_t align);
-void explore_fatal(const char *what, const void *address) { fail("%s: %p", what, address); }
-void explore_assert_failed(const char *condition, const char *file, int line) { fail("%s:%d: assertion %s", file, line, condition); }
-size_t explore_page_size(void) { return scenario->page_bytes; }
 void *explore_arena_metadata(size_t bytes, size_t align) {
     fail("%zu bytes of metadata, aligned to %zu: one chunk is enough", bytes, align);
 }

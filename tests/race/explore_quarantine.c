@@ -49,8 +49,6 @@ const struct scenario scenarios[] = {
     {NULL, NULL, {NULL}, 0, NULL},
 };
 
-struct world world;
-
 enum { BYTES = 8, LONG_BYTES = 24, CLASS = 0, LONG_CLASS = 1, RECORD_BYTES = 64, UNIT_BIT = 16, THREAD = MB_HARD_SHARDS };
 enum { CLASSES_USED = LONG_CLASS * MB_HARD_SHARDS + 1 };
 
@@ -67,12 +65,6 @@ static const struct part parts[PARTS] = {
     {classes, CLASSES_USED * sizeof classes[0]}, {&mb_hard_waiting_shared, sizeof mb_hard_waiting_shared}, {&ground, sizeof ground}};
 _Static_assert(CLASSES_USED * sizeof classes[0] <= PART_BYTES && sizeof mb_hard_waiting_shared <= PART_BYTES, "parts");
 
-_Noreturn void explore_fatal(const char *what, const void *address);
-_Noreturn void explore_assert_failed(const char *condition, const char *file, int line);
-size_t explore_page_size(void);
-void explore_fatal(const char *what, const void *address) { fail("%s: %p", what, address); }
-void explore_assert_failed(const char *condition, const char *file, int line) { fail("%s:%d: assertion %s", file, line, condition); }
-size_t explore_page_size(void) { return scenario->page_bytes; }
 int mb_os_purge(void *p, size_t bytes) { fail("%zu bytes at %p are purged", bytes, p); }
 
 // --- locks -----------------------------------------------------------------------------------------------------------

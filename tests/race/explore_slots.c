@@ -27,18 +27,9 @@ const struct scenario scenarios[] = {
     {NULL, NULL, {NULL}, 0, NULL},
 };
 
-struct world world;
-
 enum { SLOTS = 2 };
 
 static struct { struct mb_guarded_word_shared words[SLOTS]; } ground_shared;
-
-_Noreturn void explore_fatal(const char *what, const void *address);
-_Noreturn void explore_assert_failed(const char *condition, const char *file, int line);
-size_t explore_page_size(void);
-void explore_fatal(const char *what, const void *address) { fail("%s: %p", what, address); }
-void explore_assert_failed(const char *condition, const char *file, int line) { fail("%s:%d: assertion %s", file, line, condition); }
-size_t explore_page_size(void) { return scenario->page_bytes; }
 
 // --- who has what: world.live says for each slot whether somebody may write it, world.own who has which blocks -------
 
