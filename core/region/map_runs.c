@@ -31,46 +31,45 @@ uint64_t mb_map_bits(const struct mb_unit_map *map, enum mb_map_plane plane, siz
     return free & ~atomic_load_explicit(&bits->bare, memory_order_relaxed);
 }
 
-// What a part sums up: a word's bits, or eight parts, which `runs` finds again.
-struct below {
-    const struct mb_map_runs_shared *runs;
-    uint64_t seen[MB_RUN_PARTS];
-};
+// Each of these computes a part from what is below it, until it says what is there now: true when it has changed.
 
-// True when it is not what was seen last.
-static bool look_below(const struct mb_unit_map *map, enum mb_map_plane plane, unsigned level, size_t index, struct below *below) {
-    uint64_t differs = 0;
-    if (level == 1) {
-        uint64_t bits = mb_map_bits(map, plane, index);
-        differs = bits ^ below->seen[0];
-        below->seen[0] = bits;
-        return differs != 0;
+static bool refresh_word_part(const struct mb_unit_map *map, enum mb_map_plane plane, size_t word) {
+    _Atomic uint64_t *part = &mb_map_runs_of(map, 1, word)->part[plane][word % MB_RUN_PARTS];
+    uint64_t summed = 0, now = 0; // no free units
+    for (bool changed = false;;) {
+        uint64_t seen = atomic_load_explicit(part, memory_order_seq_cst), bits = mb_map_bits(map, plane, word);
+        if (bits != summed) now = mb_run_of_bits(summed = bits);
+        if (seen == now) return changed;
+        changed |= atomic_compare_exchange_strong_explicit(part, &seen, now, memory_order_seq_cst, memory_order_relaxed);
     }
-    if (below->runs == NULL) below->runs = mb_map_runs_of(map, level - 1, index * MB_RUN_PARTS);
-    if (below->runs == NULL) return false;
+}
+
+// True when the eight parts are not what was seen last.
+static bool look_at_parts(const _Atomic uint64_t *parts, uint64_t last[MB_RUN_PARTS]) {
+    uint64_t differs = 0;
     for (unsigned i = 0; i < MB_RUN_PARTS; i++) {
-        uint64_t part = atomic_load_explicit(&below->runs->part[plane][i], memory_order_seq_cst);
-        differs |= part ^ below->seen[i];
-        below->seen[i] = part;
+        uint64_t part = atomic_load_explicit(&parts[i], memory_order_seq_cst);
+        differs |= part ^ last[i];
+        last[i] = part;
     }
     return differs != 0;
 }
 
-static uint64_t sum_up(unsigned level, const struct below *below) {
-    return level == 1 ? mb_run_of_bits(below->seen[0]) : mb_run_join(below->seen, mb_map_part_units(level - 1));
-}
-
-// True when the part has changed.
-static bool refresh_part(const struct mb_unit_map *map, enum mb_map_plane plane, unsigned level, size_t index) {
+static bool refresh_upper_part(const struct mb_unit_map *map, enum mb_map_plane plane, unsigned level, size_t index) {
     _Atomic uint64_t *part = &mb_map_runs_of(map, level, index)->part[plane][index % MB_RUN_PARTS];
-    struct below below = {NULL, {0}};
-    uint64_t now = 0; // of no free units
+    const struct mb_map_runs_shared *runs = NULL; // below; NULL where the map does not reach yet
+    uint64_t summed[MB_RUN_PARTS] = {0}, now = 0;
     for (bool changed = false;;) {
         uint64_t seen = atomic_load_explicit(part, memory_order_seq_cst);
-        if (look_below(map, plane, level, index, &below)) now = sum_up(level, &below);
+        if (runs == NULL) runs = mb_map_runs_of(map, level - 1, index * MB_RUN_PARTS);
+        if (runs != NULL && look_at_parts(runs->part[plane], summed)) now = mb_run_join(summed, mb_map_part_units(level - 1));
         if (seen == now) return changed;
         changed |= atomic_compare_exchange_strong_explicit(part, &seen, now, memory_order_seq_cst, memory_order_relaxed);
     }
+}
+
+static bool refresh_part(const struct mb_unit_map *map, enum mb_map_plane plane, unsigned level, size_t index) {
+    return level == 1 ? refresh_word_part(map, plane, index) : refresh_upper_part(map, plane, level, index);
 }
 
 // True when a part between these two has changed.

@@ -38,6 +38,10 @@ uint64_t mb_run_join(const uint64_t parts[MB_RUN_PARTS], size_t part_units) {
     bool all = true;
     for (unsigned i = 0; i < MB_RUN_PARTS; i++) {
         uint64_t part = parts[i];
+        if ((part | run) == 0) { // most parts
+            all = false;
+            continue;
+        }
         if (mb_run_is_full(part)) {
             run += part_units;
             continue;
@@ -46,7 +50,7 @@ uint64_t mb_run_join(const uint64_t parts[MB_RUN_PARTS], size_t part_units) {
         if (all) start = run;
         all = false;
         if (run > longest) longest = run;
-        if ((run = part) == 0) continue; // most parts
+        if ((run = part) == 0) continue;
         if (mb_run_longest(part, 0) > longest) longest = mb_run_longest(part, 0);
         run = mb_run_end(part, 0);
     }
