@@ -16,9 +16,7 @@ static const uint32_t GENERATION_MASK = UINT32_MAX >> MB_REMOTE_GENERATION_SHIFT
 // A slab is worth using again when a page's worth of its blocks is free: then the cost of the change is spread over
 // them. Random frees over a large heap would otherwise bring every slab back for one block (measured with 1e6 live
 // blocks: 2.3x the time).
-static uint32_t blocks_worth_using(const struct mb_slab *slab) {
-    return slab->capacity < MB_REUSE_FRACTION ? 1 : slab->capacity / MB_REUSE_FRACTION;
-}
+static uint32_t blocks_worth_using(uint32_t capacity) { return capacity < MB_REUSE_FRACTION ? 1 : capacity / MB_REUSE_FRACTION; }
 
 // --- what malloc takes from ------------------------------------------------------------------------------------------
 
@@ -38,7 +36,7 @@ bool mb_own_use_remote(struct mb_heap *heap, struct mb_slab *slab) { return coll
 
 bool mb_own_use_remote_batch(struct mb_heap *heap, struct mb_slab *slab) {
     const struct mb_unit *unit = mb_slab_unit(slab);
-    return mb_slab_has_remote(unit) && mb_slab_count_free(unit) >= blocks_worth_using(slab) && mb_own_use_remote(heap, slab);
+    return mb_slab_has_remote(unit) && mb_slab_count_free(unit) >= blocks_worth_using(slab->capacity) && mb_own_use_remote(heap, slab);
 }
 
 bool mb_own_use_carved(struct mb_heap *heap, struct mb_slab *slab) {
@@ -95,12 +93,14 @@ struct mb_slab *mb_own_unowned_to_current(const struct mb_heap *heap, struct mb_
 static uint32_t free_blocks(const struct mb_slab *slab) { return slab->capacity - mb_slab_used(slab); }
 
 // With the block that is coming.
-static bool is_worth_using(const struct mb_slab *slab) { return free_blocks(slab) + 1 >= slab->capacity / MB_REUSE_FRACTION; }
+static bool is_worth_using(const struct mb_slab *slab) {
+    return slab->capacity < 2 * MB_REUSE_FRACTION || free_blocks(slab) + 1 >= slab->capacity / MB_REUSE_FRACTION;
+}
 
 // The next look is due when the slab is worth using, not only when it is empty.
 static void arm(struct mb_slab *slab) {
     uint32_t used = mb_slab_used(slab);
-    uint32_t missing = blocks_worth_using(slab) - free_blocks(slab);
+    uint32_t missing = blocks_worth_using(slab->capacity) - free_blocks(slab);
     mb_slab_set_used(slab, used, missing < used ? missing : used);
 }
 
@@ -148,7 +148,7 @@ void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_
 // --- leaving --------------------------------------------------------------------------------------------------------
 
 // Only the address is used: a slab that has been let go may be another's, of another class, at once.
-MB_INLINE void forget(struct mb_heap *heap, size_t class_index, const struct mb_slab *slab) {
+static void forget(struct mb_heap *heap, unsigned class_index, const struct mb_slab *slab) {
     struct mb_class_slabs *slabs = &heap->slabs;
     if (slabs->current[class_index] == slab) slabs->current[class_index] = NULL;
     if (slabs->fresh[class_index] == slab) slabs->fresh[class_index] = NULL;
@@ -182,9 +182,8 @@ static void offer(struct mb_unit *unit, uint64_t word, uint32_t least) {
 }
 
 // From CURRENT to UNOWNED; the word as others see it from now on. The owner's part is complete before that.
-MB_INLINE uint64_t disown(struct mb_heap *heap, struct mb_slab *slab, size_t class_index) {
+MB_INLINE uint64_t disown(struct mb_heap *heap, struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
-    forget(heap, class_index, slab);
     atomic_store_explicit(&unit->shared.home, heap, memory_order_relaxed);
     MB_POKE(slab->owner, NULL);
     uint64_t word = mb_remote_load(unit);
@@ -198,34 +197,38 @@ static void leave(struct mb_heap *heap, struct mb_slab *slab, uint32_t least) {
     struct mb_unit *unit = mb_slab_unit(slab);
     collect(heap, slab);
     mb_slab_count_used(slab);
-    uint64_t word = disown(heap, slab, slab->class_index);
+    forget(heap, slab->class_index, slab);
+    uint64_t word = disown(heap, slab);
     if (!mb_own_claim_if_free(unit)) offer(unit, word, least);
 }
 
 void mb_own_release(struct mb_heap *heap, struct mb_slab *slab) { leave(heap, slab, 1); }
 
-MB_COLD static void leave_with_remote(struct mb_unit *unit, uint64_t word, uint32_t least) {
+MB_COLD static void leave_with_remote(struct mb_unit *unit, uint64_t word) {
+    uint32_t least = blocks_worth_using(MB_PEEK(unit->slab.capacity));
     if (!mb_own_claim_if_free(unit)) offer(unit, word, least);
 }
 
 // The owner has no free block of the slab left, so there is nothing to count. The remote bits stay, for the thread that
 // adopts the slab; they are read where they were, whatever the unit has become since.
-MB_INLINE void let_go(struct mb_heap *heap, struct mb_slab *slab, size_t class_index) {
+MB_INLINE void let_go(struct mb_heap *heap, struct mb_slab *slab, struct mb_slab_remote remote) {
     struct mb_unit *unit = mb_slab_unit(slab);
-    struct mb_slab_remote remote = mb_slab_remote(slab);
-    uint32_t least = blocks_worth_using(slab);
     unit->shared.served = MB_ALL_SERVED;
     mb_slab_set_used(slab, slab->carved, slab->carved);
-    uint64_t word = disown(heap, slab, class_index);
-    if (MB_UNLIKELY(mb_remote_any(remote))) leave_with_remote(unit, word, least);
+    uint64_t word = disown(heap, slab);
+    if (MB_UNLIKELY(mb_remote_any(remote))) leave_with_remote(unit, word);
 }
 
-void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab) { let_go(heap, slab, slab->class_index); }
+void mb_own_let_go(struct mb_heap *heap, struct mb_slab *slab) {
+    forget(heap, slab->class_index, slab);
+    let_go(heap, slab, mb_slab_remote(slab));
+}
 
 // The queued slab first: when its entry is outdated, or the slab is busy, all stays as it was.
 struct mb_slab *mb_own_exchange_full(struct mb_heap *heap, size_t class_index) {
     struct mb_slab *full = heap->slabs.current[class_index];
-    if (heap->queues == NULL || full->carved < full->capacity || mb_remote_any(mb_slab_remote(full))) return NULL;
+    struct mb_slab_remote remote = mb_slab_remote(full);
+    if (heap->queues == NULL || full->carved < full->capacity || mb_remote_any(remote)) return NULL;
     struct mb_queue *ready = &heap->queues->of_class[class_index].ready;
     if (ready->count == 0) return NULL;
     struct mb_slab_hint hint = mb_queue_at(ready, 0);
@@ -233,8 +236,9 @@ struct mb_slab *mb_own_exchange_full(struct mb_heap *heap, size_t class_index) {
     if (!mb_remote_change(unit, mb_remote_word(MB_SLAB_QUEUED, hint.generation), MB_SLAB_CURRENT)) return NULL;
     mb_queue_drop(ready);
     come_from_queue(&unit->slab);
-    let_go(heap, full, class_index);
     heap->slabs.current[class_index] = &unit->slab;
+    if (heap->slabs.fresh[class_index] == full) heap->slabs.fresh[class_index] = NULL;
+    let_go(heap, full, remote);
     return &unit->slab;
 }
 
