@@ -84,7 +84,7 @@ bool mb_forward_wanted(uintptr_t winner, uintptr_t ours) {
 
 // --- another allocator's malloc --------------------------------------------------------------------------------------
 
-// Where a block of the other malloc comes from: a heap of its own, or our heap behind a wrapper.
+// Where the blocks of the other malloc come from: a heap of its own, or ours, behind a wrapper.
 enum heap_kind { UNKNOWN, SEPARATE, WRAPPED, OURS };
 static struct {
     _Atomic int kind; // every thread writes the same value; relaxed, since it publishes no other data

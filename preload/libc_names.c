@@ -118,7 +118,7 @@ char *strstr(const char *text, const char *wanted) {
 
 // --- the process -----------------------------------------------------------------------------------------------------
 
-// errno where the C library was not found; nobody reads it.
+// errno if the C library was not found; it is never read.
 static int nobodys_errno;
 
 int *__errno_location(void) {

@@ -18,7 +18,7 @@
 
 struct mb_allocator;
 
-// What a member can do: layers ask before they wrap it, and refuse (MB_BAD_CONFIG) where they could not act.
+// What a member can do. A layer checks this before it wraps the member, and fails (MB_BAD_CONFIG) if it could not work.
 enum mb_trait {
     MB_TRAIT_FREES = 1,   // deallocate really takes a single block back
     MB_TRAIT_RESETS = 2,  // reset forgets all blocks at once
@@ -63,7 +63,8 @@ struct mb_allocator_table {
 
 struct mb_allocator {
     const struct mb_allocator_table *table;
-    // What the wrappers below found before the member is asked; MB_OK: ask it. Owner thread; relaxed where shared.
+    // The error for which a wrapper below has refused the last request itself; MB_OK: the member was called. Owner
+    // thread; relaxed where shared.
     enum mb_error refused;
 };
 

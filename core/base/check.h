@@ -9,8 +9,8 @@
 // Writes `mbmalloc: <what>: 0x<address>` as one line to stderr and ends the process by SIGABRT. Never allocates.
 _Noreturn void mb_fatal(const char *what, const void *address);
 
-// What the process has ended for, in words, for debuggers and core dumps: `print mb_abort_message`. Empty while it
-// lives.
+// The message with which the library has ended the process, for debuggers and core dumps (`print mb_abort_message`);
+// else empty.
 enum { MB_ABORT_MESSAGE_BYTES = 512 };
 extern MB_EXPORT char mb_abort_message[MB_ABORT_MESSAGE_BYTES];
 

@@ -14,15 +14,15 @@ void *mb_malloc_slow(size_t bytes);
 // The mask of the class is empty; bytes <= MB_SMALL_MAX.
 void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t class_index);
 void *mb_memalign_slow(size_t align, size_t bytes);
-// What free finds rare, each with what it still has in its registers. Outside the arena's front:
+// The rare cases of free; the arguments are what free already has in registers. A pointer outside the arena's front:
 void mb_free_outside_slow(uintptr_t from_base);
-// For a unit that belongs to another thread, or to none.
+// A pointer into a unit that belongs to another thread, or to none.
 void mb_free_unowned_slow(struct mb_unit *unit, uint32_t offset);
-// In a unit of the calling thread's, but not a small block's start: a large block, or a mistake.
+// A pointer into a unit of the calling thread, but not the start of a small block: a large block, or a mistake.
 void mb_free_inside_slow(struct mb_slab *slab, struct mb_halves product);
-// A block of the calling thread's that is free.
+// A block of the calling thread that is free already.
 void mb_free_again_slow(struct mb_slab *slab, uint64_t index);
-// As many blocks have come back as the owner wanted to wait for: enough to use the slab again, or all.
+// Called when as many blocks of a slab were freed as its owner waited for: enough to use the slab again, or all.
 void mb_slab_look_slow(struct mb_slab *slab);
 
 // The mask of the class is not empty.

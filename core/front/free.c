@@ -162,7 +162,7 @@ MB_NOINLINE void mb_free_outside_slow(uintptr_t from_base) {
     if (p != NULL) free_any(p);
 }
 
-// Whether it is a large block of our own, and stays with us.
+// Keeps a large block of the calling thread's for reuse, if that is possible.
 static bool keep_large(struct mb_unit *unit, uint32_t offset) {
     struct mb_slab *large = mb_changed_any() ? NULL : mb_large_at(unit, offset);
     return large != NULL && mb_large_keep_own(mb_heap_self, large);
@@ -177,7 +177,8 @@ static void free_no_block(struct mb_unit *unit, uint32_t offset) {
     free_any(address_in(unit, offset)); // the hardened front's
 }
 
-// Most calls are for this case: a block in a slab of another thread or without owner, which was not ours before.
+// Made short for the most frequent case: a block in a slab of another thread, or of none, that this thread did not own
+// before.
 MB_NOINLINE void mb_free_unowned_slow(struct mb_unit *unit, uint32_t offset) {
     struct mb_halves product = mb_slab_product(&unit->slab, offset);
     if (MB_UNLIKELY(product.low >= MB_PEEK(unit->slab.bound))) return free_no_block(unit, offset);
@@ -192,8 +193,8 @@ MB_NOINLINE static void free_inside(struct mb_slab *slab, struct mb_halves produ
     free_large(mb_slab_unit(slab), whole == 0 ? 0 : (uint32_t)(whole / slab->multiplier));
 }
 
-// And for this: a large block of our own, in whose unit a block of our own begins. The multiplier of a large block's
-// record is 1, so that the product is the offset.
+// Also short for a large block of the calling thread, in whose unit another block of the thread begins. The multiplier
+// of a large block's record is 1, so that the product is the offset.
 MB_NOINLINE void mb_free_inside_slow(struct mb_slab *slab, struct mb_halves product) {
     if (MB_UNLIKELY(slab->multiplier != 1 || mb_changed_any())) return free_inside(slab, product);
     struct mb_heap *heap = mb_heap_self;

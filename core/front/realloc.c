@@ -90,7 +90,7 @@ static void *grow_small(void *p, size_t usable, size_t bytes) {
 
 // --- shrinking -------------------------------------------------------------------------------------------------------
 
-// It serves as well, and its sized free must not find it wrong.
+// The longer block is kept; a sized free with the new size must not report it.
 static void *keep_too_long(void *p, size_t bytes) {
     atomic_store_explicit(&realloc_shared.shrink_refused, true, memory_order_relaxed);
     return mb_sample_stays(p, bytes);

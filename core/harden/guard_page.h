@@ -25,8 +25,8 @@ enum mb_error mb_guard_try(struct mb_allocator *base);
 // Tries what the kernel has, on a page of its own.
 enum mb_error mb_guard_pages_init(struct mb_guard_pages *pages, struct mb_allocator *base);
 
-// *kind tells what became of it: on failure MB_GUARD_NONE. Where advice is refused (locked memory) the access right is
-// set.
+// Sets *kind to the kind of guard that was made, on failure MB_GUARD_NONE. If madvise is refused (for locked memory)
+// the access right is changed instead.
 enum mb_error mb_guard_put_up(const struct mb_guard_pages *pages, void *p, enum mb_guard_kind *kind);
 
 // On failure the guard stands as before.

@@ -85,7 +85,8 @@ static enum mb_error judge(struct mb_hold *hold, const void *p, size_t bytes) {
     return error == MB_OK ? MB_OK : mb_layer_report(&hold->layer, error, "invalid block", p);
 }
 
-// What does not wait must not be waiting; for all else the table tells when it is added.
+// A block that is too long to wait must not be in the table already, which would be a double free; for other blocks the
+// table notices that when they are added.
 static enum mb_error add(struct mb_hold *hold, void *p, size_t bytes) {
     enum mb_error error = mb_layer_judge(&hold->layer, p, bytes);
     if (error != MB_OK) return mb_layer_report(&hold->layer, error, "invalid free", p);
@@ -113,7 +114,7 @@ static void look_at_all(struct mb_hold *hold) {
     for (uint32_t i = 0; i < hold->held.blocks.count; i++) is_intact(hold, &hold->held.blocks.blocks[i]);
 }
 
-// A held block is not live, whatever the base thinks: so a layer above can tell a double free at its door.
+// 0 for a held block, which for the base is still live: so a layer above can recognise a double free.
 static size_t usable_size(const struct mb_allocator *api, const void *p) {
     struct mb_hold *hold = (struct mb_hold *)mb_layer_of(api);
     return is_held(hold, p) ? 0 : mb_allocator_usable_size(hold->layer.base, p);

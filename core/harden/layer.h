@@ -46,14 +46,14 @@ MB_INLINE void mb_layer_unlock(struct mb_layer *layer) {
     if (mb_allocator_can(&layer->api, MB_TRAIT_SHARED)) mb_unlock(&layer->lock);
 }
 
-// Notes the error of a call that fails, and returns it. It came this far, so an earlier refusal is no longer the last
-// one.
+// Stores the error of a call that fails, and returns it. Clears the error of an earlier call that mb_allocator_judge
+// had refused, which is no longer the last one.
 MB_INLINE enum mb_error mb_layer_fail(struct mb_layer *layer, enum mb_error error) {
     __atomic_store_n(&layer->api.refused, MB_OK, __ATOMIC_RELAXED);
     __atomic_store_n(&layer->error, error, __ATOMIC_RELAXED);
     return error;
 }
-// As above for what the base answered.
+// As above for the result of a call of the base.
 MB_INLINE enum mb_error mb_layer_passed(struct mb_layer *layer, enum mb_error error) {
     return error == MB_OK ? MB_OK : mb_layer_fail(layer, error);
 }

@@ -16,7 +16,7 @@
 // Zeroed memory of `bytes` (not 0): MB_BAD_SIZE or MB_REFUSED when it is not to be had.
 enum mb_error mb_meta_map(size_t bytes, void **out);
 
-// Gives it back, with the same number of bytes. NULL is fine.
+// Unmaps it; `bytes` is the same number as before. Ignores NULL.
 enum mb_error mb_meta_unmap(void *p, size_t bytes);
 
 #endif

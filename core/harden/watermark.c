@@ -23,8 +23,8 @@ static bool turns(_Atomic bool *flag, bool to) {
     return atomic_exchange_explicit(flag, to, memory_order_relaxed) != to;
 }
 
-// Compares states, not edges: what a race with another thread leaves undone the next call does. The callback may have
-// changed `used`, so it is read anew for each level.
+// Compares the present amount with what each level last reported, so that a crossing which a race with another thread
+// has missed is reported by the next call. A callback may change `used`, which is therefore read for each level.
 static void look(struct mb_watermark_shared *self) {
     for (size_t i = 0; i < self->level_count; i++) {
         const struct mb_watermark_level *level = &self->levels[i];

@@ -9,7 +9,7 @@ struct mb_perturb_shared mb_perturb_shared;
 
 static bool is_all_but_watched(void) { return !atomic_load(&mb_perturb_shared.guarded) && mb_perturb_byte() == 0 && mb_cpu_counts_bits; }
 
-// Of several threads that change something at once the last one to store sees what the others have changed.
+// If several threads change something at once, the one that stores last sees the changes of the others.
 static void look_again(void) {
     bool quick, watched;
     do {

@@ -43,7 +43,8 @@ struct mb_heap_shared {
     struct mb_large_cache_shared kept[MB_LARGE_SETS]; // large blocks, see large_keep.h; filled by the owner, emptied by any thread
 };
 
-// What the last walk for statistics found (core/insight/count_units.c). Written by who walks, one at a time; relaxed.
+// What the last walk for statistics found (core/insight/count_units.c). Written by the walking thread, one at a time;
+// relaxed.
 struct mb_heap_told_shared {
     _Atomic uint64_t free_bytes;    // resident and free, in slabs that this heap has
     _Atomic uint64_t served_before; // blocks that it had served then, and 1; 0: no walk yet
@@ -110,13 +111,13 @@ extern MB_HIDDEN MB_THREAD_LOCAL struct mb_heap *mb_heap_self;
 
 extern MB_HIDDEN const char mb_orphanage;
 
-// What a slab's owner word says in a forked child when the owner stayed behind in the parent. No thread has this heap.
+// The owner word of a slab in a forked child whose owner was another thread of the parent. No thread has this heap.
 MB_INLINE const void *mb_orphan_owner(void) { return &mb_orphanage; }
 
 // Whether there may be such slabs: set by the child that marks them, before its first malloc; relaxed.
 extern MB_HIDDEN struct mb_orphans_shared { _Atomic bool any MB_PAIR_ALIGNED; } mb_orphans_shared;
 
-// What a slab's owner word says when the calling thread owns it: the token of its heap.
+// The owner word of slabs that the calling thread owns: the token of its heap.
 MB_INLINE const void *mb_owner_token(void) { return mb_thread_token(mb_heap_self); }
 
 _Static_assert(sizeof(struct mb_heap) <= 4096, "a heap that uses few classes touches one page");

@@ -20,8 +20,8 @@ void mb_count(struct mb_count *out);
 // 0. With monitor=1.
 void mb_count_threads(struct mb_thread_statistics *out, unsigned most);
 
-// The same for the allocator that serves the process. If that is not this copy's default front, only what that one
-// counts is filled in, and the rest is 0.
+// The same for the allocator that serves the process. If that is not the default front of this copy, only the values
+// that it counts are set, and the others are 0.
 void mb_count_serving(struct mb_count *out);
 
 #endif

@@ -115,7 +115,7 @@ static size_t resident(struct mb_count_walk *walk, uintptr_t begin, uintptr_t en
     return begin < end ? mb_residency_bytes(&walk->residency, begin, end) : 0;
 }
 
-// What of the last block lies in [begin, end).
+// The part of the last block that lies in [begin, end).
 static size_t count_block_in(struct mb_count_walk *walk, uintptr_t begin, uintptr_t end) {
     struct mb_statistics *all = &walk->out->all;
     const struct mb_count_block *block = &walk->block;

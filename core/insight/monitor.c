@@ -66,7 +66,7 @@ static void answer_start(struct mb_monitor_shared *page) {
     page->number = error == 0 ? 1 : error == -EBUSY ? 0 : (uint64_t)-error;
 }
 
-// In a folder that others may write to, too: what stands there by that name is not opened.
+// Never opens an existing file of that name: other users may be able to write to the folder.
 static void answer_write(struct mb_monitor_shared *page) {
     struct mb_line name = {0};
     mb_line_text(&name, monitor_shared.path);

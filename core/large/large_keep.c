@@ -28,7 +28,7 @@ static struct mb_large_cache_shared everybodys_shared;
 
 // --- the owner's ----------------------------------------------------------------------------------------------------
 
-// What is a little longer may be in any of the caches of short blocks.
+// A block that is a little longer may be in any of the caches of short blocks.
 static bool take_from_any(struct mb_heap *heap, size_t pieces, size_t *first) {
     size_t own = mb_large_own_set(pieces);
     if (own == MB_LARGE_SHORT_SETS) return mb_large_cache_take(&heap->shared.kept[own], pieces, first);

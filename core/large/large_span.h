@@ -10,8 +10,8 @@
 #include "core/region/changed.h"
 #include "core/region/large_record.h"
 
-// What a block of so many bytes takes: whole pages, half a unit at least; from 512 KiB on whole units, and a guard page
-// if it is long. False beyond the window.
+// The memory for a block of so many bytes: whole pages, at least half a unit; from 512 KiB on whole units, with a guard
+// page if it is long. False if the window is too small.
 struct mb_large_extent {
     size_t bytes, pieces;
 };
@@ -20,8 +20,8 @@ bool mb_large_extent_of(size_t bytes, struct mb_large_extent *out);
 MB_INLINE void mb_large_set_flags(struct mb_slab *large, uint32_t flags) { MB_POKE(large->large_flags, flags); }
 MB_INLINE void mb_large_unmark(struct mb_slab *large, uint32_t flags) { mb_large_set_flags(large, large->large_flags & ~flags); }
 
-// Makes the page behind a long block inaccessible, where the system can / the last one of so many pieces instead. None
-// is up.
+// Makes a guard page, if the system can: the page behind a long block / the last page of so many pieces. The block has
+// no guard page before.
 void mb_large_put_guard(struct mb_slab *large, const void *p);
 void mb_large_put_far_guard(struct mb_slab *large, const void *p, size_t pieces);
 
@@ -46,8 +46,8 @@ MB_INLINE enum mb_change mb_large_change(const struct mb_slab *large) {
 // Whether the pages may serve again as they are, the guard page too.
 bool mb_large_stays_warm(const struct mb_slab *large);
 
-// One of two threads that free the same block gets it: its descriptor says MB_UNIT_NONE from now on. The other one is
-// told (the process ends).
+// Only one of two threads that free the same block gets it: its descriptor then says MB_UNIT_NONE. For the other thread
+// the fault is reported (and the process ends).
 void mb_large_claim(struct mb_slab *large, const void *p);
 
 // All of a claimed block's pieces, or some, to the arena.

@@ -21,7 +21,7 @@ bool mb_bump_arena_check(const struct mb_bump_arena *arena) {
 
 // --- committing ------------------------------------------------------------------------------------------------------
 
-// In steps, so that the fast path is left once in a step; exactly what is needed where a step is refused.
+// Commits in steps, so that most allocations take the fast path; if a step is refused, commits only what is needed.
 static enum mb_error commit(struct mb_bump_arena *arena, uintptr_t end) {
     if (end <= arena->usable) return MB_OK;
     size_t need = end - arena->bump.base, whole = mb_bump_capacity(&arena->bump), step;

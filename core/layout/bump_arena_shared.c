@@ -45,7 +45,7 @@ static bool commit(void *context, size_t upto) {
 
 // --- blocks ----------------------------------------------------------------------------------------------------------
 
-// What the cursor cannot say: the block fits where the cursor is, so it was the commit that failed.
+// The error of a failed allocation: if the block fits behind the cursor, the commit has failed.
 MB_COLD static enum mb_error why_not(const struct mb_bump_arena_shared *arena, size_t bytes, size_t align) {
     enum mb_error error = mb_allocator_judge(bytes, align);
     uintptr_t start, next = atomic_load_explicit(&arena->bump.next, memory_order_relaxed);
@@ -94,7 +94,8 @@ static enum mb_error judge_block(struct mb_bump_arena_shared *arena, const void 
 
 static enum mb_error deallocate(struct mb_allocator *a, void *p, size_t bytes) { return judge_block(of(a), p, bytes); }
 
-// In place while no other thread has carved behind the block; the same commit-before-cursor order as an allocation.
+// Grows the block in place if no other thread has carved behind it. Commits before it moves the cursor, as an
+// allocation does.
 static bool grow_last(struct mb_bump_arena_shared *arena, uintptr_t p, size_t old_bytes, size_t new_bytes) {
     uintptr_t next = p + old_bytes;
     if (atomic_load_explicit(&arena->bump.next, memory_order_relaxed) != next) return false;
@@ -112,8 +113,7 @@ static void *grow(struct mb_allocator *a, void *p, size_t old_bytes, size_t new_
     return copy == NULL ? NULL : memcpy(copy, p, old_bytes);
 }
 
-// In place, and what is cut off stays unused: given back, it could be handed out as zero to a thread that knows no
-// better.
+// In place; the rest stays unused: otherwise it could be handed out as zeroed memory, which it is not.
 static void *shrink(struct mb_allocator *a, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
     (void)new_bytes;
     if (judge_block(of(a), p, old_bytes) != MB_OK) return NULL;

@@ -45,7 +45,8 @@ static void retire(struct mb_chain_front *front, struct mb_chain_slab *slab) {
     mb_span_source_give(front->source, mb_span_source_index(front->source, unit), units);
 }
 
-// The next look at a slab that is not current: when it is empty if it is listed, else when it is worth listing.
+// Sets when a slab that is not current is looked at again: if it is listed, when it is empty, else when it has enough
+// free blocks to be listed.
 static void arm(const struct mb_chain_front *front, struct mb_chain_slab *slab) {
     uint32_t used = mb_chain_slab_used(slab), missing = used;
     if (!mb_chain_is_listed(slab)) missing = front->tight ? 1 : slab->capacity / REUSE_FRACTION + 1;
@@ -69,7 +70,7 @@ static void become_current(struct mb_chain_front *front, struct mb_chain_slab *s
     front->current = slab;
 }
 
-// Nothing of the current slab is left to hand out.
+// The current slab has no block left to hand out.
 static void leave_current(struct mb_chain_front *front) {
     struct mb_chain_slab *slab = front->current;
     if (slab == NULL) return;
@@ -82,7 +83,8 @@ static void leave_current(struct mb_chain_front *front) {
 
 // --- remote frees ----------------------------------------------------------------------------------------------------
 
-// A slab in the news has a remote list, and is not put into the news again before that list is collected.
+// A slab is in the news when other threads have freed blocks of it; it is not added again before its remote list is
+// collected.
 static void notice(struct mb_chain_front *front, struct mb_chain_unit *unit) {
     struct mb_chain_slab *slab = &unit->slab;
     slab->flags |= MB_CHAIN_NOTICED;
@@ -180,7 +182,8 @@ static enum mb_error refill(struct mb_chain_front *front) {
     return error == MB_OK || use_last(front) ? MB_OK : error;
 }
 
-// A link or a tag on the allocation list is broken. What can be told to be free is kept, the rest counts as live.
+// A link or a tag on the allocation list is damaged. Blocks that are recognised as free stay free, the rest counts as
+// live.
 MB_COLD static enum mb_error repair(struct mb_chain_front *front) {
     struct mb_chain_slab *slab = front->current;
     enum mb_error error = mb_report(front->reports, MB_CORRUPT, "corrupted free list link", (void *)front->head);

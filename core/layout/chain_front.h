@@ -49,13 +49,13 @@ enum mb_error mb_chain_front_open(struct mb_chain_front *front, struct mb_span_s
 // Exported for the inline functions below alone, which programs have through the pool.
 MB_PUBLIC_BEGIN
 void *mb_chain_front_allocate_slow(struct mb_chain_front *front, enum mb_error *error);
-// What a pointer is that the fast free did not accept, and the free itself where it is a live block.
+// Frees a pointer that the fast path did not accept, if it is a live block; otherwise reports what is wrong.
 enum mb_error mb_chain_front_deallocate_slow(struct mb_chain_front *front, struct mb_chain_unit *unit, void *p);
-// As many blocks of a slab have come back as it waited for.
+// Called when as many blocks of a slab were freed as it waited for: lists the slab, or gives it up if it is empty.
 void mb_chain_front_look_slow(struct mb_chain_front *front, struct mb_chain_slab *slab);
 MB_PUBLIC_END
 
-// A block where that takes but a few instructions, else NULL. Owner thread, as everything below.
+// Returns a block if that takes only a few instructions, else NULL. Owner thread, as everything below.
 MB_INLINE struct mb_free_block *mb_chain_front_take(struct mb_chain_front *front) {
     struct mb_free_block *block = front->spare;
     if (block == NULL) return mb_list_pop_tagged(&front->key, &front->head, &block) ? block : NULL;

@@ -48,7 +48,7 @@ uint32_t mb_chain_slab_count(const struct mb_link_key *key, const struct mb_chai
 // Whether the chain that starts at `head` holds p.
 bool mb_chain_slab_holds(const struct mb_link_key *key, const struct mb_chain_unit *first, uintptr_t head, uintptr_t p);
 
-// What a slab is cut into. One unit and blocks of at most MB_SMALL_MAX bytes, or several units.
+// The block size of a slab and its number of units: one for blocks of at most MB_SMALL_MAX bytes, else several.
 struct mb_chain_shape {
     uint32_t block_bytes; // a multiple of MB_GRANULE
     uint8_t units, class_index;
@@ -93,7 +93,8 @@ MB_INLINE bool mb_chain_slab_admits(const struct mb_chain_slab *slab, const void
     return (uint32_t)((uintptr_t)p & MB_UNIT_MASK) * slab->multiplier < MB_PEEK(slab->bound);
 }
 
-// Pushes one block, whose code is known, on the local list. True when the owner wanted to look after this one.
+// Pushes one block, whose code is known, on the local list. True if the owner waited for as many blocks as are free
+// now.
 MB_INLINE bool mb_chain_slab_put(struct mb_chain_slab *slab, struct mb_free_block *block, uint64_t own_code) {
     mb_list_push(&slab->local, block, own_code);
     return --slab->frees_to_look == 0;

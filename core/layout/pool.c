@@ -49,7 +49,7 @@ bool mb_pool_take(unsigned class_index, struct mb_slab_hint *out) {
     return false;
 }
 
-// One round may be half over.
+// Two, since the present round may be half over.
 enum { ROUNDS_AFTER_LOSS = 2 };
 
 void mb_pool_note_lost(unsigned class_index) {

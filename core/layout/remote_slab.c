@@ -18,7 +18,7 @@ static enum mb_error return_all(struct mb_remote_slab_shared *shared) {
 
 void mb_remote_slab_begin_part(struct mb_remote_slab_shared *shared) { atomic_fetch_add_explicit(&shared->parts, 1, memory_order_relaxed); }
 
-// Who ends the last part has everything for itself; where the system refuses, the part does not end.
+// The thread that ends the last part unmaps everything; if the system refuses, the part does not end.
 enum mb_error mb_remote_slab_end_part(struct mb_remote_slab_shared *shared) {
     bool last = atomic_fetch_sub_explicit(&shared->parts, 1, memory_order_acq_rel) == 1;
     if (!last) return MB_OK;

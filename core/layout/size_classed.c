@@ -65,7 +65,7 @@ static bool resize_large(struct mb_size_classed_state *classed, struct mb_chain_
 
 // --- blocks ----------------------------------------------------------------------------------------------------------
 
-// What other classes hold idle may help.
+// Memory is short: empty slabs of other classes may help.
 MB_COLD static void *allocate_last(struct mb_size_classed_state *classed, struct mb_chain_front *front) {
     release_idle(classed);
     return mb_chain_front_allocate(front, &classed->error);

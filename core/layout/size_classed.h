@@ -13,7 +13,7 @@
 #include "core/layout/size_class.h"
 #include "core/region/source_config.h"
 
-// What the allocator knows: at the start of the mapping `home`, out of reach of what runs over the struct below.
+// The allocator's data, at the start of the mapping `home`, where an overflow next to the struct below cannot reach it.
 struct mb_size_classed_state {
     struct mb_span_source source;
     struct mb_owner owner;

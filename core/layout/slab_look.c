@@ -3,8 +3,8 @@
 #include "platform/bits.h"
 #include "platform/cpu.h"
 
-// One look at a slab that may be another one at the next: where its bits are and how many blocks are carved fit each
-// other well enough that no read goes beyond the bits.
+// One look at a slab whose unit may become another slab at any time. The place of the bits and the number of carved
+// blocks, even if they belong to two slabs, never lead to a read beyond the bits.
 struct view {
     struct mb_slab_bits bits;
     uint32_t carved, words;

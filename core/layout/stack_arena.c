@@ -76,7 +76,7 @@ static bool find(const struct mb_stack_arena *stack, uintptr_t p, uintptr_t *end
     return false;
 }
 
-// What a pointer that is not the newest block is. Nothing has changed.
+// Reports what is wrong with a pointer that is not the newest block. Changes nothing.
 MB_COLD static enum mb_error misuse(struct mb_stack_arena *stack, const void *p) {
     struct mb_reports *reports = &stack->arena.reports;
     uintptr_t end, broken;

@@ -75,7 +75,7 @@ static int look(struct dl_phdr_info *object, size_t bytes, void *argument) {
     return 1;
 }
 
-// Its program headers are where the file's begin.
+// The object's program headers follow from the ELF header, which is mapped at its start.
 static void from_map(const struct mb_object *object, struct dl_phdr_info *out) {
     const struct link_map *map = object->map;
     const ElfW(Ehdr) *elf = object->start;

@@ -55,7 +55,7 @@ struct chunk {
 
 enum { PREV_IN_USE = 1, IS_MAPPED = 2, NON_MAIN = 4, FLAGS = 7, CHUNK_MIN = 32, CHUNK_ALIGN = 16 };
 
-// What stands at the start of each 64 MiB slice of an arena other than the main one.
+// glibc's header at the start of each 64 MiB slice of an arena other than the main one.
 static const size_t SLICE_BYTES = (size_t)64 << 20;
 struct slice {
     void *arena;

@@ -94,7 +94,7 @@ static bool lists_us(const struct link_map *map) {
     return map != NULL;
 }
 
-// Of the namespace that we are in.
+// The first object of the link-map namespace that contains this library.
 static const struct link_map *first_object(void) {
     if (_DYNAMIC == NULL) return NULL;
     if (&_r_debug == NULL) return &_dl_debug_addr != NULL && _dl_debug_addr != NULL ? _dl_debug_addr->r_map : NULL;
@@ -103,7 +103,8 @@ static const struct link_map *first_object(void) {
     return record != NULL ? record->first.r_map : NULL;
 }
 
-// Of several functions for the processor to choose from the table has the one that chooses.
+// For a function with several implementations (STT_GNU_IFUNC) the symbol is the resolver, which returns the one for
+// this processor.
 static void *chosen(uintptr_t base, const ElfW(Sym) * symbol) {
     uintptr_t address = base + symbol->st_value;
     if (ELF64_ST_TYPE(symbol->st_info) != STT_GNU_IFUNC) return (void *)address;

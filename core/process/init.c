@@ -67,7 +67,7 @@ static struct {
 
 bool mb_is_hardened(void) { return atomic_load_explicit(&instead_shared.hardened, memory_order_relaxed); }
 
-// The arena stays when this fails, and the next call begins again with another one.
+// If this fails the arena stays mapped, and the next call tries again with a new one.
 static bool start_hardened(uint64_t seed) {
     const struct mb_calls *calls = mb_hardened.start(seed);
     if (calls == NULL) return false;

@@ -91,7 +91,7 @@ int mb_unwind_visit(int (*visitor)(struct dl_phdr_info *, size_t, void *), void 
     return 0;
 }
 
-// It fills a table of constants: two threads that do it write the same.
+// The function fills a table with constants, so two threads may do it at the same time.
 int mb_unwind_once(pthread_once_t *control, void (*fill)(void));
 int mb_unwind_once(pthread_once_t *control, void (*fill)(void)) {
     if (__atomic_load_n(control, __ATOMIC_ACQUIRE) != 0) return 0;

@@ -51,8 +51,8 @@ static void empty_table(struct mb_profile_table_shared *table) {
     if (!is_fresh && mb_os_purge(table, table_bytes()) != 0) memset((void *)table, 0, table_bytes());
 }
 
-// What the calling thread's heap had at hand before would come unseen. Other threads' is seen from their next refill
-// on.
+// Empties the masks of the calling thread's heap, whose blocks would be allocated without being sampled. Other threads
+// sample from their next refill on.
 static void drop_own_masks(void) {
     if (!mb_heap_is_real(mb_heap_self)) return;
     for (unsigned c = 0; c < MB_CLASSES; c++) mb_heap_drop_mask(mb_heap_self, c);
@@ -163,7 +163,7 @@ void mb_profile_remove(const void *p) {
     MB_PROBE2(sample_freed, (uintptr_t)p, asked);
 }
 
-// By how many bytes the live ones change.
+// Gives the sample its new length, and returns by how many bytes the live bytes change.
 static uint64_t resize(struct mb_profile_table_shared *table, struct mb_sample_shared *slot, uint64_t bytes) {
     uint64_t before = atomic_exchange_explicit(&slot->bytes, bytes, memory_order_relaxed);
     uint64_t change = stands_for(bytes, slot->weight) - stands_for(before, slot->weight);

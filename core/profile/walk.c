@@ -25,7 +25,7 @@ static void add(struct mb_amount_shared *amount, uint64_t weight, uint64_t bytes
     atomic_store_explicit(&amount->bytes, atomic_load_explicit(&amount->bytes, memory_order_relaxed) + estimate, memory_order_relaxed);
 }
 
-// Those of the last mark alone, where growth is asked for.
+// Adds 64 samples to the amounts of their stacks; for MB_GROWN only those taken since the last mark.
 static void count_group(struct mb_profile_table_shared *table, unsigned group, enum mb_profile_value value) {
     uint32_t mark = atomic_load_explicit(&table->mark, memory_order_relaxed);
     for (unsigned i = 0; i < 64; i++) {

@@ -96,7 +96,8 @@ void mb_arena_ranges(struct mb_arena_range out[MB_ARENA_RANGES]);
 // thread.
 void *mb_arena_metadata(size_t bytes, size_t align);
 
-// In a forked child, alone: frees the lock and every unit that a thread of the parent had in its hands.
+// In a forked child, while it has one thread: frees the lock, and every unit that a thread of the parent was taking or
+// giving.
 void mb_arena_recover(void);
 
 #endif

@@ -30,7 +30,8 @@ enum chunk_flags {
     PARTED = 8,  //   but in parts: the kernel has a table for small pages there, until all is given back at once
 };
 
-// A byte for each chunk, in pieces that are made where a wish is. Written by any thread, relaxed.
+// A byte for each chunk, in pieces that are allocated when huge pages are first requested in their range. Written by
+// any thread, relaxed.
 enum { PIECE_CHUNKS = 1024, PIECES = 512 };
 static struct {
     _Atomic(_Atomic uint8_t *) piece[PIECES]; // written once each (release)

@@ -56,9 +56,9 @@ _Static_assert(2 * offsetof(struct mb_unit, upper) == sizeof(struct mb_unit), "r
 // The record in the second table that is, or was last, of a long block that begins at that unit; NULL: none.
 struct mb_slab *mb_large_long_slot(size_t unit);
 
-// Where the record is of the block, live or kept, that begins with a piece.
+// The record of the block, live or kept, that begins with a piece.
 struct mb_slab *mb_large_far(size_t piece);
-// Before the second table begins to serve, it is in the unit's descriptor.
+// Below the first unit that has records in a second table, the record is in the unit's descriptor.
 MB_INLINE bool mb_large_is_near(size_t piece) { return piece < (size_t)MB_LONG_FIRST_UNIT * MB_UNIT_PIECES; }
 MB_INLINE struct mb_slab *mb_large_near(size_t piece) {
     return (struct mb_slab *)((char *)mb_space.table + piece / (MB_UNIT_PIECES / 2) * offsetof(struct mb_unit, upper));

@@ -116,7 +116,7 @@ enum mb_error mb_locked_drop(struct mb_locked *locked) {
     return MB_OK;
 }
 
-// Of accessible memory.
+// The memory is accessible.
 static enum mb_error relock_wiped(struct mb_locked *locked) {
     if (!mark_is(locked, 0)) return fail(locked, MB_BAD_ORDER);
     int error = mb_os_lock(inside(locked), inside_bytes(locked));

@@ -46,7 +46,7 @@ enum mb_error mb_locked_new(struct mb_locked *locked, size_t bytes);
 // Overwrites everything and returns the mapping. Owner thread, as everything below.
 enum mb_error mb_locked_drop(struct mb_locked *locked);
 
-// In a forked child: locks the (wiped, empty) memory again. MB_REFUSED when the child may not; MB_BAD_ORDER where
+// In a forked child: locks the (wiped, empty) memory again. MB_REFUSED if the child may not lock it; MB_BAD_ORDER if
 // nothing was wiped, or a member carves the range.
 enum mb_error mb_locked_relock(struct mb_locked *locked);
 
@@ -66,10 +66,11 @@ MB_INLINE int mb_locked_os_error(const struct mb_locked *locked) { return locked
 // Zero bytes at a multiple of align (a power of two). NULL on error.
 void *mb_locked_allocate(struct mb_locked *locked, size_t bytes, size_t align);
 
-// Overwrites the block. `bytes` as it was asked for last; MB_BAD_POINTER for what cannot be such a block.
+// Overwrites the block. `bytes` is the size that was last requested; MB_BAD_POINTER if p cannot be such a block.
 enum mb_error mb_locked_deallocate(struct mb_locked *locked, void *p, size_t bytes);
 
-// As for a region: the newest block in place, another is copied when it grows; what is left behind is overwritten.
+// As for a region: the newest block is resized in place, another is copied when it grows. Memory that the block no
+// longer uses is overwritten.
 void *mb_locked_grow(struct mb_locked *locked, void *p, size_t old_bytes, size_t new_bytes, size_t align);
 void *mb_locked_shrink(struct mb_locked *locked, void *p, size_t old_bytes, size_t new_bytes);
 

@@ -34,7 +34,7 @@ extern MB_HIDDEN struct mb_margin_shared mb_margin_shared;
 
 // In units of 64 KiB: the margin for free spans and kept large blocks together / the part of it for free spans.
 size_t mb_margin_units(void);
-// How far free spans and pieces may exceed their part of it: what was missed repeatedly.
+// How far free spans and pieces may exceed their part of the margin: a share of the units that were missed repeatedly.
 enum { MB_MARGIN_MISSED_SHARE = 8 };
 MB_INLINE size_t mb_margin_more_units(void) {
     return atomic_load_explicit(&mb_margin_shared.missed_units, memory_order_relaxed) / MB_MARGIN_MISSED_SHARE;

@@ -136,7 +136,7 @@ static bool goes_on(const struct mb_chunk_shared *chunk, size_t word, size_t pie
     return false;
 }
 
-// Where a run of so many begins in this word, as a bit; 64: nowhere.
+// The bit of this word at which a run of so many pieces begins; 64: there is none.
 static unsigned begins_in(const struct mb_chunk_shared *chunk, size_t word, size_t pieces) {
     uint64_t bits = atomic_load(&chunk->free[word]), starts = pieces <= MB_PIECE_WORD ? mb_run_starts(bits, pieces) : 0;
     if (starts != 0) return mb_ctz64(starts);

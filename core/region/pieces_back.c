@@ -162,7 +162,7 @@ static size_t age(size_t chunks, size_t purges) {
     return aging.purged;
 }
 
-// Pages that are taken again soon were not worth giving back: from then on more of them are kept.
+// The margin learns of the purged pages: if they are soon needed again, more pages are kept from then on.
 void mb_pieces_age_some(void) {
     size_t purged = age(STEP_CHUNKS, STEP_PURGES);
     if (purged != 0) mb_margin_owe(mb_units_for(purged));

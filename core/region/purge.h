@@ -16,8 +16,9 @@ struct mb_purge_shared {
 };
 extern MB_HIDDEN struct mb_purge_shared mb_purge_shared;
 
-// Gives committed pages back and makes sure that they read zero: a system that says yes and does nothing (emulators,
-// filters) counts as refusing. Refused: what read zero does so still. Whoever has them to himself.
+// Gives committed pages back and makes sure that they read as zeros: a system call that succeeds without an effect (in
+// emulators, under filters) counts as a failure. On failure pages that read as zeros still do. Called by the only
+// thread that uses the pages.
 bool mb_purge_to_zero(void *p, size_t bytes);
 
 // Counts bytes that were given back, for the statistic. Any thread.

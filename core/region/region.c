@@ -108,7 +108,7 @@ void *mb_region_allocate_zeroed(struct mb_region *region, size_t bytes, size_t a
     return p;
 }
 
-// What lies behind the cursor now has been handed out once.
+// Notes that the memory behind the cursor was handed out before, and so may not be zero.
 static void note_dirty(struct mb_region *region) {
     region->dirty = mb_max(region->dirty, mb_region_allocated(region));
 }

@@ -23,7 +23,7 @@ struct mb_space {
 
 extern MB_HIDDEN struct mb_space mb_space; // hidden: else each access loads the address first
 
-// No pointer of a program is as near to it as they are to each other.
+// The base before the start: further from every address of a program than these are from each other.
 static const uintptr_t MB_SPACE_NOWHERE = (uintptr_t)1 << 62;
 static const uintptr_t MB_SPACE_PROGRAM_END = (uintptr_t)1 << 57;
 

@@ -101,7 +101,8 @@ static enum mb_error give_up(struct mb_region *region) {
     return error;
 }
 
-// What is gone is empty, and giving up an empty region does nothing: each step may be the first of the next call.
+// A region that was given up is empty, and giving it up again does nothing, so that a call after a failed one continues
+// at the step that failed.
 static enum mb_error give_up_parts(struct mb_span_source *source) {
     enum mb_error error = MB_OK;
     if (source->base == &source->own.allocator) {

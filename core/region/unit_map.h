@@ -29,7 +29,8 @@ enum {
     MB_MAP_CHUNK_UNITS = MB_MAP_CHUNK_WORDS * 64,
 };
 
-// What a tree is kept of. COMMITTED only once some unit is bare (mb_map_begin_bare): before that it is what FREE is.
+// The sets of units for which there is a tree. That of COMMITTED is used only once a unit is bare (mb_map_begin_bare);
+// before that it equals FREE.
 enum mb_map_plane { MB_MAP_FREE, MB_MAP_WARM, MB_MAP_COMMITTED, MB_MAP_PLANES };
 
 // Eight stretches side by side: core/region/run.h.
@@ -141,7 +142,8 @@ void mb_map_note(const struct mb_unit_map *map, enum mb_map_note note, size_t fi
 bool mb_map_is_noted(const struct mb_unit_map *map, enum mb_map_note note, size_t first, size_t units);
 void mb_map_forget(const struct mb_unit_map *map, enum mb_map_note note, size_t first, size_t units);
 
-// In a forked child, alone: what absent threads have not told the tree. A walk over the words of bits below `units`.
+// In a forked child, while it has one thread: computes the tree anew, which absent threads may not have updated. A walk
+// over the words of bits below `units`.
 void mb_map_recover(const struct mb_unit_map *map, size_t units);
 
 #endif

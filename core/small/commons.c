@@ -61,7 +61,7 @@ static unsigned shard_here(const struct mb_heap *heap) {
     return cpu < MB_CPU_UNKNOWN ? cpu % SHARDS : (unsigned)((uintptr_t)heap / sizeof *heap) % SHARDS_UNKNOWN;
 }
 
-// Where the nearest one is taken, another that has been used before.
+// If another thread is in the nearest commons, enters another one that was used before.
 static struct gate_shared *enter_any(const struct mb_heap *heap) {
     struct gate_shared *nearest = &gates_shared[shard_here(heap)];
     if (enter(nearest)) return nearest;
@@ -138,7 +138,7 @@ uint64_t mb_commons_refills(void) {
     return refills;
 }
 
-// As if the first one had just come.
+// Makes the heap empty, as it was before a thread used it, except for its counts.
 static void renew(struct mb_heap *commons) {
     uint64_t served = served_by(commons), refills = refills_of(commons);
     memset(commons, 0, sizeof *commons);

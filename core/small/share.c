@@ -43,7 +43,7 @@ static bool has_slab(const struct mb_heap *heap, unsigned class_index) {
     return heap->slabs.current[class_index] != NULL || heap->slabs.fresh[class_index] != NULL;
 }
 
-// What was let go since the last time counts no more.
+// Counts again, without the slabs that were given up since the last time.
 static void count_own(struct mb_heap *heap) {
     heap->own_bytes = 0;
     for (unsigned c = 0; c < MB_CLASSES; c++) heap->own_bytes += has_slab(heap, c) ? cost_of(c) : 0;
@@ -51,7 +51,7 @@ static void count_own(struct mb_heap *heap) {
 
 static uint32_t part_of_each(uint32_t heaps) { return (uint32_t)mb_min((uint64_t)OWN_BYTES_A_CPU * cpus_seen() / heaps, UINT32_MAX); }
 
-// Most who come here have what they may have: they look at how much that is now and then only.
+// Most threads that come here have as many slabs as they may: they compute that number only from time to time.
 static bool may_own(struct mb_heap *heap, unsigned class_index, uint32_t heaps) {
     uint32_t cost = cost_of(class_index);
     bool looks = heap->slow_calls % COUNT_CALLS == 0;

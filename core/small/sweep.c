@@ -23,7 +23,7 @@ static uint32_t free_blocks(const struct mb_unit *unit) {
 
 static uint32_t an_eighth(const struct mb_unit *unit) { return (MB_PEEK(unit->slab.capacity) + 7) / 8; }
 
-// Of the unit, if it is an unowned slab of the class with an eighth of it free, or with any free block.
+// A hint to the unit, if it is an unowned slab of the class of which an eighth is free (with `any`, one block).
 static bool hint_of(struct mb_unit *unit, unsigned class_index, bool any, struct mb_slab_hint *out) {
     if (mb_own_is_in_use(unit) || mb_unit_kind(unit) != MB_UNIT_SLAB) return false;
     uint64_t word = tidy(unit);

@@ -65,8 +65,8 @@ static struct place in_large(const struct mb_slab *large, const void *p) {
     return (struct place){inside ? MB_FAULT_INTERIOR : unused_unless(mb_unit_has_traces(mb_unit_of(p))), start, bytes};
 }
 
-// What a free unit was last: a slab leaves the size of its blocks and their number (mb_slab_takedown), a large block
-// its record.
+// Finds out what a free unit was before: a slab leaves the size and number of its blocks (mb_slab_takedown), a large
+// block its record.
 static struct place in_free_unit(struct mb_unit *unit, const void *p) {
     uint32_t block_bytes = MB_PEEK(unit->slab.block_bytes), offset = mb_unit_offset(p);
     if (block_bytes != 0) {

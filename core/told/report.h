@@ -10,8 +10,8 @@
 
 #include "core/region/unit.h"
 
-// What the program has called. A line names operator delete as free, its sized forms as free_sized and
-// free_aligned_sized.
+// The function that the program has called. Messages name operator delete as free, and its sized forms as free_sized
+// and free_aligned_sized.
 enum mb_operation { MB_OP_FREE, MB_OP_FREE_SIZED, MB_OP_FREE_ALIGNED_SIZED, MB_OP_REALLOC, MB_OP_USABLE_SIZE, MB_OP_CHECK, MB_OP_EXIT };
 
 // What is known of an address that is not the start of a live block.
