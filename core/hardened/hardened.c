@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/hardened/blocks.h"
 #include "core/hardened/large.h"
 #include "core/hardened/small.h"
 #include "core/hardened/waiting.h"
@@ -48,7 +49,7 @@ const struct mb_instead mb_hardened = {.start = start, .recover = recover};
 
 // --- allocating ------------------------------------------------------------------------------------------------------
 
-static void *no_memory(void) {
+void *mb_hard_no_memory(void) {
     errno = ENOMEM;
     return NULL;
 }
@@ -57,20 +58,20 @@ static void *no_memory(void) {
 static void *alloc_large(size_t align, size_t bytes) {
     void *p = mb_hard_large_alloc(align, bytes);
     if (p == NULL) p = mb_outside_alloc(align, bytes);
-    return p != NULL ? p : no_memory();
+    return p != NULL ? p : mb_hard_no_memory();
 }
 
 MB_NOINLINE static void *alloc_small_again(unsigned class_index, size_t bytes) {
     bool any = mb_hard_waiting_flush();
     any |= mb_hard_small_trim();
     void *p = any ? mb_hard_small_alloc(class_index, bytes) : NULL;
-    return p != NULL ? p : no_memory();
+    return p != NULL ? p : mb_hard_no_memory();
 }
 
-MB_NOINLINE static void *alloc(size_t align, size_t bytes) {
+MB_NOINLINE void *mb_hard_alloc(size_t align, size_t bytes) {
     unsigned class_index;
     mb_fork_check();
-    if (bytes > PTRDIFF_MAX || align > PTRDIFF_MAX) return no_memory();
+    if (bytes > PTRDIFF_MAX || align > PTRDIFF_MAX) return mb_hard_no_memory();
     if (!mb_hard_small_class_of(align, bytes, &class_index)) return alloc_large(align, bytes);
     void *p = mb_option.guard == MB_GUARD_ALL && bytes > 0 ? mb_hard_large_alloc(align, bytes) : NULL;
     if (p == NULL) p = mb_hard_small_alloc(class_index, bytes);
@@ -79,7 +80,7 @@ MB_NOINLINE static void *alloc(size_t align, size_t bytes) {
 
 static void *hard_malloc(size_t bytes) {
     bool quick = mb_hard_small_is_quick(bytes) && mb_option.guard != MB_GUARD_ALL;
-    if (MB_UNLIKELY(!quick)) return alloc(MB_GRANULE, bytes);
+    if (MB_UNLIKELY(!quick)) return mb_hard_alloc(MB_GRANULE, bytes);
     mb_fork_check();
     unsigned class_index = mb_hard_small_class_quick(bytes);
     void *p = mb_hard_small_alloc(class_index, bytes);
@@ -88,11 +89,11 @@ static void *hard_malloc(size_t bytes) {
 
 static void *hard_calloc(size_t count, size_t bytes) {
     size_t total;
-    return mb_mul_overflows(count, bytes, &total) ? no_memory() : alloc(MB_GRANULE, total);
+    return mb_mul_overflows(count, bytes, &total) ? mb_hard_no_memory() : mb_hard_alloc(MB_GRANULE, total);
 }
 
 static void *hard_memalign(size_t align, size_t bytes) {
-    if (mb_is_pow2(align)) return alloc(align, bytes);
+    if (mb_is_pow2(align)) return mb_hard_alloc(align, bytes);
     errno = EINVAL;
     return NULL;
 }
@@ -102,73 +103,69 @@ static void *hard_memalign(size_t align, size_t bytes) {
 static bool is_slab(const void *p) { return mb_space_contains(p) && mb_unit_kind(mb_unit_of(p)) == MB_UNIT_HARD_SLAB; }
 static bool is_large(const void *p) { return mb_space_contains(p) && mb_unit_kind(mb_unit_of(p)) == MB_UNIT_HARD_LARGE; }
 
-enum place { NOWHERE, SLAB, LARGE, OUTSIDE, LIBC };
-
-static enum place nowhere(enum mb_operation operation, const void *p) {
+static enum mb_hard_place nowhere(enum mb_operation operation, const void *p) {
     if (mb_space_contains(p))
         mb_hard_wrong(operation, mb_hard_large_fault(p), p);
     else
         mb_hard_wrong_outside(operation, p);
-    return NOWHERE;
+    return MB_HARD_NOWHERE;
 }
 
-// Whatever is none of these is reported.
-static enum place place_of(enum mb_operation operation, const void *p) {
-    if (MB_LIKELY(is_slab(p))) return SLAB;
-    if (is_large(p)) return LARGE;
-    if (mb_outside_bytes(p) != 0) return OUTSIDE;
-    return !mb_space_contains(p) && mb_foreign_is_libc_block(p) ? LIBC : nowhere(operation, p);
+enum mb_hard_place mb_hard_place_of(enum mb_operation operation, const void *p) {
+    if (MB_LIKELY(is_slab(p))) return MB_HARD_IN_SLAB;
+    if (is_large(p)) return MB_HARD_IN_LARGE;
+    if (mb_outside_bytes(p) != 0) return MB_HARD_OUTSIDE;
+    return !mb_space_contains(p) && mb_foreign_is_libc_block(p) ? MB_HARD_OF_LIBC : nowhere(operation, p);
 }
 
-// False: it is no live, intact block, which has been reported.
-static bool length_of(enum mb_operation operation, const void *p, enum place place, size_t *bytes) {
+bool mb_hard_length_of(enum mb_operation operation, const void *p, enum mb_hard_place place, size_t *bytes) {
     enum mb_hard_fault fault = MB_HARD_FINE;
     switch (place) {
-    case NOWHERE: return false;
-    case SLAB: fault = mb_hard_small_length(mb_unit_of(p), p, bytes); break;
-    case LARGE: fault = mb_hard_large_length(mb_unit_of(p), p, bytes); break;
-    case OUTSIDE: *bytes = mb_outside_bytes(p); break;
-    case LIBC: *bytes = mb_foreign_usable_size(p); break;
+    case MB_HARD_NOWHERE: return false;
+    case MB_HARD_IN_SLAB: fault = mb_hard_small_length(mb_unit_of(p), p, bytes); break;
+    case MB_HARD_IN_LARGE: fault = mb_hard_large_length(mb_unit_of(p), p, bytes); break;
+    case MB_HARD_OUTSIDE: *bytes = mb_outside_bytes(p); break;
+    case MB_HARD_OF_LIBC: *bytes = mb_foreign_usable_size(p); break;
     }
     if (MB_UNLIKELY(fault != MB_HARD_FINE)) mb_hard_wrong(operation, fault, p);
     return fault == MB_HARD_FINE;
 }
 
-MB_INLINE void free_inside(enum place place, void *p) {
-    enum mb_hard_fault fault = place == SLAB ? mb_hard_small_free(mb_unit_of(p), p) : mb_hard_large_free(mb_unit_of(p), p);
+MB_INLINE void free_inside(enum mb_hard_place place, void *p) {
+    enum mb_hard_fault fault = place == MB_HARD_IN_SLAB ? mb_hard_small_free(mb_unit_of(p), p) : mb_hard_large_free(mb_unit_of(p), p);
     if (MB_UNLIKELY(fault != MB_HARD_FINE)) mb_hard_wrong(MB_OP_FREE, fault, p);
 }
 
 MB_NOINLINE static void free_other(void *p) {
     if (p == NULL) return;
     mb_fork_check();
-    enum place place = place_of(MB_OP_FREE, p);
+    enum mb_hard_place place = mb_hard_place_of(MB_OP_FREE, p);
     switch (place) {
-    case NOWHERE: break;
-    case SLAB:
-    case LARGE: free_inside(place, p); break;
-    case OUTSIDE: mb_outside_free(p); break;
-    case LIBC: mb_foreign_free(p); break;
+    case MB_HARD_NOWHERE: break;
+    case MB_HARD_IN_SLAB:
+    case MB_HARD_IN_LARGE: free_inside(place, p); break;
+    case MB_HARD_OUTSIDE: mb_outside_free(p); break;
+    case MB_HARD_OF_LIBC: mb_foreign_free(p); break;
     }
 }
 
 enum { NEXT_LINE = 64 - MB_GRANULE }; // one that a block of 64 bytes ends in, if it does not end in the first one
 
-static void hard_free(void *p) {
+void mb_hard_free(void *p) {
     __builtin_prefetch((const char *)p -
                        sizeof(uint64_t)); // the slack before the block, and the block: for long nobody may have touched them
     __builtin_prefetch(p, 1);
     __builtin_prefetch((const char *)p + NEXT_LINE, 1);
     if (MB_UNLIKELY(mb_fork_is_due() || !is_slab(p))) return free_other(p);
-    free_inside(SLAB, p);
+    free_inside(MB_HARD_IN_SLAB, p);
 }
 
 // What becomes of a wrong one says the option `sized`: the profile ends the process.
 static bool check_claim(enum mb_operation operation, const void *p, struct mb_claim claim) {
-    enum place place = place_of(operation, p);
+    enum mb_hard_place place = mb_hard_place_of(operation, p);
     size_t length;
-    if (!length_of(operation, p, place, &length)) return false;
-    bool right = place == SLAB || place == LARGE ? claim.bytes == length : claim.bytes <= length;
+    if (!mb_hard_length_of(operation, p, place, &length)) return false;
+    bool right = place == MB_HARD_IN_SLAB || place == MB_HARD_IN_LARGE ? claim.bytes == length : claim.bytes <= length;
     if (operation == MB_OP_FREE_ALIGNED_SIZED) right &= mb_is_pow2(claim.align) && mb_is_aligned((uintptr_t)p, claim.align);
     if (!right) mb_report_claim(p, length, claim);
     return true;
@@ -176,98 +173,19 @@ static bool check_claim(enum mb_operation operation, const void *p, struct mb_cl
 
 static void hard_free_sized(void *p, size_t bytes) {
     if (p == NULL) return;
-    if (check_claim(MB_OP_FREE_SIZED, p, (struct mb_claim){.bytes = bytes})) hard_free(p);
+    if (check_claim(MB_OP_FREE_SIZED, p, (struct mb_claim){.bytes = bytes})) mb_hard_free(p);
 }
 
 static void hard_free_aligned_sized(void *p, size_t align, size_t bytes) {
     if (p == NULL) return;
-    if (check_claim(MB_OP_FREE_ALIGNED_SIZED, p, (struct mb_claim){.bytes = bytes, .align = align})) hard_free(p);
+    if (check_claim(MB_OP_FREE_ALIGNED_SIZED, p, (struct mb_claim){.bytes = bytes, .align = align})) mb_hard_free(p);
 }
 
 static size_t hard_usable_size(const void *p) {
     if (p == NULL) return 0;
     size_t length;
     mb_fork_check();
-    return length_of(MB_OP_USABLE_SIZE, p, place_of(MB_OP_USABLE_SIZE, p), &length) ? length : 0;
-}
-
-// --- realloc ---------------------------------------------------------------------------------------------------------
-
-static void *copy_to_new(void *p, size_t length, size_t bytes) {
-    void *fresh = alloc(MB_GRANULE, bytes);
-    if (fresh == NULL) return NULL;
-    memcpy(fresh, p, mb_min(length, bytes));
-    hard_free(p);
-    return fresh;
-}
-
-static void *realloc_large(void *p, size_t length, size_t bytes) {
-    unsigned class_index;
-    bool small = mb_hard_small_class_of(MB_GRANULE, bytes, &class_index);
-    if (small && bytes < length / 2) return copy_to_new(p, length, bytes);
-    if (mb_hard_large_resize(mb_unit_of(p), p, bytes)) return p;
-    if (bytes < length) return copy_to_new(p, length, bytes);
-    void *fresh = mb_hard_large_move(mb_unit_of(p), p, bytes);
-    if (fresh == NULL) return copy_to_new(p, length, bytes);
-    hard_free(p);
-    return fresh;
-}
-
-// If the process goes on after a mistake, realloc returns a block: with the old contents if they are intact, else
-// zeros.
-MB_COLD static void *after_mistake(enum mb_hard_fault fault, const void *p, size_t length, size_t bytes) {
-    void *fresh = alloc(MB_GRANULE, bytes);
-    bool whole = fault == MB_HARD_OVERFLOW || fault == MB_HARD_UNDERFLOW;
-    return fresh != NULL && whole ? memcpy(fresh, p, mb_min(length, bytes)) : fresh;
-}
-
-static void *resize_small(void *p, size_t bytes) {
-    struct mb_hard_resize how = {.bytes = bytes, .will = MB_HARD_MAY};
-    enum mb_hard_fault fault = mb_hard_small_resize(mb_unit_of(p), p, &how);
-    if (MB_UNLIKELY(fault != MB_HARD_FINE)) {
-        mb_hard_wrong(MB_OP_REALLOC, fault, p);
-        return after_mistake(fault, p, how.old_bytes, bytes);
-    }
-    if (how.done) return p;
-    void *fresh = copy_to_new(p, how.old_bytes, bytes);
-    if (fresh != NULL || bytes > how.old_bytes) return fresh;
-    how.will = MB_HARD_MUST; // a shrink that finds no shorter block keeps this one: it must not fail
-    mb_hard_small_resize(mb_unit_of(p), p, &how);
-    return p;
-}
-
-static void *resize_large(void *p, size_t bytes) {
-    size_t length = mb_hard_large_of(mb_unit_of(p))->bytes;
-    enum mb_hard_fault fault = mb_hard_large_length(mb_unit_of(p), p, &length);
-    if (MB_UNLIKELY(fault != MB_HARD_FINE)) {
-        mb_hard_wrong(MB_OP_REALLOC, fault, p);
-        return after_mistake(fault, p, length, bytes);
-    }
-    if (bytes == length) return p;
-    void *fresh = realloc_large(p, length, bytes);
-    if (fresh != NULL || bytes > length) return fresh;
-    mb_hard_large_resize(mb_unit_of(p), p, bytes);
-    return p;
-}
-
-static void *resize(void *p, size_t bytes) {
-    size_t length;
-    enum place place = place_of(MB_OP_REALLOC, p);
-    if (bytes - 1 >= PTRDIFF_MAX) {
-        bool right = length_of(MB_OP_REALLOC, p, place, &length); // what is no live block is told first
-        if (bytes != 0) return no_memory();
-        if (right) hard_free(p);
-        return NULL;
-    }
-    if (place == SLAB) return resize_small(p, bytes);
-    if (place == LARGE) return resize_large(p, bytes);
-    return length_of(MB_OP_REALLOC, p, place, &length) ? copy_to_new(p, length, bytes) : alloc(MB_GRANULE, bytes);
-}
-
-static void *hard_realloc(void *p, size_t bytes) {
-    if (p == NULL) return alloc(MB_GRANULE, bytes);
-    mb_fork_check();
-    return resize(p, bytes);
+    return mb_hard_length_of(MB_OP_USABLE_SIZE, p, mb_hard_place_of(MB_OP_USABLE_SIZE, p), &length) ? length : 0;
 }
 
 // --- asking and giving back ------------------------------------------------------------------------------------------
@@ -293,9 +211,9 @@ static bool hard_trim(size_t keep_bytes) {
 const struct mb_calls mb_hard_calls = {
     .malloc = hard_malloc,
     .calloc = hard_calloc,
-    .realloc = hard_realloc,
+    .realloc = mb_hard_realloc,
     .memalign = hard_memalign,
-    .free = hard_free,
+    .free = mb_hard_free,
     .free_sized = hard_free_sized,
     .free_aligned_sized = hard_free_aligned_sized,
     .usable_size = hard_usable_size,
