@@ -11,15 +11,7 @@
 #include "platform/os.h"
 #include "tests/unit/kernel.h"
 #include "tests/unit/memory.h"
-
-static size_t page;
-
-static int begin(void **state) {
-    (void)state;
-    page = mb_os_page_size();
-    kernel_small_pages(true);
-    return 0;
-}
+#include "tests/unit/small_pages.h"
 
 static void purge_returns_pages_even_if_locked(void **state) {
     (void)state;

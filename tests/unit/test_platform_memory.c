@@ -10,15 +10,7 @@
 #include "platform/window.h"
 #include "tests/unit/kernel.h"
 #include "tests/unit/memory.h"
-
-static size_t page;
-
-static int begin(void **state) {
-    (void)state;
-    page = mb_os_page_size();
-    kernel_small_pages(true);
-    return 0;
-}
+#include "tests/unit/small_pages.h"
 
 static void reserve_gives_no_access_and_no_charge(void **state) {
     (void)state;

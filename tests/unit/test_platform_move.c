@@ -7,15 +7,7 @@
 #include "platform/os.h"
 #include "tests/unit/kernel.h"
 #include "tests/unit/memory.h"
-
-static size_t page;
-
-static int begin(void **state) {
-    (void)state;
-    page = mb_os_page_size();
-    kernel_small_pages(true);
-    return 0;
-}
+#include "tests/unit/small_pages.h"
 
 static void move_pages_moves_and_leaves_zero(void **state) {
     (void)state;

@@ -7,15 +7,7 @@
 
 #include "core/base/config.h"
 #include "tests/unit/regions.h"
-
-static size_t page;
-
-static int begin(void **state) {
-    (void)state;
-    page = mb_os_page_size();
-    kernel_small_pages(true);
-    return 0;
-}
+#include "tests/unit/small_pages.h"
 
 static void assert_error(struct mb_region *region, enum mb_error error) {
     assert_int_equal(mb_region_last_error(region), error);
