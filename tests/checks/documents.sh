@@ -25,6 +25,7 @@ breaks README.md 's/`profile=hardened`/`profile=hard`/' 'the option profile has 
 breaks README.md 's/^\$ mbmalloc stat /$ mbmalloc state /' 'the tool has no command state'
 breaks preload/mbmalloc.1.scd 's/ \[\*--folded\*\]//' 'mbmalloc top --folded is not both in the synopsis and in the tool'
 breaks preload/mbmalloc.3.scd 's/mb_serves(/mb_servers(/' 'the library has no function mb_servers'
+breaks preload/mbmalloc-options.7.scd 's/\*mb_option_set\*/*mb_options_set*/' 'there is no mb_options_set'
 breaks bench/README.md '/^| rpmalloc |/s/1.251/1.252/' 'rpmalloc, CPU all, trimmed mean: 1.252'
 breaks tests/process/memory_options.sh 's/soft_limit=//g' 'none sets the option soft_limit'
 breaks tests/process/tool.sh '/run --profile/d' 'none runs mbmalloc run --profile'
