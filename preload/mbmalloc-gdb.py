@@ -1,10 +1,11 @@
-"""gdb commands that read mbmalloc's heap in a live process or a core file: mb heap, mb who ADDRESS, mb class BYTES, mb threads.
+"""gdb commands that read mbmalloc's heap in a process or a core file: mb heap, mb who ADDRESS, mb class BYTES, mb
+threads.
 
     (gdb) source mbmalloc-gdb.py
     (gdb) mb heap
 
-Nothing is called in the process, and no debug information of the library is needed: the exported constant mb_debug says where things are.
-Linked statically, the program's symbols must not have been stripped.
+They call no function of the process, and need no debug information of the library: the exported constant mb_debug
+describes its data. A statically linked program must still have its symbols.
 """
 import struct
 
@@ -42,7 +43,7 @@ def mix(x):
 
 
 def place(address):
-    """What lies before a return address: function, file and line as far as gdb knows them."""
+    """The function, file and line of the call before a return address, as far as gdb knows them."""
     symbol = gdb.execute(f"info symbol {address - 1:#x}", to_string=True).strip()
     symbol = "?" if symbol.startswith("No symbol") else symbol.replace(" in section .text", "")
     line = gdb.find_pc_line(address - 1)
@@ -50,7 +51,7 @@ def place(address):
 
 
 class Heap:
-    """What mb_debug leads to, read once for each command."""
+    """The data that mb_debug describes, read once for each command."""
 
     def __init__(self):
         try:
@@ -77,7 +78,7 @@ class Heap:
             self.profile = word(read(word(part, 0, "Q"), 8), 0, "Q") or None
 
     def long_records(self, parts_at):
-        """The records of live long blocks that lie in the second table, by the unit that they begin in."""
+        """The records of live long blocks that are in the second table, by the unit in which the blocks begin."""
         longs, in_part = {}, self.offset["long_in_part"]
         parts = -(-self.units // (self.offset["long_units"] * in_part))
         for at in struct.unpack(f"<{parts}Q", read(parts_at, 8 * parts)) if self.units > self.offset["long_first_unit"] else ():
@@ -89,7 +90,8 @@ class Heap:
         return longs
 
     def sample(self, start):
-        """Of a block that the heap profile has sampled: the bytes asked for, and the return addresses of its allocation; None: it has not."""
+        """The requested bytes and the return addresses of the allocation of a block that the heap profile has sampled,
+        else None."""
         if self.profile is None:
             return None
         at = self.profile_offset
@@ -108,7 +110,7 @@ class Heap:
         return [word(read(self.profile + at["frames_at"] + 8 * frame, 8), 0, "Q") for frame in frames]
 
     def owner(self, unit):
-        """Whose slab it is, in words."""
+        """The owner of the slab, in words."""
         owner = self.field(unit, "owner", "Q")
         if owner == 0:
             return "nobody now"
@@ -192,7 +194,7 @@ class Mb(gdb.Command):
 
 
 class MbHeap(gdb.Command):
-    """What the heap holds: live and free blocks by block size, large blocks."""
+    """Print live and free blocks by block size, and large blocks."""
 
     def __init__(self):
         super().__init__("mb heap", gdb.COMMAND_DATA)
@@ -222,7 +224,10 @@ class MbHeap(gdb.Command):
 
 
 class MbWho(gdb.Command):
-    """What an address is, and who has allocated the block if it is a sample of the heap profile: mb who ADDRESS."""
+    """Print what an address is, and the calls that allocated the block if it is a sample of the heap profile.
+
+    mb who ADDRESS
+    """
 
     def __init__(self):
         super().__init__("mb who", gdb.COMMAND_DATA)
@@ -256,7 +261,7 @@ class MbWho(gdb.Command):
             self.say_sample(heap, start)
 
     def say_sample(self, heap, start):
-        """Who has allocated a block, where the heap profile knows it."""
+        """Prints the calls that allocated a block, if the heap profile has sampled it."""
         sample = heap.sample(start)
         if sample is None:
             return
@@ -286,7 +291,7 @@ class MbWho(gdb.Command):
 
 
 class MbClass(gdb.Command):
-    """The slabs of one block size, with their first live blocks: mb class BYTES."""
+    """Print the slabs of one block size, with their first live blocks: mb class BYTES."""
 
     def __init__(self):
         super().__init__("mb class", gdb.COMMAND_DATA)
@@ -309,7 +314,7 @@ class MbClass(gdb.Command):
 
 
 class MbThreads(gdb.Command):
-    """What each thread's heap has handed out and how many slabs it holds."""
+    """Print for each thread how many blocks its heap has allocated and how many slabs it holds."""
 
     def __init__(self):
         super().__init__("mb threads", gdb.COMMAND_DATA)

@@ -1,6 +1,7 @@
-# Makes build/include as it is installed: mbmalloc.h, mbmalloc/regions.h, and below mbmalloc/ every header that these include, where
-# it stands in the tree. A copy differs from its source so that headers of ours need not know that they are installed: includes are
-# written from mbmalloc/, the words of C11 that C++ lacks go through platform/c11.h, and a user's warnings do not look inside.
+# Makes build/include as it is installed: mbmalloc.h, mbmalloc/regions.h, and every header that these include, below
+# mbmalloc/ at its place in the tree. The copies are changed: paths of includes begin with mbmalloc/, keywords of C11
+# that C++ lacks are replaced (platform/c11.h), and they count as system headers, so that a user's warning options do
+# not apply.
 set(MB_PUBLIC_INCLUDE ${CMAKE_CURRENT_BINARY_DIR}/include)
 file(REMOVE_RECURSE ${MB_PUBLIC_INCLUDE})
 

@@ -1,5 +1,5 @@
-# Removes what the last `cmake --install` of this build folder has installed (install_manifest.txt), and the folders of ours that
-# are empty then. Run by the target `uninstall`.
+# Removes the files that the last `cmake --install` of this build folder has installed (install_manifest.txt), and our
+# folders that are empty afterwards. Run by the target `uninstall`.
 if(NOT EXISTS install_manifest.txt)
     message(FATAL_ERROR "Nothing is installed from this folder: there is no install_manifest.txt")
 endif()

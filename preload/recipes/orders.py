@@ -1,4 +1,4 @@
-"""A report over 120,000 orders that keeps more of them than it needs, for "Who holds the memory of a Python program?"."""
+"""A report on 120,000 orders that keeps more of them than it needs: "Who holds the memory of a Python program?"."""
 import json
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""How many instructions inside libmbmalloc.so a pair of malloc and free executes on aarch64.
+"""Counts the instructions inside libmbmalloc.so that a malloc and its free execute on aarch64.
 
-qemu-user runs the workload of scripts/check-hotpath one instruction at a time and logs the address of each. Two runs with different N, so that the start
-cancels out, with a fixed seed (of so few pairs the order of the blocks, which is random, moves the count by 2) and without the purge clock. Limits:
-scripts/budgets.
-Pairs freed by another thread are left out: how often the threads meet depends on qemu.
+qemu-user runs the workload of scripts/check-hotpath one instruction at a time and logs the address of each. The count is
+the difference of two runs of different length, without the start. The seed is fixed, since with so few pairs the random
+order of blocks changes the count by 2, and there is no periodic purge. The limits are in scripts/budgets. Blocks that
+another thread frees are left out: how often the threads interfere depends on qemu.
 
 Usage: counted.py LIBMBMALLOC.SO PAIR_PROGRAM QEMU [ITS OPTIONS]
 """

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Checks that the library uses the processor's own atomic operations (LSE) where it has them, and runs where it has none.
+"""Checks that the library uses atomic instructions (LSE) if the processor has them, and also runs on one without.
 
-Each operation of read and write is in one of libgcc's outline functions: it asks for LSE and has both the one instruction and a loop of exclusive
-loads and stores. Nothing else in the library has either.
+Each atomic read-modify-write must be in one of libgcc's outline functions, which test for LSE and contain both the
+instruction and a loop of exclusive loads and stores. No other function of the library may contain either.
 
 Usage: outline_atomics.py LIBMBMALLOC.SO
 """

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""At most 12 system calls at start besides the loader's own.
+"""Checks that the library's start takes at most 12 system calls besides the loader's own.
 
-Counted: all calls of a process with the library preloaded that allocates one block in main, minus all calls of the same
-program without the library that allocates nothing, minus what the loader does for one more shared object: from the openat that
-finds it to the close of that descriptor, and mprotect inside its mapping (RELRO).
+Counts all calls of a process with the library preloaded that allocates one block in main, minus the calls of the same
+program without the library that allocates nothing, minus those of the loader for one more shared object: from the openat
+that finds it to the close of that descriptor, and mprotect inside its mapping (RELRO).
 """
 import os
 import re

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs a program with the library preloaded under limits that are in force before its first instruction.
+# Runs a program with the library preloaded, under limits that are set before it starts.
 # Usage: under.sh [-v KIB] [-d KIB] [-l KIB] [-u] [-o OPTIONS] -- PROGRAM [ARG...]
-#   -v, -d, -l: ulimit of that letter; -u: as nobody when root (program and library are copied to where nobody can read);
-#   -o: MBMALLOC_OPTIONS. Without MBMALLOC_SO the program runs with the libc's own malloc.
+#   -v, -d, -l: ulimit of that letter; -u: as user nobody, if started by root (copies program and library to a folder
+#   that nobody can read); -o: MBMALLOC_OPTIONS. Without MBMALLOC_SO the program runs with the libc's own malloc.
 set -euo pipefail
 
 unprivileged=

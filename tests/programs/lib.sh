@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# What: the helpers of the program tests. A test defines functions that do some work with a real program; mb_same runs
-#   one of them twice in the same empty directory, without and with libmbmalloc.so preloaded, and demands the same
-#   standard output, standard error, exit status and produced files; mb_served demands a statistics line which shows
-#   that mbmalloc served the program.
+# What: helper functions of the program tests. A test defines functions that do some work with a real program. mb_same
+#   runs one of them twice in the same empty directory, without and with libmbmalloc.so preloaded, and requires the same
+#   standard output, standard error, exit status and files. mb_served requires a line of statistics which shows that
+#   mbmalloc served the program.
 # Who: sourced by the scripts beside it. Needs MBMALLOC_SO, the path of libmbmalloc.so.
-#   MB_PROGRAMS, if set, is a folder of programs of another C library or processor, taken instead of the machine's (stand_in.c).
-#   MB_TEST_LONG=1 makes the work bigger, MB_TEST_KEEP=1 keeps the directory of the runs.
-# Invariant: everything lives in one temporary directory; no process outlives the test.
+#   MB_PROGRAMS, if set, is a folder with programs for another C library or processor, to be used instead of the
+#   machine's (stand_in.c). MB_TEST_LONG=1 makes the work larger, MB_TEST_KEEP=1 keeps the directory of the runs.
+# Invariant: all files are in one temporary directory; no process outlives the test.
 
 mb_fail() {
     printf 'FAIL: %s\n' "$*"
