@@ -17,9 +17,7 @@ uint32_t mb_hard_slots_of(unsigned class_index) { return (uint32_t)(usable_bytes
 
 static size_t bit_words(uint32_t slots) { return (slots + 63) / 64; }
 
-static size_t bits_and_notes_bytes(uint32_t slots) {
-    return 3 * bit_words(slots) * sizeof(uint64_t) + mb_align_up(slots * sizeof(uint16_t), sizeof(uint64_t));
-}
+static size_t bits_and_notes_bytes(uint32_t slots) { return bit_words(slots) * (3 * sizeof(uint64_t) + 64 * sizeof(uint16_t)); }
 
 size_t mb_hard_record_bytes(unsigned class_index) {
     uint32_t slots = mb_hard_slots_of(class_index);
@@ -60,6 +58,7 @@ struct mb_hard_slab *mb_hard_slab_set_up(size_t unit_index, uint32_t class_numbe
                                   .class_index = (uint8_t)class_index,
                                   .class_number = (uint16_t)class_number,
                                   .shut = shut,
+                                  .plain = class_index != MB_HARD_ZERO_CLASS && bytes < MB_HARD_BIG_MIN && !mb_trace_is_on(),
                                   .wall = (uint8_t)wall};
     mb_hard_set_units(unit, 1);
     mb_unit_set_kind(unit, MB_UNIT_HARD_SLAB);
@@ -98,28 +97,76 @@ void mb_hard_slab_open_more(struct mb_hard_slab *slab) {
     set_ready(slab, from, slab->opened);
 }
 
+typedef uint16_t notes_8 __attribute__((vector_size(16), aligned(8), may_alias));
+typedef uint8_t bytes_8 __attribute__((vector_size(8)));
+
+// Bit 8 a + b becomes bit 8 b + a.
+static uint64_t transpose(uint64_t x) {
+    uint64_t other = (x ^ x >> 7) & UINT64_C(0x00aa00aa00aa00aa);
+    x ^= other ^ other << 7;
+    other = (x ^ x >> 14) & UINT64_C(0x0000cccc0000cccc);
+    x ^= other ^ other << 14;
+    other = (x ^ x >> 28) & UINT64_C(0x00000000f0f0f0f0);
+    return x ^ other ^ other << 28;
+}
+
+// Those of 64 slots that were last freed at least `delay` ago, if they are free.
+static uint64_t waited(const uint16_t *notes, uint32_t count, uint32_t delay) {
+    const notes_8 *at = (const notes_8 *)(const void *)notes;
+    notes_8 now = (notes_8){0} + (uint16_t)count, least = (notes_8){0} + (uint16_t)delay, found = {0};
+    for (unsigned i = 0; i < 8; i++) found |= (notes_8)(now - at[i] >= least) & (uint16_t)(1u << i);
+    bytes_8 rows = __builtin_convertvector(found, bytes_8);
+    uint64_t bits;
+    memcpy(&bits, &rows, sizeof bits);
+    return transpose(bits);
+}
+
 // Freed slots that have waited long enough become ready.
 static void scan(struct mb_hard_slab *slab, uint32_t count, uint32_t delay) {
     if (count - slab->scanned_at < delay / SCANS_IN_DELAY) return;
     slab->scanned_at = count;
     for (uint32_t word = 0; word < slab->words; word++) {
-        uint64_t waiting = ~(slab->live[word] | slab->ready[word]) & slab->used[word], ready = 0;
-        const uint16_t *notes = &slab->notes[word * 64];
-        for (; waiting != 0; waiting &= waiting - 1) {
-            uint64_t waited = (uint16_t)(count - notes[mb_lowest_bit(waiting)]) >= delay ? waiting & (0 - waiting) : 0;
-            ready |= waited;
-        }
+        uint64_t waiting = ~(slab->live[word] | slab->ready[word]) & slab->used[word];
+        if (waiting == 0) continue;
+        uint64_t ready = waiting & waited(&slab->notes[word * 64], count, delay);
         slab->ready[word] |= ready;
         slab->ready_words |= (uint64_t)(ready != 0) << word;
     }
 }
 
-uint32_t mb_hard_slab_pick_slow(struct mb_hard_slab *slab, uint64_t random, uint32_t count, uint32_t delay) {
-    scan(slab, count, delay);
-    uint32_t slot = mb_hard_slab_any_ready(slab, random);
-    if (slot != MB_HARD_NO_SLOT || slab->opened == slab->slots) return slot;
-    mb_hard_slab_open_more(slab);
-    return mb_hard_slab_any_ready(slab, random);
+static uint32_t any_bit(uint64_t bits, unsigned turn) {
+    uint64_t turned = bits >> turn | bits << (-turn % 64);
+    return (mb_ctz64(turned) + turn) % 64;
+}
+
+// Both ends of what a cache line or two hold; of a longer slot the rest follows by itself.
+static void fetch(const char *slot, size_t bytes) {
+    __builtin_prefetch(slot, 1);
+    __builtin_prefetch(slot + mb_min(bytes, MB_LINE_PAIR) - sizeof(uint64_t), 1);
+}
+
+uint32_t mb_hard_slab_draw(struct mb_hard_slab *slab, struct mb_rng *rng, uint32_t count, uint32_t delay, uint16_t *drawn) {
+    enum { DRAW_BITS = 6 };
+    if (slab->live_count >= slab->open_at) mb_hard_slab_open_more(slab);
+    if (slab->ready_words == 0) scan(slab, count, delay);
+    if (slab->ready_words == 0 && slab->opened < slab->slots) mb_hard_slab_open_more(slab);
+    if (slab->ready_words == 0) return 0;
+    uint32_t word = any_bit(slab->ready_words, mb_rng_below(rng, slab->words)), number = 0;
+    uint64_t ready = slab->ready[word], random = mb_rng_next(rng);
+    uint32_t most = slab->slot_bytes < MB_HARD_BIG_MIN ? MB_HARD_DRAWN : 1;
+    for (; number < most && ready != 0; number++, random >>= DRAW_BITS) {
+        uint32_t bit = any_bit(ready, (unsigned)random % 64);
+        ready &= ~(UINT64_C(1) << bit);
+        drawn[number] = (uint16_t)(word * 64 + bit);
+        fetch(mb_hard_slot(slab, word * 64 + bit), slab->slot_bytes);
+    }
+    slab->ready[word] = ready;
+    slab->ready_words &= ~((uint64_t)(ready == 0) << word);
+    return number;
+}
+
+void mb_hard_slab_undraw(struct mb_hard_slab *slab, const uint16_t *drawn, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) set_ready(slab, drawn[i], drawn[i] + 1u);
 }
 
 // --- slots of two pages and more -------------------------------------------------------------------------------------

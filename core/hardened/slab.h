@@ -25,6 +25,7 @@ enum {
     MB_HARD_ZERO_CLASS = MB_CLASSES, // blocks of 0 bytes
     MB_HARD_CLASSES,
     MB_HARD_SHARDS = 4,         // of each class: number of class and shard = class times shards + shard
+    MB_HARD_DRAWN = 8,          // slots that are drawn ahead
     MB_HARD_NOTE_LOST = 0xffff, // of a slot that was written to while it was free: never handed out again
 };
 static const uint32_t MB_HARD_NO_SLOT = UINT32_MAX;
@@ -63,9 +64,12 @@ MB_INLINE uint32_t mb_hard_slot_at(const struct mb_hard_slab *slab, uint32_t off
 
 // Opens the page in which the first slot ends that is not opened.
 void mb_hard_slab_open_more(struct mb_hard_slab *slab);
-// A free slot, from a number at random on, where the first look (slot.h) found none. MB_HARD_NO_SLOT: none was found,
-// or it was looked for a moment ago.
-uint32_t mb_hard_slab_pick_slow(struct mb_hard_slab *slab, uint64_t random, uint32_t count, uint32_t delay);
+// Draws slots that were not freed within the last `delay` of `count` allocations: at random among the ready ones of 64
+// neighbours, which are drawn at random, too; at most MB_HARD_DRAWN. They are not ready any more, and their memory is
+// on its way to the cache. How many; 0: there are none, or they were looked for a moment ago.
+uint32_t mb_hard_slab_draw(struct mb_hard_slab *slab, struct mb_rng *rng, uint32_t count, uint32_t delay, uint16_t *drawn);
+// They are ready again.
+void mb_hard_slab_undraw(struct mb_hard_slab *slab, const uint16_t *drawn, uint32_t count);
 
 // What is wrong with the block at p, which lies in what would be that slot (slot.h).
 enum mb_hard_fault mb_hard_slab_examine_slow(struct mb_hard_slab *slab, uint32_t slot, const char *p);

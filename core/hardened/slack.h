@@ -61,6 +61,15 @@ MB_INLINE bool mb_slack_is_zero(const char *p, size_t bytes) {
     return (all[0] | all[1]) == 0;
 }
 
+// The same of a slot: a multiple of 16, aligned so. Up to 64 bytes without a loop.
+MB_INLINE bool mb_slack_is_zero_slot(const char *p, size_t slot) {
+    if (slot > 64) return mb_slack_is_zero(p, slot);
+    const mb_slack_pair *first = (const mb_slack_pair *)(const void *)p, *last = (const mb_slack_pair *)(const void *)(p + slot) - 1;
+    mb_slack_pair all = *first | *last;
+    if (slot > 32) all |= first[1] | last[-1];
+    return (all[0] | all[1]) == 0;
+}
+
 // Fills the slack of a block of so many bytes in a slot whose slack is zero. The user's bytes stay: of the word in
 // which they end, `kept`.
 MB_INLINE void mb_slack_fill_behind(uint64_t salt, char *p, size_t bytes, size_t slot, uint64_t kept) {
@@ -104,9 +113,15 @@ MB_INLINE void mb_slack_wipe(char *p, size_t bytes, size_t slot) {
         memset(p, 0, bytes);
         return mb_slack_clear(p, bytes, slot);
     }
-    mb_slack_pair *at = (mb_slack_pair *)(void *)p, *last = (mb_slack_pair *)(void *)(p + slot) - 1;
-    for (; last - at >= 3; at += 4) at[0] = at[1] = at[2] = at[3] = zero;
-    for (; at <= last; at++) *at = zero;
+    mb_slack_pair *at = (mb_slack_pair *)(void *)p, *end = (mb_slack_pair *)(void *)(p + slot);
+    if (slot <= 2 * sizeof zero) {
+        at[0] = end[-1] = zero;
+    } else if (slot <= 4 * sizeof zero) {
+        at[0] = at[1] = end[-2] = end[-1] = zero;
+    } else {
+        for (; end - at > 4; at += 4) at[0] = at[1] = at[2] = at[3] = zero;
+        end[-4] = end[-3] = end[-2] = end[-1] = zero;
+    }
 }
 
 #endif

@@ -17,43 +17,6 @@
 
 MB_INLINE bool mb_hard_is_touchable(const struct mb_hard_slab *slab) { return MB_LIKELY(slab->class_index != MB_HARD_ZERO_CLASS); }
 
-MB_INLINE uint32_t mb_hard_any_bit(uint64_t bits, unsigned turn) {
-    uint64_t turned = turn == 0 ? bits : bits >> turn | bits << (64 - turn);
-    return (mb_ctz64(turned) + turn) % 64;
-}
-
-// One of the ready slots: of the first word that has one from a random word on, a random one. MB_HARD_NO_SLOT: there is
-// none.
-MB_INLINE uint32_t mb_hard_slab_any_ready(const struct mb_hard_slab *slab, uint64_t random) {
-    if (MB_UNLIKELY(slab->ready_words == 0)) return MB_HARD_NO_SLOT;
-    uint32_t word = mb_hard_any_bit(slab->ready_words, (unsigned)((random >> 32) * slab->words >> 32));
-    return word * 64 + mb_hard_any_bit(slab->ready[word], (unsigned)random % 64);
-}
-
-MB_INLINE void mb_hard_slab_not_ready(struct mb_hard_slab *slab, uint32_t slot) {
-    uint64_t left = slab->ready[slot / 64] & ~(UINT64_C(1) << (slot % 64));
-    slab->ready[slot / 64] = left;
-    slab->ready_words &= ~((uint64_t)(left == 0) << (slot / 64));
-}
-
-// A free slot, at random, that was not freed within the last `delay` of `count` allocations. MB_HARD_NO_SLOT: none was
-// found, or it was looked for a moment ago.
-MB_INLINE uint32_t mb_hard_slab_pick(struct mb_hard_slab *slab, struct mb_rng *rng, uint32_t count, uint32_t delay) {
-    if (MB_UNLIKELY(slab->live_count >= slab->open_at)) mb_hard_slab_open_more(slab);
-    uint64_t random = mb_rng_next(rng);
-    uint32_t slot = mb_hard_slab_any_ready(slab, random);
-    return MB_LIKELY(slot != MB_HARD_NO_SLOT) ? slot : mb_hard_slab_pick_slow(slab, random, count, delay);
-}
-
-// The slot that shall be the next one, if there is one without any work; its memory is on its way to the cache when it
-// is. MB_HARD_NO_SLOT: none.
-MB_INLINE uint32_t mb_hard_slab_pick_ahead(const struct mb_hard_slab *slab, struct mb_rng *rng) {
-    if (MB_UNLIKELY(slab->ready_words == 0 || slab->live_count >= slab->open_at)) return MB_HARD_NO_SLOT;
-    uint32_t slot = mb_hard_slab_any_ready(slab, mb_rng_next(rng));
-    __builtin_prefetch(mb_hard_slot(slab, slot), 1);
-    return slot;
-}
-
 // Whether a free slot is unchanged. The pages that are shut cannot have been written to, but the slot's ends may lie on
 // pages shared with a neighbour.
 bool mb_hard_slot_is_clean_shut(struct mb_hard_slab *slab, uint32_t slot);
@@ -62,21 +25,20 @@ MB_INLINE bool mb_hard_slot_is_clean(struct mb_hard_slab *slab, uint32_t slot, c
     return !mb_hard_is_touchable(slab) || mb_slack_is_zero(p, slab->slot_bytes);
 }
 
-// The slot at p, which is clean and not shut, holds a block of so many bytes from now on.
+// The slot at p, which was drawn, is clean and not shut, holds a block of so many bytes from now on.
 MB_INLINE void mb_hard_slot_take(struct mb_hard_slab *slab, uint32_t slot, char *p, size_t bytes) {
     uint64_t bit = UINT64_C(1) << (slot % 64);
     uint32_t word = slot / 64;
-    if (mb_hard_is_touchable(slab)) mb_slack_fill_zeros(slab->salt, p, bytes, slab->slot_bytes);
+    if (MB_LIKELY(slab->plain) || mb_hard_is_touchable(slab)) mb_slack_fill_zeros(slab->salt, p, bytes, slab->slot_bytes);
     slab->notes[slot] = (uint16_t)bytes;
     slab->used[word] |= bit;
     slab->live[word] |= bit;
-    mb_hard_slab_not_ready(slab, slot);
     slab->live_count++;
 }
 
 // It holds none any more, freed at `count`.
 MB_INLINE void mb_hard_slot_give(struct mb_hard_slab *slab, uint32_t slot, char *p, uint32_t count) {
-    if (mb_hard_is_touchable(slab)) mb_slack_wipe(p, slab->notes[slot], slab->slot_bytes);
+    if (MB_LIKELY(slab->plain) || mb_hard_is_touchable(slab)) mb_slack_wipe(p, slab->notes[slot], slab->slot_bytes);
     slab->live[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
     slab->notes[slot] = (uint16_t)count;
     slab->live_count--;
@@ -103,7 +65,7 @@ MB_INLINE bool mb_hard_is_shut_before(const struct mb_hard_slab *slab, uint32_t 
 // The word before p is the last one of the previous slot: slack of a live block, or zero. If it is inaccessible, it
 // cannot have been written to.
 MB_INLINE bool mb_hard_is_intact_before(const struct mb_hard_slab *slab, uint32_t slot, const char *p) {
-    if (slot == 0 || mb_hard_is_shut_before(slab, slot, p)) return true;
+    if (slot == 0 || (MB_UNLIKELY(!slab->plain) && mb_hard_is_shut_before(slab, slot, p))) return true;
     uint64_t found = mb_slack_load(p - 8);
     if (!mb_hard_bit(slab->live, slot - 1)) return found == 0;
     return found == mb_slack_word(slab->salt, p - slab->slot_bytes) || slab->notes[slot - 1] == MB_HARD_NOTE_LOST;
@@ -115,7 +77,7 @@ MB_INLINE enum mb_hard_fault mb_hard_slab_examine(struct mb_hard_slab *slab, con
     uint32_t slot = mb_hard_slot_at(slab, mb_unit_offset(p), &start);
     *out = slot;
     bool live = start && slot < slab->opened && mb_hard_bit(slab->live, slot);
-    if (MB_UNLIKELY(!live || !mb_hard_is_touchable(slab))) return mb_hard_slab_examine_slow(slab, slot, p);
+    if (MB_UNLIKELY(!live || (!slab->plain && !mb_hard_is_touchable(slab)))) return mb_hard_slab_examine_slow(slab, slot, p);
     bool intact = mb_slack_is_intact(slab->salt, p, slab->notes[slot], slab->slot_bytes) && mb_hard_is_intact_before(slab, slot, p);
     return MB_LIKELY(intact) ? MB_HARD_FINE : mb_hard_slab_examine_slow(slab, slot, p);
 }

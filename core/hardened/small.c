@@ -12,49 +12,46 @@ enum { EMPTY_SHARE = 8 };
 
 // --- taking ----------------------------------------------------------------------------------------------------------
 
-static uint32_t find_slot(struct mb_hard_class_shared *class) {
-    struct mb_hard_slab *slab = class->current;
-    uint32_t slot = class->next_slot;
-    if (MB_LIKELY(slot != MB_HARD_NO_SLOT)) return slot;
-    if (MB_LIKELY(slab != NULL)) slot = mb_hard_slab_pick(slab, &class->rng, (uint32_t) class->count, class->delay);
-    return MB_LIKELY(slot != MB_HARD_NO_SLOT) ? slot : mb_hard_class_find_slot_slow(class);
-}
-
 // It is never handed out.
 MB_COLD static bool lose(struct mb_hard_slab *slab, uint32_t slot) {
     uint64_t bit = UINT64_C(1) << (slot % 64);
     slab->notes[slot] = MB_HARD_NOTE_LOST;
     slab->used[slot / 64] |= bit;
     slab->live[slot / 64] |= bit;
-    mb_hard_slab_not_ready(slab, slot);
     slab->live_count++;
     return false;
 }
 
 // A slot that was written to while free is reported and never used again; so is one that the system leaves shut.
-static bool is_usable(struct mb_hard_slab *slab, uint32_t slot, const char *p) {
+MB_NOINLINE static bool is_usable_slow(struct mb_hard_slab *slab, uint32_t slot, const char *p) {
     bool clean = mb_hard_slot_is_clean(slab, slot, p);
     if (MB_UNLIKELY(mb_hard_is_shut(slab, slot)) && !mb_hard_slot_open(slab, slot)) return lose(slab, slot);
     if (MB_LIKELY(clean)) return true;
     mb_hard_wrong_written(p);
     return lose(slab, slot);
 }
+MB_INLINE bool is_usable(struct mb_hard_slab *slab, uint32_t slot, const char *p) {
+    return MB_LIKELY(slab->plain && mb_slack_is_zero_slot(p, slab->slot_bytes)) || is_usable_slow(slab, slot, p);
+}
+
+// What is noted of a slot that is not plain.
+MB_NOINLINE static void note_taken(struct mb_hard_class_shared *class, struct mb_hard_slab *slab, uint32_t slot, struct mb_trace *here) {
+    if (slab->pasts != NULL) mb_hard_past_made(&slab->pasts[slot], here);
+    if (slab->slot_bytes >= MB_HARD_BIG_MIN) class->held_bytes -= mb_min(class->held_bytes, slab->slot_bytes);
+}
 
 static void *take(struct mb_hard_class_shared *class, size_t bytes, struct mb_trace *here) {
     for (;;) {
-        uint32_t slot = find_slot(class);
-        if (MB_UNLIKELY(slot == MB_HARD_NO_SLOT)) return NULL;
+        if (MB_UNLIKELY(class->drawn_count == 0) && !mb_hard_class_draw_slow(class)) return NULL;
         struct mb_hard_slab *slab = class->current;
+        uint32_t slot = class->drawn[--class->drawn_count];
         char *p = mb_hard_slot(slab, slot);
-        class->next_slot = MB_HARD_NO_SLOT;
         if (MB_UNLIKELY(!is_usable(slab, slot, p))) continue;
         mb_hard_class_take_in_hand(class, p, MB_HARD_TAKES);
         mb_hard_slot_take(slab, slot, p, bytes);
         mb_hard_class_let_go(class);
-        if (MB_UNLIKELY(slab->pasts != NULL)) mb_hard_past_made(&slab->pasts[slot], here);
         class->count++;
-        class->next_slot = mb_hard_slab_pick_ahead(slab, &class->rng);
-        if (MB_UNLIKELY(slab->slot_bytes >= MB_HARD_BIG_MIN)) class->held_bytes -= mb_min(class->held_bytes, slab->slot_bytes);
+        if (MB_UNLIKELY(!slab->plain)) note_taken(class, slab, slot, here);
         return p;
     }
 }
@@ -71,14 +68,15 @@ void *mb_hard_small_alloc(unsigned class_index, size_t bytes) {
 
 // --- a block of the program ------------------------------------------------------------------------------------------
 
-// With the lock of the slab's class, if the unit is a slab of it (still).
+// With the lock of the slab's class, if the unit is a slab of it (still): the only thread has just seen that.
 MB_INLINE enum mb_hard_fault examine(struct mb_hard_slab *slab, struct mb_hard_class_shared *class, const void *p, uint32_t *slot) {
+    if (MB_LIKELY(mb_thread_is_only())) return mb_hard_slab_examine(slab, p, slot);
     bool gone = mb_unit_kind(mb_hard_slab_unit(slab)) != MB_UNIT_HARD_SLAB || mb_hard_class_of(slab) != class;
     return MB_UNLIKELY(gone) ? MB_HARD_FREED : mb_hard_slab_examine(slab, p, slot);
 }
 
-static void hold_or_drop(struct mb_hard_class_shared *class, struct mb_hard_slab *slab, uint32_t slot) {
-    if (MB_LIKELY(slab->slot_bytes < MB_HARD_BIG_MIN)) return;
+MB_NOINLINE static void hold_or_drop(struct mb_hard_class_shared *class, struct mb_hard_slab *slab, uint32_t slot) {
+    if (slab->slot_bytes < MB_HARD_BIG_MIN) return;
     if (class->held_bytes + slab->slot_bytes > MB_HARD_HELD_MAX)
         mb_hard_slot_shut(slab, slot);
     else
@@ -93,7 +91,7 @@ static uint32_t empties_to_keep(const struct mb_hard_class_shared *class, const 
 static void give(struct mb_hard_class_shared *class, struct mb_hard_slab *slab, uint32_t slot, char *p) {
     mb_hard_class_take_in_hand(class, p, MB_HARD_GIVES);
     mb_hard_slot_give(slab, slot, p, (uint32_t) class->count);
-    hold_or_drop(class, slab, slot);
+    if (MB_UNLIKELY(!slab->plain)) hold_or_drop(class, slab, slot);
     mb_hard_class_let_go(class);
     if (slab == class->current) return;
     if (!slab->listed)
@@ -121,7 +119,7 @@ enum mb_hard_fault mb_hard_small_free(struct mb_unit *unit, const void *p) {
     bool locked = mb_hard_class_enter(class);
     enum mb_hard_fault fault = examine(slab, class, p, &slot);
     if (MB_LIKELY(fault == MB_HARD_FINE)) {
-        if (MB_UNLIKELY(slab->pasts != NULL)) mb_hard_past_freed(&slab->pasts[slot], here);
+        if (MB_UNLIKELY(!slab->plain) && slab->pasts != NULL) mb_hard_past_freed(&slab->pasts[slot], here);
         give(class, slab, slot, (char *)(uintptr_t)p);
     }
     mb_hard_class_leave(class, locked);

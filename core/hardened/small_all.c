@@ -25,7 +25,6 @@ bool mb_hard_small_init(uint64_t seed, size_t budget_bytes) {
         struct mb_hard_class_shared *class = &mb_hard_classes[i];
         class->lock.rank = MB_RANK_HARDENED;
         class->rng.state = mb_rng_next(&rng);
-        class->next_slot = MB_HARD_NO_SLOT;
         class->delay = delay_of(i / MB_HARD_SHARDS, budget_bytes);
     }
     return true;
@@ -158,9 +157,15 @@ static void start_anew(struct mb_hard_class_shared *class, struct mb_rng *rng) {
     finish(class);
     class->rng.state = mb_rng_next(rng);
     class->current = NULL;
-    class->next_slot = MB_HARD_NO_SLOT;
+    class->drawn_count = 0;
     class->first = class->last = 0;
     class->slabs = class->empties = 0;
+}
+
+// Those that a class had drawn and not handed out yet among them.
+static uint64_t never_used(const struct mb_hard_slab *slab, uint32_t word) {
+    uint32_t opened = slab->opened > word * 64 ? slab->opened - word * 64 : 0;
+    return (opened < 64 ? (UINT64_C(1) << opened) - 1 : ~UINT64_C(0)) & ~slab->used[word];
 }
 
 static void enlist(struct mb_hard_slab *slab) {
@@ -169,7 +174,7 @@ static void enlist(struct mb_hard_slab *slab) {
     slab->ready_words = 0;
     for (uint32_t word = 0; word * 64 < slab->slots; word++) {
         slab->live_count += mb_popcount64(slab->live[word]);
-        slab->ready[word] &= ~slab->live[word];
+        slab->ready[word] = (slab->ready[word] | never_used(slab, word)) & ~slab->live[word];
         slab->ready_words |= (uint64_t)(slab->ready[word] != 0) << word;
     }
     class->slabs++;

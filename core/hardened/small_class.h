@@ -19,13 +19,14 @@ struct mb_hard_class_shared {
     struct mb_lock_shared lock; // guards the rest, which only who holds it writes
     uintptr_t in_hand;          // slot and deed; 0: none. Read by a forked child
     struct mb_rng rng;
-    uint64_t count;               // blocks handed out so far
-    struct mb_hard_slab *current; // the slab that blocks come from; NULL: none
-    uint32_t next_slot;           // of the current slab, the one to be handed out next; MB_HARD_NO_SLOT: not drawn yet
-    uint32_t delay;               // constant
-    uint32_t first, last;         // list of the others that have free slots: unit number + 1; the one that waits longest first
-    uint32_t slabs, empties;      // all / listed ones without a live block
-    size_t held_bytes;            // of free slots of two pages and more, as far as they may be resident: an estimate
+    uint64_t count;                // blocks handed out so far
+    struct mb_hard_slab *current;  // the slab that blocks come from; NULL: none
+    uint32_t drawn_count;          // of `drawn`
+    uint32_t delay;                // constant
+    uint32_t first, last;          // list of the others that have free slots: unit number + 1; the one that waits longest first
+    uint32_t slabs, empties;       // all / listed ones without a live block
+    uint16_t drawn[MB_HARD_DRAWN]; // slots of the current slab: the last one is handed out next
+    size_t held_bytes;             // of free slots of two pages and more, as far as they may be resident: an estimate
 } MB_PAIR_ALIGNED;
 
 extern MB_HIDDEN struct mb_hard_class_shared *mb_hard_classes; // MB_HARD_SHARDS times MB_HARD_CLASSES of them, in metadata
@@ -66,7 +67,7 @@ void mb_hard_class_unlink(struct mb_hard_class_shared *class, struct mb_hard_sla
 // The slab has no live block, and is on the list: it waits as a whole, and is none any more.
 void mb_hard_class_retire(struct mb_hard_class_shared *class, struct mb_hard_slab *slab);
 
-// A slot of what is the current slab then, where the present one has none. MB_HARD_NO_SLOT: no memory.
-uint32_t mb_hard_class_find_slot_slow(struct mb_hard_class_shared *class);
+// Draws slots of what is the current slab then, where none are drawn. False: no memory.
+bool mb_hard_class_draw_slow(struct mb_hard_class_shared *class);
 
 #endif

@@ -90,33 +90,34 @@ void mb_hard_class_retire(struct mb_hard_class_shared *class, struct mb_hard_sla
 
 static void leave_current(struct mb_hard_class_shared *class) {
     struct mb_hard_slab *slab = class->current;
+    if (slab != NULL) mb_hard_slab_undraw(slab, class->drawn, class->drawn_count);
     class->current = NULL;
-    class->next_slot = MB_HARD_NO_SLOT;
+    class->drawn_count = 0;
     if (slab != NULL && !mb_hard_is_full(slab)) mb_hard_class_append(class, slab);
 }
 
-static uint32_t pick_from(struct mb_hard_class_shared *class, struct mb_hard_slab *slab) {
+static bool draw_from(struct mb_hard_class_shared *class, struct mb_hard_slab *slab) {
     class->current = slab;
-    return mb_hard_slab_pick(slab, &class->rng, (uint32_t) class->count, class->delay);
+    class->drawn_count = mb_hard_slab_draw(slab, &class->rng, (uint32_t) class->count, class->delay, class->drawn);
+    return class->drawn_count > 0;
 }
 
-static uint32_t pick_from_list(struct mb_hard_class_shared *class) {
+static bool draw_from_list(struct mb_hard_class_shared *class) {
     for (int looks = 0; looks < LOOKS && class->first != 0; looks++) {
         struct mb_hard_slab *slab = mb_hard_slab_at(class->first);
         mb_hard_class_unlink(class, slab);
-        uint32_t slot = pick_from(class, slab);
-        if (slot != MB_HARD_NO_SLOT) return slot;
+        if (draw_from(class, slab)) return true;
         leave_current(class);
     }
-    return MB_HARD_NO_SLOT;
+    return false;
 }
 
-uint32_t mb_hard_class_find_slot_slow(struct mb_hard_class_shared *class) {
+bool mb_hard_class_draw_slow(struct mb_hard_class_shared *class) {
+    if (class->current != NULL && draw_from(class, class->current)) return true;
     leave_current(class);
-    uint32_t slot = pick_from_list(class);
-    if (slot != MB_HARD_NO_SLOT) return slot;
+    if (draw_from_list(class)) return true;
     struct mb_hard_slab *slab = make_slab(class);
-    return slab != NULL ? pick_from(class, slab) : MB_HARD_NO_SLOT;
+    return slab != NULL && draw_from(class, slab);
 }
 
 // --- giving back -----------------------------------------------------------------------------------------------------

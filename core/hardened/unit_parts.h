@@ -23,7 +23,7 @@ struct mb_hard_slab {
     char *start;         // slot 0
     uint64_t *live;      // bit i: slot i holds a live block
     uint64_t *used;      // bit i: it has held one
-    uint64_t *ready;     // bit i: it is free, opened, and has waited long enough
+    uint64_t *ready;     // bit i: it is free, opened, has waited long enough, and is not among the class's drawn ones
     uint16_t *notes;     // of a live block: the bytes that were asked for; of a free slot that was used: when it was freed (small.c)
     uint32_t slot_bytes; // of the class
     uint32_t multiplier; // floor(2^32 / slot_bytes) + 1
@@ -37,6 +37,7 @@ struct mb_hard_slab {
     uint8_t class_index;
     bool listed;
     uint8_t wall;               // enum mb_wall of the last page
+    bool plain;                 // its slots can always be touched, are shorter than two pages, and have no past
     uint16_t class_number;      // of class and shard: small_class.h
     struct mb_hard_past *pasts; // one for each slot; NULL: not in profile=debug
     uint64_t shut;              // bit i: slot i, of two pages or more, is free and the pages that it has alone cannot be touched

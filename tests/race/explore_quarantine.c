@@ -219,7 +219,6 @@ static void set_up_world(void) {
     memset(classes, 0, sizeof classes);
     memset(&mb_hard_waiting_shared, 0, sizeof mb_hard_waiting_shared);
     memset(&ground, 0, sizeof ground);
-    for (unsigned i = 0; i < CLASSES_USED; i++) classes[i].next_slot = MB_HARD_NO_SLOT;
     world.free_units = (1u << UNITS) - 1;
     mb_space.base = (uintptr_t)world.memory;
     mb_space.table = world.table;
@@ -270,12 +269,23 @@ static unsigned lives_in(size_t unit) {
     return lives;
 }
 
+static void check_drawn(const struct mb_hard_class_shared *class) {
+    for (uint32_t i = 0; i < class->drawn_count; i++) {
+        uint32_t slot = class->drawn[i];
+        const struct mb_hard_slab *slab = class->current;
+        if (slot >= slab->opened || mb_hard_bit(slab->live, slot) || mb_hard_bit(slab->ready, slot)) fail("slot %u was drawn", slot);
+        for (uint32_t j = 0; j < i; j++)
+            if (class->drawn[j] == slot) fail("slot %u was drawn twice", slot);
+    }
+}
+
 static void check_class(const struct mb_hard_class_shared *class, unsigned number, unsigned slabs) {
     unsigned empties = 0;
     for (struct mb_hard_slab *slab = mb_hard_slab_at(class->first); slab != NULL; slab = mb_hard_slab_at(slab->next)) {
         if (!slab->listed || slab->class_number != number) fail("a slab on the list of class %u that is none of it", number);
         empties += slab->live_count == 0;
     }
+    check_drawn(class);
     if (class->lock.word != 0 || class->in_hand != 0) fail("class %u is in somebody's hands", number);
     if (class->slabs != slabs || class->empties != empties) fail("class %u: %u slabs, %u empties", number, class->slabs, class->empties);
 }
