@@ -111,9 +111,10 @@ MB_INLINE struct mb_slab_remote mb_slab_remote(const struct mb_slab *slab) {
     return (struct mb_slab_remote){first, first + mb_slab_words(slab)};
 }
 MB_INLINE bool mb_remote_any(struct mb_slab_remote remote) {
-    uint64_t any = 0;
-    for (_Atomic uint64_t *word = remote.first; word < remote.end; word++) any |= atomic_load_explicit(word, memory_order_seq_cst);
-    return any != 0;
+    for (_Atomic uint64_t *word = remote.first; word < remote.end; word++) {
+        if (MB_UNLIKELY(atomic_load_explicit(word, memory_order_seq_cst) != 0)) return true;
+    }
+    return false;
 }
 
 // Writes the word back with a block's bit set. True when the owner wanted to look again after this one
