@@ -31,8 +31,12 @@ MB_NOINLINE void mb_slab_look_slow(struct mb_slab *slab) {
     struct mb_unit *unit = mb_slab_unit(slab);
     uint64_t word = mb_remote_load(unit);
     if (mb_slab_if_owned(unit, mb_heap_self->token) == NULL) return;
-    if (mb_own_claim_if_free(unit)) {
+    struct mb_unit *empty = unit;
+    if (mb_own_may_keep_empty(unit, word)) empty = mb_own_keep_empty(mb_heap_self, unit, word);
+    if (empty != NULL && mb_own_claim_if_free(empty)) {
         mb_background_span_freed(1);
+    } else if (empty != unit) {
+        return;
     } else if (mb_remote_state(word) == MB_SLAB_QUEUED) {
         mb_own_waiting_to_ready(mb_heap_self, unit, word);
     } else if (mb_remote_state(word) == MB_SLAB_CURRENT) {

@@ -76,9 +76,14 @@ enum { MB_RING_ORDERS = 16, MB_MOVED_BLOCKS = 128, MB_CALLS_A_TICK = 16 };
 // and the longest that giving nothing back is believed to take.
 enum { MB_CLEARS_FIRST = 256, MB_PURGE_CALL_NS_MAX = 4000 };
 
+// Empty slabs that a heap keeps in its queues: core/small/own.h.
+enum { MB_KEPT_SLABS = 8 };
+
 struct mb_heap_queues {
     struct mb_class_queues of_class[MB_CLASSES];
     struct mb_slab_hint *spare_rings[MB_RING_ORDERS]; // rings of 4 << i entries to use again
+    struct mb_slab_hint kept[MB_KEPT_SLABS];          // queued slabs that were empty and kept, the newest at kept_next - 1
+    uint32_t kept_next;
 };
 
 struct mb_heap {

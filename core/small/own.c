@@ -145,6 +145,20 @@ void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_
     }
 }
 
+enum { KEEPING_HEAPS_MAX = 15 };
+
+bool mb_own_may_keep_empty(const struct mb_unit *unit, uint64_t seen) {
+    bool has_few = MB_PEEK(unit->slab.capacity) < 2 * MB_REUSE_FRACTION; // looks at nothing but the last block
+    return has_few && mb_remote_state(seen) == MB_SLAB_QUEUED && mb_heaps_in_use() <= KEEPING_HEAPS_MAX;
+}
+
+struct mb_unit *mb_own_keep_empty(struct mb_heap *heap, const struct mb_unit *unit, uint64_t seen) {
+    struct mb_slab_hint *kept = &heap->queues->kept[heap->queues->kept_next++ % MB_KEPT_SLABS], older = *kept;
+    *kept = (struct mb_slab_hint){(uint32_t)mb_unit_index(unit), mb_remote_generation(seen)};
+    struct mb_unit *oldest = mb_unit_at(older.unit);
+    return mb_remote_load(oldest) == mb_remote_word(MB_SLAB_QUEUED, older.generation) && oldest != unit ? oldest : NULL;
+}
+
 // --- leaving --------------------------------------------------------------------------------------------------------
 
 // Only the address is used: a slab that has been let go may be another's, of another class, at once.
