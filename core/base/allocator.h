@@ -63,8 +63,7 @@ struct mb_allocator_table {
 
 struct mb_allocator {
     const struct mb_allocator_table *table;
-    // The error for which a wrapper below has refused the last request itself; MB_OK: the member was called. Owner
-    // thread; relaxed where shared.
+    // Why a wrapper below refused the last request; MB_OK: the member was called. Owner thread; relaxed where shared.
     enum mb_error refused;
 };
 

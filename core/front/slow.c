@@ -205,7 +205,7 @@ MB_NOINLINE void *mb_refill_slow(size_t bytes, struct mb_heap *heap, size_t clas
     return take_from_word(heap, slab, class_index, word, mask);
 }
 
-// The size is not in the fast path's table, or a block of that length was freed a moment ago.
+// As malloc_large, while the heap profile or M_PERTURB looks at each block.
 MB_COLD static void *malloc_large_watched(size_t bytes) {
     void *p = malloc_large(bytes);
     struct mb_heap *heap = p != NULL && mb_sampling_session() != 0 ? mb_thread_enter() : NULL;
@@ -217,6 +217,7 @@ MB_COLD static void *malloc_large_watched(size_t bytes) {
     return p;
 }
 
+// For malloc, sizes that the fast path's table does not have; other callers pass any size.
 MB_NOINLINE void *mb_malloc_slow(size_t bytes) {
     if (bytes > MB_MEDIUM_MAX) return MB_UNLIKELY(!mb_perturb_quick_refills()) ? malloc_large_watched(bytes) : malloc_large(bytes);
     struct mb_heap *heap = mb_heap_self;
