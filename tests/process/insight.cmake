@@ -50,6 +50,8 @@ mb_script_test(NAME process_gdb SCRIPT gdb.sh ARGS $<TARGET_FILE:process_gdb_pro
 mb_plain_test(NAME process_api SOURCES api.c)
 mb_plain_test(NAME process_pmr SOURCES pmr.cpp)
 target_include_directories(process_api PRIVATE ${MB_PUBLIC_INCLUDE})
+mb_plain_test(NAME process_empty_slabs SOURCES empty_slabs.c ENV MBMALLOC_OPTIONS=purge_delay_ms=1000000)
+target_include_directories(process_empty_slabs PRIVATE ${MB_PUBLIC_INCLUDE})
 if(TARGET process_pmr)
     target_include_directories(process_pmr PRIVATE ${MB_PUBLIC_INCLUDE})
 endif()
