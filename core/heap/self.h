@@ -100,6 +100,7 @@ struct mb_heap {
     uint32_t larges_to_tick;        // and of quick large blocks
     uint32_t clears_left;           // calloc of large blocks: those that are cleared until the next look,
     uint32_t clears_again;          //   and how many it were before it; 0: the last one found a block untouched
+    bool clears_doubted;            //   whether the last look found a block touched for the first time,
     uint32_t purge_call_ns;         //   and what giving nothing back takes, as far as it is known
     struct mb_sampler *sampler;     // of the heap profile, made by its first session: core/heap/sampler.h
     uint32_t guard_countdown;       // refills until the next guarded sample; 0: not drawn yet

@@ -11,7 +11,7 @@
 static const size_t PURGE_MIN = (size_t)16 << 20;
 static const size_t LOOK_MIN = (size_t)256 << 10;
 
-// A look that finds a block in use makes the next one wait for so many times as many blocks.
+// Looks that find blocks in use make the next one wait for so many times as many blocks.
 enum { PATIENCE = 16, CLEARS_MAX = 1 << 20 };
 
 // Giving back what has next to no pages takes less than twice the call alone and this for each page that could be
@@ -25,6 +25,7 @@ static uint64_t ns_to_purge(void *p, size_t bytes) {
 }
 
 static void wait_longer(struct mb_heap *heap) {
+    heap->clears_doubted = false;
     size_t clears = mb_min((size_t)heap->clears_again * PATIENCE, CLEARS_MAX);
     heap->clears_left = heap->clears_again = (uint32_t)mb_max(clears, MB_CLEARS_FIRST);
 }
@@ -33,6 +34,14 @@ static void wait_longer(struct mb_heap *heap) {
 static void learn_call(struct mb_heap *heap, void *p, size_t bytes) {
     uint64_t took = ns_to_purge(p, bytes);
     if (took != 0) heap->purge_call_ns = (uint32_t)mb_min(took, heap->purge_call_ns);
+}
+
+// Something else may have taken the time of a purge (an interrupt, another process): it takes two looks in turn to say
+// that blocks are in use. One in a few hundred of a machine that is busy goes wrong.
+static void judge(struct mb_heap *heap, bool untouched) {
+    if (!untouched && heap->clears_doubted) return wait_longer(heap);
+    heap->clears_doubted = !untouched;
+    if (untouched) heap->clears_again = 0;
 }
 
 // False: refused.
@@ -46,9 +55,7 @@ static bool purge_and_look(struct mb_heap *heap, struct mb_slab *large, void *p,
     mb_large_set_flags(large, large->large_flags | MB_LARGE_UNTOUCHED);
     if (heap->clears_again != 0) learn_call(heap, p, bytes);
     if (!was_untouched) return true;
-    if (took <= 2 * heap->purge_call_ns + PAGE_NS * (bytes / mb_os_page_size())) heap->clears_again = 0;
-    else if (heap->clears_again == 0) heap->clears_again = 1; // something else may have taken the time: once more
-    else wait_longer(heap);
+    judge(heap, took <= 2 * heap->purge_call_ns + PAGE_NS * (bytes / mb_os_page_size()));
     return true;
 }
 
