@@ -1,6 +1,7 @@
 // Threads of a pool that have handled requests, freed everything and sleep keep little memory: the resident set,
 // including the threads' stacks, stays below a bound. Arguments: number of threads, requests for each, longest block,
-// seconds of sleep before measuring, bound in MB, and "trim" to call malloc_trim first.
+// seconds of sleep before measuring (twenty times as many where the processor is busy and the bound not met yet), bound
+// in MB, and "trim" to call malloc_trim first.
 #include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -50,8 +51,19 @@ static void *worker(void *argument) {
     return NULL;
 }
 
+static size_t kept_after_sleep(size_t before, unsigned seconds, size_t bound_mb) {
+    sleep(seconds);
+    size_t kept = resident_bytes() - before;
+    for (unsigned more = 19 * seconds; more > 0 && kept >> 20 > bound_mb; more--) {
+        sleep(1);
+        kept = resident_bytes() - before;
+    }
+    return kept;
+}
+
 int main(int argc, char **argv) {
     if (argc < 6) return 2;
+    size_t bound_mb = (size_t)atol(argv[5]);
     pool.threads = (unsigned)atoi(argv[1]), pool.requests = (unsigned)atoi(argv[2]), pool.longest = (size_t)atol(argv[3]);
     pthread_t *threads = calloc(pool.threads, sizeof *threads);
     pthread_attr_t attributes;
@@ -64,11 +76,10 @@ int main(int argc, char **argv) {
         if (pthread_create(&threads[i], &attributes, worker, (void *)(uintptr_t)i) != 0) return puts("SKIP: no more threads to be had"), 77;
     }
     pthread_barrier_wait(&pool.done);
-    sleep((unsigned)atoi(argv[4]));
-    if (argc > 6) malloc_trim(0);
-    size_t kept = resident_bytes() - before;
+    size_t kept = kept_after_sleep(before, (unsigned)atoi(argv[4]), bound_mb);
+    if (argc > 6) malloc_trim(0), kept = resident_bytes() - before;
     pthread_barrier_wait(&pool.wake);
     for (unsigned i = 0; i < pool.threads; i++) pthread_join(threads[i], NULL);
-    printf("%u threads keep %zu MB, %zu KB each; at most %s MB\n", pool.threads, kept >> 20, (kept >> 10) / pool.threads, argv[5]);
-    return kept >> 20 > (size_t)atol(argv[5]);
+    printf("%u threads keep %zu MB, %zu KB each; at most %zu MB\n", pool.threads, kept >> 20, (kept >> 10) / pool.threads, bound_mb);
+    return kept >> 20 > bound_mb;
 }

@@ -103,7 +103,7 @@ static void shrink_gives_back_in_time(size_t bytes, size_t rest) {
     char *p = keep(malloc(bytes));
     memset(p, 1, bytes);
     p = keep(realloc(p, rest));
-    for (int i = 0; i < 100 && rss_bytes() - before >= (long)(rest + MIB); i++) {
+    for (int i = 0; i < 600 && rss_bytes() - before >= (long)(rest + MIB); i++) {
         usleep(100000);
         free(keep(malloc(100000))); // light activity
     }

@@ -6,9 +6,15 @@ enum { WORKERS = 3, BLOCKS = 300 };
 
 static void *of_main[BLOCKS];
 
+static long now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void allocate_for(long ms) {
     uint64_t rng = 11;
-    for (long i = 0; i < ms; i++) {
+    for (long end = now_ms() + ms; now_ms() < end;) {
         for (int n = 0; n < 100; n++) block_free(block_new(block_random_bytes(&rng)));
         sleep_ms(1);
     }
