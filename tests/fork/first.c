@@ -33,7 +33,7 @@ static void *new_thread(void *part) {
 
 static void child(void) {
     pthread_t a, b;
-    alarm(30);
+    alarm(150);
     if (pthread_create(&a, NULL, new_thread, (void *)NEW) != 0 || pthread_create(&b, NULL, new_thread, (void *)NEWER) != 0) _exit(2);
     for (int i = 0; i < 2; i++) take_and_give_half((void *)SURVIVOR);
     pthread_join(a, NULL);
@@ -53,7 +53,8 @@ static bool one_round(void) {
     take_and_give_half((void *)SURVIVOR);
     pid_t pid = fork();
     if (pid == 0) child();
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
     actor_stop(&other);
     for (int part = 0; part < LIVE_PARTS; part++) live_give_part(part);
     if (pid > 0 && status == 0) return true;

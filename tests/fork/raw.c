@@ -19,7 +19,7 @@
 #include "tests/fork/live.h"
 #include "tests/fork/ways.h"
 
-enum { WORKERS = 3, HELD = 120, MAIL = 64, CHILD_SECONDS = 30, MOST_BYTES = 200000 };
+enum { WORKERS = 3, HELD = 120, MAIL = 64, CHILD_SECONDS = 150, MOST_BYTES = 200000 };
 
 static _Atomic bool leaving;
 static _Atomic int mail[MAIL]; // indices + 1 of blocks that anybody may give
@@ -44,9 +44,12 @@ static void *work(void *arg) {
     while (!atomic_load(&leaving)) {
         uint64_t r = next_random(&seed);
         int *slot = &held[r % HELD];
-        if (*slot < 0) *slot = live_take(part, random_bytes(r >> 8));
-        else if (r >> 40 & 1) live_give(*slot), *slot = -1;
-        else exchange(r >> 44, *slot), *slot = -1;
+        if (*slot < 0)
+            *slot = live_take(part, random_bytes(r >> 8));
+        else if (r >> 40 & 1)
+            live_give(*slot), *slot = -1;
+        else
+            exchange(r >> 44, *slot), *slot = -1;
     }
     for (int i = 0; i < HELD; i++) live_give(held[i]);
     return NULL;
@@ -60,15 +63,19 @@ static bool one_fork(enum way way, const struct adopt_plan *plan) {
         alarm(CHILD_SECONDS);
         _exit(adopt_and_check(plan, report) ? 0 : 1);
     }
-    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
     if (child > 0 && status == 0) return true;
     printf("FAIL way %d: wait status 0x%x, %s\n", (int)way, (unsigned)status, child < 0 ? strerror(errno) : report->fault);
     return false;
 }
 
 static bool many_forks(enum way way, int count, size_t base_bytes) {
-    struct adopt_plan plan = {.focus_bytes = 256, .start_thread = way == WAY_FORK && children_start_threads,
-        .check_leak = true, .base_bytes = base_bytes, .in_flight_max = WORKERS * 2 * MOST_BYTES};
+    struct adopt_plan plan = {.focus_bytes = 256,
+                              .start_thread = way == WAY_FORK && children_start_threads,
+                              .check_leak = true,
+                              .base_bytes = base_bytes,
+                              .in_flight_max = WORKERS * 2 * MOST_BYTES};
     long most_left = 0;
     for (int i = 0; i < count; i++) {
         if (!one_fork(way, &plan)) return false;

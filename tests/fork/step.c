@@ -31,7 +31,7 @@
 #include "tests/fork/scenario.h"
 #include "tests/fork/stepped.h"
 
-enum { SKIPPED = 77, ANSWER_MS = 30000, FAULTS_PER_SCENARIO = 3, TEXT_MAX = 1 << 21, FIRST_VISITS = 2 };
+enum { SKIPPED = 77, ANSWER_MS = 150000, FAULTS_PER_SCENARIO = 3, TEXT_MAX = 1 << 21, FIRST_VISITS = 2 };
 
 static const double HELPER_WAIT_S = 0.025; // half a tick at purge_delay_ms=100
 
@@ -42,11 +42,11 @@ static uint8_t may_write[TEXT_MAX]; // by offset in the text: 0 not looked at, 1
 static uint8_t visits[TEXT_MAX];    // forks at this offset in this scenario
 static bool take_all, process_lost;
 static unsigned way_turn;
-static long phase; // where the sampling begins; another one each run, or MB_TEST_SEED
+static long phase; // where the sampling begins; MB_TEST_SEED, else 0
 
 struct walk {
     bool forking;
-    long stride;                      // of the points that have had their first visits, every how-manieth is taken
+    long stride; // of the points that have had their first visits, every how-manieth is taken
     long steps, points, distinct, forks, faults, most_left, most_grown;
     double budget_s, started_s;
 };
@@ -101,8 +101,8 @@ static void start_process(void) {
     process = fork();
     if (process == 0) {
         // Above the numbers to which become_stepped moves them.
-        int high[4] = {fcntl(commands[0], F_DUPFD_CLOEXEC, 20), fcntl(answers[1], F_DUPFD_CLOEXEC, 20),
-                       fcntl(go[0], F_DUPFD_CLOEXEC, 20), fcntl(page, F_DUPFD_CLOEXEC, 20)};
+        int high[4] = {fcntl(commands[0], F_DUPFD_CLOEXEC, 20), fcntl(answers[1], F_DUPFD_CLOEXEC, 20), fcntl(go[0], F_DUPFD_CLOEXEC, 20),
+                       fcntl(page, F_DUPFD_CLOEXEC, 20)};
         become_stepped(high);
     }
     close(commands[0]);
@@ -351,7 +351,7 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--stepped") == 0) return stepped_main();
     if (getenv("MBMALLOC_SO") == NULL) stop(1, "MBMALLOC_SO is not set");
     take_all = all != NULL && strcmp(all, "1") == 0;
-    phase = seed != NULL ? atol(seed) : (long)(time(NULL) % 10007);
+    phase = seed != NULL ? atol(seed) : 0;
     printf("MB_TEST_SEED=%ld\n", phase);
     use_one_cpu();
     for (int i = 0; i < scenario_count; i++) chosen += is_wanted(&scenarios[i], argc, argv);

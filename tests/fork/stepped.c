@@ -20,7 +20,7 @@
 #include "tests/fork/scenario.h"
 #include "tests/fork/ways.h"
 
-enum { CHILD_SECONDS = 20, NESTED_EVERY = 10 };
+enum { CHILD_SECONDS = 100, NESTED_EVERY = 10 };
 
 static struct shared *shared;
 static pthread_t worker;
@@ -50,8 +50,11 @@ static void *worker_main(void *arg) {
 static void prepare(const struct scenario *s) {
     scenario_clean();
     api.trim();
-    plan = (struct adopt_plan){.focus_bytes = s->focus_bytes, .check_leak = true, .base_bytes = api.live_bytes(),
-        .base_anonymous = adopt_anonymous_bytes(), .in_flight_max = s->in_flight_bytes};
+    plan = (struct adopt_plan){.focus_bytes = s->focus_bytes,
+                               .check_leak = true,
+                               .base_bytes = api.live_bytes(),
+                               .base_anonymous = adopt_anonymous_bytes(),
+                               .in_flight_max = s->in_flight_bytes};
     scenario_prepare_main();
 }
 
@@ -104,7 +107,8 @@ static int child_to_step(const struct scenario *s) {
         in_child = true;
         return worker_to_step(&(struct scenario){.setup = do_nothing, .body = s->body, .kind = SCENARIO_BODY});
     }
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
     answered_by_child = true;
     return status;
 }
@@ -115,9 +119,7 @@ static int start(const struct scenario *s) {
     return s->kind == SCENARIO_IN_CHILD ? child_to_step(s) : worker_to_step(s);
 }
 
-static int join(const struct scenario *s) {
-    return s->kind == SCENARIO_HELPER ? 0 : pthread_join(worker, NULL);
-}
+static int join(const struct scenario *s) { return s->kind == SCENARIO_HELPER ? 0 : pthread_join(worker, NULL); }
 
 // --- the child -------------------------------------------------------------------------------------------------------
 
@@ -129,7 +131,8 @@ static void adopt_in_grandchild(enum way way) {
         alarm(CHILD_SECONDS);
         _exit(adopt_and_check(&plan, &shared->report) ? 0 : 1);
     }
-    while (waitpid(grandchild, &status, 0) < 0 && errno == EINTR) {}
+    while (waitpid(grandchild, &status, 0) < 0 && errno == EINTR) {
+    }
     if (status != 0) _exit(WIFEXITED(status) ? 2 : 3);
 }
 
@@ -145,7 +148,8 @@ static int fork_and_check(enum way way) {
     }
     forks++;
     if (child < 0) return -errno;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
     return status;
 }
 

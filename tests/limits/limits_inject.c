@@ -19,8 +19,8 @@
 #include "tests/limits/measure.h"
 #include "tests/support/os_inject.h"
 
-enum { RUN_SECONDS = 20, MOST_RUNS = 20000, MOST_BROKEN = 10, AFTER_START = 4 };
-static const size_t RSS_SLACK = 1 << 20; // pages of the test's own stacks and of the libc come and go
+enum { RUN_SECONDS = 100, MOST_RUNS = 20000, MOST_BROKEN = 10, AFTER_START = 4 };
+static const size_t RSS_SLACK = 1 << 20;  // pages of the test's own stacks and of the libc come and go
 static const size_t HEAP_SLACK = 1 << 20; // other spans are in use where a fault made the allocator take another way
 
 struct outcome {
@@ -120,12 +120,18 @@ int main(int argc, char **argv) {
     fair = *shared;
     printf("%lu calls without a fault, RSS %zu KiB\n", fair.calls, fair.rss / KIB);
     CHECK(fair.calls > 10, "only %lu calls pass through the injector", fair.calls);
-    if (strcmp(how, "single") == 0) sweep(how, OS_INJECT_ALL, 1, 1);
-    else if (strcmp(how, "burst") == 0) sweep(how, OS_INJECT_ALL, 8, 3);
-    else if (strcmp(how, "rest") == 0) sweep(how, OS_INJECT_ALL, OS_INJECT_FOR_EVER, 1);
-    else if (strcmp(how, "taken") == 0) sweep(how, 1u << OS_CALL_reserve_taken, 2, 1);
-    else if (strcmp(how, "lost") == 0) sweep(how, OS_INJECT_LOST, 1, 1);
-    else if (strcmp(how, "kinds") == 0) sweep_kinds();
+    if (strcmp(how, "single") == 0)
+        sweep(how, OS_INJECT_ALL, 1, 1);
+    else if (strcmp(how, "burst") == 0)
+        sweep(how, OS_INJECT_ALL, 8, 3);
+    else if (strcmp(how, "rest") == 0)
+        sweep(how, OS_INJECT_ALL, OS_INJECT_FOR_EVER, 1);
+    else if (strcmp(how, "taken") == 0)
+        sweep(how, 1u << OS_CALL_reserve_taken, 2, 1);
+    else if (strcmp(how, "lost") == 0)
+        sweep(how, OS_INJECT_LOST, 1, 1);
+    else if (strcmp(how, "kinds") == 0)
+        sweep_kinds();
     CHECK(runs > 1, "nothing was tested: %s", how);
     printf("%s: %lu faulted runs, %u broken, RSS at most %zu KiB\n", how, runs, broken, largest_rss / KIB);
     return broken ? 1 : 0;

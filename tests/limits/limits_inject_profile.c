@@ -16,7 +16,7 @@
 #include "tests/limits/measure.h"
 #include "tests/support/os_inject.h"
 
-enum { THREADS = 2, BLOCKS = 300, MOST_RUNS = 2000, RUN_SECONDS = 20, AFTERWARDS = 100 };
+enum { THREADS = 2, BLOCKS = 300, MOST_RUNS = 2000, RUN_SECONDS = 100, AFTERWARDS = 100 };
 
 static struct outcome {
     bool complete;

@@ -75,7 +75,7 @@ static void fork_while_threads_work(void) {
 }
 
 int main(void) {
-    alarm(110);
+    alarm(300);
     EXPECT(early != NULL && mb_serves(early));
     EXPECT(atexit(last) == 0);
     for (int i = 0; i < HANDLERS; i++) EXPECT(atexit(at_end) == 0);

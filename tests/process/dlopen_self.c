@@ -27,10 +27,10 @@ static void *symbol(void *library, const char *name) {
 }
 
 // ISO C has no cast from an object pointer to a function pointer; POSIX promises that the bytes agree.
-#define BIND(field, name) \
-    do { \
-        void *address = symbol(library, name); \
-        memcpy(&mb.field, &address, sizeof address); \
+#define BIND(field, name)                                                                                                                  \
+    do {                                                                                                                                   \
+        void *address = symbol(library, name);                                                                                             \
+        memcpy(&mb.field, &address, sizeof address);                                                                                       \
     } while (0)
 
 static void bind_all(void *library) {
@@ -107,7 +107,7 @@ static void run_threads(void) {
 static void fork_once(void) {
     pid_t child = fork();
     if (child == 0) {
-        alarm(20);
+        alarm(100);
         run_threads();
         exit(0);
     }

@@ -47,7 +47,7 @@ static inline void exercise_free_shared(void) {
 static inline void exercise_fork(void) {
     pid_t child = fork();
     if (child == 0) {
-        alarm(60);
+        alarm(300);
         exercise_threads();
         exercise_free_shared();
         _exit(0);

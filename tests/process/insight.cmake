@@ -24,7 +24,7 @@ target_link_libraries(process_refuse_exec PRIVATE mb_test_flags)
 mb_script_test(NAME process_statistics SCRIPT statistics.sh ARGS $<TARGET_FILE:process_statistics_probe>)
 mb_script_test(NAME process_cgroup_limit SCRIPT cgroup_limit.sh ARGS $<TARGET_FILE:process_limit_probe>)
 mb_script_test(NAME process_memory_options SCRIPT memory_options.sh ARGS $<TARGET_FILE:process_limit_probe>)
-mb_script_test(NAME process_tool SCRIPT tool.sh TIMEOUT 180
+mb_script_test(NAME process_tool SCRIPT tool.sh
     ARGS $<TARGET_FILE:mbmalloc_tool> $<TARGET_FILE:process_tool_probe_plain> $<TARGET_FILE:process_tool_probe_static>
          $<TARGET_FILE:process_refuse_exec> $<TARGET_FILE:process_mixed_malloc> $<TARGET_FILE:process_mixed_new>)
 add_executable(process_heap_profile_probe heap_profile_probe.c)
@@ -37,15 +37,15 @@ if(MB_TARGET_CXX)
     target_compile_options(process_profile_known PRIVATE -g)
     set(known $<TARGET_FILE:process_profile_known>)
 endif()
-mb_script_test(NAME process_heap_profile SCRIPT heap_profile.sh TIMEOUT 240
+mb_script_test(NAME process_heap_profile SCRIPT heap_profile.sh
     ARGS $<TARGET_FILE:mbmalloc_tool> $<TARGET_FILE:process_heap_profile_probe> ${known})
-mb_script_test(NAME process_recipes SCRIPT recipes.sh TIMEOUT 240 ARGS $<TARGET_FILE:mbmalloc_tool>)
+mb_script_test(NAME process_recipes SCRIPT recipes.sh ARGS $<TARGET_FILE:mbmalloc_tool>)
 add_executable(process_profile_storm profile_storm.c)
 target_include_directories(process_profile_storm PRIVATE ${MB_PUBLIC_INCLUDE})
 target_link_libraries(process_profile_storm PRIVATE mb_test_flags mbmalloc)
-mb_script_test(NAME process_profile_storm SCRIPT profile_storm.sh TIMEOUT 240
+mb_script_test(NAME process_profile_storm SCRIPT profile_storm.sh
     ARGS $<TARGET_FILE:mbmalloc_tool> $<TARGET_FILE:process_profile_storm>)
-mb_script_test(NAME process_gdb SCRIPT gdb.sh ARGS $<TARGET_FILE:process_gdb_probe> TIMEOUT 120)
+mb_script_test(NAME process_gdb SCRIPT gdb.sh ARGS $<TARGET_FILE:process_gdb_probe>)
 
 mb_plain_test(NAME process_api SOURCES api.c)
 mb_plain_test(NAME process_pmr SOURCES pmr.cpp)

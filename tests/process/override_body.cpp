@@ -44,7 +44,7 @@ void use_new() {
         ::operator delete(keep(::operator new(bytes)), bytes);
         ::operator delete[](keep(::operator new[](bytes)));
         ::operator delete(keep(::operator new(bytes, std::nothrow)));
-        ::operator delete(keep(::operator new(bytes, std::align_val_t{128})), std::align_val_t{128});
+        ::operator delete (keep(::operator new (bytes, std::align_val_t{128})), std::align_val_t{128});
         free(keep(::operator new(bytes))); // frowned upon, common
         ::operator delete(keep(malloc(bytes)));
     }
@@ -71,7 +71,8 @@ void use_libc() {
     std::size_t capacity = 0;
     FILE *in = fopen("/proc/self/maps", "r");
     EXPECT(in != nullptr);
-    while (getline(&line, &capacity, in) > 0) {}
+    while (getline(&line, &capacity, in) > 0) {
+    }
     EXPECT(own_has(line));
     free(line);
     fclose(in);
@@ -133,7 +134,7 @@ void expect_forwarding() {
 } // namespace
 
 int main() {
-    alarm(60);
+    alarm(300);
     const char *preload = getenv("LD_PRELOAD");
     if (preload != nullptr && std::strstr(preload, "libmbmalloc") != nullptr)
         EXPECT(from_mbmalloc(dlsym(RTLD_DEFAULT, "posix_memalign"))); // malloc is the program's, the rest is not
@@ -147,7 +148,7 @@ int main() {
     expect_forwarding();
     pid_t child = fork();
     if (child == 0) {
-        alarm(20);
+        alarm(100);
         use_all(nullptr);
         exit(0);
     }

@@ -9,7 +9,7 @@ tool=$1 probe=$2
 unset LD_PRELOAD MBMALLOC_OPTIONS
 
 for options in "" "heap_profile=300,heap_profile_file=$work/storm.%p" "stack_walk=frames"; do
-    MBMALLOC_OPTIONS=$options timeout 120 "$probe" switch || fail "switch with '$options': $?"
+    MBMALLOC_OPTIONS=$options timeout 300 "$probe" switch || fail "switch with '$options': $?"
 done
 files=("$work"/storm.*)
 [[ ${#files[@]} -ge 10 ]] || fail "profiles: ${files[*]}"

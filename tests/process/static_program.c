@@ -11,7 +11,7 @@ static void counts_like_mbmalloc(void) {
 }
 
 static int live(void) {
-    alarm(50);
+    alarm(250);
     counts_like_mbmalloc();
     exercise_all();
     return 0;
@@ -30,7 +30,7 @@ static unsigned long blocks_served(const char *path) {
 
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "live") == 0) return live();
-    alarm(60);
+    alarm(300);
     char path[] = "/tmp/mb-static-stats-XXXXXX", options[100];
     int fd = mkstemp(path);
     EXPECT(fd >= 0 && close(fd) == 0);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCKS = 40000, THREAD_BLOCKS = 2000, LIFE_S = 100 };
+enum { BLOCKS = 40000, THREAD_BLOCKS = 2000, LIFE_S = 600 };
 
 static void *sleep_on_memory(void *ready) {
     void *p[THREAD_BLOCKS];

@@ -94,7 +94,7 @@ static void run_cxx_library(const char *path) {
 }
 
 int main(int argc, char **argv) {
-    alarm(60); // not test_begin: malloc may be the program's own copy
+    alarm(300); // not test_begin: malloc may be the program's own copy
     EXPECT(argc == 4);
     void *apart = strcmp(argv[2], "apart") == 0 ? argv[2] : NULL;
     dl_iterate_phdr(visit_object, NULL);

@@ -36,7 +36,7 @@ echo 'no library' >"$tmp/text.so"
 # expect LIBRARY MESSAGE COMMANDS: the test of these commands fails with this message; 'passes' means it does not fail.
 expect() {
     local status=0 message=$2
-    MBMALLOC_SO=$tmp/$1.so timeout 60 bash -euo pipefail -c ". '$here/lib.sh'; $3" >"$tmp/log" 2>&1 || status=$?
+    MBMALLOC_SO=$tmp/$1.so timeout 300 bash -euo pipefail -c ". '$here/lib.sh'; $3" >"$tmp/log" 2>&1 || status=$?
     if [[ $message == passes ]]; then
         [[ $status == 0 ]] && return
     elif [[ $status == 1 ]] && grep -q "^FAIL: .*$message" "$tmp/log"; then

@@ -60,7 +60,7 @@ mb_begin() {
     [[ -z ${MB_PROGRAMS:-} ]] || mb_preload_by=MB_PRELOAD PATH=$MB_PROGRAMS/bin:$PATH
     WORK=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/work" && pwd)
     export WORK
-    mb_limit_s=${MB_TEST_STAGE_SECONDS:-$(mb_scale 120 800)}
+    mb_limit_s=${MB_TEST_STAGE_SECONDS:-$(mb_scale 400 800)}
     mb_stage=
     mb_group=
 }

@@ -110,7 +110,7 @@ static void one_step(struct block **mine, uint64_t *rng) {
 }
 
 static void child_lives(struct block **mine, uint64_t rng) {
-    alarm(120);
+    alarm(300);
     for (int i = 0; i < 2000; i++) one_step(mine, &rng);
     for (int i = 0; i < SLOTS; i++) give(mine[i]);
     _exit(0);

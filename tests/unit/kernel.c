@@ -122,7 +122,7 @@ static _Noreturn void run_child(bool (*act)(void *), void *argument) {
     setrlimit(RLIMIT_CORE, &no_core);
     signal(SIGSEGV, SIG_DFL); // sanitizers catch it
     signal(SIGBUS, SIG_DFL);
-    alarm(30);
+    alarm(150);
     _exit(act(argument) ? 0 : 1);
 }
 
@@ -186,8 +186,10 @@ static void *answer_all(void *unused) {
         if (syscall(SYS_ioctl, stand_in.listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0) continue;
         int64_t result = stand_in.answer((const uint64_t *)request.data.args);
         response.id = request.id;
-        if (result < 0) response.error = (int32_t)result;
-        else response.val = result;
+        if (result < 0)
+            response.error = (int32_t)result;
+        else
+            response.val = result;
         syscall(SYS_ioctl, stand_in.listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
     }
     return unused;
