@@ -2,8 +2,8 @@
 // compared after each step: no overlap, alignment, every usable byte kept until the free, calloc zero, contents kept by
 // realloc, errno, refusals, the allocator's own counts, and nothing live at the end.
 //
-// Usage: model [seed [operations]], or MB_TEST_SEED. Without a number of operations it runs for 10 s (MB_TEST_LONG=1: 5
-// min). MB_TEST_TRACE=n prints every operation from the n-th on.
+// Usage: model [seed [operations]], or MB_TEST_SEED. Without a number of operations it runs for 10 s with the seed 1
+// (MB_TEST_LONG=1: 5 min, with another seed each time). MB_TEST_TRACE=n prints every operation from the n-th on.
 //
 // Invariant: the operations depend on the seed alone (never on time or addresses), so seed and operation number
 // identify a failure.
@@ -53,17 +53,16 @@ __attribute__((format(printf, 1, 2))) static _Noreturn void fail(const char *for
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "model: FAIL seed=0x%llx operation %llu: %s slot %u bytes %zu align %zu: %s\n",
-            (unsigned long long)run.seed, (unsigned long long)run.op, run.name, run.slot, run.bytes, run.align, text);
+    fprintf(stderr, "model: FAIL seed=0x%llx operation %llu: %s slot %u bytes %zu align %zu: %s\n", (unsigned long long)run.seed,
+            (unsigned long long)run.op, run.name, run.slot, run.bytes, run.align, text);
     _exit(1);
 }
 
 // A fatal signal comes without the seed; snprintf of integers does not allocate.
 static void on_signal(int number) {
     char text[256];
-    int length = snprintf(text, sizeof text, "model: signal %d, seed=0x%llx operation %llu: %s slot %u bytes %zu align %zu\n",
-                          number, (unsigned long long)run.seed, (unsigned long long)run.op, run.name, run.slot,
-                          run.bytes, run.align);
+    int length = snprintf(text, sizeof text, "model: signal %d, seed=0x%llx operation %llu: %s slot %u bytes %zu align %zu\n", number,
+                          (unsigned long long)run.seed, (unsigned long long)run.op, run.name, run.slot, run.bytes, run.align);
     if (write(STDERR_FILENO, text, (size_t)length) != length) _exit(2);
     signal(number, SIG_DFL);
     raise(number);
@@ -133,8 +132,8 @@ static void admit(uint32_t slot, void *p, size_t bytes, size_t align, bool is_al
     if (b->usable < bytes) fail("usable size of %p is %zu", p, b->usable);
     uint32_t other = shadow_insert(slot);
     if (other != SHADOW_NONE)
-        fail("%p + %zu overlaps live block %p + %zu (slot %u)", p, b->usable, (void *)shadow_slots[other].p,
-             shadow_slots[other].usable, other);
+        fail("%p + %zu overlaps live block %p + %zu (slot %u)", p, b->usable, (void *)shadow_slots[other].p, shadow_slots[other].usable,
+             other);
     pattern_fill(p, b->usable, b->tag);
 }
 
@@ -145,8 +144,7 @@ static void check_census(void) {
     size_t live = names_live_bytes() - run.start_live;
     if (live != shadow_live_bytes) fail("live bytes %zu, the model has %zu", live, shadow_live_bytes);
     size_t count;
-    if (names_live_blocks(&count) && count != shadow_live_count)
-        fail("live blocks %zu, the model has %zu", count, shadow_live_count);
+    if (names_live_blocks(&count) && count != shadow_live_count) fail("live blocks %zu, the model has %zu", count, shadow_live_count);
 }
 
 // --- releasing ------------------------------------------------------------------------------------------------------
@@ -158,9 +156,12 @@ static void release(uint32_t slot) {
     verify(slot);
     shadow_remove(slot);
     errno = ERRNO_MARK;
-    if (kind != 0) names_free(b.p);
-    else if (b.is_aligned) names_free_aligned_sized(b.p, b.align, b.asked);
-    else names_free_sized(b.p, b.asked);
+    if (kind != 0)
+        names_free(b.p);
+    else if (b.is_aligned)
+        names_free_aligned_sized(b.p, b.align, b.asked);
+    else
+        names_free_sized(b.p, b.asked);
     if (errno != ERRNO_MARK && names_strict()) fail("free set errno to %d", errno);
 }
 
@@ -215,9 +216,12 @@ static void allocate_aligned(uint32_t slot, size_t bytes, size_t align) {
     int error = 0;
     if (kind == 2 && align < sizeof(void *)) align = sizeof(void *);
     begin(names[kind], slot, bytes, align);
-    if (kind == 0) p = names_memalign(align, bytes);
-    else if (kind == 1) p = names_aligned_alloc(align, bytes);
-    else error = names_posix_memalign(&p, align, bytes);
+    if (kind == 0)
+        p = names_memalign(align, bytes);
+    else if (kind == 1)
+        p = names_aligned_alloc(align, bytes);
+    else
+        error = names_posix_memalign(&p, align, bytes);
     if (kind == 2 && (error != 0) != (p == NULL)) fail("posix_memalign returned %d with %p", error, p);
     admit(slot, p, bytes, align, true);
 }
@@ -231,10 +235,14 @@ static size_t any_alignment(void) {
 static void allocate(uint32_t slot, size_t bytes) {
     make_room(bytes);
     size_t kind = below(16);
-    if (kind < 8) allocate_plain(slot, bytes);
-    else if (kind < 9) allocate_by_realloc(slot, bytes);
-    else if (kind < 13) allocate_zeroed(slot, bytes);
-    else allocate_aligned(slot, bytes, any_alignment());
+    if (kind < 8)
+        allocate_plain(slot, bytes);
+    else if (kind < 9)
+        allocate_by_realloc(slot, bytes);
+    else if (kind < 13)
+        allocate_zeroed(slot, bytes);
+    else
+        allocate_aligned(slot, bytes, any_alignment());
 }
 
 // --- resizing -------------------------------------------------------------------------------------------------------
@@ -260,8 +268,10 @@ static void resize(uint32_t slot, size_t bytes) {
     void *p = names_realloc(old.p, bytes);
     admit_check(p, bytes, 1);
     verify_bytes(&old, p, old.usable < bytes ? old.usable : bytes);
-    if (p == old.p) run.stayed++;
-    else run.moved++;
+    if (p == old.p)
+        run.stayed++;
+    else
+        run.moved++;
     admit(slot, p, bytes, 1, false);
 }
 
@@ -365,9 +375,12 @@ static size_t cycle_size(const struct cycle *c) {
 // A trim and a comparison of counts look at everything: they are rare, and rarer the more blocks are live.
 static void rare(uint32_t slot) {
     size_t kind = below(8);
-    if (kind < 3) refuse(slot);
-    else if (kind < 5) pass_nothing();
-    else if (kind < 6) check_census();
+    if (kind < 3)
+        refuse(slot);
+    else if (kind < 5)
+        pass_nothing();
+    else if (kind < 6)
+        check_census();
     else {
         begin("trim", 0, one_in(2) ? 0 : MIB, 0);
         names_trim(run.bytes);
@@ -385,21 +398,31 @@ static void ask(uint32_t slot) {
 
 static void keep(uint32_t slot, const struct cycle *c) {
     size_t kind = below(32);
-    if (kind < 12) ask(slot);
-    else if (kind < 22) resize(slot, 1 + cycle_size(c)); // realloc(p, 0) frees
-    else if (kind < 26) resize(slot, 1 + any_size(0, 11));
-    else if (kind < 30) resize_within(slot);
-    else resize_to_nothing(slot);
+    if (kind < 12)
+        ask(slot);
+    else if (kind < 22)
+        resize(slot, 1 + cycle_size(c)); // realloc(p, 0) frees
+    else if (kind < 26)
+        resize(slot, 1 + any_size(0, 11));
+    else if (kind < 30)
+        resize_within(slot);
+    else
+        resize_to_nothing(slot);
 }
 
 static void step(const struct phase *phase, const struct cycle *c) {
     uint32_t slot = c->first + (uint32_t)below(c->window);
     size_t dice = below(100);
-    if (one_in(1500)) rare(slot);
-    else if (shadow_slots[slot].p == NULL && dice < phase->fill_percent) allocate(slot, cycle_size(c));
-    else if (shadow_slots[slot].p == NULL) return;
-    else if (dice < phase->release_percent) release(slot);
-    else keep(slot, c);
+    if (one_in(1500))
+        rare(slot);
+    else if (shadow_slots[slot].p == NULL && dice < phase->fill_percent)
+        allocate(slot, cycle_size(c));
+    else if (shadow_slots[slot].p == NULL)
+        return;
+    else if (dice < phase->release_percent)
+        release(slot);
+    else
+        keep(slot, c);
 }
 
 // --- the run --------------------------------------------------------------------------------------------------------
@@ -411,7 +434,7 @@ static uint64_t now_ns(void) {
 }
 
 struct limit {
-    uint64_t ops;     // 0: by time
+    uint64_t ops; // 0: by time
     uint64_t end_ns;
 };
 
@@ -463,8 +486,7 @@ static void visit_all_sizes(void) {
     for (size_t bytes = 0; bytes <= 1 * KIB; bytes++) slot = visit_size(slot, bytes);
     for (size_t low = 1 * KIB; low < MIB; low *= 2)
         for (size_t edge = 0; edge < 24; edge++) slot = visit_size(slot, low + low / 8 * (edge / 3) + edge % 3 - 1);
-    for (size_t low = MIB; low < LARGEST_BYTES; low *= 2)
-        slot = visit_size(slot, low + low / 8 * below(8) + below(3) - 1);
+    for (size_t low = MIB; low < LARGEST_BYTES; low *= 2) slot = visit_size(slot, low + low / 8 * below(8) + below(3) - 1);
     drain(0, slot, ORDER_COMB);
 }
 
@@ -480,15 +502,13 @@ static void visit_all_alignments(void) {
     drain(0, slot, ORDER_DOWN);
 }
 
-static uint64_t number_of(const char *text, uint64_t otherwise) {
-    return text == NULL ? otherwise : strtoull(text, NULL, 0);
-}
+static uint64_t number_of(const char *text, uint64_t otherwise) { return text == NULL ? otherwise : strtoull(text, NULL, 0); }
 
 static void start(int argc, char **argv, struct limit *limit) {
-    uint64_t seconds = number_of(getenv("MB_TEST_LONG"), 0) != 0 ? 300 : 10;
-    limit->end_ns = now_ns() + seconds * 1000000000u;
+    bool is_long = number_of(getenv("MB_TEST_LONG"), 0) != 0;
+    limit->end_ns = now_ns() + (is_long ? 300 : 10) * UINT64_C(1000000000);
     limit->ops = argc > 2 ? number_of(argv[2], 0) : 0;
-    run.seed = number_of(argc > 1 ? argv[1] : getenv("MB_TEST_SEED"), now_ns() ^ ((uint64_t)getpid() << 40));
+    run.seed = number_of(argc > 1 ? argv[1] : getenv("MB_TEST_SEED"), is_long ? now_ns() ^ ((uint64_t)getpid() << 40) : 1);
     run.trace_from = number_of(getenv("MB_TEST_TRACE"), UINT64_MAX);
     run.rng.state = run.seed;
     run.name = "start";
@@ -508,11 +528,12 @@ int main(int argc, char **argv) {
     run.start_live = names_live_bytes();
     visit_all_sizes();
     visit_all_alignments();
-    while (run_cycle(&limit)) {}
+    while (run_cycle(&limit)) {
+    }
     verify_all();
     drain(0, SHADOW_SLOTS, ORDER_UP);
     check_census();
-    printf("model: ok, %llu operations, realloc in place %llu, moved %llu\n", (unsigned long long)run.op,
-           (unsigned long long)run.stayed, (unsigned long long)run.moved);
+    printf("model: ok, %llu operations, realloc in place %llu, moved %llu\n", (unsigned long long)run.op, (unsigned long long)run.stayed,
+           (unsigned long long)run.moved);
     return 0;
 }

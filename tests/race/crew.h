@@ -17,7 +17,8 @@ enum { CREW_THREADS_MAX = 16, RING_SLOTS = 256 };
 // Prints "race: FAIL <test>: ..." with the seed and ends the process.
 __attribute__((format(printf, 1, 2))) _Noreturn void crew_fail(const char *format, ...);
 
-// The name that reports carry, and the seed of the run (MB_TEST_SEED, else from the clock; printed at start).
+// The name that reports carry, and the seed of the run: MB_TEST_SEED, else 1, or with MB_TEST_LONG=1 from the clock. It
+// is printed at the start.
 void crew_begin(const char *name);
 uint64_t crew_seed(void);
 uint64_t crew_now_ms(void);

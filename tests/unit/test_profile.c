@@ -1,6 +1,6 @@
 // The heap profile of programs whose true profile is known: live and allocated bytes and blocks within 5 %, from at
 // least 10,000 samples, in total and for each place in the code. The seed is fixed (MBMALLOC_OPTIONS), but the random
-// draws also depend on other things. Therefore each test uses a sampling period with which 5 % is at least four
+// draws also depend on other things. Therefore each test uses a sampling period with which 5 % is at least five
 // standard deviations (expect_near checks that), so that none passes or fails by chance.
 #include <math.h>
 #include <pthread.h>
@@ -96,7 +96,7 @@ static struct sums sums(void) {
 }
 
 static void expect_near(const char *what, double is, double should, double variance_of_it) {
-    if (4 * sqrt(variance_of_it) > should * TOLERANCE)
+    if (5 * sqrt(variance_of_it) > should * TOLERANCE)
         fail_msg("%s: too few samples to tell: %.1f %%", what, 100 * sqrt(variance_of_it) / should);
     if (is >= should * (1 - TOLERANCE) && is <= should * (1 + TOLERANCE)) return;
     print_error("%s: %.0f instead of %.0f (%.3f)\n", what, is, should, is / should);
@@ -168,7 +168,7 @@ static size_t mixed_size(struct mb_rng *rng) {
 static void mixed_sizes(void **state) {
     (void)state;
     struct mb_rng rng = {7};
-    again_with(64);
+    again_with(40);
     for (size_t i = 0; i < 20000; i++) take(i, mixed_size(&rng));
     for (size_t step = 0; step < 40000; step++) {
         size_t i = mb_rng_below(&rng, 20000);
@@ -207,7 +207,7 @@ static void zeroed(void **state) {
 static void aligned(void **state) {
     (void)state;
     struct mb_rng rng = {11};
-    again_with(64);
+    again_with(40);
     for (size_t i = 0; i < 20000; i++) {
         size_t align = (size_t)32 << mb_rng_below(&rng, 8), bytes = mixed_size(&rng);
         void *p = mb_memalign(align, bytes);
@@ -221,7 +221,7 @@ static void aligned(void **state) {
 static void resized(void **state) {
     (void)state;
     struct mb_rng rng = {13};
-    again_with(64);
+    again_with(40);
     for (size_t i = 0; i < 20000; i++) take(i, mixed_size(&rng));
     struct truth before = truth;
     for (size_t i = 0; i < 20000; i++) {
@@ -281,7 +281,7 @@ enum { THREADS = 8, EACH = 60000 };
 
 static void *allocate(void *argument) {
     size_t first = (size_t)(uintptr_t)argument * EACH;
-    for (size_t i = first; i < first + EACH; i++) take(i, 32 + i % 13 * 24);
+    for (size_t i = first; i < first + EACH; i++) take(i, 120 + i % 13 * 12);
     return NULL;
 }
 
@@ -315,6 +315,7 @@ static void *allocate_few(void *argument) {
 // Each thread allocates a few hundred blocks, most of them from the commons, and ends.
 static void many_short_threads(void **state) {
     (void)state;
+    again_with(3300);
     for (size_t t = 0; t < 1000; t++) {
         pthread_t thread;
         assert_int_equal(pthread_create(&thread, NULL, allocate_few, (void *)(uintptr_t)(t * 200)), 0);
@@ -351,7 +352,7 @@ static void sum_at(void *context, const struct mb_profile_stack *stack) {
 
 static void each_place_has_its_own(void **state) {
     (void)state;
-    again_with(2048);
+    again_with(1800);
     few_long();
     many_short();
     struct at few = {__start_profile_few_long, __stop_profile_few_long, 0},
@@ -363,7 +364,7 @@ static void each_place_has_its_own(void **state) {
 
 static void growth_and_peak(void **state) {
     (void)state;
-    again_with(2048);
+    again_with(1800);
     for (size_t i = 0; i < 100000; i++) take(i, 300);
     for (size_t i = 0; i < 100000; i++) give(i);
     for (size_t i = 0; i < 50000; i++) take(i, 150);
