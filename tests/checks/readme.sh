@@ -42,7 +42,7 @@ while IFS= read -r line; do
         : >said # what the command before said is gone before the new one, in the background, says something
         eval "APP_STAYS=1 exec $command" >said 2>&1 &
         pid=$!
-        for _ in $(seq 100); do [[ -s said ]] || sleep 0.1; done
+        for _ in $(seq 600); do [[ -s said ]] || sleep 0.1; done
         [[ -s said ]] || fail "'$shown' does not start"
     else
         status=0

@@ -14,6 +14,7 @@ export PATH=$work/bin:/usr/bin:$PATH HOME=$work # the system's python3, not one 
 cp "$(dirname "$page")"/*.{c,py} "$work"
 cd "$work"
 port=$((20000 + RANDOM % 10000))
+while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((20000 + RANDOM % 10000)); done # somebody's
 
 # recipe HEADING: runs the section's lines that begin with "$ " in one shell, whose background processes end with it.
 recipe() {
@@ -23,8 +24,9 @@ recipe() {
         awk -v head="## $1" '/^## / {on = $0 == head} on && /^\$ / {print substr($0, 3)}' "$page" | sed "s/7400/$port/" |
             while IFS= read -r line; do
                 echo "$line"
-                [[ $line != *redis-server*'&' ]] || echo "for i in {1..100}; do redis-cli -p $port ping >pong 2>&1 && break; sleep 0.1; done"
-                [[ $line != *sessions*'&' ]] || echo "sleep 4"
+                [[ $line != *redis-server*'&' ]] || echo "for i in {1..600}; do redis-cli -p $port ping >pong 2>&1 && break; sleep 0.1; done"
+                # shellcheck disable=SC2016
+                [[ $line != *sessions*'&' ]] || echo 'for i in {1..600}; do mbmalloc stat $! 2>&1 | grep -q " 33 % live" && break; sleep 0.1; done'
                 # shellcheck disable=SC2016
                 [[ $line != *shutdown* ]] || echo 'wait $! || true'
             done

@@ -88,7 +88,10 @@ start fork --monitor
 [[ $("$tool" stat "$pid") == *"in process $pid, "* ]] || fail "stat of a forked child"
 stop
 for place in /run/user/$(id -u) /dev/shm; do
-    [ ! -e "$place/mbmalloc-$pid" ] && [ ! -e "$place/mbmalloc-$(id -u)-$pid" ] || fail "its page has stayed"
+    for page in "$place/mbmalloc-$pid" "$place/mbmalloc-$(id -u)-$pid"; do # the child is nobody's to wait for
+        for ((tries = 0; tries < 600; tries++)); do [ -e "$page" ] || break; sleep 0.1; done
+        [ ! -e "$page" ] || fail "its page has stayed"
+    done
 done
 
 # --- what cannot be asked, what cannot be run -------------------------------------------------------------------------

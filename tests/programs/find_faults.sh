@@ -62,7 +62,7 @@ expect inert 'the plain run ended with exit status 3' 'f() { echo hello; (exit 3
 expect inert 'over the limit of 1 s' 'mb_limit_s=1; f() { sleep 30; }; mb_same s f'
 expect inert 'the plain run ended with exit status 1' "f() { sleep 300 & echo \$! >'$tmp/pid'; return 1; }; mb_same s f"
 # A process that was killed by a signal may exist for another moment.
-for _ in {1..50}; do
+for _ in {1..600}; do
     [[ -d /proc/$(<"$tmp/pid") ]] || exit 0
     sleep 0.1
 done
