@@ -106,8 +106,8 @@ int main(void) {
                                        .largest_bytes = 4 * MIB,
                                        .must_be_refused = true});
     // What threads leave in use lies anywhere between, and trim returns the charge of runs of 2 MiB and more; who is
-    // short of memory once more gets the rest, too.
-    large_after_many_sizes(api);
+    // short of memory once more gets the rest, too, whether a block as long as this one then fits or not.
+    api->free(api->malloc((LIMIT_MIB - 6) * MIB));
     api->trim();
     printf("charge %zu KiB at the end\n", os_inject_charge() / KIB);
     CHECK(os_inject_charge() < start + 12 * MIB, "charged %zu bytes for nothing", os_inject_charge());
