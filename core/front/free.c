@@ -13,6 +13,7 @@
 #include "core/guarded/guarded.h"
 #include "core/heap/perturb.h"
 #include "core/large/large_keep.h"
+#include "core/large/large_quick.h"
 #include "core/large/outside.h"
 #include "core/layout/pool.h"
 #include "core/process/background.h"

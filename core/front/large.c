@@ -7,6 +7,7 @@
 #include "core/heap/heaps.h"
 #include "core/large/large_count.h"
 #include "core/large/large_keep.h"
+#include "core/large/large_quick.h"
 #include "core/large/large_span.h"
 #include "core/large/large_zero.h"
 #include "core/large/outside.h"
@@ -65,18 +66,20 @@ void *mb_large_set_up(struct mb_heap *heap, const struct mb_run *run, size_t byt
 }
 
 // No other thread has the block. (If two threads have freed it at the same moment, it is also in the cache of the
-// thread that made it, and marked; if the mark has been cleared, that is reported when the block is taken out.)
+// thread that made it, and marked; if the mark has been cleared, that is reported when the block is taken out.) One of
+// up to 512 KiB stays as long as it is.
 static void *hand_out_kept(struct mb_heap *heap, struct mb_slab *large, size_t bytes) {
     void *p = mb_large_start(large);
     mb_large_unmark(large, MB_LARGE_KEPT | MB_LARGE_STEPS);
-    if (MB_LIKELY(mb_large_set_bytes(large, p, bytes))) return hand_out(heap, large);
+    bool stays = large->large_bytes >= bytes && large->large_bytes <= MB_PIECED_MAX;
+    if (MB_LIKELY(stays || mb_large_set_bytes(large, p, bytes))) return hand_out(heap, large);
     if (mb_large_is_record(large)) mb_large_claim(large, p);
     mb_large_give(large);
     return NULL;
 }
 
 static void *take_own(struct mb_heap *heap, struct mb_large_extent extent) {
-    struct mb_slab *large = mb_large_take_own(heap, extent.bytes);
+    struct mb_slab *large = mb_large_take_own(heap, &extent);
     return large != NULL ? hand_out_kept(heap, large, extent.bytes) : NULL;
 }
 
@@ -89,7 +92,7 @@ void *mb_large_alloc_kept(struct mb_heap *heap, size_t bytes) {
 }
 
 static void *take_everybodys(struct mb_heap *heap, struct mb_large_extent extent) {
-    struct mb_slab *large = mb_large_take_everybodys(extent.bytes);
+    struct mb_slab *large = mb_large_take_everybodys(&extent);
     return large != NULL ? hand_out_kept(heap, large, extent.bytes) : NULL;
 }
 

@@ -181,7 +181,8 @@ static void *realloc_block(void *p, size_t bytes) {
 static bool has_the_pages(const void *p, size_t bytes) {
     if (!mb_space_contains(p) || !mb_perturb_quick_refills()) return false;
     const struct mb_slab *large = mb_large_at(mb_unit_of(p), mb_unit_offset(p));
-    return large != NULL && MB_PEEK(large->large_bytes) - bytes < (size_t)1 << MB_PIECE_SHIFT && !mb_large_is_kept(large);
+    return large != NULL && MB_PEEK(large->large_bytes) == mb_large_length((bytes - 1) >> MB_PIECE_SHIFT) << MB_PIECE_SHIFT &&
+           !mb_large_is_kept(large);
 }
 
 void *mb_realloc(void *p, size_t bytes) {

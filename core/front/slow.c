@@ -13,6 +13,7 @@
 #include "core/heap/perturb.h"
 #include "core/heap/sampler.h"
 #include "core/large/large_keep.h"
+#include "core/large/large_quick.h"
 #include "core/process/background.h"
 #include "core/process/foreign.h"
 #include "core/process/fork.h"
@@ -137,12 +138,20 @@ MB_NOINLINE static void *malloc_far_large(size_t bytes, struct mb_heap *heap, _A
     return malloc_found_large(bytes, heap, slot, seen, mb_large_of_piece(mb_large_entry_first(seen)));
 }
 
+// When there is no block of exactly that length.
+MB_NOINLINE static void *malloc_next_large(size_t bytes, struct mb_heap *heap) {
+    uint64_t seen;
+    _Atomic uint64_t *slot = mb_large_find_next(heap, bytes, &seen);
+    if (slot == NULL) return malloc_other_large(bytes);
+    return malloc_far_large(bytes, heap, slot, seen);
+}
+
 // Every call in here is a tail call, so that no register needs saving.
 MB_NOINLINE static void *malloc_large(size_t bytes) {
     struct mb_heap *heap = mb_heap_self;
     uint64_t seen;
     _Atomic uint64_t *slot = mb_large_find_same(heap, bytes, &seen);
-    if (slot == NULL) return malloc_other_large(bytes);
+    if (slot == NULL) return malloc_next_large(bytes, heap);
     size_t first = mb_large_entry_first(seen);
     if (MB_UNLIKELY(!mb_large_is_near(first))) return malloc_far_large(bytes, heap, slot, seen);
     return malloc_found_large(bytes, heap, slot, seen, mb_large_near(first));

@@ -1,8 +1,8 @@
 // Large blocks that were freed a moment ago, kept whole for the next request of the same number of pages.
 //
 // What: a few slots, so that a program that allocates and frees the same buffers again and again neither searches the
-// arena nor moves guard pages. Every heap has five caches for blocks that its own thread has made (core/front/large.c);
-// four of them divide the lengths up to 512 KiB among them, so that a search looks at four slots. One more cache is
+// arena nor moves guard pages. Every heap has nine caches for blocks that its own thread has made (core/front/large.c);
+// eight of them divide the lengths up to 512 KiB among them, so that a search looks at four slots. One more cache is
 // shared by all threads. A cache stores spans only and does not interpret their descriptors.
 // Who: any thread may take, without locks, by one compare-and-swap (none in a process with one thread); each function
 // below says who may put.
@@ -15,19 +15,15 @@
 #include <stdint.h>
 
 #include "core/base/config.h"
+#include "core/heap/large_length.h"
 #include "platform/compiler.h"
 #include "platform/thread.h"
 
-enum { MB_LARGE_SLOTS = 4, MB_LARGE_SHORT_SETS = 4, MB_LARGE_SETS = MB_LARGE_SHORT_SETS + 1 };
+enum { MB_LARGE_SLOTS = 4, MB_LARGE_SETS = MB_LARGE_LONG_SET + 1 };
 
 struct mb_large_cache_shared {
     _Atomic uint64_t slot[MB_LARGE_SLOTS]; // entries; 0 is empty. Filling releases the descriptor, taking acquires it
 };
-
-// Which cache of a heap holds blocks of so many pieces. Blocks of up to `short_max` pieces are short.
-MB_INLINE size_t mb_large_set_of(size_t pieces, size_t short_max) {
-    return pieces > short_max ? MB_LARGE_SHORT_SETS : pieces % MB_LARGE_SHORT_SETS;
-}
 
 // A slot's value: first piece + 1 in the low half, the block's length in pieces above; the highest bit is set once a
 // tick has passed.
@@ -64,9 +60,9 @@ MB_INLINE _Atomic uint64_t *mb_large_cache_room_own(struct mb_large_cache_shared
     return NULL;
 }
 
-// Finds a block of so many pieces, or up to an eighth more: its entry is at most this much above the shortest one.
-MB_INLINE bool mb_large_cache_take(struct mb_large_cache_shared *cache, size_t pieces, size_t *first) {
-    uint64_t shortest = mb_large_entry(0, pieces), range = (uint64_t)(pieces / 8 + 1) << MB_LARGE_LENGTH_SHIFT;
+// Takes out a block of so many pieces, or up to `most`: its entry is at most this much above the shortest one.
+MB_INLINE bool mb_large_cache_take(struct mb_large_cache_shared *cache, size_t pieces, size_t most, size_t *first) {
+    uint64_t shortest = mb_large_entry(0, pieces), range = (uint64_t)(most - pieces + 1) << MB_LARGE_LENGTH_SHIFT;
     for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
         uint64_t seen = mb_large_cache_look(cache, i);
         if ((seen & ~MB_LARGE_OLD) - shortest >= range || !mb_large_cache_empty(&cache->slot[i], seen)) continue;

@@ -4,6 +4,8 @@
 #include <stdint.h>
 
 #include "core/heap/large_cache.h"
+#include "core/heap/large_length.h"
+#include "core/large/large_quick.h"
 #include "core/region/arena.h"
 #include "core/told/report.h"
 
@@ -17,7 +19,7 @@ enum { SHORT_HEAPS = 4 };
 
 // A heap of so few keeps so much when the arena grows for a block of up to 512 KiB: a working set of such blocks, of
 // lengths that differ, needs some to choose from.
-enum { STAYING_PIECES = 512 << 10 >> MB_PIECE_SHIFT };
+enum { STAYING_PIECES = 1 << 20 >> MB_PIECE_SHIFT };
 
 static struct turn_shared {
     _Atomic(struct mb_heap *) next; // to be looked at; any thread, relaxed: two may look at the same ones. NULL: the first
@@ -28,32 +30,21 @@ static struct mb_large_cache_shared everybodys_shared;
 
 // --- the owner's ----------------------------------------------------------------------------------------------------
 
-// A block that is a little longer may be in any of the caches of short blocks.
-static bool take_from_any(struct mb_heap *heap, size_t pieces, size_t *first) {
-    size_t own = mb_large_own_set(pieces);
-    if (own == MB_LARGE_SHORT_SETS) return mb_large_cache_take(&heap->shared.kept[own], pieces, first);
-    for (size_t i = 0; i < MB_LARGE_SHORT_SETS; i++) {
-        if (mb_large_cache_take(&heap->shared.kept[(own + i) % MB_LARGE_SHORT_SETS], pieces, first)) return true;
-    }
-    return false;
+static bool take_of(struct mb_heap *heap, size_t pieces, size_t most, size_t *first) {
+    return pieces <= most && mb_large_cache_take(&heap->shared.kept[mb_large_own_set(pieces)], pieces, most, first);
 }
 
-struct mb_slab *mb_large_take_own(struct mb_heap *heap, size_t bytes) {
-    size_t first;
-    if (!take_from_any(heap, bytes >> MB_PIECE_SHIFT, &first)) return NULL;
+// A block that is a little longer is in the next cache, or in the same one.
+struct mb_slab *mb_large_take_own(struct mb_heap *heap, const struct mb_large_extent *extent) {
+    size_t first, length = extent->bytes >> MB_PIECE_SHIFT;
+    if (!take_of(heap, length, extent->most, &first) && !take_of(heap, mb_large_length(length), extent->most, &first)) return NULL;
     struct mb_slab *large = mb_large_of_piece(first);
     mb_large_unkeep_own(heap, large, mb_piece_address(first), MB_LARGE_KEPT);
     return large;
 }
 
 bool mb_large_keep_own(struct mb_heap *heap, struct mb_slab *large) {
-    if (!mb_large_suits_own(heap, large)) return false;
-    if (mb_large_keep_quick(heap, large)) return true;
-    size_t length = large->large_bytes >> MB_PIECE_SHIFT, own = mb_large_own_set(length);
-    for (size_t i = 1; own < MB_LARGE_SHORT_SETS && i < MB_LARGE_SHORT_SETS; i++) {
-        if (mb_large_keep_in(&heap->shared.kept[(own + i) % MB_LARGE_SHORT_SETS], large, length)) return true;
-    }
-    return false;
+    return mb_large_suits_own(heap, large) && mb_large_keep_quick(heap, large);
 }
 
 static void let_heaps_keep(size_t pieces_max) {
@@ -63,9 +54,9 @@ static void let_heaps_keep(size_t pieces_max) {
 
 // --- everybody's ----------------------------------------------------------------------------------------------------
 
-struct mb_slab *mb_large_take_everybodys(size_t bytes) {
+struct mb_slab *mb_large_take_everybodys(const struct mb_large_extent *extent) {
     size_t first;
-    if (!mb_large_cache_take(&everybodys_shared, bytes >> MB_PIECE_SHIFT, &first)) return NULL;
+    if (!mb_large_cache_take(&everybodys_shared, extent->least, extent->most, &first)) return NULL;
     let_heaps_keep(MB_OWN_KEPT_PIECES); // what is kept is used again
     return mb_large_of_piece(first);
 }
@@ -134,10 +125,10 @@ static void flush_heaps_in_turn(void) {
 }
 
 // A process with more heaps than that keeps what is in the caches for short blocks until these are emptied.
-static void set_short_max(void) {
-    size_t most = mb_heaps_in_use() <= SHORT_HEAPS ? MB_PIECED_MAX >> MB_PIECE_SHIFT : 0;
-    if (atomic_load_explicit(&mb_large_keep_shared.short_pieces_max, memory_order_relaxed) == most) return;
-    atomic_store_explicit(&mb_large_keep_shared.short_pieces_max, most, memory_order_relaxed);
+static void set_short_lengths(void) {
+    size_t lengths = mb_heaps_in_use() <= SHORT_HEAPS ? MB_LARGE_SHORT_LENGTHS : 0;
+    if (atomic_load_explicit(&mb_large_keep_shared.short_lengths, memory_order_relaxed) == lengths) return;
+    atomic_store_explicit(&mb_large_keep_shared.short_lengths, lengths, memory_order_relaxed);
 }
 
 static size_t kept_pieces(const struct mb_heap *heap) {
@@ -147,13 +138,13 @@ static size_t kept_pieces(const struct mb_heap *heap) {
 }
 
 bool mb_large_may_stay(const struct mb_heap *heap) {
-    set_short_max();
-    bool few = atomic_load_explicit(&mb_large_keep_shared.short_pieces_max, memory_order_relaxed) != 0;
+    set_short_lengths();
+    bool few = atomic_load_explicit(&mb_large_keep_shared.short_lengths, memory_order_relaxed) != 0;
     return few && kept_pieces(heap) <= STAYING_PIECES;
 }
 
 void mb_large_flush_to_grow(struct mb_heap *heap, size_t units) {
-    set_short_max();
+    set_short_lengths();
     mb_large_cache_flush(&everybodys_shared, give_first);
     mb_large_flush_heap(heap);
     if (mb_arena_warm_free_units() >= units) return;

@@ -1,11 +1,12 @@
 // Freed large blocks that are kept mapped for the next large malloc, so that a buffer that a program allocates and
 // frees again and again costs no system call, no page fault and no search of the arena.
 //
-// What: two kinds of cache (core/heap/large_cache.h). A heap's own ones, for sixteen blocks of at most 512 KiB and four
-// longer ones (where there are more than four heaps, four of any length), hold what its thread has both made and freed;
-// the descriptors have the flag MB_LARGE_KEPT. The shared cache holds four blocks that were freed by another thread
-// than the one that made them; their descriptors say MB_UNIT_NONE. Until a block of the shared cache has been used
-// again, every freed block goes there, so a program that reuses none keeps four at most.
+// What: two kinds of cache (core/heap/large_cache.h). A heap's own ones, four blocks in each of eight for at most 512
+// KiB, by their length (core/heap/large_length.h), and four longer ones (where there are more than four heaps, four of
+// any length), hold what its thread has both made and freed; the descriptors have the flag MB_LARGE_KEPT. The shared
+// cache holds four blocks that were freed by another thread than the one that made them; their descriptors say
+// MB_UNIT_NONE. Until a block of the shared cache has been used again, every freed block goes there, so a program that
+// reuses none keeps four at most.
 // Memory: before the arena grows, the caches are emptied, but for small ones of few heaps (mb_large_may_stay) (of the
 // other heaps at most 64, in turn). Two ticks of the purge clock, malloc_trim, a shortage of memory and the end of the
 // thread empty them, too.
@@ -13,7 +14,8 @@
 // other thread may miss the flag and claim the block; whoever next takes the block out of the heap's cache then finds
 // the changed descriptor, or the flag cleared by whoever has it anew, and ends the process. So keeping needs no atomic
 // read-modify-write, and taking one at most.
-// Who: any thread; the functions named own, quick, same and found are for the calling thread's heap.
+// Who: any thread; the functions named own are for the calling thread's heap. The
+// short ways: core/large/large_quick.h.
 #ifndef MB_CORE_LARGE_LARGE_KEEP_H
 #define MB_CORE_LARGE_LARGE_KEEP_H
 
@@ -29,94 +31,25 @@
 
 extern MB_HIDDEN struct mb_large_keep_shared {
     _Atomic size_t own_pieces_max MB_PAIR_ALIGNED; // longest block that heaps keep; 0: they keep none yet; relaxed
-    _Atomic size_t short_pieces_max;               // longest one that is in a cache by its length; 0: too many heaps; relaxed
+    _Atomic size_t short_lengths;                  // that have caches (large_length.h); 0: too many heaps; relaxed
     _Atomic bool heaps_may_keep;                   // a hint: set when a heap keeps one, cleared by a flush; relaxed
 } mb_large_keep_shared;
 
-// --- inline: allocating and freeing one buffer repeatedly, in a few dozen instructions -------------------------------
-
 // The longest span that a heap keeps, in pieces: 4 MiB and a unit for its guard page.
 enum { MB_OWN_KEPT_PIECES = (4 << 20 >> MB_PIECE_SHIFT) + MB_UNIT_PIECES };
-
-MB_INLINE size_t mb_large_own_set(size_t pieces) {
-    return mb_large_set_of(pieces, atomic_load_explicit(&mb_large_keep_shared.short_pieces_max, memory_order_relaxed));
-}
 
 MB_INLINE bool mb_large_is_kept(const struct mb_slab *large) {
     return mb_large_is_record(large) && (MB_PEEK(large->large_flags) & MB_LARGE_KEPT) != 0;
 }
 
-// Clears `flags` of a block that was just taken out of the heap's cache. Ends the process if its descriptor says that
-// it has been freed a second time meanwhile. Owner thread.
-MB_INLINE void mb_large_unkeep_own(const struct mb_heap *heap, struct mb_slab *large, const void *p, uint32_t flags) {
-    if (MB_UNLIKELY(!mb_large_is_kept(large) || MB_PEEK(large->owner) != heap->token)) mb_report_freed_at_once(p);
-    mb_large_unmark(large, flags);
-}
-
-// Whether the heap may keep a block that is being freed: false when another thread made it, it is too long, or has a
-// flag that the long way of free looks at. The caller has made sure that the program has not changed the pages' state
-// (mprotect and the like). Owner thread.
-MB_INLINE bool mb_large_suits_own(const struct mb_heap *heap, const struct mb_slab *large) {
-    if (MB_PEEK(large->owner) != heap->token) return false;
-    if ((MB_PEEK(large->large_flags) & (MB_LARGE_KEPT | MB_LARGE_MOVED | MB_LARGE_GUARD_FAR)) != 0) return false;
-    return large->large_pieces <= atomic_load_explicit(&mb_large_keep_shared.own_pieces_max, memory_order_relaxed);
-}
-
-// Puts a block that suits into one of the heap's caches. False, and nothing has changed: it is full. Owner thread.
-MB_INLINE bool mb_large_keep_in(struct mb_large_cache_shared *kept, struct mb_slab *large, size_t length) {
-    _Atomic uint64_t *slot = mb_large_cache_room_own(kept);
-    if (slot == NULL) return false;
-    mb_large_set_flags(large, MB_PEEK(large->large_flags) | MB_LARGE_KEPT);
-    atomic_store_explicit(slot, mb_large_entry(mb_large_first(large), length), memory_order_release);
-    if (!atomic_load_explicit(&mb_large_keep_shared.heaps_may_keep, memory_order_relaxed)) {
-        atomic_store_explicit(&mb_large_keep_shared.heaps_may_keep, true, memory_order_relaxed);
-    }
-    return true;
-}
-
-// The same with the cache for its length.
-MB_INLINE bool mb_large_keep_quick(struct mb_heap *heap, struct mb_slab *large) {
-    size_t length = large->large_bytes >> MB_PIECE_SHIFT;
-    return mb_large_keep_in(&heap->shared.kept[mb_large_own_set(length)], large, length);
-}
-
-MB_INLINE void mb_large_note_served(struct mb_heap *heap) {
-    uint64_t served = atomic_load_explicit(&heap->shared.large_served, memory_order_relaxed);
-    atomic_store_explicit(&heap->shared.large_served, served + 1, memory_order_relaxed);
-}
-
-// A slot of the heap's cache with a block of exactly as many pages as `bytes` (> 0) need, and what it said. NULL: there
-// is none. Owner thread.
-MB_INLINE _Atomic uint64_t *mb_large_find_same(struct mb_heap *heap, size_t bytes, uint64_t *seen) {
-    uint64_t pieces = ((bytes - 1) >> MB_PIECE_SHIFT) + 1;
-    struct mb_large_cache_shared *kept = &heap->shared.kept[mb_large_own_set(pieces)];
-    for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
-        *seen = mb_large_cache_look(kept, i);
-        if (*seen >> MB_LARGE_LENGTH_SHIFT == pieces) return &kept->slot[i];
-    }
-    return NULL;
-}
-
-// Takes the block with this record out of the slot where it was seen; the block is live again. False: another thread
-// has taken it. Owner thread.
-MB_INLINE bool mb_large_take_found(struct mb_heap *heap, _Atomic uint64_t *slot, uint64_t seen, struct mb_slab *large) {
-    if (MB_UNLIKELY(!mb_large_cache_empty(slot, seen))) return false;
-    mb_large_unkeep_own(heap, large, mb_piece_address(mb_large_entry_first(seen)), MB_LARGE_KEPT | MB_LARGE_UNTOUCHED | MB_LARGE_STEPS);
-    mb_large_note_served(heap);
-    return true;
-}
-
-// --- out of line -----------------------------------------------------------------------------------------------------
-
-// Puts a block that is being freed, if it suits, into the heap's cache for its length or, where that is full and the
-// block has at most 512 KiB, into another one. False, and nothing has changed: it does not suit, or all are full. Owner
-// thread.
+// Puts a block that is being freed, if it suits, into the heap's cache for its length. False, and nothing has changed:
+// it does not suit, or the cache is full. Owner thread.
 bool mb_large_keep_own(struct mb_heap *heap, struct mb_slab *large);
 
-// Takes a kept block of `bytes` to 9/8 of it out of the heap's cache (it is live again; owner thread), or out of the
-// shared cache (its descriptor still says MB_UNIT_NONE; any thread). NULL: there is none.
-struct mb_slab *mb_large_take_own(struct mb_heap *heap, size_t bytes);
-struct mb_slab *mb_large_take_everybodys(size_t bytes);
+// Takes a kept block that is long enough, and not too long, out of the heap's cache (it is live again; owner thread),
+// or out of the shared cache (its descriptor still says MB_UNIT_NONE; any thread). NULL: there is none.
+struct mb_slab *mb_large_take_own(struct mb_heap *heap, const struct mb_large_extent *extent);
+struct mb_slab *mb_large_take_everybodys(const struct mb_large_extent *extent);
 
 // Puts a block whose descriptor says MB_UNIT_NONE into the shared cache. False: it is full, or would hold more than
 // `units_max` units. Any thread.

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "core/heap/large_length.h"
 #include "core/large/large_count.h"
 #include "core/region/arena.h"
 #include "core/region/changed.h"
@@ -21,7 +22,10 @@ static const size_t KEEP_WARM_MAX = (size_t)33 << 20;
 bool mb_large_extent_of(size_t bytes, struct mb_large_extent *out) {
     if (bytes > MB_WINDOW_BYTES) return false;
     size_t page = mb_os_page_size();
-    out->bytes = mb_align_up(mb_max(bytes, 1), page);
+    size_t needed = mb_align_up(mb_max(bytes, 1), page) >> MB_PIECE_SHIFT, length = mb_large_length(needed - 1);
+    out->least = needed;
+    out->most = mb_large_longest_for(needed);
+    out->bytes = mb_align_up(length << MB_PIECE_SHIFT, page);
     size_t guard = out->bytes >= MB_GUARDED_LARGE_MIN ? page : 0;
     size_t span = out->bytes > MB_PIECED_MAX ? mb_align_up(out->bytes + guard, MB_UNIT_BYTES) : mb_max(out->bytes, MB_UNIT_BYTES / 2);
     out->pieces = mb_align_up(span, page) >> MB_PIECE_SHIFT;

@@ -14,6 +14,7 @@
 // page if it is long. False if the window is too small.
 struct mb_large_extent {
     size_t bytes, pieces;
+    size_t least, most; // pieces of a kept block that serves as well
 };
 bool mb_large_extent_of(size_t bytes, struct mb_large_extent *out);
 

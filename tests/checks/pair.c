@@ -1,7 +1,7 @@
 // The workload of scripts/check-hotpath: N pairs of malloc and free, in one of these ways: one block of 64 bytes at a
 // time; batches of 100; a working set of 1,000 blocks of random sizes, small (set) or 33 to 60 KB (large), of which a
-// random one is replaced each time; 1,000 blocks of 64 bytes at a time, freed by another thread. Or calls of realloc
-// that grow a large block by 7 bytes each (steps).
+// random one is replaced each time; one block of 64 to 128 KiB at a time, of a random length (jitter); 1,000 blocks of
+// 64 bytes at a time, freed by another thread. Or calls of realloc that grow a large block by 7 bytes each (steps).
 // What: nothing but these calls, so that the difference between two runs with different N is the cost of the pairs
 // alone.
 #include <pthread.h>
@@ -55,6 +55,14 @@ static void working_set(long pairs, size_t (*size)(void)) {
     while (pairs-- > 0) replace(&blocks[below(SET)], size);
 }
 
+static void one_at_a_time(long pairs) {
+    for (; pairs > 0; pairs--) {
+        blocks[0] = malloc(65536 + below(65536));
+        if (blocks[0] == NULL) abort();
+        free(blocks[0]);
+    }
+}
+
 static void grow_in_steps(long calls) {
     char *block = NULL;
     for (size_t bytes = 40000; calls-- > 0; bytes += 7) {
@@ -90,13 +98,14 @@ static void hand_over(long pairs) {
 
 int main(int argc, char **argv) {
     if (argc != 3) {
-        fputs("usage: pair turn|batch|set|large|two|steps N\n", stderr);
+        fputs("usage: pair turn|batch|set|large|jitter|two|steps N\n", stderr);
         return 2;
     }
     long at_once = strcmp(argv[1], "batch") == 0 ? BATCH : 1;
     long pairs = strtol(argv[2], NULL, 10);
     if (strcmp(argv[1], "set") == 0) return working_set(pairs, any_size), 0;
     if (strcmp(argv[1], "large") == 0) return working_set(pairs, large_size), 0;
+    if (strcmp(argv[1], "jitter") == 0) return one_at_a_time(pairs), 0;
     if (strcmp(argv[1], "steps") == 0) return grow_in_steps(pairs), 0;
     if (strcmp(argv[1], "two") == 0) return hand_over(pairs), 0;
     for (long done = 0; done < pairs; done += at_once) batch(at_once);
