@@ -152,9 +152,10 @@ static void count_large_unit(struct mb_count_walk *walk, size_t index) {
     walk->out->all.kept_bytes += mb_count_less(resident(walk, begin, end), used + free);
 }
 
+// A unit that nobody has used has pages, too, where the system gives huge ones by itself.
 static void count_free_unit(struct mb_count_walk *walk, size_t index) {
     uintptr_t begin = mb_unit_address(index);
-    if (mb_arena_is_warm(index)) walk->out->all.dirty_bytes += resident(walk, begin, begin + MB_UNIT_BYTES);
+    if (walk->residency.measured || mb_arena_is_warm(index)) walk->out->all.dirty_bytes += resident(walk, begin, begin + MB_UNIT_BYTES);
 }
 
 static size_t count_unit(struct mb_count_walk *walk, size_t index) {

@@ -87,7 +87,7 @@ def tests_of(build, wanted):
         properties = {p["name"]: p["value"] for p in test["properties"]}
         while command and (command[0].endswith("qemu-aarch64-static") or command[0] in ("-L", LIBRARIES.rsplit("/", 1)[0])):
             command = command[1:]
-        if not command or not re.search(wanted, test["name"]) or re.search(r"python|valgrind|tests/programs/|gdb\.sh|heap_profile\.sh", " ".join(command)):
+        if not command or not re.search(wanted, test["name"]) or re.search(r"python|valgrind|tests/programs/|gdb\.sh|heap_profile\.sh|recipes\.sh", " ".join(command)):
             continue
         yield test["name"], command, properties.get("ENVIRONMENT", []), int(properties.get("TIMEOUT", 60))
 

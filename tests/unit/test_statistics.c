@@ -162,6 +162,15 @@ static void large_blocks_in_part(void **unused) {
     check();
 }
 
+// As where transparent_hugepage says "always": a fault fills 2 MiB, in memory that nobody has used yet as well.
+static void huge_pages_by_the_system(void **unused) {
+    struct mb_arena_range arena[MB_ARENA_RANGES];
+    mb_arena_ranges(arena);
+    if (madvise((void *)arena[0].base, arena[0].mapped, MADV_HUGEPAGE) != 0) skip();
+    large_blocks_in_part(unused);
+    small_blocks_of_all_sizes(unused);
+}
+
 static void a_block_that_is_kept(void **unused) {
     (void)unused;
     for (int i = 0; i < 20; i++) {
@@ -324,6 +333,7 @@ int main(void) {
         cmocka_unit_test(refills_count),
         cmocka_unit_test(words_name_the_class),
         cmocka_unit_test(words_name_the_sleepers),
+        cmocka_unit_test(huge_pages_by_the_system), // and all that comes after it
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
