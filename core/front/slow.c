@@ -138,12 +138,12 @@ MB_NOINLINE static void *malloc_far_large(size_t bytes, struct mb_heap *heap, _A
     return malloc_found_large(bytes, heap, slot, seen, mb_large_of_piece(mb_large_entry_first(seen)));
 }
 
-// When there is no block of exactly that length.
+// When no block of exactly that length was kept a moment ago.
 MB_NOINLINE static void *malloc_next_large(size_t bytes, struct mb_heap *heap) {
     uint64_t seen;
     _Atomic uint64_t *slot = mb_large_find_next(heap, bytes, &seen);
-    if (slot == NULL) return malloc_other_large(bytes);
-    return malloc_far_large(bytes, heap, slot, seen);
+    if (slot != NULL) return malloc_far_large(bytes, heap, slot, seen);
+    return mb_large_finds_all(bytes) ? malloc_rare(bytes) : malloc_other_large(bytes);
 }
 
 // Every call in here is a tail call, so that no register needs saving.

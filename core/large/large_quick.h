@@ -67,25 +67,32 @@ MB_INLINE void mb_large_note_served(struct mb_heap *heap) {
     atomic_store_explicit(&heap->shared.large_served, served + 1, memory_order_relaxed);
 }
 
-// A slot of the heap's caches with a block of the length that one of `more` + 1 pieces has, and what the slot said.
-// NULL: there is none.
-MB_INLINE _Atomic uint64_t *mb_large_find_length(struct mb_heap *heap, size_t more, uint64_t *seen) {
+// A slot of the heap's caches with a block of the length that one of `more` + 1 pieces has, and what the slot said but
+// for the bits `unlike`. NULL: there is none.
+MB_INLINE _Atomic uint64_t *mb_large_find_length(struct mb_heap *heap, size_t more, uint64_t unlike, uint64_t *seen) {
     struct mb_large_place at = mb_large_own_place(more);
     struct mb_large_cache_shared *kept = &heap->shared.kept[at.set];
     for (unsigned i = 0; i < MB_LARGE_SLOTS; i++) {
         *seen = mb_large_cache_look(kept, i);
-        if (*seen >> MB_LARGE_LENGTH_SHIFT == at.pieces) return &kept->slot[i];
+        if ((*seen & ~unlike) >> MB_LARGE_LENGTH_SHIFT == at.pieces) return &kept->slot[i];
     }
     return NULL;
 }
-// The same for a request of `bytes` (> 0): exactly its length / the next longer one, if that may serve as well.
+
+// The same for a request of `bytes` (> 0): exactly its length, kept since the last tick / the next longer length, if
+// that may serve as well, or exactly its length and kept before the tick.
 MB_INLINE _Atomic uint64_t *mb_large_find_same(struct mb_heap *heap, size_t bytes, uint64_t *seen) {
-    return mb_large_find_length(heap, (bytes - 1) >> MB_PIECE_SHIFT, seen);
+    return mb_large_find_length(heap, (bytes - 1) >> MB_PIECE_SHIFT, 0, seen);
 }
 MB_INLINE _Atomic uint64_t *mb_large_find_next(struct mb_heap *heap, size_t bytes, uint64_t *seen) {
     size_t more = (bytes - 1) >> MB_PIECE_SHIFT, length = mb_large_length(more);
-    return mb_large_length(length) <= mb_large_longest_for(more + 1) ? mb_large_find_length(heap, length, seen) : NULL;
+    bool suits = mb_large_length(length) <= mb_large_longest_for(more + 1);
+    _Atomic uint64_t *slot = suits ? mb_large_find_length(heap, length, MB_LARGE_OLD, seen) : NULL;
+    return slot != NULL ? slot : mb_large_find_length(heap, more, MB_LARGE_OLD, seen);
 }
+
+// Whether these find all that may serve; of the longer lengths there may be others.
+MB_INLINE bool mb_large_finds_all(size_t bytes) { return mb_large_own_place((bytes - 1) >> MB_PIECE_SHIFT).set != MB_LARGE_LONG_SET; }
 
 // Takes the block with this record out of the slot where it was seen; the block is live again. False: another thread
 // has taken it.
