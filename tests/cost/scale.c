@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -284,6 +285,7 @@ static int growth(size_t bytes) {
 }
 
 int main(int argc, char **argv) {
+    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); // a byte touched is to be a page, not 2 MiB
     CHECK(argc == 2 || argc == 3, "usage: scale threads|heap|growth BYTES");
     if (argc == 3) return growth(strtoul(argv[2], NULL, 10));
     return strcmp(argv[1], "threads") == 0 ? threads() : heap();
