@@ -185,10 +185,8 @@ static bool has_the_pages(const void *p, size_t bytes) {
            !mb_large_is_kept(large);
 }
 
-void *mb_realloc(void *p, size_t bytes) {
-    size_t small = mb_lookup_small(p);
-    if (bytes - 1 < small && bytes > small - small / 4) return mb_sample_stays(p, bytes);
-    if (small == 0 && has_the_pages(p, bytes)) return p;
+// `small`: the usable bytes of a live block of a slab; 0: anything else.
+MB_NOINLINE static void *realloc_rest(void *p, size_t bytes, size_t small) {
     if (p == NULL) return mb_malloc(bytes);
     const struct mb_calls *other = mb_other_copy();
     if (MB_UNLIKELY(other != NULL)) return other->realloc(p, bytes);
@@ -202,6 +200,18 @@ void *mb_realloc(void *p, size_t bytes) {
         return mb_no_memory();
     }
     return realloc_block(p, bytes);
+}
+
+MB_NOINLINE static void *realloc_other(void *p, size_t bytes) { return has_the_pages(p, bytes) ? p : realloc_rest(p, bytes, 0); }
+
+MB_NOINLINE static void *stays_watched(void *p, size_t bytes) { return mb_sample_stays(p, bytes); }
+
+// Every call in here is a tail call, so that no register needs saving.
+void *mb_realloc(void *p, size_t bytes) {
+    size_t small = mb_lookup_small(p);
+    bool stays = bytes - 1 < small && bytes > small - small / 4;
+    if (stays) return MB_LIKELY(mb_perturb_quick_refills()) ? p : stays_watched(p, bytes);
+    return small == 0 ? realloc_other(p, bytes) : realloc_rest(p, bytes, small);
 }
 
 size_t mb_usable_size(const void *p) {

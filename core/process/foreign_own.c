@@ -40,11 +40,12 @@ static const void *address_in(uintptr_t base, const ElfW(Dyn) * entry) {
 }
 
 bool mb_tables_read(const ElfW(Dyn) * entry, uintptr_t base, struct mb_tables *out) {
-    *out = (struct mb_tables){NULL, NULL, NULL};
+    *out = (struct mb_tables){NULL, NULL, NULL, NULL};
     for (; entry != NULL && entry->d_tag != DT_NULL; entry++) {
         if (entry->d_tag == DT_SYMTAB) out->symbols = address_in(base, entry);
         if (entry->d_tag == DT_STRTAB) out->strings = address_in(base, entry);
         if (entry->d_tag == DT_GNU_HASH) out->hash = address_in(base, entry);
+        if (entry->d_tag == DT_VERSYM) out->versions = address_in(base, entry);
     }
     return out->symbols != NULL && out->strings != NULL && out->hash != NULL;
 }
@@ -60,18 +61,24 @@ static bool same(const char *a, const char *b) {
     return *a == *b;
 }
 
+// A version that only programs use that were linked long ago: glibc's memcpy of 2.2.5 is the one for every processor.
+enum { HIDDEN = 0x8000 };
+static bool is_old(const struct mb_tables *t, uint32_t symbol) { return t->versions != NULL && (t->versions[symbol] & HIDDEN) != 0; }
+
 const ElfW(Sym) * mb_tables_find(const struct mb_tables *t, const char *name, uint32_t hash) {
     uint32_t bucket_count = t->hash[0], first_hashed = t->hash[1], bloom_words = t->hash[2];
     const uint32_t *buckets = t->hash + 4 + bloom_words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
     const uint32_t *chain = buckets + bucket_count;
     uint32_t i = bucket_count != 0 ? buckets[hash % bucket_count] : 0;
     if (i < first_hashed || i == 0) return NULL;
+    const ElfW(Sym) *old = NULL;
     for (;; i++) {
         const ElfW(Sym) *symbol = &t->symbols[i];
         uint32_t theirs = chain[i - first_hashed];
         bool match = (theirs | 1) == (hash | 1) && symbol->st_shndx != SHN_UNDEF && same(t->strings + symbol->st_name, name);
-        if (match) return symbol;
-        if ((theirs & 1) != 0) return NULL;
+        if (match && !is_old(t, i)) return symbol;
+        if (match) old = symbol;
+        if ((theirs & 1) != 0) return old;
     }
 }
 

@@ -15,6 +15,7 @@ struct mb_tables {
     const ElfW(Sym) * symbols;
     const char *strings;
     const uint32_t *hash;
+    const ElfW(Half) * versions; // of each symbol; NULL: the object has none
 };
 
 // From an object's dynamic section, NULL: none. `base`: what its addresses are relative to.
@@ -22,7 +23,7 @@ bool mb_tables_read(const ElfW(Dyn) * dynamic, uintptr_t base, struct mb_tables 
 
 uint32_t mb_tables_hash(const char *name);
 
-// The definition; NULL: none.
+// The definition, and of several versions the one that programs are linked with; NULL: none.
 const ElfW(Sym) * mb_tables_find(const struct mb_tables *tables, const char *name, uint32_t hash);
 
 // Whether the path's last part begins with one of `files` (ends with NULL); NULL `files`: any path.

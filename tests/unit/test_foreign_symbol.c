@@ -31,6 +31,19 @@ static void what_dlsym_finds_is_found(void **state) {
     dlclose(handle);
 }
 
+// glibc has some functions in the version of old programs as well: another memcpy, another realpath.
+static void of_several_versions_it_is_the_present_one(void **state) {
+    (void)state;
+    const char *names[] = {"realpath", "nftw", "regexec", "pthread_cond_wait"};
+    void *handle = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        void *theirs = dlsym(handle, names[i]);
+        if (theirs != NULL) assert_ptr_equal(mb_foreign_symbol(libc, names[i], NULL), theirs);
+    }
+    assert_ptr_equal(mb_foreign_own(MB_OWN_memcpy), dlsym(handle, "memcpy")); // and the one that is chosen for the processor
+    dlclose(handle);
+}
+
 static void the_next_one_is_behind_an_object(void **state) {
     (void)state;
     void *first = dlsym(RTLD_DEFAULT, "getppid");
@@ -71,9 +84,8 @@ static void a_name_means_something_else(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_dlsym_finds_is_found),
-        cmocka_unit_test(the_next_one_is_behind_an_object),
-        cmocka_unit_test(a_refusal_changes_nothing),
+        cmocka_unit_test(what_dlsym_finds_is_found),        cmocka_unit_test(of_several_versions_it_is_the_present_one),
+        cmocka_unit_test(the_next_one_is_behind_an_object), cmocka_unit_test(a_refusal_changes_nothing),
         cmocka_unit_test(a_name_means_something_else),
     };
     getppid();
