@@ -176,13 +176,20 @@ static void *realloc_block(void *p, size_t bytes) {
     return bytes <= block.bytes && bytes >= block.bytes / 2 ? p : copy_to_new(p, block.bytes, bytes);
 }
 
-// Whether p is a large block whose number of pages already fits that many bytes, and nothing observes it: a buffer that
-// grows by a few bytes at a time.
+// A kept block that was handed out for a request of the length before its own.
+MB_NOINLINE static bool is_next_longer(const struct mb_slab *large, size_t needed) {
+    size_t pieces = MB_PEEK(large->large_bytes) >> MB_PIECE_SHIFT;
+    return needed <= pieces && pieces <= mb_min(mb_large_longest_for(needed), MB_LARGE_SHORT_MAX);
+}
+
+// Whether p is a large block whose length already fits that many bytes, as malloc would hand one out for them, and
+// nothing observes it: a buffer that grows by a few bytes at a time.
 static bool has_the_pages(const void *p, size_t bytes) {
     if (!mb_space_contains(p) || !mb_perturb_quick_refills()) return false;
     const struct mb_slab *large = mb_large_at(mb_unit_of(p), mb_unit_offset(p));
-    return large != NULL && MB_PEEK(large->large_bytes) == mb_large_length((bytes - 1) >> MB_PIECE_SHIFT) << MB_PIECE_SHIFT &&
-           !mb_large_is_kept(large);
+    if (large == NULL || mb_large_is_kept(large)) return false;
+    size_t more = (bytes - 1) >> MB_PIECE_SHIFT;
+    return MB_PEEK(large->large_bytes) == mb_large_length(more) << MB_PIECE_SHIFT || is_next_longer(large, more + 1);
 }
 
 // `small`: the usable bytes of a live block of a slab; 0: anything else.

@@ -108,11 +108,29 @@ static void contents_and_places(void) {
     }
 }
 
+// A kept block that is handed out for a shorter request stays as long as it is when that grows a little: it would be
+// short for good, and its tail would cost a system call.
+static void longer_blocks_stay(void) {
+    enum { LONG = 20 * 4096, SHORT = 18 * 4096, TIMES = 100 };
+    unsigned handed_out = 0, stayed = 0;
+    for (int i = 0; i < TIMES; i++) {
+        free(keep(malloc(LONG)));
+        char *p = keep(malloc(SHORT - 200));
+        size_t usable = malloc_usable_size(p);
+        if (usable > SHORT) handed_out++;
+        p = keep(realloc(p, SHORT - 100));
+        if (usable > SHORT && malloc_usable_size(p) == usable) stayed++;
+        free(p);
+    }
+    EXPECT(handed_out > TIMES / 2 && stayed == handed_out);
+}
+
 int main(void) {
     test_begin(120);
     contents_and_places();
     neighbours_are_apart();
     if (!under_mbmalloc()) return 0;
+    longer_blocks_stay();
     static const size_t lengths[] = {33000, 40000, 70000, 100000, 132000, 200000, 270000, 400000, 530000, 700000, 1050000};
     for (unsigned i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         fits_under(RLIMIT_AS, 300 * MIB, lengths[i]);
