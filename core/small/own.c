@@ -148,8 +148,8 @@ void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_
 enum { KEEPING_HEAPS_MAX = 15 };
 
 bool mb_own_may_keep_empty(const struct mb_unit *unit, uint64_t seen) {
-    bool has_few = MB_PEEK(unit->slab.capacity) < 2 * MB_REUSE_FRACTION; // looks at nothing but the last block
-    return has_few && mb_remote_state(seen) == MB_SLAB_QUEUED && mb_heaps_in_use() <= KEEPING_HEAPS_MAX;
+    bool is_empty = mb_slab_used(&unit->slab) == 0;
+    return is_empty && mb_remote_state(seen) == MB_SLAB_QUEUED && mb_heaps_in_use() <= KEEPING_HEAPS_MAX;
 }
 
 struct mb_unit *mb_own_keep_empty(struct mb_heap *heap, const struct mb_unit *unit, uint64_t seen) {

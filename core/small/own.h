@@ -30,10 +30,10 @@ struct mb_slab *mb_own_unowned_to_queued(struct mb_heap *heap, struct mb_unit *u
 // A queued slab of ours from which as many blocks have come back as it waited for. `seen`: its word while it was ours.
 void mb_own_waiting_to_ready(struct mb_heap *heap, struct mb_unit *unit, uint64_t seen);
 
-// Whether a slab of ours whose last live block has come back may be kept: it waits in the queue, has few blocks, and
-// there are few threads. `seen`: its word while it was ours. Keeping it returns the slab that was kept MB_KEPT_SLABS
-// times ago and is still unused, which should then go back to the arena; NULL: there is none. Others may claim a kept
-// slab at any time, as walks over all slabs do.
+// Whether a slab of ours, after a free that its owner wanted to know of, may be kept: it is empty, waits in the queue,
+// and there are few threads. `seen`: its word while it was ours. Keeping it returns the slab that was kept
+// MB_KEPT_SLABS times ago and is still unused, which should then go back to the arena; NULL: there is none. Others may
+// claim a kept slab at any time, as walks over all slabs do.
 bool mb_own_may_keep_empty(const struct mb_unit *unit, uint64_t seen);
 struct mb_unit *mb_own_keep_empty(struct mb_heap *heap, const struct mb_unit *unit, uint64_t seen);
 

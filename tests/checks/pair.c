@@ -1,24 +1,26 @@
 // The workload of scripts/check-hotpath: N pairs of malloc and free, in one of these ways: one block of 64 bytes at a
-// time; batches of 100; a working set of 1,000 blocks of random sizes, small (set) or 33 to 60 KB (large), of which a
-// random one is replaced each time; one block of 64 to 128 KiB at a time, of a random length (jitter); 1,000 blocks of
-// 64 bytes at a time, freed by another thread. Or calls of realloc that grow a large block by 7 bytes each (steps).
+// time; batches of 100; batches of 1,000 blocks of 512 bytes, which fill eight slabs; a working set of 1,000 blocks of
+// random sizes, small (set) or 33 to 60 KB (large), of which a random one is replaced each time; one block of 64 to
+// 128 KiB at a time, of a random length (jitter); 1,000 blocks of 64 bytes at a time, freed by another thread. Or
+// calls of realloc that grow a large block by 7 bytes each (steps).
 // What: nothing but these calls, so that the difference between two runs with different N is the cost of the pairs
 // alone.
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 64, BATCH = 100, SET = 1000 };
+enum { BLOCK_BYTES = 64, SLABS_BLOCK_BYTES = 512, BATCH = 100, SET = 1000 };
 
 static void *blocks[SET];
 
-// Allocates and frees `count` blocks, at most BATCH, oldest first.
-static void batch(long count) {
+// Allocates and frees `count` blocks, at most SET, oldest first.
+static void batch(long count, size_t bytes) {
     for (long i = 0; i < count; i++) {
-        blocks[i] = malloc(BLOCK_BYTES);
+        blocks[i] = malloc(bytes);
         if (blocks[i] == NULL) abort();
     }
     for (long i = 0; i < count; i++) free(blocks[i]);
@@ -98,16 +100,17 @@ static void hand_over(long pairs) {
 
 int main(int argc, char **argv) {
     if (argc != 3) {
-        fputs("usage: pair turn|batch|set|large|jitter|two|steps N\n", stderr);
+        fputs("usage: pair turn|batch|slabs|set|large|jitter|two|steps N\n", stderr);
         return 2;
     }
-    long at_once = strcmp(argv[1], "batch") == 0 ? BATCH : 1;
+    bool slabs = strcmp(argv[1], "slabs") == 0;
+    long at_once = slabs ? SET : strcmp(argv[1], "batch") == 0 ? BATCH : 1;
     long pairs = strtol(argv[2], NULL, 10);
     if (strcmp(argv[1], "set") == 0) return working_set(pairs, any_size), 0;
     if (strcmp(argv[1], "large") == 0) return working_set(pairs, large_size), 0;
     if (strcmp(argv[1], "jitter") == 0) return one_at_a_time(pairs), 0;
     if (strcmp(argv[1], "steps") == 0) return grow_in_steps(pairs), 0;
     if (strcmp(argv[1], "two") == 0) return hand_over(pairs), 0;
-    for (long done = 0; done < pairs; done += at_once) batch(at_once);
+    for (long done = 0; done < pairs; done += at_once) batch(at_once, slabs ? SLABS_BLOCK_BYTES : BLOCK_BYTES);
     return 0;
 }
