@@ -142,7 +142,10 @@ enum mb_hard_fault mb_hard_large_free(struct mb_unit *unit, void *p) {
     enum mb_hard_fault fault = changed ? (p == mb_hard_large_start(large) ? MB_HARD_FINE : MB_HARD_INTERIOR) : examine(unit, p);
     if (fault != MB_HARD_FINE) return fault;
     if (!claim(unit)) return MB_HARD_FREED;
-    if (changed && renew(large)) large->accesses = 0;
+    if (changed && renew(large)) {
+        mb_wall_forget(large->accesses);
+        large->accesses = 0;
+    }
     if (MB_UNLIKELY(mb_trace_is_on())) mb_hard_past_freed(&large->past, mb_trace_here());
     struct mb_hard_gone gone = {.first = large->first,
                                 .units = large->units,

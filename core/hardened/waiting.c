@@ -22,8 +22,9 @@ static void note_units(size_t units) { atomic_store_explicit(&mb_hard_waiting_sh
 
 // --- going -----------------------------------------------------------------------------------------------------------
 
-// A span that cannot be made usable again is abandoned; its pages have gone back to the system already. The mark shows
-// whether the system (an emulator, a filter) reported success without doing anything.
+// A span that cannot be made usable again is abandoned; its pages have gone back to the system already. If the system
+// refused to take away the span as a whole, its guards by access still stand. The mark shows whether the system (an
+// emulator, a filter) reported success without doing anything.
 static void give(size_t first) {
     struct mb_unit *unit = mb_unit_at(first);
     struct mb_hard_waiting waiting = *mb_hard_waiting_of(unit);
@@ -33,15 +34,22 @@ static void give(size_t first) {
     if (waiting.wall == MB_WALL_ACCESS) {
         mb_wall_forget(waiting.accesses);
         mb_arena_give_bare(first, units);
-    } else if ((waiting.moved || mb_changed(first, units) != MB_CHANGE_NONE) && mb_arena_give_renewed(first, units)) {
         return;
-    } else if (!mb_wall_down(p, units << MB_UNIT_SHIFT, false)) {
-        mb_arena_abandon(first, units);
-    } else if (waiting.wall == MB_WALL_NONE || (waiting.mark != NULL && *waiting.mark != 0)) {
-        mb_arena_give(first, units);
-    } else {
-        mb_arena_give_cold(first, units);
     }
+    bool renew = waiting.moved || mb_changed(first, units) != MB_CHANGE_NONE;
+    if (renew && mb_arena_give_renewed(first, units)) {
+        mb_wall_forget(waiting.accesses);
+        return;
+    }
+    if (!mb_wall_down(p, units << MB_UNIT_SHIFT, waiting.accesses != 0)) {
+        mb_arena_abandon(first, units);
+        return;
+    }
+    mb_wall_forget(waiting.accesses);
+    if (waiting.wall == MB_WALL_NONE || (waiting.mark != NULL && *waiting.mark != 0))
+        mb_arena_give(first, units);
+    else
+        mb_arena_give_cold(first, units);
 }
 
 static size_t take_out_locked(uint32_t index) {
