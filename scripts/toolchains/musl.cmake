@@ -6,6 +6,11 @@ set(CMAKE_C_COMPILER musl-gcc)
 # What other compilers ask the linker for: tables by which call stacks are walked, and what debuggers know a build by.
 add_link_options(-Wl,--eh-frame-hdr,--build-id)
 
-# For the tests: what this target is called there, and that there is no C++ for it.
+# For the tests: what this target is called there, and C++ if scripts/toolchains/musl-g++ has made a compiler for it.
 set(MB_TARGET musl)
 set(MB_TARGET_CXX OFF)
+get_filename_component(made ${CMAKE_CURRENT_LIST_DIR}/../../build/debian/musl-g++ ABSOLUTE)
+if(EXISTS ${made}/.done)
+    set(MB_TARGET_CXX ON)
+    set(CMAKE_CXX_COMPILER ${made}/bin/musl-g++)
+endif()

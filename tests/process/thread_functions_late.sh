@@ -5,6 +5,7 @@
 # Usage: thread_functions_late.sh PROGRAM
 set -euo pipefail
 
+command -v python3 >/dev/null || { echo 'SKIP: needs python3'; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 - "$MBMALLOC_SO" "$work/libmbmalloc.so" <<'P'

@@ -12,7 +12,9 @@ cp "$so" "$copy"
 served 1000 env LD_PRELOAD="$so" "$twin" 1 mixed "$cxx"
 served 1000 "$twin_linked" 1 mixed "$cxx"
 served 1000 env LD_PRELOAD="$so" "$twin_linked" 1 mixed "$cxx"
-served 1000 env LD_PRELOAD="$copy" "$twin_linked" 1 mixed "$cxx" # by its soname the loader takes the copy for the library
+copies=1 # by its soname glibc's loader takes the copy for the library
+! grep -q /lib/ld-musl- "$twin" || copies=2
+served 1000 env LD_PRELOAD="$copy" "$twin_linked" $copies mixed "$cxx"
 served 1000 "$twin_static" 1 mixed "$cxx"
 served 1000 env LD_PRELOAD="$so" "$twin_static" 2 apart "$cxx"
 served 1000 env LD_PRELOAD="$copy $so" "$twin" 2 mixed "$cxx"
