@@ -9,11 +9,15 @@
 
 // --- layout ----------------------------------------------------------------------------------------------------------
 
-static size_t usable_bytes(unsigned class_index) {
-    return class_index == MB_HARD_ZERO_CLASS ? MB_UNIT_BYTES : MB_UNIT_BYTES - mb_os_page_size();
+static bool has_guard(unsigned class_index) { return class_index != MB_HARD_ZERO_CLASS && mb_os_page_size() < MB_UNIT_BYTES; }
+
+size_t mb_hard_slab_usable_bytes(unsigned class_index) {
+    return has_guard(class_index) ? MB_UNIT_BYTES - mb_os_page_size() : MB_UNIT_BYTES;
 }
 
-uint32_t mb_hard_slots_of(unsigned class_index) { return (uint32_t)(usable_bytes(class_index) / mb_hard_slot_bytes(class_index)); }
+uint32_t mb_hard_slots_of(unsigned class_index) {
+    return (uint32_t)(mb_hard_slab_usable_bytes(class_index) / mb_hard_slot_bytes(class_index));
+}
 
 static size_t bit_words(uint32_t slots) { return (slots + 63) / 64; }
 
@@ -28,12 +32,12 @@ size_t mb_hard_record_bytes(unsigned class_index) {
 static enum mb_wall put_up_wall(size_t unit_index, unsigned class_index, uint64_t *shut) {
     char *unit = (char *)mb_unit_address(unit_index);
     if (class_index == MB_HARD_ZERO_CLASS) return mb_wall_up(unit, MB_UNIT_BYTES, true);
-    if (mb_hard_slot_bytes(class_index) >= MB_HARD_BIG_MIN && mb_wall_by_advice(unit, MB_UNIT_BYTES)) {
+    if (mb_hard_is_big(mb_hard_slot_bytes(class_index)) && mb_wall_by_advice(unit, MB_UNIT_BYTES)) {
         *shut = ~UINT64_C(0);
         return MB_WALL_ADVICE;
     }
-    if (!mb_wall_wanted(unit_index)) return MB_WALL_NONE;
-    return mb_wall_up(unit + usable_bytes(class_index), mb_os_page_size(), false);
+    if (!has_guard(class_index) || !mb_wall_wanted(unit_index)) return MB_WALL_NONE;
+    return mb_wall_up(unit + mb_hard_slab_usable_bytes(class_index), mb_os_page_size(), false);
 }
 
 struct mb_hard_slab *mb_hard_slab_set_up(size_t unit_index, uint32_t class_number, uint64_t salt, void *record) {
@@ -58,7 +62,7 @@ struct mb_hard_slab *mb_hard_slab_set_up(size_t unit_index, uint32_t class_numbe
                                   .class_index = (uint8_t)class_index,
                                   .class_number = (uint16_t)class_number,
                                   .shut = shut,
-                                  .plain = class_index != MB_HARD_ZERO_CLASS && bytes < MB_HARD_BIG_MIN && !mb_trace_is_on(),
+                                  .plain = class_index != MB_HARD_ZERO_CLASS && !mb_hard_is_big(bytes) && !mb_trace_is_on(),
                                   .wall = (uint8_t)wall};
     mb_hard_set_units(unit, 1);
     mb_unit_set_kind(unit, MB_UNIT_HARD_SLAB);
@@ -90,7 +94,7 @@ void mb_hard_slab_open_more(struct mb_hard_slab *slab) {
     size_t page = mb_os_page_size(), begin = mb_align_up((size_t)slab->opened * slab->slot_bytes, page);
     size_t end = mb_align_up((size_t)(slab->opened + 1) * slab->slot_bytes, page);
     uint32_t from = slab->opened;
-    if (slab->class_index != MB_HARD_ZERO_CLASS && slab->slot_bytes < MB_HARD_BIG_MIN) touch(slab, begin, end);
+    if (slab->class_index != MB_HARD_ZERO_CLASS && !mb_hard_is_big(slab->slot_bytes)) touch(slab, begin, end);
     slab->opened = (uint32_t)mb_min(end / slab->slot_bytes, slab->slots);
     slab->words = (uint32_t)bit_words(slab->opened);
     slab->open_at = slab->opened < slab->slots ? slab->opened - slab->opened / OPEN_FREE_SHARE : UINT32_MAX;

@@ -20,6 +20,7 @@
 #include "core/hardened/slack.h"
 #include "core/hardened/unit_parts.h"
 #include "core/layout/size_class.h"
+#include "platform/os.h"
 
 enum {
     MB_HARD_ZERO_CLASS = MB_CLASSES, // blocks of 0 bytes
@@ -62,6 +63,8 @@ MB_INLINE uint32_t mb_hard_slot_at(const struct mb_hard_slab *slab, uint32_t off
     return slot;
 }
 
+// Without the guard behind the slots. Where a page of the system is as long as a slab, there is no guard.
+size_t mb_hard_slab_usable_bytes(unsigned class_index);
 // Opens the page in which the first slot ends that is not opened.
 void mb_hard_slab_open_more(struct mb_hard_slab *slab);
 // Draws slots that were not freed within the last `delay` of `count` allocations: at random among the ready ones of 64
@@ -80,6 +83,8 @@ uint32_t mb_hard_slab_find_dirty(struct mb_hard_slab *slab);
 // --- slots of two pages and more -------------------------------------------------------------------------------------
 
 enum { MB_HARD_BIG_MIN = 8192 };
+
+MB_INLINE bool mb_hard_is_big(size_t slot_bytes) { return slot_bytes >= MB_HARD_BIG_MIN && slot_bytes >= 2 * mb_os_page_size(); }
 
 MB_INLINE bool mb_hard_is_shut(const struct mb_hard_slab *slab, uint32_t slot) {
     return slab->slot_bytes >= MB_HARD_BIG_MIN && (slab->shut >> slot & 1) != 0;

@@ -37,7 +37,7 @@ MB_INLINE bool is_usable(struct mb_hard_slab *slab, uint32_t slot, const char *p
 // What is noted of a slot that is not plain.
 MB_NOINLINE static void note_taken(struct mb_hard_class_shared *class, struct mb_hard_slab *slab, uint32_t slot, struct mb_trace *here) {
     if (slab->pasts != NULL) mb_hard_past_made(&slab->pasts[slot], here);
-    if (slab->slot_bytes >= MB_HARD_BIG_MIN) class->held_bytes -= mb_min(class->held_bytes, slab->slot_bytes);
+    if (mb_hard_is_big(slab->slot_bytes)) class->held_bytes -= mb_min(class->held_bytes, slab->slot_bytes);
 }
 
 static void *take(struct mb_hard_class_shared *class, size_t bytes, struct mb_trace *here) {
@@ -76,7 +76,7 @@ MB_INLINE enum mb_hard_fault examine(struct mb_hard_slab *slab, struct mb_hard_c
 }
 
 MB_NOINLINE static void hold_or_drop(struct mb_hard_class_shared *class, struct mb_hard_slab *slab, uint32_t slot) {
-    if (slab->slot_bytes < MB_HARD_BIG_MIN) return;
+    if (!mb_hard_is_big(slab->slot_bytes)) return;
     if (class->held_bytes + slab->slot_bytes > MB_HARD_HELD_MAX)
         mb_hard_slot_shut(slab, slot);
     else
@@ -103,10 +103,12 @@ static void give(struct mb_hard_class_shared *class, struct mb_hard_slab *slab, 
 
 // What the program has done to the pages of its block ends with it: they can be read and written again.
 MB_COLD static void open_pages(struct mb_unit *unit, const void *p) {
+    const struct mb_hard_slab *slab = mb_hard_slab_of(unit);
     size_t page = mb_os_page_size();
-    uintptr_t from = mb_align_down((uintptr_t)p, page), to = mb_align_up((uintptr_t)p + MB_PEEK(mb_hard_slab_of(unit)->slot_bytes), page);
-    uintptr_t end = mb_unit_address(mb_unit_index(unit)) + MB_UNIT_BYTES - page; // before the guard
-    if (MB_PEEK(mb_hard_slab_of(unit)->class_index) == MB_HARD_ZERO_CLASS) return;
+    uintptr_t from = mb_align_down((uintptr_t)p, page), to = mb_align_up((uintptr_t)p + MB_PEEK(slab->slot_bytes), page);
+    unsigned class_index = MB_PEEK(slab->class_index);
+    if (class_index == MB_HARD_ZERO_CLASS) return;
+    uintptr_t end = mb_unit_address(mb_unit_index(unit)) + mb_hard_slab_usable_bytes(class_index);
     mb_os_commit((void *)from, mb_min(to, end) - from);
 }
 

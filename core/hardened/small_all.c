@@ -140,7 +140,7 @@ static void finish(struct mb_hard_class_shared *class) {
     bool start;
     uint32_t slot = mb_hard_slot_at(slab, mb_unit_offset(p), &start);
     uint64_t bit = UINT64_C(1) << (slot % 64);
-    if (slab->slot_bytes >= MB_HARD_BIG_MIN) mb_hard_slot_open(slab, slot); // it may be shut without being noted so
+    if (mb_hard_is_big(slab->slot_bytes)) mb_hard_slot_open(slab, slot); // it may be shut without being noted so
     if (deed == MB_HARD_TAKES && (slab->live[slot / 64] & bit) != 0) {
         memset(p + slab->notes[slot], 0, slab->slot_bytes - slab->notes[slot]);
         mb_slack_fill(slab->salt, p, slab->notes[slot], slab->slot_bytes);

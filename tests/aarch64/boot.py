@@ -5,8 +5,9 @@ The root file system is an archive in memory with a static busybox, bash, glibc'
 under the paths at which they were built. qemu-user, which emulates a single program, implements madvise, mincore,
 resource limits, ptrace and /proc in its own way; here a real kernel does.
 
-Usage: boot.py BUILD_DIR [REGEX for names of tests] [--processor NAME of qemu's] [--pages 4|16]
-Needs qemu-system-aarch64, and fetches Debian's arm64 packages by scripts/debian. Prints a line for each test; exit
+Usage: boot.py BUILD_DIR [REGEX for names of tests] [--processor NAME of qemu's] [--pages 4|16|64]
+Needs qemu-system-aarch64, and fetches Debian's arm64 packages by scripts/debian. A kernel with pages of 64 KiB, which
+none of them has, is built by kernel.sh. Prints a line for each test; exit
 status 0 if all have passed or were skipped.
 """
 import argparse
@@ -30,6 +31,11 @@ INSTALL = b"""#!/bin/sh
 # Debian's busybox has no `install [-m MODE] FROM TO`.
 [ "$1" != -m ] || { mode=$2; shift 2; }
 cp "$1" "$2" && chmod "${mode:-755}" "$2"
+"""
+
+
+GETCONF = b"""#!/bin/sh
+[ "$1" = PAGESIZE ] && echo $(($(sed -n 's/^KernelPageSize: *\\([0-9]*\\) kB/\\1/p' /proc/self/smaps | head -1) * 1024))
 """
 
 
@@ -87,7 +93,7 @@ def tests_of(build, wanted):
         properties = {p["name"]: p["value"] for p in test["properties"]}
         while command and (command[0].endswith("qemu-aarch64-static") or command[0] in ("-L", LIBRARIES.rsplit("/", 1)[0])):
             command = command[1:]
-        if not command or not re.search(wanted, test["name"]) or re.search(r"python|valgrind|tests/programs/|gdb\.sh|heap_profile\.sh|recipes\.sh", " ".join(command)):
+        if not command or not re.search(wanted, test["name"]) or re.search(r"python|valgrind|tests/programs/|gdb\.sh|heap_profile\.sh|recipes\.sh|/tools\.sh", " ".join(command)):
             continue
         yield test["name"], command, properties.get("ENVIRONMENT", []), int(properties.get("TIMEOUT", 60))
 
@@ -122,6 +128,7 @@ def build_archive(path, build, tests):
     archive.copy("/bin/bash", packages + "/bin/bash")
     archive.link("/usr/bin/bash", "/bin/bash")  # by which of the two ctest starts it depends on the machine
     archive.bytes("/bin/install", INSTALL)
+    archive.bytes("/bin/getconf", GETCONF)
     archive.bytes("/etc/passwd", b"root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
     for folder, source in (("/lib", LIBRARIES), ("/lib", packages + "/lib/aarch64-linux-gnu")):
         for name in sorted(os.listdir(source)):
@@ -148,8 +155,10 @@ def build_archive(path, build, tests):
 
 
 def kernel(pages):
-    """The newest kernel of Debian's arm64 with pages of so many KiB; the one that was fetched before, if there is
-    one."""
+    """The newest kernel of Debian's arm64 with pages of so many KiB, or one that is built of its source; the one that
+    was fetched or built before, if there is one."""
+    if pages == "64":
+        return subprocess.run([os.path.join(ROOT, "tests/aarch64/kernel.sh")], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     flavour, suite = {"4": ("arm64", ""), "16": ("arm64-16k", "trixie")}[pages]
     debian = [os.path.join(ROOT, "scripts/debian")]
     environment = {**os.environ, "MB_DEBIAN_SUITE": suite}
@@ -183,7 +192,7 @@ def main():
     parser.add_argument("build")
     parser.add_argument("wanted", nargs="?", default=".")
     parser.add_argument("--processor", default="neoverse-n1")
-    parser.add_argument("--pages", default="4", choices=["4", "16"], help="KiB, of the kernel")
+    parser.add_argument("--pages", default="4", choices=["4", "16", "64"], help="KiB, of the kernel")
     arguments = parser.parse_args()
     build = os.path.abspath(arguments.build)
     tests = list(tests_of(build, arguments.wanted))

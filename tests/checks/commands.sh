@@ -131,7 +131,7 @@ expect 2 'no regular expression' scripts/test --target aarch64 '['
 expect 2 'no option' scripts/test test_margin
 expect 2 'musl or aarch64' scripts/test --target
 expect 2 'musl or aarch64' scripts/test --target arm64
-expect 2 'takes 4 or 16' scripts/test --target aarch64 --pages 8
+expect 2 'takes 4, 16 or 64' scripts/test --target aarch64 --pages 8
 expect 2 '--pages goes with' scripts/test --pages 16
 expect 2 'needs a number' scripts/test --timeout soon
 expect 2 'no such program' scripts/test --programs nosuch

@@ -11,8 +11,9 @@ enum { BLOCKS = 40000, THREAD_BLOCKS = 2000, LIFE_S = 600 };
 static void *sleep_on_memory(void *ready) {
     void *p[THREAD_BLOCKS];
     for (int i = 0; i < THREAD_BLOCKS; i++) p[i] = memset(malloc(700), 1, 700);
+    int kept_one_in = sysconf(_SC_PAGESIZE) > 16384 ? 400 : 90; // whole pages are free
     for (int i = 0; i < THREAD_BLOCKS; i++) {
-        if (i % 90 != 0) free(p[i]); // whole pages, of 16 KiB too
+        if (i % kept_one_in != 0) free(p[i]);
     }
     pthread_barrier_wait(ready);
     pause();

@@ -30,8 +30,8 @@ static const struct mb_watermark_config watermark = {sizeof watermark, count_eve
 static const struct mb_fault_config no_fault = MB_FAULT_CONFIG(MB_FAULT_NEVER, 0);
 static const struct mb_guard_config guard_all = MB_GUARD_CONFIG, guard_some = {sizeof guard_some, 4};
 static const struct mb_canary_config canary = MB_CANARY_CONFIG;
-static const struct mb_quarantine_config quarantine = {sizeof quarantine, 100000};
-static const struct mb_poison_config poison = {sizeof poison, 100000};
+static const struct mb_quarantine_config quarantine = {sizeof quarantine, 400000};
+static const struct mb_poison_config poison = {sizeof poison, 400000};
 static const struct mb_colour_config colour = MB_COLOUR_CONFIG;
 static const uint64_t node_0 = 1;
 
