@@ -13,10 +13,11 @@ static struct {
 // Mappings from 3 MiB behind the first block on, at growing distances, some of them gigabytes long.
 static void build_walls(uintptr_t first) {
     uint64_t random = 0x9e3779b97f4a7c15u;
-    uintptr_t at = first & ~(uintptr_t)4095;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t at = first & ~(uintptr_t)(page - 1);
     for (int i = 0; i < WALLS; i++) {
-        at += ((size_t)3 << 20) + (random_next(&random) % ((size_t)(i + 1) << 22) & ~(uintptr_t)4095);
-        size_t bytes = i % 8 == 7 ? (size_t)3 << 30 : 4096 * (1 + random_next(&random) % 40);
+        at += ((size_t)3 << 20) + (random_next(&random) % ((size_t)(i + 1) << 22) & ~(uintptr_t)(page - 1));
+        size_t bytes = i % 8 == 7 ? (size_t)3 << 30 : page * (1 + random_next(&random) % 40);
         void *wall =
             mmap((void *)at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
         if (wall == MAP_FAILED) continue;

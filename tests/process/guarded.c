@@ -64,12 +64,13 @@ static bool is_readable(const char *p) {
 static size_t length;
 static char *taken[MANY];
 
+static size_t page_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 static bool is_sample(const char *p) {
-    const char *page = (const char *)((uintptr_t)p & ~(uintptr_t)4095);
-    return !is_readable(page - 1) && !is_readable(page + 4096);
+    const char *page = (const char *)((uintptr_t)p & ~(uintptr_t)(page_bytes() - 1));
+    return !is_readable(page - 1) && !is_readable(page + page_bytes());
 }
-static bool ends_at_guard(const char *p) { return (uintptr_t)(p + length) % 4096 == 0 && is_sample(p); }
-static bool begins_at_guard(const char *p) { return (uintptr_t)p % 4096 == 0 && is_sample(p); }
+static bool ends_at_guard(const char *p) { return (uintptr_t)(p + length) % page_bytes() == 0 && is_sample(p); }
+static bool begins_at_guard(const char *p) { return (uintptr_t)p % page_bytes() == 0 && is_sample(p); }
 
 // Allocates until a block is such a sample; the other blocks stay live.
 static char *sample(bool (*lies)(const char *p)) {

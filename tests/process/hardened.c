@@ -53,20 +53,25 @@ static void no_bytes(void) {
     free(p);
 }
 
+static size_t whole_pages(size_t bytes) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (bytes + page - 1) & ~(page - 1);
+}
+
 static void guards(size_t bytes, size_t align) {
     char *p = keep(memalign(align, bytes));
     EXPECT(p != NULL && (uintptr_t)p % align == 0);
     memset(p, 1, bytes);
-    size_t end = (bytes + 4095) & ~(size_t)4095;
+    size_t end = whole_pages(bytes);
     EXPECT(faults(p - 1, true) && faults(p + end, true) && faults(p + end, false));
     p = keep(realloc(p, bytes + 100000)); // by moving
     memset(p, 1, bytes + 100000);
     p = keep(realloc(p, bytes + 200000)); // in place, or not
-    end = (bytes + 200000 + 4095) & ~(size_t)4095;
+    end = whole_pages(bytes + 200000);
     memset(p, 1, bytes + 200000);
     EXPECT(faults(p + end, true));
     p = keep(realloc(p, bytes));
-    EXPECT(p != NULL && p[bytes - 1] == 1 && faults(p + ((bytes + 4095) & ~(size_t)4095), true));
+    EXPECT(p != NULL && p[bytes - 1] == 1 && faults(p + whole_pages(bytes), true));
     free(p);
     EXPECT(faults(p, false) && faults(p + bytes / 2, true));
 }

@@ -23,11 +23,10 @@ static void touch(void *p, size_t bytes) {
 // The soft limit acts at most once a second, and has acted while the heap grew.
 static void grow_free_and_go_on(void) {
     static void *blocks[40000];
-    enum { BLOCKS = sizeof blocks / sizeof *blocks, MORE = 200, MORE_BYTES = 40000 };
-    int kept_one_in = sysconf(_SC_PAGESIZE) > 16384 ? 800 : 80; // whole pages are free
+    enum { BLOCKS = sizeof blocks / sizeof *blocks, KEPT_ONE_IN = 80, MORE = 200, MORE_BYTES = 40000 };
     for (int i = 0; i < BLOCKS; i++) touch(blocks[i] = malloc(1000), 1000);
     for (int i = 0; i < BLOCKS; i++) {
-        if (i % kept_one_in != 0) free(blocks[i]);
+        if (i % KEPT_ONE_IN != 0) free(blocks[i]);
     }
     usleep(1200000);
     for (int i = 0; i < MORE; i++) touch(malloc(MORE_BYTES), MORE_BYTES);

@@ -10,8 +10,10 @@ under() { LD_PRELOAD=${MBMALLOC_SO:?} MBMALLOC_OPTIONS=$1 "$probe" "$2"; }
 
 still=purge_delay_ms=60000,background=0
 without=$(under $still soft) with=$(under $still,soft_limit=8M soft) far=$(under $still,soft_limit=1G soft)
-[[ $without -ge 30 && $far -ge 30 ]] || fail "without a soft limit only $without MiB stay, with one of 1 GiB $far"
-[[ $with -le 20 ]] || fail "with soft_limit=8M $with MiB stay, $without without"
+if [[ $(getconf PAGESIZE) -le 16384 ]]; then # with pages as long as a slab each slab has one that is not free
+    [[ $without -ge 30 && $far -ge 30 ]] || fail "without a soft limit only $without MiB stay, with one of 1 GiB $far"
+    [[ $with -le 20 ]] || fail "with soft_limit=8M $with MiB stay, $without without"
+fi
 
 waits=$(under profile=hardened again) none=$(under profile=hardened,quarantine_large=0 again)
 [[ $waits == 0 && $none -ge 100 ]] || fail "of 200 large blocks $waits lie where one was before, with quarantine_large=0 $none"

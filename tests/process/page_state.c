@@ -8,7 +8,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-enum { PAGE = 4096, SET_VMA = 0x53564d41 };
+enum { SET_VMA = 0x53564d41 };
+static size_t page;
 static const size_t MIB = 1 << 20;
 
 // --- what the kernel says about an address ---------------------------------------------------------------------------
@@ -69,11 +70,11 @@ static bool sequential(char *p, size_t bytes) { return posix_madvise(p, bytes, P
 static bool locked(char *p, size_t bytes) { return mlock(p, bytes < MIB ? bytes : MIB) == 0; }
 static bool locked_on_fault(char *p, size_t bytes) { return mlock2(p, bytes < MIB ? bytes : MIB, MLOCK_ONFAULT) == 0; }
 static bool named(char *p, size_t bytes) { return prctl(SET_VMA, 0, p, bytes, "a name") == 0; }
-static bool one_page(char *p, size_t bytes) { return mprotect(p + bytes / 2 / PAGE * PAGE, PAGE, PROT_READ) == 0; }
+static bool one_page(char *p, size_t bytes) { return mprotect(p + bytes / 2 / page * page, page, PROT_READ) == 0; }
 static bool shared_over(char *p, size_t bytes) {
     return mmap(p, bytes, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_SHARED | MAP_ANONYMOUS, -1, 0) == p;
 }
-static bool unmapped(char *p, size_t bytes) { return munmap(p + bytes / 2 / PAGE * PAGE, PAGE) == 0; }
+static bool unmapped(char *p, size_t bytes) { return munmap(p + bytes / 2 / page * page, page) == 0; }
 static bool moved_away(char *p, size_t bytes) {
     char *target = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     EXPECT(target != MAP_FAILED);
@@ -133,8 +134,8 @@ static void is_over_with_the_block(unsigned which, size_t bytes, void (*let_go)(
     char *p = keep(malloc(bytes));
     EXPECT(p != NULL);
     memset(p, 1, bytes);
-    char *pages = (char *)(((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
-    size_t length = (bytes - (size_t)(pages - p)) & ~(size_t)(PAGE - 1);
+    char *pages = (char *)(((uintptr_t)p + page - 1) & ~(uintptr_t)(page - 1));
+    size_t length = (bytes - (size_t)(pages - p)) & ~(size_t)(page - 1);
     if (!changes[which].make(pages, length)) {
         printf("%s: not here (%s)\n", changes[which].name, strerror(errno));
         free(p);
@@ -152,7 +153,7 @@ static void free_here(char *p) { free(p); }
 
 // The same for the part of a block that realloc returns.
 static void ends_with_a_part(size_t bytes) {
-    char *p = keep(memalign(PAGE, bytes));
+    char *p = keep(memalign(page, bytes));
     EXPECT(p != NULL && mprotect(p + bytes / 2, bytes / 2, PROT_READ) == 0);
     char *shorter = keep(realloc(p, bytes / 4));
     EXPECT(shorter != NULL);
@@ -167,8 +168,8 @@ static void ends_with_a_slab(void) {
     enum { BLOCKS = 300 };
     char *blocks[BLOCKS];
     for (int i = 0; i < BLOCKS; i++) {
-        blocks[i] = keep(memalign(PAGE, PAGE));
-        EXPECT(blocks[i] != NULL && mprotect(blocks[i], PAGE, PROT_READ) == 0);
+        blocks[i] = keep(memalign(page, page));
+        EXPECT(blocks[i] != NULL && mprotect(blocks[i], page, PROT_READ) == 0);
     }
     for (int i = 0; i < BLOCKS; i++) free(blocks[i]);
     malloc_trim(0);
@@ -187,8 +188,8 @@ static void hints_keep_the_pages(size_t bytes) {
     long before = 0;
     for (int i = 0; i < 60; i++) {
         char *p = keep(malloc(bytes));
-        char *pages = (char *)(((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
-        madvise(pages, bytes - PAGE, MADV_HUGEPAGE);
+        char *pages = (char *)(((uintptr_t)p + page - 1) & ~(uintptr_t)(page - 1));
+        madvise(pages, bytes - page, MADV_HUGEPAGE);
         memset(p, 1, bytes);
         free(p);
         if (i == 9) before = faults();
@@ -198,22 +199,23 @@ static void hints_keep_the_pages(size_t bytes) {
 
 static void answers_are_the_systems(void) {
     errno = 0;
-    char *p = keep(memalign(PAGE, MIB));
-    EXPECT(madvise(p, PAGE, 12345) == -1 && errno == EINVAL);
-    EXPECT(!libc_is_glibc() || (mprotect(p + 1, PAGE, PROT_READ) == -1 && errno == EINVAL)); // musl's rounds to pages
-    EXPECT(munmap(p + 1, PAGE) == -1 && errno == EINVAL);
-    EXPECT(posix_madvise(p, PAGE, 12345) == EINVAL);
-    EXPECT(mmap(p + 1, PAGE, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EINVAL);
+    char *p = keep(memalign(page, MIB));
+    EXPECT(madvise(p, page, 12345) == -1 && errno == EINVAL);
+    EXPECT(!libc_is_glibc() || (mprotect(p + 1, page, PROT_READ) == -1 && errno == EINVAL)); // musl's rounds to pages
+    EXPECT(munmap(p + 1, page) == -1 && errno == EINVAL);
+    EXPECT(posix_madvise(p, page, 12345) == EINVAL);
+    EXPECT(mmap(p + 1, page, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EINVAL);
     EXPECT(prctl(123456, 1, 2, 3, 4) == -1 && errno == EINVAL);
-    EXPECT(mremap(p + 1, PAGE, PAGE, 0) == MAP_FAILED && errno == EINVAL);
-    char *own = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    EXPECT(own != MAP_FAILED && mprotect(own, PAGE, PROT_READ) == 0 && madvise(own, PAGE, MADV_DONTNEED) == 0 && own[0] == 0);
-    EXPECT(mlock(own, PAGE) == 0 && munmap(own, 2 * PAGE) == 0 && mprotect(own, PAGE, PROT_READ) == -1 && errno == ENOMEM);
+    EXPECT(mremap(p + 1, page, page, 0) == MAP_FAILED && errno == EINVAL);
+    char *own = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT(own != MAP_FAILED && mprotect(own, page, PROT_READ) == 0 && madvise(own, page, MADV_DONTNEED) == 0 && own[0] == 0);
+    EXPECT(mlock(own, page) == 0 && munmap(own, 2 * page) == 0 && mprotect(own, page, PROT_READ) == -1 && errno == ENOMEM);
     free(p);
 }
 
 int main(int argc, char **argv) {
     test_begin(120);
+    page = (size_t)sysconf(_SC_PAGESIZE);
     setvbuf(stdout, NULL, _IONBF, 0);
     answers_are_the_systems();
     bool is_static = argc > 1 && strcmp(argv[1], "static") == 0;
@@ -225,7 +227,7 @@ int main(int argc, char **argv) {
             is_over_with_the_block(which, lengths[i], free_here); // where a block is freed that was kept
             is_over_with_the_block(which, lengths[i], free_elsewhere);
         }
-        ends_with_a_part(lengths[i] / 65536 * 65536);
+        ends_with_a_part(lengths[i] / 131072 * 131072);
     }
     ends_with_a_slab();
     hints_keep_the_pages(3 * MIB);

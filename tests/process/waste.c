@@ -133,6 +133,7 @@ int main(void) {
     longer_blocks_stay();
     static const size_t lengths[] = {33000, 40000, 70000, 100000, 132000, 200000, 270000, 400000, 530000, 700000, 1050000};
     for (unsigned i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        if (lengths[i] < 8 * (size_t)sysconf(_SC_PAGESIZE)) continue; // blocks are whole pages
         fits_under(RLIMIT_AS, 300 * MIB, lengths[i]);
         fits_under(RLIMIT_DATA, 300 * MIB, lengths[i]);
         waste_under_huge_pages(lengths[i], 80 * MIB / lengths[i]);
