@@ -68,7 +68,7 @@ static bool take_behind(struct mb_slab *large, const void *p, size_t pieces) {
         mb_pieces_give(end, more);
         return false;
     }
-    mb_huge_taken_run(&(struct mb_run){.first = end, .pieces = more}, MB_HUGE_FILLED);
+    mb_huge_taken_run(&(struct mb_run){end, more, zero}, MB_HUGE_FILLED);
     MB_POKE(large->large_pieces, (uint32_t)pieces);
     return true;
 }

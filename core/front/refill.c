@@ -85,7 +85,7 @@ static bool from_arena(struct mb_heap *heap, unsigned class_index) {
     struct mb_span span;
     if (mb_arena_warm_free_units() == 0) mb_large_flush_to_grow(heap, 1);
     if (!mb_arena_take(1, 1, &span)) return false;
-    if (span.zero) mb_huge_taken(span.first, 1, MB_UNIT_BYTES, MB_HUGE_SLAB);
+    if (span.zero) mb_huge_taken(&span, MB_UNIT_BYTES, MB_HUGE_SLAB);
     struct mb_slab *slab = mb_slab_setup(span.first, class_index, heap->token);
     if (slab == NULL) {
         mb_arena_give(span.first, 1);

@@ -89,7 +89,7 @@ static bool start(void) {
     draw(random);
     mb_cpu_look();
     mb_perturb_set(0);
-    mb_huge_init(mb_option.huge_pages != 0);
+    mb_huge_init((enum mb_huge_mode)mb_option.huge_pages);
     atomic_store_explicit(&mb_init_shared.had_threads, !mb_thread_is_only(), memory_order_relaxed);
     mb_tunables_init();
     mb_perturb_set_guarded(mb_option.guard_rate - 1 < MB_GUARD_RATE_EXACT_MAX);

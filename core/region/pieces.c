@@ -79,7 +79,7 @@ bool mb_pieces_take(size_t pieces, size_t align, struct mb_run *out) {
     struct mb_span span;
     while (!mb_pieces_take_held(pieces, align, out)) {
         if (!mb_arena_take(mb_units_for(pieces), 1, &span)) return false;
-        mb_huge_taken(span.first, span.units, pieces << MB_PIECE_SHIFT, MB_HUGE_FILLED);
+        mb_huge_taken(&span, pieces << MB_PIECE_SHIFT, MB_HUGE_FILLED);
         if (!is_reached(mb_pieces_in(span.first + span.units))) {
             *out = (struct mb_run){mb_pieces_in(span.first), mb_pieces_in(span.units), span.zero};
             return true;

@@ -109,10 +109,11 @@ static size_t treat_plane(enum mb_map_plane plane, word_function *treat_one, mas
     return treated;
 }
 
-// While there are whole huge pages none is taken apart for less than 1/64 of the heap.
+// While there are whole huge pages none is taken apart for less than 1/64 of the heap: then a whole one goes.
 size_t mb_arena_purge_any(size_t max_units) {
-    size_t purged = treat_plane(MB_MAP_WARM, treat_word_alone, purgeable_whole, purge_run, max_units);
-    size_t rest = max_units - purged;
+    size_t most = mb_max(max_units, mb_huge_least_purge());
+    size_t purged = treat_plane(MB_MAP_WARM, treat_word_alone, purgeable_whole, purge_run, most);
+    size_t rest = max_units - mb_min(purged, max_units);
     if (purged != 0 && rest <= mb_arena_units() / APART_SHARE) return purged;
     return purged + treat_plane(MB_MAP_WARM, treat_word_alone, mb_map_purgeable, purge_run, rest);
 }
@@ -154,10 +155,6 @@ struct mb_purge_step mb_arena_purge_step(size_t max_units) {
     return end_step(purged, below);
 }
 
-size_t mb_arena_warm_free_units(void) {
-    return atomic_load_explicit(&mb_purge_shared.warm_free_units, memory_order_relaxed);
-}
+size_t mb_arena_warm_free_units(void) { return atomic_load_explicit(&mb_purge_shared.warm_free_units, memory_order_relaxed); }
 
-uint64_t mb_arena_purged_bytes(void) {
-    return atomic_load_explicit(&mb_purge_shared.purged_bytes, memory_order_relaxed);
-}
+uint64_t mb_arena_purged_bytes(void) { return atomic_load_explicit(&mb_purge_shared.purged_bytes, memory_order_relaxed); }

@@ -16,14 +16,17 @@
 #include "platform/compiler.h"
 
 enum mb_option_kind {
-    MB_OPTION_SWITCH,  // 0 or 1, off or on, no or yes, false or true
-    MB_OPTION_COUNT,   // a number
-    MB_OPTION_BYTES,   // a number of bytes; K, M, G, T are powers of 1024
-    MB_OPTION_SHARE,   // a number of bytes, or 1 % to 100 % of the control group's memory limit
-    MB_OPTION_TIME_MS, // milliseconds; ms, s, min
-    MB_OPTION_CHOICE,  // one of some words
-    MB_OPTION_TEXT,    // a path, a list of names
+    MB_OPTION_SWITCH,      // 0 or 1, off or on, no or yes, false or true
+    MB_OPTION_AUTO_SWITCH, // one of these, or auto: MB_OPTION_AUTO
+    MB_OPTION_COUNT,       // a number
+    MB_OPTION_BYTES,       // a number of bytes; K, M, G, T are powers of 1024
+    MB_OPTION_SHARE,       // a number of bytes, or 1 % to 100 % of the control group's memory limit
+    MB_OPTION_TIME_MS,     // milliseconds; ms, s, min
+    MB_OPTION_CHOICE,      // one of some words
+    MB_OPTION_TEXT,        // a path, a list of names
 };
+
+enum { MB_OPTION_AUTO = 2 };
 
 enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
 
@@ -31,7 +34,7 @@ enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
 #define MB_PROFILE_TABLE(PROFILE)                                                                                                          \
     PROFILE(balanced, "", "what the other options say by default")                                                                         \
     PROFILE(speed, "purge_delay_ms=10s,huge_pages=on", "keeps freed memory for 10 s, asks for huge pages where the heap grows")            \
-    PROFILE(lowmem, "purge_delay_ms=100ms", "gives freed memory back after a tenth of a second")                                           \
+    PROFILE(lowmem, "purge_delay_ms=100ms,huge_pages=off", "gives freed memory back after a tenth of a second, asks for no huge pages")    \
     PROFILE(hardened, "hardened=on,sized=abort", "finds overflows and use after free, at about twice the time malloc takes")               \
     PROFILE(debug, "hardened=on,sized=abort,stacks=16,check=exit",                                                                         \
             "hardened, and where each block was made and freed, for finding faults; slow")
@@ -48,8 +51,8 @@ enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
            "not 0: note the call stack of one block in so many bytes (512K costs little): mbmalloc(1), prof and top")                      \
     TEXT(heap_profile_file, "path", LIVE, "write the heap profile to this file when the process ends; %p is the process id")               \
     NUMBER(hardened, SWITCH, 0, 0, 1, "", START, "canaries, random places, delayed reuse, guard pages, zeroed freed blocks: mbmalloc(3)")  \
-    NUMBER(huge_pages, SWITCH, 0, 0, 1, "", START,                                                                                         \
-           "ask for huge pages where the heap grows from 16 MiB on: fewer page faults, more memory where blocks stay unwritten")           \
+    NUMBER(huge_pages, AUTO_SWITCH, MB_OPTION_AUTO, 0, MB_OPTION_AUTO, "", START,                                                          \
+           "ask for huge pages where the heap grows: auto: from 64 MiB on, for small blocks; 1: from 16 MiB on, for all")                  \
     NUMBER(on_error, CHOICE, 0, 0, 0, "abort count log", START,                                                                            \
            "a mistake with a pointer: one line and the end; the call does nothing, silent or after the line")                              \
     NUMBER(purge_delay_ms, TIME_MS, 1000, 0, 3600000, "", LIVE, "free pages older than this go back to the system")                        \

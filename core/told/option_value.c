@@ -92,6 +92,12 @@ static bool parse_switch(struct mb_piece text, uint64_t *out) {
     return false;
 }
 
+static bool parse_auto(struct mb_piece text, uint64_t *out) {
+    if (!mb_piece_is(text, "auto")) return false;
+    *out = MB_OPTION_AUTO;
+    return true;
+}
+
 // What a unit stands for; 0: no such unit.
 static uint64_t unit_factor(enum mb_option_kind kind, struct mb_piece unit) {
     static const char times[3][4] = {"ms", "s", "min"},
@@ -153,6 +159,7 @@ bool mb_option_parse(const struct mb_option_row *row, struct mb_piece text, stru
     void *value = (char *)out + row->offset;
     switch ((enum mb_option_kind)row->kind) {
     case MB_OPTION_SWITCH: return parse_switch(text, value);
+    case MB_OPTION_AUTO_SWITCH: return parse_auto(text, value) || parse_switch(text, value);
     case MB_OPTION_COUNT:
     case MB_OPTION_BYTES:
     case MB_OPTION_TIME_MS: return parse_number(row, text, value);
@@ -174,6 +181,7 @@ static void print_number(struct mb_line *line, const struct mb_option_row *row, 
         mb_line_text(line, "%");
         return;
     }
+    if (row->kind == MB_OPTION_AUTO_SWITCH && number == MB_OPTION_AUTO) return mb_line_text(line, "auto");
     while (bytes && power < 4 && number != 0 && number % 1024 == 0) number /= 1024, power++;
     mb_line_number(line, number);
     mb_line_text(line, units[power]);
@@ -221,6 +229,7 @@ void mb_option_print_range(struct mb_line *line, const struct mb_option_row *row
                                      [MB_OPTION_TEXT] = ""};
     switch ((enum mb_option_kind)row->kind) {
     case MB_OPTION_SWITCH: mb_line_text(line, "0 or 1"); return;
+    case MB_OPTION_AUTO_SWITCH: mb_line_text(line, "0, 1 or auto"); return;
     case MB_OPTION_CHOICE: print_choices(line, row); return;
     case MB_OPTION_TEXT:
         mb_line_text(line, row->choices);

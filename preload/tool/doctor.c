@@ -102,8 +102,8 @@ static void judge_kernel(void) {
     }
     if (!tool_read("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text)) return;
     if (strstr(text, "[always]") != NULL)
-        doctor_found("Transparent huge pages are set to always: small heaps may hold up to 2 MiB more for each touched part; madvise with "
-                     "huge_pages=1 asks for them where they pay.");
+        doctor_found("Transparent huge pages are set to always: small heaps may hold up to 2 MiB more for each touched part; with madvise "
+                     "the library asks for them where they pay.");
     else
         doctor_well("Transparent huge pages: %.*s.", (int)strcspn(text, "\n"), text);
 }

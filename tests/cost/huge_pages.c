@@ -1,6 +1,7 @@
 // Transparent huge pages in a growing heap: how many page faults they save, and that they do not increase memory use.
-// Each case runs twice, with the option huge_pages on and off, in separate processes.
-// Usage: huge_pages small|growth|sparse|reused|tails|threads|replace
+// Each case runs twice, with the option huge_pages on (or auto) and off, in separate processes.
+// Usage: huge_pages small|growth|sparse|reused|tails|threads|replace|auto_small|auto_slabs|auto_large|auto_medium|
+//                   auto_sparse|auto_mixed|auto_unwritten
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -101,6 +102,51 @@ static void replace(void) {
     }
 }
 
+// Twice so much in blocks of `least` to `most` bytes, written whole.
+static void fill_twice(size_t all, size_t least, size_t most) {
+    size_t count = all / ((least + most) / 2);
+    char **blocks = malloc(count * sizeof *blocks);
+    CHECK(blocks, "no memory");
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < count; i++) {
+            size_t bytes = least + blocks_random(&rng) % (most - least + 1);
+            blocks[i] = malloc(bytes);
+            CHECK(blocks[i], "refused %zu bytes", bytes);
+            memset(blocks[i], 1, bytes);
+        }
+        for (size_t i = 0; i < count; i++) free(blocks[i]);
+    }
+    free(blocks);
+}
+
+static void auto_small(void) { fill_twice(50 * MIB, 16, 1000); }
+static void auto_slabs(void) { fill_twice(300 * MIB, 16, 1000); }
+static void auto_large(void) { fill_twice(300 * MIB, MIB, MIB + 100 * KIB); }
+static void auto_medium(void) { fill_twice(200 * MIB, 1000, 32000); }
+
+static void auto_unwritten(void) {
+    for (size_t i = 0; i < 2000; i++) touch_sparsely(malloc(MIB), MIB);
+    for (size_t i = 0; i < 500; i++) touch_sparsely(malloc(4 * MIB), 4 * MIB);
+}
+
+static void fill_small(size_t all) {
+    for (size_t bytes = 500; all >= bytes; all -= bytes) memset(malloc(bytes), 1, bytes);
+}
+
+// Small blocks, then large ones that stay unwritten.
+static void auto_sparse(void) {
+    fill_small(300 * MIB);
+    auto_unwritten();
+}
+
+// Both in turn.
+static void auto_mixed(void) {
+    for (size_t i = 0; i < 1000; i++) {
+        fill_small(100 * KIB);
+        touch_sparsely(malloc(MIB), MIB);
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -112,7 +158,14 @@ static const struct {
             {"tails", tails, 0, 100 << 20, 3},
             {"threads", threads, 0, 0, 3},
             // Blocks of 1 to 9 MB in turn: a huge page is returned to the system as a whole or not at all.
-            {"replace", replace, 20 << 20, 300 << 20, 9}};
+            {"replace", replace, 20 << 20, 300 << 20, 9},
+            {"auto_small", auto_small, 0, 0, 1},
+            {"auto_slabs", auto_slabs, 50 << 20, 400 << 20, 2},
+            {"auto_large", auto_large, 0, 0, 1},
+            {"auto_medium", auto_medium, 0, 0, 1},
+            {"auto_sparse", auto_sparse, 50 << 20, 300 << 20, 2},
+            {"auto_mixed", auto_mixed, 0, 2 << 20, 2},
+            {"auto_unwritten", auto_unwritten, 0, 0, 1}};
 
 // --- measuring ------------------------------------------------------------------------------------------------------
 
@@ -225,7 +278,7 @@ int main(int argc, char **argv) {
     if (way == sizeof ways / sizeof *ways) return 2;
     if (argc > 2) return child(way);
     if (!measure_under_mbmalloc()) skip_test("not under mbmalloc");
-    struct result on = run(argv[0], argv[1], "huge_pages=1");
+    struct result on = run(argv[0], argv[1], strncmp(argv[1], "auto_", 5) == 0 ? "huge_pages=auto" : "huge_pages=1");
     struct result off = run(argv[0], argv[1], "huge_pages=0");
     compare(way, &on, &off);
     return 0;

@@ -1,0 +1,78 @@
+#include "core/region/huge_chunk.h"
+
+#include "core/region/arena.h"
+#include "core/region/unit.h"
+#include "platform/bits.h"
+#include "platform/os.h"
+
+enum {
+    BORDERS_MIN = 32,                         // each is one more of the 65,530 mappings that a process may have; one more
+    BORDERS_SHARE = 8 << 20 >> MB_UNIT_SHIFT, //   for each so many units of heap,
+    BORDERS_MAX = 2000,                       //   and no more than this
+};
+
+enum { PIECE_CHUNKS = 1024, PIECES = 512 };
+static struct {
+    _Atomic(_Atomic uint8_t *) piece[PIECES]; // written once each (release)
+} chunks_shared;
+
+static _Atomic(_Atomic uint8_t *) *piece_of(size_t chunk) { return &chunks_shared.piece[chunk / MB_HUGE_CHUNK_UNITS / PIECE_CHUNKS]; }
+
+// NULL: nothing is known of the chunk, and nothing can be noted.
+static _Atomic uint8_t *flags_at(size_t chunk) {
+    _Atomic uint8_t *piece = atomic_load_explicit(piece_of(chunk), memory_order_acquire);
+    return piece != NULL ? &piece[chunk / MB_HUGE_CHUNK_UNITS % PIECE_CHUNKS] : NULL;
+}
+
+uint32_t mb_huge_flags(size_t chunk) {
+    _Atomic uint8_t *flags = flags_at(chunk);
+    return flags != NULL ? atomic_load_explicit(flags, memory_order_relaxed) : 0;
+}
+
+// If two threads make the same piece, one of the two results is discarded.
+bool mb_huge_make_room(size_t chunk) {
+    if (flags_at(chunk) != NULL) return true;
+    _Atomic uint8_t *none = NULL, *piece = mb_arena_metadata(PIECE_CHUNKS, 64);
+    if (piece == NULL) return false;
+    atomic_compare_exchange_strong_explicit(piece_of(chunk), &none, piece, memory_order_release, memory_order_relaxed);
+    return true;
+}
+
+bool mb_huge_ask(size_t chunk, size_t chunks) {
+    return mb_os_advise_huge((void *)mb_unit_address(chunk), chunks * MB_HUGE_PAGE_BYTES, true) == 0;
+}
+
+bool mb_huge_is_wished(size_t chunk) { return chunk < mb_arena_units() && (mb_huge_flags(chunk) & MB_HUGE_WISHED) != 0; }
+
+static uint32_t advice(uint32_t flags) { return flags & (MB_HUGE_WISHED | MB_HUGE_DROPPED); }
+
+static ptrdiff_t differs_from(size_t chunk, uint32_t flags) {
+    return chunk < MB_WINDOW_BYTES >> MB_UNIT_SHIFT && advice(mb_huge_flags(chunk)) != advice(flags) ? 1 : 0;
+}
+
+// Neighbours of which the system was told the same are one mapping.
+static void count(size_t chunk, uint32_t before, uint32_t now) {
+    if (advice(before) == advice(now)) return;
+    ptrdiff_t wished = (ptrdiff_t)(now & MB_HUGE_WISHED) - (ptrdiff_t)(before & MB_HUGE_WISHED);
+    size_t below = chunk - MB_HUGE_CHUNK_UNITS, above = chunk + MB_HUGE_CHUNK_UNITS;
+    ptrdiff_t borders = differs_from(below, now) + differs_from(above, now) - differs_from(below, before) - differs_from(above, before);
+    if (wished != 0) atomic_fetch_add_explicit(&mb_huge_shared.wished_chunks, (size_t)wished, memory_order_relaxed);
+    if (borders != 0) atomic_fetch_add_explicit(&mb_huge_shared.borders, borders, memory_order_relaxed);
+}
+
+void mb_huge_set_flags(size_t chunk, uint32_t flags) {
+    _Atomic uint8_t *at = flags_at(chunk);
+    if (at == NULL || atomic_load_explicit(at, memory_order_relaxed) == flags) return;
+    count(chunk, atomic_exchange_explicit(at, (uint8_t)flags, memory_order_relaxed), flags);
+}
+
+// The flag goes last: where it is set and the wish is gone already, nothing is lost but a system call.
+void mb_huge_drop(size_t chunk) {
+    mb_os_advise_huge((void *)mb_unit_address(chunk), MB_HUGE_PAGE_BYTES, false);
+    mb_huge_set_flags(chunk, MB_HUGE_DROPPED);
+}
+
+bool mb_huge_has_mappings_left(void) {
+    size_t most = mb_min(BORDERS_MIN + mb_arena_units() / BORDERS_SHARE, BORDERS_MAX);
+    return atomic_load_explicit(&mb_huge_shared.borders, memory_order_relaxed) < (ptrdiff_t)most;
+}
