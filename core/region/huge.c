@@ -14,7 +14,7 @@ enum {
     HEAP_UNITS_MIN = 16 << 20 >> MB_UNIT_SHIFT,    // for chunks whole in a block
     SHARED_UNITS_MIN = 32 << 20 >> MB_UNIT_SHIFT,  // for those that blocks will share,
     SLABS_UNITS_MIN = 64 << 20 >> MB_UNIT_SHIFT,   //   and slabs
-    CAREFUL_UNITS_MIN = 64 << 20 >> MB_UNIT_SHIFT, // without being told to, for any
+    CAREFUL_UNITS_MIN = 64 << 20 >> MB_UNIT_SHIFT, // without being told to
     OPEN_SLABS_SHARE = 32,
     UNUSED_SHARE = 32,
     TAKEN_UNITS_KNOWN = 1 << 14, // 1 GiB
@@ -23,7 +23,7 @@ static const size_t PAGE_BYTES = 4096; // with longer pages huge ones are longer
 
 struct mb_huge_shared mb_huge_shared;
 
-static void stop(void) { atomic_store_explicit(&mb_huge_shared.wanted, false, memory_order_relaxed); }
+void mb_huge_stop(void) { atomic_store_explicit(&mb_huge_shared.wanted, false, memory_order_relaxed); }
 
 void mb_huge_init(enum mb_huge_mode mode) {
     mb_huge_shared.careful = mode == MB_HUGE_AUTO;
@@ -37,8 +37,6 @@ static bool is_in_use(void) {
     return mb_arena_units() >= (mb_huge_shared.careful ? CAREFUL_UNITS_MIN : HEAP_UNITS_MIN) &&
            atomic_load_explicit(&mb_huge_shared.wanted, memory_order_relaxed) && mb_space.base % MB_HUGE_PAGE_BYTES == 0;
 }
-
-// --- one chunk -------------------------------------------------------------------------------------------------------
 
 // --- taking ----------------------------------------------------------------------------------------------------------
 
@@ -81,15 +79,20 @@ struct taking {
     bool may_wish;
 };
 
-// A hole in the window (core/region/arena.c) is never free.
-static bool is_for_others(const struct taking *taking, size_t chunk) {
-    size_t heap = mb_arena_units();
-    if (heap < SHARED_UNITS_MIN || chunk + MB_HUGE_CHUNK_UNITS > heap || !spans_are_full()) return false;
+// Whether the chunk's units but those from `first` to `end` are free. A hole in the window (core/region/arena.c) never
+// is.
+static bool is_free_around(size_t chunk, size_t first, size_t end) {
     for (size_t unit = chunk; unit < chunk + MB_HUGE_CHUNK_UNITS; unit++) {
-        bool mine = unit >= taking->first && unit < taking->end;
+        bool mine = unit >= first && unit < end;
         if (!mine && !mb_arena_is_free(unit)) return false;
     }
     return true;
+}
+
+static bool is_for_others(const struct taking *taking, size_t chunk) {
+    size_t heap = mb_arena_units();
+    if (heap < SHARED_UNITS_MIN || chunk + MB_HUGE_CHUNK_UNITS > heap || !spans_are_full()) return false;
+    return is_free_around(chunk, taking->first, taking->end);
 }
 
 static bool is_whole(const struct taking *taking, size_t chunk) {
@@ -138,7 +141,7 @@ static size_t wish_run(const struct taking *taking, size_t chunk) {
     }
     for (; end >= taken_end && wants_wish(&ahead, end); end += MB_HUGE_CHUNK_UNITS) mb_huge_set_flags(end, MB_HUGE_WISHED | MB_HUGE_COLD);
     if (mb_huge_ask(chunk, (end - chunk) / MB_HUGE_CHUNK_UNITS)) return mb_min(end, taken_end);
-    stop();
+    mb_huge_stop();
     for (size_t at = chunk; at < end; at += MB_HUGE_CHUNK_UNITS) mb_huge_set_flags(at, 0);
     return mb_min(end, taken_end);
 }
@@ -173,7 +176,8 @@ struct part {
 // All other units of the chunk are free and have no pages. (In use a unit counts as warm.)
 static bool is_anew(const struct part *part) {
     if (part->chunk + MB_HUGE_CHUNK_UNITS > mb_arena_units()) return false;
-    return mb_map_count_warm(&mb_arena_map, part->chunk, MB_HUGE_CHUNK_UNITS) == part->end - part->first;
+    if (mb_map_count_warm(&mb_arena_map, part->chunk, MB_HUGE_CHUNK_UNITS) != part->end - part->first) return false;
+    return is_free_around(part->chunk, part->first, part->end);
 }
 
 // A chunk that was given back may still have the kernel's table for small pages, or the huge page of zeros that looking
@@ -191,38 +195,51 @@ static bool empty_chunk(const struct part *part) {
 static bool wish_one(size_t chunk, uint32_t flags) {
     if ((flags & MB_HUGE_WISHED) == 0) {
         if (!mb_huge_has_mappings_left() || !mb_huge_make_room(chunk)) return false;
-        if (!mb_huge_ask(chunk, 1)) return stop(), false;
+        if (!mb_huge_ask(chunk, 1)) return mb_huge_stop(), false;
     }
     mb_huge_set_flags(chunk, MB_HUGE_WISHED);
     return true;
 }
 
+static void clear_cold(size_t chunk, uint32_t flags) { mb_huge_set_flags(chunk, flags & ~(uint32_t)(MB_HUGE_COLD | MB_HUGE_PARTED)); }
+
 // Where others have the rest of the chunk, what is asked for there was decided before.
-static void enter_with_care(const struct part *part, enum mb_huge_use use) {
-    if (!is_anew(part)) return;
-    uint32_t flags = mb_huge_flags(part->chunk);
-    if ((flags & MB_HUGE_COLD) != 0 && !empty_chunk(part)) return;
-    bool filled = mb_huge_proof_enter(part->chunk);
-    if (filled && use == MB_HUGE_SLAB && wish_one(part->chunk, flags)) return;
+static void take_slab_with_care(size_t unit) {
+    struct part part = {mb_huge_chunk_of(unit), unit, unit + 1};
+    if (!is_anew(&part)) return;
+    uint32_t flags = mb_huge_flags(part.chunk);
+    if ((flags & MB_HUGE_COLD) != 0 && !empty_chunk(&part)) return;
+    if (mb_huge_proof_enter(part.chunk) && wish_one(part.chunk, flags)) return;
     if ((flags & MB_HUGE_WISHED) != 0)
-        mb_huge_drop(part->chunk);
+        mb_huge_drop(part.chunk);
     else
-        mb_huge_set_flags(part->chunk, flags & ~(uint32_t)(MB_HUGE_COLD | MB_HUGE_PARTED));
+        clear_cold(part.chunk, flags);
 }
 
-static void take_with_care(const struct mb_span *span, enum mb_huge_use use) {
+// Withdraws wishes from what may stay unwritten. A long block is one step of the evidence.
+static void take_block_with_care(const struct mb_span *span) {
     size_t end = span->first + span->units;
-    for (struct part part = {.chunk = mb_huge_chunk_of(span->first), .first = span->first}; part.first < end; part.first = part.end) {
+    struct part part = {.chunk = mb_huge_chunk_of(span->first), .first = span->first};
+    for (bool first = true; part.first < end; part.first = part.end, part.chunk += MB_HUGE_CHUNK_UNITS, first = false) {
         part.end = mb_min(part.chunk + MB_HUGE_CHUNK_UNITS, end);
-        enter_with_care(&part, use);
-        part.chunk += MB_HUGE_CHUNK_UNITS;
+        uint32_t flags = mb_huge_flags(part.chunk);
+        if (first && is_anew(&part)) mb_huge_proof_enter(part.chunk);
+        if ((flags & MB_HUGE_COLD) == 0) continue;
+        if ((flags & MB_HUGE_WISHED) != 0 && is_anew(&part) && empty_chunk(&part))
+            mb_huge_drop(part.chunk);
+        else
+            clear_cold(part.chunk, flags);
     }
 }
 
 bool mb_huge_taken(const struct mb_span *span, size_t bytes, enum mb_huge_use use) {
     if (!mb_huge_is_wanted()) return false;
     if (!mb_huge_shared.careful) return taken_as_told(span->first, span->units, bytes, use);
-    if (span->zero && is_in_use()) take_with_care(span, use);
+    if (!span->zero || !is_in_use()) return false;
+    if (use == MB_HUGE_SLAB)
+        take_slab_with_care(span->first);
+    else
+        take_block_with_care(span);
     return false;
 }
 

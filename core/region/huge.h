@@ -56,6 +56,9 @@ enum mb_huge_mode { MB_HUGE_OFF, MB_HUGE_ON, MB_HUGE_AUTO };
 // Called before the first span is taken.
 void mb_huge_init(enum mb_huge_mode mode);
 
+// Nothing more is asked for, nor noted.
+void mb_huge_stop(void);
+
 // Called when a span was taken, before any of it is touched; `bytes` of it will be used. True: its last chunk extends
 // beyond it, and a huge page has just been requested there.
 bool mb_huge_taken(const struct mb_span *span, size_t bytes, enum mb_huge_use use);

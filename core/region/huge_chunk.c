@@ -66,9 +66,26 @@ void mb_huge_set_flags(size_t chunk, uint32_t flags) {
     count(chunk, atomic_exchange_explicit(at, (uint8_t)flags, memory_order_relaxed), flags);
 }
 
+static void unask(size_t chunk, size_t end) {
+    mb_os_advise_huge((void *)mb_unit_address(chunk), (end - chunk) / MB_HUGE_CHUNK_UNITS * MB_HUGE_PAGE_BYTES, false);
+}
+
+// Scattered chunks lose their wishes, and each makes mappings: all that was advised becomes the same, and that is the
+// end of it. Huge pages that are there stay.
+MB_COLD static void drop_all(void) {
+    size_t heap = mb_arena_units(), end;
+    mb_huge_stop();
+    for (size_t chunk = 0; chunk < heap; chunk = end + MB_HUGE_CHUNK_UNITS) {
+        for (end = chunk; end < heap && advice(mb_huge_flags(end)) != 0; end += MB_HUGE_CHUNK_UNITS)
+            mb_huge_set_flags(end, MB_HUGE_DROPPED);
+        if (end > chunk) unask(chunk, end);
+    }
+}
+
 // The flag goes last: where it is set and the wish is gone already, nothing is lost but a system call.
 void mb_huge_drop(size_t chunk) {
-    mb_os_advise_huge((void *)mb_unit_address(chunk), MB_HUGE_PAGE_BYTES, false);
+    if (atomic_load_explicit(&mb_huge_shared.borders, memory_order_relaxed) >= BORDERS_MAX) return drop_all();
+    unask(chunk, chunk + MB_HUGE_CHUNK_UNITS);
     mb_huge_set_flags(chunk, MB_HUGE_DROPPED);
 }
 

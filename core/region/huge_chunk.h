@@ -37,7 +37,7 @@ bool mb_huge_is_wished(size_t chunk);
 // Asks the system for huge pages in so many chunks; false: it refuses.
 bool mb_huge_ask(size_t chunk, size_t chunks);
 
-// Withdraws a wish.
+// Withdraws a wish; all of them, and for good, when the mappings that they make have become too many.
 void mb_huge_drop(size_t chunk);
 
 // Whether wishes may make more mappings.

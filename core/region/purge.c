@@ -11,6 +11,7 @@
 enum {
     DECOMMIT_UNITS_MIN = 32, // 2 MiB: what is taken away costs up to two mappings
     APART_SHARE = 64,
+    WHOLE_LOOKS = 64, // words
 };
 
 struct mb_purge_shared mb_purge_shared;
@@ -100,19 +101,27 @@ static size_t words(void) { return (mb_arena_units() + 63) / 64; }
 // The highest word below `word` that has units of a plane, or MB_NO_UNIT.
 static size_t word_below(enum mb_map_plane plane, size_t word) { return mb_map_word_below(&mb_arena_map, plane, word); }
 
-static size_t treat_plane(enum mb_map_plane plane, word_function *treat_one, mask_function *mask_of, run_function *treat,
-                          size_t max_units) {
+// What has units of the plane, from the highest word on, so many words at most.
+static size_t treat_words(enum mb_map_plane plane, word_function *treat_one, mask_function *mask_of, run_function *treat, size_t max_units,
+                          size_t looks) {
     size_t treated = 0;
-    for (size_t word = word_below(plane, words()); word != MB_NO_UNIT && treated < max_units; word = word_below(plane, word)) {
+    for (size_t word = word_below(plane, words()); word != MB_NO_UNIT && treated < max_units && looks > 0; word = word_below(plane, word)) {
         treated += treat_one(word, mask_of, treat, max_units - treated);
+        looks--;
     }
     return treated;
 }
 
-// While there are whole huge pages none is taken apart for less than 1/64 of the heap: then a whole one goes.
+static size_t treat_plane(enum mb_map_plane plane, word_function *treat_one, mask_function *mask_of, run_function *treat,
+                          size_t max_units) {
+    return treat_words(plane, treat_one, mask_of, treat, max_units, SIZE_MAX);
+}
+
+// While there are whole huge pages none is taken apart for less than 1/64 of the heap: then a whole one goes. They are
+// not looked for far away: words without one are passed by each time.
 size_t mb_arena_purge_any(size_t max_units) {
-    size_t most = mb_max(max_units, mb_huge_least_purge());
-    size_t purged = treat_plane(MB_MAP_WARM, treat_word_alone, purgeable_whole, purge_run, most);
+    size_t least = mb_huge_least_purge(), most = mb_max(max_units, least);
+    size_t purged = treat_words(MB_MAP_WARM, treat_word_alone, purgeable_whole, purge_run, most, least > 1 ? WHOLE_LOOKS : SIZE_MAX);
     size_t rest = max_units - mb_min(purged, max_units);
     if (purged != 0 && rest <= mb_arena_units() / APART_SHARE) return purged;
     return purged + treat_plane(MB_MAP_WARM, treat_word_alone, mb_map_purgeable, purge_run, rest);
