@@ -36,7 +36,9 @@ enum mb_wall mb_wall_up(void *p, size_t bytes, bool must) {
     return MB_WALL_ACCESS;
 }
 
-void mb_wall_forget(size_t count) { atomic_fetch_sub_explicit(&wall_shared.accesses, count, memory_order_relaxed); }
+void mb_wall_forget(size_t count) {
+    if (count != 0) atomic_fetch_sub_explicit(&wall_shared.accesses, count, memory_order_relaxed);
+}
 
 bool mb_wall_down(void *p, size_t bytes, bool by_access) {
     if (bytes == 0) return true;
