@@ -66,6 +66,9 @@ shown=$(under show,profile=lowmem,seed=5 "$probe")
 for line in "seed=5 (MBMALLOC_OPTIONS)" "purge_delay_ms=100 (profile)" "background=1 (default)"; do
     [[ $shown == *"mbmalloc: $line"* ]] || fail "show lacks '$line': $shown"
 done
+for line in "=AUTO huge_pages=auto (MBMALLOC_OPTIONS)" "=off huge_pages=0 (MBMALLOC_OPTIONS)" "=2 which takes 0, 1 or auto"; do
+    [[ $(under "show,huge_pages${line%% *}" "$probe") == *"${line#* }"* ]] || fail "huge_pages: not '$line'"
+done
 [[ $(under show,purge_delay_ms=7,profile=lowmem "$probe") == *"purge_delay_ms=7 (MBMALLOC_OPTIONS)"* ]] ||
     fail "a profile was stronger than the option itself"
 active=$(under verbose=1,purge_delay_ms=5s "$probe" | grep '^mbmalloc') || fail "verbose said nothing"
