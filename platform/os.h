@@ -121,6 +121,11 @@ void *mb_os_brk(void);
 // effect and which sandboxes allow.
 bool mb_os_readable(const void *p, size_t bytes);
 
+// Whether the 4 bytes at p (a multiple of 4) are 0: 1 or 0; -EFAULT where they cannot be read. Asks by futex, too, so
+// that it does not matter whether another thread takes the memory's access rights away meanwhile. A page that was never
+// written becomes the kernel's shared page of zeros.
+int mb_os_is_zero_word(const void *p);
+
 // Fills `out` with random bytes: from getrandom, or from AT_RANDOM, the clock and addresses where that fails. Never
 // fails.
 void mb_os_random(void *out, size_t bytes);

@@ -65,7 +65,9 @@ static size_t probe_address_space(size_t limit) {
 }
 
 size_t mb_os_address_space_left(void) {
-    struct { uint64_t soft, hard; } limit = {0, 0};
+    struct {
+        uint64_t soft, hard;
+    } limit = {0, 0};
     long result = mb_syscall4(__NR_prlimit64, 0, RLIMIT_AS, 0, mb_arg(&limit));
     if (result != 0 || limit.soft == UINT64_MAX) return SIZE_MAX;
     uint64_t pages;
@@ -89,6 +91,13 @@ bool mb_os_readable(const void *p, size_t bytes) {
     uintptr_t first = (uintptr_t)p, last = first + (bytes > 0 ? bytes - 1 : 0);
     if (!readable_word(first)) return false; // the topmost addresses are the kernel's: `last` has not wrapped
     return (first & ~(uintptr_t)3) == (last & ~(uintptr_t)3) || readable_word(last);
+}
+
+// Asked to move no thread at all from one queue to another, the kernel compares the word, and that is all: no sleep, as
+// a wait for the expected value would be.
+int mb_os_is_zero_word(const void *p) {
+    long result = mb_syscall6(__NR_futex, mb_arg(p), MB_FUTEX_CMP_REQUEUE_PRIVATE, 0, 0, mb_arg(p), 0);
+    return result == 0 ? 1 : result == -EAGAIN ? 0 : (int)result;
 }
 
 // --- random bytes and time ------------------------------------------------------------------------------------------

@@ -75,9 +75,9 @@ size_t mb_arena_next_other(size_t unit);
 size_t mb_arena_units(void);            // units of the front: descriptors below this may be read
 size_t mb_arena_warm_free_units(void);
 bool mb_arena_is_free(size_t unit);
-bool mb_arena_is_warm(size_t unit);
+bool mb_arena_is_warm(size_t unit); // its pages were used and have not been given back; in use a unit counts as warm
 // Whether it was free and warm at the last tick, and has been since.
-bool mb_arena_is_aged(size_t unit);     // its pages were used and have not been given back
+bool mb_arena_is_aged(size_t unit);
 size_t mb_arena_reserved_bytes(void);   // address space of window and metadata
 size_t mb_arena_metadata_bytes(void);   // committed for metadata
 uint64_t mb_arena_spans_taken(void);

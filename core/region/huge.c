@@ -10,26 +10,24 @@
 #include "platform/bits.h"
 #include "platform/os.h"
 
-enum {
-    TOLD_UNITS_MIN = 16 << 20 >> MB_UNIT_SHIFT,
-    CAREFUL_UNITS_MIN = 64 << 20 >> MB_UNIT_SHIFT,
-};
-
 struct mb_huge_shared mb_huge_shared;
 
 void mb_huge_stop(void) { atomic_store_explicit(&mb_huge_shared.wanted, false, memory_order_relaxed); }
 
 void mb_huge_init(enum mb_huge_mode mode) {
     mb_huge_shared.careful = mode == MB_HUGE_AUTO;
-    atomic_store_explicit(&mb_huge_shared.wanted, mode != MB_HUGE_OFF && mb_os_page_size() == MB_HUGE_SMALL_PAGE_BYTES, memory_order_relaxed);
+    atomic_store_explicit(&mb_huge_shared.wanted, mode != MB_HUGE_OFF && mb_os_page_size() == MB_HUGE_SMALL_PAGE_BYTES,
+                          memory_order_relaxed);
 }
 
 size_t mb_huge_wished_bytes(void) { return atomic_load_explicit(&mb_huge_shared.wished_chunks, memory_order_relaxed) * MB_HUGE_PAGE_BYTES; }
 
-bool mb_huge_is_in_use(void) {
-    return mb_arena_units() >= (mb_huge_shared.careful ? CAREFUL_UNITS_MIN : TOLD_UNITS_MIN) &&
-           atomic_load_explicit(&mb_huge_shared.wanted, memory_order_relaxed) && mb_space.base % MB_HUGE_PAGE_BYTES == 0;
+bool mb_huge_is_possible(size_t units_min) {
+    return mb_arena_units() >= units_min && mb_huge_is_wanted() && mb_space.base % MB_HUGE_PAGE_BYTES == 0;
 }
+
+// Small heaps are left alone, and cost nothing.
+static bool is_in_use(void) { return mb_huge_is_possible(mb_huge_shared.careful ? MB_HUGE_CAREFUL_UNITS_MIN : MB_HUGE_TOLD_UNITS_MIN); }
 
 bool mb_huge_is_free_around(size_t chunk, size_t first, size_t end) {
     for (size_t unit = chunk; unit < chunk + MB_HUGE_CHUNK_UNITS; unit++) {
@@ -44,8 +42,7 @@ bool mb_huge_is_free_around(size_t chunk, size_t first, size_t end) {
 bool mb_huge_taken(const struct mb_span *span, size_t bytes, enum mb_huge_use use) {
     if (!mb_huge_is_wanted()) return false;
     if (!mb_huge_shared.careful) return mb_huge_taken_as_told(span, bytes, use);
-    mb_huge_taken_with_care(span, use);
-    return false;
+    return mb_huge_taken_with_care(span, use);
 }
 
 bool mb_huge_taken_run(const struct mb_run *run, enum mb_huge_use use) {
@@ -67,7 +64,7 @@ static void purged_in_part(size_t chunk) {
 }
 
 void mb_huge_purged(size_t first, size_t units) {
-    if (!mb_huge_is_in_use()) return;
+    if (!is_in_use()) return;
     for (size_t chunk = mb_huge_chunk_of(first); chunk < first + units; chunk += MB_HUGE_CHUNK_UNITS) {
         bool whole = chunk >= first && chunk + MB_HUGE_CHUNK_UNITS <= first + units;
         if (!whole)
@@ -78,15 +75,20 @@ void mb_huge_purged(size_t first, size_t units) {
 }
 
 void mb_huge_lost(size_t first, size_t units) {
-    if (!mb_huge_is_in_use()) return;
+    if (!is_in_use()) return;
     for (size_t chunk = mb_huge_chunk_of(first); chunk < first + units; chunk += MB_HUGE_CHUNK_UNITS) {
         bool whole = chunk >= first && chunk + MB_HUGE_CHUNK_UNITS <= first + units;
         mb_huge_set_flags(chunk, whole ? MB_HUGE_COLD : 0);
     }
 }
 
+// Giving back in whole chunks costs memory, and pays only where there are huge pages.
+static bool has_huge_pages(void) {
+    return is_in_use() && (!mb_huge_shared.careful || atomic_load_explicit(&mb_huge_shared.wished_chunks, memory_order_relaxed) != 0);
+}
+
 uint64_t mb_huge_whole(uint64_t mask) {
-    if (!mb_huge_is_in_use()) return mask;
+    if (!has_huge_pages()) return mask;
     for (size_t unit = 0; unit < 64; unit += MB_HUGE_CHUNK_UNITS) {
         uint64_t chunk = mb_bit_range((unsigned)unit, MB_HUGE_CHUNK_UNITS);
         if ((mask & chunk) != chunk) mask &= ~chunk;
@@ -94,4 +96,4 @@ uint64_t mb_huge_whole(uint64_t mask) {
     return mask;
 }
 
-size_t mb_huge_least_purge(void) { return mb_huge_is_in_use() ? MB_HUGE_CHUNK_UNITS : 1; }
+size_t mb_huge_least_purge(void) { return has_huge_pages() ? MB_HUGE_CHUNK_UNITS : 1; }

@@ -8,6 +8,13 @@
 #include "platform/bits.h"
 #include "platform/os.h"
 
+enum {
+    EVIDENCE_UNITS_MIN = 8 << 20 >> MB_UNIT_SHIFT,
+    BLOCKS_UNITS_MIN = MB_HUGE_CAREFUL_UNITS_MIN,
+    SLABS_UNITS_MIN = 64 << 20 >> MB_UNIT_SHIFT,
+    LONG_SHARE = 2, // a longer part of the rest of the heap may be a mistake too dear
+};
+
 // What of a chunk a taking has, in units.
 struct part {
     size_t chunk, first, end;
@@ -32,50 +39,81 @@ static bool empty_chunk(const struct part *part) {
     return whole;
 }
 
-static bool wish_one(size_t chunk, uint32_t flags) {
-    if ((flags & MB_HUGE_WISHED) == 0) {
-        if (!mb_huge_has_mappings_left() || !mb_huge_make_room(chunk)) return false;
-        if (!mb_huge_ask(chunk, 1)) return mb_huge_stop(), false;
-    }
-    mb_huge_set_flags(chunk, MB_HUGE_WISHED);
+// Asks for a run of chunks that have their flags already: wishes one by one would be as many calls.
+static void ask(size_t chunk, size_t end) {
+    if (chunk == end || mb_huge_ask(chunk, (end - chunk) / MB_HUGE_CHUNK_UNITS)) return;
+    mb_huge_stop();
+    for (; chunk < end; chunk += MB_HUGE_CHUNK_UNITS) mb_huge_set_flags(chunk, 0);
+}
+
+// Chunks to ask for at once.
+struct wishes {
+    size_t chunk, end;
+};
+
+static bool add_wish(struct wishes *wishes, const struct part *part) {
+    uint32_t flags = mb_huge_flags(part->chunk);
+    bool wished = (flags & MB_HUGE_WISHED) != 0, next = part->chunk == wishes->end;
+    if (flags != 0 && !empty_chunk(part)) return false;
+    if (!wished && ((!next && !mb_huge_has_mappings_left()) || !mb_huge_make_room(part->chunk))) return false;
+    mb_huge_set_flags(part->chunk, MB_HUGE_WISHED);
+    if (wished) return true;
+    if (!next) ask(wishes->chunk, wishes->end);
+    *wishes = (struct wishes){next ? wishes->chunk : part->chunk, part->chunk + MB_HUGE_CHUNK_UNITS};
     return true;
 }
 
-static void clear_cold(size_t chunk, uint32_t flags) { mb_huge_set_flags(chunk, flags & ~(uint32_t)(MB_HUGE_COLD | MB_HUGE_PARTED)); }
+// What is taken may stay unwritten.
+static void withdraw(const struct part *part) {
+    uint32_t flags = mb_huge_flags(part->chunk);
+    bool again = (flags & MB_HUGE_WISHED) != 0 && (flags & MB_HUGE_COLD) != 0;
+    if (again && is_anew(part) && empty_chunk(part))
+        mb_huge_drop(part->chunk);
+    else if (mb_huge_make_room(part->chunk))
+        mb_huge_set_flags(part->chunk, (flags & ~(uint32_t)(MB_HUGE_COLD | MB_HUGE_PARTED)) | MB_HUGE_SMALL);
+}
 
 // Where others have the rest of the chunk, what is asked for there was decided before.
-static void take_slab(size_t unit) {
-    struct part part = {mb_huge_chunk_of(unit), unit, unit + 1};
+static void take_slab(const struct mb_span *span) {
+    struct part part = {mb_huge_chunk_of(span->first), span->first, span->first + 1};
     if (!is_anew(&part)) return;
-    uint32_t flags = mb_huge_flags(part.chunk);
-    if ((flags & MB_HUGE_COLD) != 0 && !empty_chunk(&part)) return;
-    if (mb_huge_proof_enter(part.chunk) && wish_one(part.chunk, flags)) return;
-    if ((flags & MB_HUGE_WISHED) != 0)
-        mb_huge_drop(part.chunk);
-    else
-        clear_cold(part.chunk, flags);
+    bool filled = mb_huge_proof_enter(MB_HUGE_KIND_SLABS, span) && mb_arena_units() >= SLABS_UNITS_MIN;
+    struct wishes wishes = {0, 0};
+    if (!filled || !add_wish(&wishes, &part)) withdraw(&part);
+    ask(wishes.chunk, wishes.end);
 }
 
-// Withdraws wishes from what may stay unwritten. A long block is one step of the evidence.
-static void take_block(const struct mb_span *span) {
+static bool is_long(const struct mb_span *span) { return span->units >= MB_HUGE_CHUNK_UNITS; }
+
+static bool long_will_be_written(const struct mb_span *span) {
+    if (!mb_huge_proof_enter(MB_HUGE_KIND_LONG, span)) return false;
+    return span->units <= (mb_arena_units() - span->units) / LONG_SHARE;
+}
+
+static bool short_will_be_written(const struct mb_span *span, const struct part *part) {
+    return is_anew(part) && mb_huge_proof_enter(MB_HUGE_KIND_BLOCKS, span);
+}
+
+// True: its last chunk extends beyond it, and a huge page will come there.
+static bool take_block(const struct mb_span *span, enum mb_huge_use use) {
+    bool large = mb_arena_units() >= BLOCKS_UNITS_MIN, last = false;
+    bool long_written = use == MB_HUGE_FILLED && is_long(span) && long_will_be_written(span);
     size_t end = span->first + span->units;
     struct part part = {.chunk = mb_huge_chunk_of(span->first), .first = span->first};
-    for (bool first = true; part.first < end; part.first = part.end, part.chunk += MB_HUGE_CHUNK_UNITS, first = false) {
+    struct wishes wishes = {0, 0};
+    for (; part.first < end; part.first = part.end, part.chunk += MB_HUGE_CHUNK_UNITS) {
         part.end = mb_min(part.chunk + MB_HUGE_CHUNK_UNITS, end);
-        uint32_t flags = mb_huge_flags(part.chunk);
-        if (first && is_anew(&part)) mb_huge_proof_enter(part.chunk);
-        if ((flags & MB_HUGE_COLD) == 0) continue;
-        if ((flags & MB_HUGE_WISHED) != 0 && is_anew(&part) && empty_chunk(&part))
-            mb_huge_drop(part.chunk);
-        else
-            clear_cold(part.chunk, flags);
+        bool written = is_long(span) ? long_written && is_anew(&part) : use == MB_HUGE_FILLED && short_will_be_written(span, &part);
+        last = written && large && add_wish(&wishes, &part);
+        if (!last) withdraw(&part);
     }
+    ask(wishes.chunk, wishes.end);
+    return last && end % MB_HUGE_CHUNK_UNITS != 0;
 }
 
-void mb_huge_taken_with_care(const struct mb_span *span, enum mb_huge_use use) {
-    if (!span->zero || !mb_huge_is_in_use()) return;
-    if (use == MB_HUGE_SLAB)
-        take_slab(span->first);
-    else
-        take_block(span);
+bool mb_huge_taken_with_care(const struct mb_span *span, enum mb_huge_use use) {
+    if (!span->zero || !mb_huge_is_possible(EVIDENCE_UNITS_MIN)) return false;
+    if (use != MB_HUGE_SLAB) return take_block(span, use);
+    take_slab(span);
+    return false;
 }

@@ -17,6 +17,7 @@ enum mb_huge_flags {
     MB_HUGE_DROPPED = 2, // none is wanted any more
     MB_HUGE_COLD = 4,    // all of it was given back, and nothing was taken since,
     MB_HUGE_PARTED = 8,  //   but in parts: the kernel has a table for small pages there, until all is given back at once
+    MB_HUGE_SMALL = 16,  // has had small pages, and so may have that table
 };
 
 // The first unit of the unit's chunk, which stands for it.

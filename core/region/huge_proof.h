@@ -1,11 +1,17 @@
-// Whether the memory that a heap grows into is filled: the evidence on which huge pages are asked for without being
+// Whether the memory that a heap grows into is written: the evidence on which huge pages are asked for without being
 // told to.
 //
-// What: a block may stay unwritten, and then a huge page is memory lost. Slabs of blocks of up to half a page are
-// carved a page at a time, only when the blocks before are in use: how far they are carved tells how much of them has
-// been touched. So of each chunk of 2 MiB that was entered some chunks ago, a sample of units is looked at. While these
-// are nearly all carved slabs, huge pages may be asked for in further chunks; large blocks, slabs of longer blocks and
-// free units count as unfilled. A program that changes its ways can lose what lies in the last few chunks.
+// What: a block may stay unwritten, and then a huge page is memory lost. So a sample of what entered chunks of 2 MiB is
+// looked at later. Three kinds are judged apart, and while nearly all pages of a kind were written, huge pages may be
+// asked for:
+// - chunks entered by a slab, when four more have been. Slabs of blocks of up to half a page are carved a page at a
+//   time, only when the blocks before are in use: how far they are carved tells how much of them was touched.
+// - blocks that entered a chunk, when the same thread enters the next one (others may not have had the time to write
+//   theirs); and blocks of 2 MiB and more, when it takes the next one. A few words of a page are compared with zero, by
+//   the kernel, since the program may have taken away its access rights; if all are zero, it counts as unwritten. Who
+//   leaves blocks unwritten is asked more and more seldom.
+// A program that changes its ways can lose what was entered since the last look. Of blocks, what was lost in huge pages
+// is counted, and while it is more than a thirty-second of the heap they get no further ones.
 // Who: any thread; relaxed, and threads that enter chunks at the same time may lose each other's.
 #ifndef MB_CORE_REGION_HUGE_PROOF_H
 #define MB_CORE_REGION_HUGE_PROOF_H
@@ -13,8 +19,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Called when a chunk without pages is entered, which is known by its first unit. Whether the last ones have been
-// filled. Looks at a few descriptors.
-bool mb_huge_proof_enter(size_t chunk);
+#include "core/region/span.h"
+
+enum mb_huge_kind { MB_HUGE_KIND_SLABS, MB_HUGE_KIND_BLOCKS, MB_HUGE_KIND_LONG, MB_HUGE_KINDS };
+
+// Called when a span that was taken enters a chunk that has no pages; once for all the chunks of a long block. Whether
+// what entered before has been written. Looks at a few descriptors and words.
+bool mb_huge_proof_enter(enum mb_huge_kind kind, const struct mb_span *taken);
 
 #endif

@@ -9,14 +9,15 @@
 
 #include "core/region/huge.h"
 
+enum { MB_HUGE_TOLD_UNITS_MIN = 16 << 20 >> MB_UNIT_SHIFT, MB_HUGE_CAREFUL_UNITS_MIN = 32 << 20 >> MB_UNIT_SHIFT };
 enum { MB_HUGE_SMALL_PAGE_BYTES = 4096 }; // with longer pages huge ones are longer, too, and none are asked for
 
 // As mb_huge_taken.
 bool mb_huge_taken_as_told(const struct mb_span *span, size_t bytes, enum mb_huge_use use);
-void mb_huge_taken_with_care(const struct mb_span *span, enum mb_huge_use use);
+bool mb_huge_taken_with_care(const struct mb_span *span, enum mb_huge_use use);
 
-// Small heaps are left alone, and cost nothing.
-bool mb_huge_is_in_use(void);
+// Whether huge pages can be had, in a heap of so many units.
+bool mb_huge_is_possible(size_t units_min);
 
 // Whether the chunk's units but those from `first` to `end` are free. A hole in the window (core/region/arena.c) never
 // is.

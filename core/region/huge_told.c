@@ -115,7 +115,7 @@ bool mb_huge_taken_as_told(const struct mb_span *span, size_t bytes, enum mb_hug
     note_unused(units, bytes, use);
     struct taking taking = {.first = first, .end = first + units, .used_end = raise_used_end(first + units), .use = use};
     taking.whole_end = first + (bytes >> MB_UNIT_SHIFT);
-    if (!mb_huge_is_in_use()) return false;
+    if (!mb_huge_is_possible(MB_HUGE_TOLD_UNITS_MIN)) return false;
     if (2 * units > mb_arena_units()) taking.use = MB_HUGE_SPARSE;
     taking.may_wish = may_wish(taking.use);
     bool last_wished = false;

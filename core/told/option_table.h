@@ -52,7 +52,7 @@ enum mb_option_when { MB_OPTION_START, MB_OPTION_LIVE };
     TEXT(heap_profile_file, "path", LIVE, "write the heap profile to this file when the process ends; %p is the process id")               \
     NUMBER(hardened, SWITCH, 0, 0, 1, "", START, "canaries, random places, delayed reuse, guard pages, zeroed freed blocks: mbmalloc(3)")  \
     NUMBER(huge_pages, AUTO_SWITCH, MB_OPTION_AUTO, 0, MB_OPTION_AUTO, "", START,                                                          \
-           "ask for huge pages where the heap grows: auto: from 64 MiB on, for small blocks; 1: from 16 MiB on, for all")                  \
+           "ask for huge pages where the heap grows: auto: from 32 MiB on, while its blocks are written; 1: from 16 MiB on")               \
     NUMBER(on_error, CHOICE, 0, 0, 0, "abort count log", START,                                                                            \
            "a mistake with a pointer: one line and the end; the call does nothing, silent or after the line")                              \
     NUMBER(purge_delay_ms, TIME_MS, 1000, 0, 3600000, "", LIVE, "free pages older than this go back to the system")                        \

@@ -19,10 +19,21 @@ static void wait_a_little(void) {
     clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 }
 
+// A heap that grows with written blocks, and with unwritten ones, asks the system for more than a small one does.
+static void grow(void) {
+    enum { GROWN = 100, GROWN_BYTES = 1 << 20, LONG_BYTES = 5 << 20 };
+    void *blocks[GROWN], *longs[GROWN / 10];
+    for (int i = 0; i < GROWN; i++) blocks[i] = block_new(GROWN_BYTES);
+    for (int i = 0; i < GROWN / 10; i++) longs[i] = i % 2 == 0 ? block_new(LONG_BYTES) : malloc(LONG_BYTES);
+    for (int i = 0; i < GROWN; i++) block_free(blocks[i]);
+    for (int i = 0; i < GROWN / 10; i++) i % 2 == 0 ? block_free(longs[i]) : free(longs[i]);
+}
+
 static int live(void) {
     deadline(20);
     block_free(block_new(100));
     if (!enter_sandbox()) return TEST_SKIPPED;
+    grow();
     for (int generation = 0; generation < GENERATIONS; generation++) {
         pthread_t threads[THREADS];
         for (uintptr_t t = 0; t < THREADS; t++) threads[t] = thread_start(heavy_work, (void *)t);

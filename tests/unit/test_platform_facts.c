@@ -160,6 +160,25 @@ static void readable_stops_at_the_end_of_a_file(void **state) {
     fclose(file);
 }
 
+static void zero_words_are_told_from_others(void **state) {
+    (void)state;
+    char *p = reserved_memory(2 * page);
+    uint32_t *word = (uint32_t *)(p + page - sizeof *word);
+    assert_int_equal(mb_os_commit(p, page), 0);
+    assert_int_equal(mb_os_is_zero_word(word), 1);
+    *word = 0x01000000;
+    assert_int_equal(mb_os_is_zero_word(word), 0);
+    assert_int_equal(mb_os_is_zero_word(word - 1), 1);
+    *word = 0;
+    assert_int_equal(mb_os_is_zero_word(word), 1);
+    assert_int_equal(mb_os_is_zero_word(p + page), -EFAULT);
+    assert_int_equal(mb_os_protect(p, page, MB_OS_READ), 0);
+    assert_int_equal(mb_os_is_zero_word(word), 1);
+    assert_int_equal(mb_os_protect(p, page, 0), 0);
+    assert_int_equal(mb_os_is_zero_word(word), -EFAULT);
+    mb_os_unmap(p, 2 * page);
+}
+
 // --- random bytes ---------------------------------------------------------------------------------------------------
 
 static size_t zero_bytes(const unsigned char *bytes, size_t count) {
@@ -259,6 +278,7 @@ int main(void) {
         cmocka_unit_test(readable_sees_both_edges),
         cmocka_unit_test(readable_refuses_impossible_addresses),
         cmocka_unit_test(readable_stops_at_the_end_of_a_file),
+        cmocka_unit_test(zero_words_are_told_from_others),
         cmocka_unit_test(random_fills),
         cmocka_unit_test(clock_is_the_monotonic_one),
         cmocka_unit_test(clock_makes_no_system_call),
