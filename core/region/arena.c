@@ -77,6 +77,8 @@ bool mb_arena_init(const uint64_t random[2]) {
     return true;
 }
 
+void mb_arena_grow_small(void) { mb_lazy_grow_small(&arena_shared.front); }
+
 void mb_arena_name(void) {
     mb_lazy_set_name(&arena_shared.front, "mbmalloc blocks");
     mb_lazy_set_name(&arena_shared.table, "mbmalloc descriptors");

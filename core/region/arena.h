@@ -20,6 +20,9 @@ bool mb_arena_init(const uint64_t random[2]);
 // Names the arena's mappings in /proc/PID/maps, where the kernel can (Linux 5.17). Before mb_arena_init.
 void mb_arena_name(void);
 
+// What the arena grows by from now on gets no huge pages but those that are asked for. Any thread.
+void mb_arena_grow_small(void);
+
 // Takes `units` units whose address is a multiple of `align_units` units (a power of two). False: no memory.
 bool mb_arena_take(size_t units, size_t align_units, struct mb_span *out);
 

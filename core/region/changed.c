@@ -51,10 +51,12 @@ bool mb_arena_give_renewed(size_t first, size_t units) {
     case 0:
         mb_changed_forget(first, units);
         mb_huge_lost(first, units);
+        mb_huge_renewed((void *)mb_unit_address(first), units << MB_UNIT_SHIFT);
         mb_arena_give_cold(first, units);
         return true;
     case -ENXIO:
         mb_huge_lost(first, units);
+        mb_huge_renewed((void *)mb_unit_address(first), units << MB_UNIT_SHIFT);
         mb_arena_give_bare(first, units);
         return true;
     case -ESTALE: mb_arena_abandon(first, units); return true;

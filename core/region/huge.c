@@ -14,8 +14,25 @@ struct mb_huge_shared mb_huge_shared;
 
 void mb_huge_stop(void) { atomic_store_explicit(&mb_huge_shared.wanted, false, memory_order_relaxed); }
 
+void mb_huge_grow_small(void) {
+    uintptr_t none = 0, from = mb_space.base + ((uintptr_t)mb_arena_units() << MB_UNIT_SHIFT);
+    if (atomic_load_explicit(&mb_huge_shared.small_from, memory_order_relaxed) != 0) return;
+    mb_arena_grow_small();
+    atomic_compare_exchange_strong_explicit(&mb_huge_shared.small_from, &none, mb_max(from, 1), memory_order_relaxed, memory_order_relaxed);
+}
+
+bool mb_huge_is_small(const void *p) {
+    uintptr_t from = atomic_load_explicit(&mb_huge_shared.small_from, memory_order_relaxed);
+    return from != 0 && (uintptr_t)p >= from;
+}
+
+void mb_huge_renewed(void *p, size_t bytes) {
+    if (mb_huge_is_small(p)) mb_os_advise_huge(p, bytes, false);
+}
+
 void mb_huge_init(enum mb_huge_mode mode) {
     mb_huge_shared.careful = mode == MB_HUGE_AUTO;
+    if (mode == MB_HUGE_OFF) mb_huge_grow_small();
     atomic_store_explicit(&mb_huge_shared.wanted, mode != MB_HUGE_OFF && mb_os_page_size() == MB_HUGE_SMALL_PAGE_BYTES,
                           memory_order_relaxed);
 }

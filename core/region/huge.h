@@ -47,6 +47,7 @@ struct mb_huge_shared {
     _Atomic size_t unused_pages;
     _Atomic ptrdiff_t open_slabs; // slabs on fresh pages that are not carved out; relaxed
     _Atomic size_t wished_chunks; // chunks with a wish; relaxed
+    _Atomic uintptr_t small_from; // what was committed at this address and above it has small pages, unless a wish says otherwise; 0: none
     _Atomic ptrdiff_t borders;    // between chunks of which the system was told different things; relaxed
 };
 extern MB_HIDDEN struct mb_huge_shared mb_huge_shared;
@@ -72,6 +73,12 @@ bool mb_huge_taken_run(const struct mb_run *run, enum mb_huge_use use);
 // Called when pages of these units were purged / were mapped anew, with whatever mapping there is now.
 void mb_huge_purged(size_t first, size_t units);
 void mb_huge_lost(size_t first, size_t units);
+
+// What the heap grows by from now on has small pages where none are asked for, even if the system's mode is `always`.
+void mb_huge_grow_small(void);
+bool mb_huge_is_small(const void *p);
+// Called when a part of the heap has got a fresh mapping, which the system was told nothing of.
+void mb_huge_renewed(void *p, size_t bytes);
 
 // Of the units of one word of the map, those that belong to whole chunks, in a heap that may have huge pages; else all.
 uint64_t mb_huge_whole(uint64_t mask);

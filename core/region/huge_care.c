@@ -54,8 +54,10 @@ struct wishes {
 static bool add_wish(struct wishes *wishes, const struct part *part) {
     uint32_t flags = mb_huge_flags(part->chunk);
     bool wished = (flags & MB_HUGE_WISHED) != 0, next = part->chunk == wishes->end;
+    mb_huge_grow_small(); // so that what has no wish is one mapping with what lost it
     if (flags != 0 && !empty_chunk(part)) return false;
-    if (!wished && ((!next && !mb_huge_has_mappings_left()) || !mb_huge_make_room(part->chunk))) return false;
+    bool joins = next || mb_huge_is_wished(part->chunk - MB_HUGE_CHUNK_UNITS);
+    if (!wished && ((!joins && !mb_huge_has_mappings_left()) || !mb_huge_make_room(part->chunk))) return false;
     mb_huge_set_flags(part->chunk, MB_HUGE_WISHED);
     if (wished) return true;
     if (!next) ask(wishes->chunk, wishes->end);
@@ -85,35 +87,39 @@ static void take_slab(const struct mb_span *span) {
 
 static bool is_long(const struct mb_span *span) { return span->units >= MB_HUGE_CHUNK_UNITS; }
 
-static bool long_will_be_written(const struct mb_span *span) {
-    if (!mb_huge_proof_enter(MB_HUGE_KIND_LONG, span)) return false;
-    return span->units <= (mb_arena_units() - span->units) / LONG_SHARE;
+static enum mb_huge_kind kind_of(const struct mb_span *span, enum mb_huge_use use) {
+    if (use == MB_HUGE_SPARSE) return MB_HUGE_KIND_SPARSE;
+    return is_long(span) ? MB_HUGE_KIND_LONG : MB_HUGE_KIND_BLOCKS;
 }
 
-static bool short_will_be_written(const struct mb_span *span, const struct part *part) {
-    return is_anew(part) && mb_huge_proof_enter(MB_HUGE_KIND_BLOCKS, span);
+static bool is_small_part(const struct mb_span *span) { return span->units <= (mb_arena_units() - span->units) / LONG_SHARE; }
+
+// A long block is judged once, a shorter one where it enters a chunk.
+static bool will_be_written(const struct mb_span *span, enum mb_huge_kind kind, const struct part *part, bool long_written) {
+    if (is_long(span)) return long_written && is_anew(part);
+    return is_anew(part) && mb_huge_proof_enter(kind, span);
 }
 
 // True: its last chunk extends beyond it, and a huge page will come there.
-static bool take_block(const struct mb_span *span, enum mb_huge_use use) {
+static bool take_block(const struct mb_span *span, enum mb_huge_kind kind) {
     bool large = mb_arena_units() >= BLOCKS_UNITS_MIN, last = false;
-    bool long_written = use == MB_HUGE_FILLED && is_long(span) && long_will_be_written(span);
+    bool long_written = is_long(span) && mb_huge_proof_enter(kind, span) && is_small_part(span);
     size_t end = span->first + span->units;
     struct part part = {.chunk = mb_huge_chunk_of(span->first), .first = span->first};
     struct wishes wishes = {0, 0};
     for (; part.first < end; part.first = part.end, part.chunk += MB_HUGE_CHUNK_UNITS) {
         part.end = mb_min(part.chunk + MB_HUGE_CHUNK_UNITS, end);
-        bool written = is_long(span) ? long_written && is_anew(&part) : use == MB_HUGE_FILLED && short_will_be_written(span, &part);
-        last = written && large && add_wish(&wishes, &part);
+        last = will_be_written(span, kind, &part, long_written) && large && add_wish(&wishes, &part);
         if (!last) withdraw(&part);
     }
     ask(wishes.chunk, wishes.end);
+    if (mb_huge_proof_is_vain(kind)) mb_huge_grow_small();
     return last && end % MB_HUGE_CHUNK_UNITS != 0;
 }
 
 bool mb_huge_taken_with_care(const struct mb_span *span, enum mb_huge_use use) {
     if (!span->zero || !mb_huge_is_possible(EVIDENCE_UNITS_MIN)) return false;
-    if (use != MB_HUGE_SLAB) return take_block(span, use);
+    if (use != MB_HUGE_SLAB) return take_block(span, kind_of(span, use));
     take_slab(span);
     return false;
 }

@@ -6,7 +6,7 @@
 #include "platform/os.h"
 
 enum {
-    BORDERS_MIN = 32,                         // each is one more of the 65,530 mappings that a process may have; one more
+    BORDERS_MIN = 16,                         // each is one more of the 65,530 mappings that a process may have; one more
     BORDERS_SHARE = 8 << 20 >> MB_UNIT_SHIFT, //   for each so many units of heap,
     BORDERS_MAX = 2000,                       //   and no more than this
 };
@@ -44,15 +44,19 @@ bool mb_huge_ask(size_t chunk, size_t chunks) {
 
 bool mb_huge_is_wished(size_t chunk) { return chunk < mb_arena_units() && (mb_huge_flags(chunk) & MB_HUGE_WISHED) != 0; }
 
-static uint32_t advice(uint32_t flags) { return flags & (MB_HUGE_WISHED | MB_HUGE_DROPPED); }
+static uint32_t advice(size_t chunk, uint32_t flags) {
+    uint32_t told = flags & (MB_HUGE_WISHED | MB_HUGE_DROPPED);
+    return told == 0 && mb_huge_is_small((void *)mb_unit_address(chunk)) ? MB_HUGE_DROPPED : told;
+}
 
-static ptrdiff_t differs_from(size_t chunk, uint32_t flags) {
-    return chunk < MB_WINDOW_BYTES >> MB_UNIT_SHIFT && advice(mb_huge_flags(chunk)) != advice(flags) ? 1 : 0;
+static ptrdiff_t differs_from(size_t chunk, uint32_t advised) {
+    return chunk < MB_WINDOW_BYTES >> MB_UNIT_SHIFT && advice(chunk, mb_huge_flags(chunk)) != advised ? 1 : 0;
 }
 
 // Neighbours of which the system was told the same are one mapping.
-static void count(size_t chunk, uint32_t before, uint32_t now) {
-    if (advice(before) == advice(now)) return;
+static void count(size_t chunk, uint32_t flags_before, uint32_t flags) {
+    uint32_t before = advice(chunk, flags_before), now = advice(chunk, flags);
+    if (before == now) return;
     ptrdiff_t wished = (ptrdiff_t)(now & MB_HUGE_WISHED) - (ptrdiff_t)(before & MB_HUGE_WISHED);
     size_t below = chunk - MB_HUGE_CHUNK_UNITS, above = chunk + MB_HUGE_CHUNK_UNITS;
     ptrdiff_t borders = differs_from(below, now) + differs_from(above, now) - differs_from(below, before) - differs_from(above, before);
@@ -76,7 +80,7 @@ MB_COLD static void drop_all(void) {
     size_t heap = mb_arena_units(), end;
     mb_huge_stop();
     for (size_t chunk = 0; chunk < heap; chunk = end + MB_HUGE_CHUNK_UNITS) {
-        for (end = chunk; end < heap && advice(mb_huge_flags(end)) != 0; end += MB_HUGE_CHUNK_UNITS)
+        for (end = chunk; end < heap && (mb_huge_flags(end) & (MB_HUGE_WISHED | MB_HUGE_DROPPED)) != 0; end += MB_HUGE_CHUNK_UNITS)
             mb_huge_set_flags(end, MB_HUGE_DROPPED);
         if (end > chunk) unask(chunk, end);
     }

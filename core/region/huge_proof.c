@@ -29,6 +29,7 @@ enum {
     LONG_LOOKS = 3,
     LOOKS_MAX = 8, // in the mean
     SKIPPED_MAX = 63,
+    VAIN_SKIPPED = 3, // after two looks in vain
     LOOK_UNITS = 32 << 20 >> MB_UNIT_SHIFT,
     LOST_SHARE = 32,
     LOST_KEPT = 64, // at each later look a part less of what was lost counts
@@ -104,11 +105,13 @@ static void count_lost(size_t unit, size_t units, size_t parts) {
     atomic_store_explicit(&proof_shared.lost, lost, memory_order_relaxed);
 }
 
+static bool is_rare(enum mb_huge_kind kind) { return kind == MB_HUGE_KIND_LONG || kind == MB_HUGE_KIND_SPARSE; }
+
 // How many looks make the mean. In a larger heap one may be wrong, as where a thread has been stopped before it could
 // write its block.
 static size_t memory(enum mb_huge_kind kind) {
     if (kind == MB_HUGE_KIND_SLABS) return 2;
-    return kind == MB_HUGE_KIND_LONG ? LONG_LOOKS : mb_min(mb_max(mb_arena_units() / LOOK_UNITS, 2), LOOKS_MAX);
+    return is_rare(kind) ? LONG_LOOKS : mb_min(mb_max(mb_arena_units() / LOOK_UNITS, 2), LOOKS_MAX);
 }
 
 static void judge(struct series_shared *series, enum mb_huge_kind kind, size_t parts) {
@@ -118,7 +121,7 @@ static void judge(struct series_shared *series, enum mb_huge_kind kind, size_t p
     bool on = filled >= (atomic_load_explicit(&series->goes_on, memory_order_relaxed) ? PARTS_GO_ON : PARTS_BEGIN);
     atomic_store_explicit(&series->looks, mb_min(looks, LOOKS_MAX), memory_order_relaxed);
     atomic_store_explicit(&series->filled, filled, memory_order_relaxed);
-    atomic_store_explicit(&series->goes_on, on && looks >= (kind == MB_HUGE_KIND_LONG ? LONG_LOOKS : LOOKS), memory_order_relaxed);
+    atomic_store_explicit(&series->goes_on, on && looks >= (is_rare(kind) ? LONG_LOOKS : LOOKS), memory_order_relaxed);
 }
 
 // Who leaves all unwritten need not be asked each time.
@@ -162,4 +165,8 @@ bool mb_huge_proof_enter(enum mb_huge_kind kind, const struct mb_span *taken) {
     size_t old = atomic_exchange_explicit(place(kind, turn), entry, memory_order_relaxed);
     if (old != 0) look(kind, old, taken, turn);
     return atomic_load_explicit(&series->goes_on, memory_order_relaxed) && (kind == MB_HUGE_KIND_SLABS || is_little_lost());
+}
+
+bool mb_huge_proof_is_vain(enum mb_huge_kind kind) {
+    return atomic_load_explicit(&proof_shared.series[kind].step, memory_order_relaxed) >= VAIN_SKIPPED;
 }

@@ -14,6 +14,12 @@ static struct {
     const char *name;
 } named[NAMED_MAX];
 
+static struct {
+    _Atomic(const struct mb_lazy_shared *) front; // relaxed
+} grows_small_shared;
+
+void mb_lazy_grow_small(const struct mb_lazy_shared *lazy) { atomic_store_explicit(&grows_small_shared.front, lazy, memory_order_relaxed); }
+
 static void name_piece(const struct mb_lazy_shared *lazy, size_t begin, size_t bytes) {
     for (unsigned i = 0; i < NAMED_MAX && named[i].lazy != NULL; i++) {
         if (named[i].lazy == lazy) mb_os_name((void *)(lazy->base + begin), bytes, named[i].name);
@@ -84,13 +90,15 @@ static size_t commit_step(const struct mb_lazy_shared *lazy, size_t committed) {
 
 // A window whose pages are touched here and there must not get huge ones. Before there is room for one nothing need be
 // said, and later the whole window is named, so that it stays one mapping.
-static void keep_pages_small(const struct mb_lazy_shared *lazy, size_t committed) {
-    if (lazy->small_pages && committed >= MB_HUGE_PAGE_BYTES) mb_os_advise_huge((void *)lazy->base, committed, false);
+static void keep_pages_small(const struct mb_lazy_shared *lazy, size_t committed, size_t target) {
+    if (lazy->small_pages && target >= MB_HUGE_PAGE_BYTES) mb_os_advise_huge((void *)lazy->base, target, false);
+    if (atomic_load_explicit(&grows_small_shared.front, memory_order_relaxed) != lazy) return;
+    mb_os_advise_huge((void *)(lazy->base + committed), target - committed, false);
 }
 
 static int commit_to(struct mb_lazy_shared *lazy, size_t committed, size_t target) {
     int error = mb_os_commit((void *)(lazy->base + committed), target - committed);
-    if (error == 0) keep_pages_small(lazy, target);
+    if (error == 0) keep_pages_small(lazy, committed, target);
     if (error == 0) atomic_store_explicit(&lazy->committed, target, memory_order_release);
     return error;
 }

@@ -45,6 +45,10 @@ void mb_lazy_init(struct mb_lazy_shared *lazy, uintptr_t base, size_t capacity, 
 // Names what will be reserved, in /proc/PID/maps. For three windows at most, before their mb_lazy_init.
 void mb_lazy_set_name(struct mb_lazy_shared *lazy, const char *name);
 
+// What is committed from now on gets no huge pages (MADV_NOHUGEPAGE), as where the system gives them unasked. Of one
+// front. Any thread; once it is so it stays so.
+void mb_lazy_grow_small(const struct mb_lazy_shared *lazy);
+
 // Makes [0, bytes) usable, usually somewhat more. Any thread. 0, or -ENOMEM (refused, or beyond the capacity), or
 // -EEXIST if a foreign mapping is in the next piece of the window; the marks then stand where the last success left
 // them.

@@ -138,6 +138,7 @@ static int renew(size_t first, size_t pieces) {
     size_t unit = first / MB_UNIT_PIECES;
     int error = mb_os_renew(mb_piece_address(first), pieces << MB_PIECE_SHIFT);
     mb_huge_lost(unit, mb_units_for(first + pieces) - unit);
+    if (error == 0 || error == -ENXIO) mb_huge_renewed(mb_piece_address(first), pieces << MB_PIECE_SHIFT);
     bool refused = error != 0 && error != -ENXIO && error != -ESTALE;
     if (!refused || mb_changed(unit, mb_units_for(first + pieces) - unit) != MB_CHANGE_STATE) return error;
     mb_os_purge(mb_piece_address(first), pieces << MB_PIECE_SHIFT);

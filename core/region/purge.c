@@ -52,6 +52,7 @@ static size_t decommit_run(size_t first, size_t units) {
     note_cold(first, units);
     mb_map_set_bare(&mb_arena_map, first, units);
     mb_huge_lost(first, units);
+    mb_huge_renewed((void *)mb_unit_address(first), units << MB_UNIT_SHIFT);
     mb_map_release(&mb_arena_map, first, units);
     return units;
 }

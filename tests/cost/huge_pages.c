@@ -22,6 +22,7 @@ struct result {
     uint64_t faults;
     size_t huge_refused;                               // by the system, while the process ran
     size_t peak, rss, trimmed, wished, huge, mappings; // bytes: in mappings with the wish, in huge pages
+    size_t small;                                      // bytes in mappings that shall have small pages
 };
 
 static char *block[BLOCKS];
@@ -205,30 +206,31 @@ static const struct {
     size_t wished_min, wished_max, percent; // more memory at most
     uint64_t fewer;                         // page faults with: at most those without, divided by this
     size_t trimmed;                         // more memory after malloc_trim at most: what was lost in live blocks
-} ways[] = {{"small", small, 0, 0, 3, 0, 0},
-            {"growth", growth, 150 << 20, 250 << 20, 3, 2, 0},
-            {"sparse", sparse, 0, 12 << 20, 3, 0, 0},
-            {"reused", reused, 20 << 20, 300 << 20, 3, 2, 0},
-            {"tails", tails, 0, 100 << 20, 3, 0, 0},
-            {"threads", threads, 0, 0, 3, 0, 0},
+    size_t small_min;                       // where the heap gets small pages even if the system gives huge ones unasked
+} ways[] = {{"small", small, 0, 0, 3, 0, 0, 0},
+            {"growth", growth, 150 << 20, 250 << 20, 3, 2, 0, 0},
+            {"sparse", sparse, 0, 12 << 20, 3, 0, 0, 0},
+            {"reused", reused, 20 << 20, 300 << 20, 3, 2, 0, 0},
+            {"tails", tails, 0, 100 << 20, 3, 0, 0, 0},
+            {"threads", threads, 0, 0, 3, 0, 0, 0},
             // Blocks of 1 to 9 MB in turn: a huge page is returned to the system as a whole or not at all.
-            {"replace", replace, 20 << 20, 300 << 20, 9, 2, 0},
-            {"auto_small", auto_small, 0, 0, 1, 0, 0},
-            {"auto_slabs", auto_slabs, 50 << 20, 400 << 20, 2, 2, 0},
-            {"auto_large", auto_large, 300 << 20, 600 << 20, 3, 10, 0},
-            {"auto_short", auto_short, 10 << 20, 600 << 20, 3, 10, 0},
-            {"auto_long", auto_long, 300 << 20, 600 << 20, 3, 10, 0},
-            {"auto_replace", replace, 20 << 20, 300 << 20, 9, 2, 0},
+            {"replace", replace, 20 << 20, 300 << 20, 9, 2, 0, 0},
+            {"auto_small", auto_small, 0, 0, 1, 0, 0, 0},
+            {"auto_slabs", auto_slabs, 50 << 20, 400 << 20, 2, 2, 0, 0},
+            {"auto_large", auto_large, 300 << 20, 600 << 20, 3, 10, 0, 0},
+            {"auto_short", auto_short, 10 << 20, 600 << 20, 3, 10, 0, 0},
+            {"auto_long", auto_long, 300 << 20, 600 << 20, 3, 10, 0, 0},
+            {"auto_replace", replace, 20 << 20, 300 << 20, 9, 2, 0, 0},
             // Blocks of 1 to 32 KB leave the ends of their size classes unwritten.
-            {"auto_medium", auto_medium, 0, 100 << 20, 3, 0, 0},
-            {"auto_threads", auto_threads, 50 << 20, 500 << 20, 3, 2, 0},
-            {"auto_sparse", auto_sparse, 50 << 20, 300 << 20, 2, 2, 0},
-            {"auto_mixed", auto_mixed, 0, 2 << 20, 2, 0, 0},
-            {"auto_unwritten", auto_unwritten, 0, 0, 1, 0, 0},
-            {"auto_turned", auto_turned, 2 << 20, 20 << 20, 5, 0, 4 << 20},
-            {"auto_turned_long", auto_turned_long, 20 << 20, 150 << 20, 4, 0, 6 << 20},
-            {"auto_calloc", auto_calloc, 20 << 20, 150 << 20, 3, 0, 0},
-            {"auto_denied", auto_denied, 0, 2 << 20, 1, 0, 0}};
+            {"auto_medium", auto_medium, 0, 100 << 20, 3, 0, 0, 0},
+            {"auto_threads", auto_threads, 50 << 20, 500 << 20, 3, 2, 0, 0},
+            {"auto_sparse", auto_sparse, 50 << 20, 300 << 20, 2, 2, 0, 0},
+            {"auto_mixed", auto_mixed, 0, 2 << 20, 2, 0, 0, 0},
+            {"auto_unwritten", auto_unwritten, 0, 0, 1, 0, 0, 3000ul << 20},
+            {"auto_turned", auto_turned, 2 << 20, 20 << 20, 5, 0, 4 << 20, 900 << 20},
+            {"auto_turned_long", auto_turned_long, 20 << 20, 150 << 20, 4, 0, 6 << 20, 0},
+            {"auto_calloc", auto_calloc, 20 << 20, 150 << 20, 3, 0, 0, 0},
+            {"auto_denied", auto_denied, 0, 2 << 20, 1, 0, 0, 0}};
 
 // --- measuring ------------------------------------------------------------------------------------------------------
 
@@ -243,6 +245,7 @@ static void read_mappings(struct result *out) {
         if (strncmp(line, "VmFlags:", 8) != 0) continue;
         out->mappings++;
         if (strstr(line, " hg") != NULL) out->wished += kib * KIB;
+        if (strstr(line, " nh") != NULL) out->small += kib * KIB;
     }
     fclose(file);
 }
@@ -328,6 +331,8 @@ static void compare(size_t way, const struct result *on, const struct result *of
     CHECK(on->mappings <= off->mappings + MAPPINGS_MAX, "%zu mappings", on->mappings);
     CHECK(on->wished <= ways[way].wished_max, "huge pages are asked for: %zu", on->wished);
     CHECK(on->wished >= ways[way].wished_min, "too few huge pages are asked for: %zu", on->wished);
+    CHECK(on->small >= ways[way].small_min, "the system may give huge pages: only %zu MiB must be small", on->small / MIB);
+    CHECK(off->small >= off->rss / 2, "the system may give huge pages: only %zu MiB must be small", off->small / MIB);
     if (ways[way].fewer == 0) return;
     if (!system_has_huge_pages()) skip_test("the system gives no huge pages here, or has none left");
     uint64_t most = off->faults / ways[way].fewer;
