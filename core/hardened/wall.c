@@ -13,7 +13,10 @@ static struct {
 
 static bool knows_advice(void) { return !atomic_load_explicit(&wall_shared.no_advice, memory_order_relaxed); }
 
-bool mb_wall_wanted(size_t number) { return knows_advice() || number % MB_WALL_SHARE == 0; }
+bool mb_wall_wanted(size_t number) {
+    bool few = atomic_load_explicit(&wall_shared.accesses, memory_order_relaxed) < MB_WALLS_MAX / 2;
+    return few || number % MB_WALL_SHARE == 0 || knows_advice();
+}
 
 // Locked memory refuses the advice, but not the kernel: that is not remembered.
 bool mb_wall_by_advice(void *p, size_t bytes) {

@@ -27,8 +27,8 @@ bool mb_wall_by_advice(void *p, size_t bytes);
 // Makes pages accessible again; those that were walls are zero. `by_access`: some may be walls of kind MB_WALL_ACCESS.
 // False: the system refuses.
 bool mb_wall_down(void *p, size_t bytes, bool by_access);
-// Guards that would cost mappings are put up for one block in MB_WALL_SHARE: whether this one, number `number`, gets
-// one. Always true where advice works.
+// Once half of MB_WALLS_MAX stand, guards that would cost mappings are put up for one block in MB_WALL_SHARE: whether
+// this one, number `number`, gets one. Always true where advice works.
 bool mb_wall_wanted(size_t number);
 // Subtracts `count` walls of kind MB_WALL_ACCESS, which have ended with their span.
 void mb_wall_forget(size_t count);
