@@ -30,13 +30,17 @@ __asm__(".text\n"
         "mov $15, %rax\n"
         "syscall\n"
         ".size mb_os_return_from_signal, . - mb_os_return_from_signal\n");
-void mb_os_return_from_signal(void) __attribute__((visibility("hidden")));
-enum { RESTORER_FLAG = RESTORER_IS_NAMED };
-#define RESTORER mb_os_return_from_signal
 #else
-enum { RESTORER_FLAG = 0 };
-#define RESTORER NULL
+// The same for aarch64. Its vDSO has one, but what lies there is a caller from outside for a walk up the stack.
+__asm__(".text\n"
+        ".type mb_os_return_from_signal, %function\n"
+        "nop\n"
+        "mb_os_return_from_signal:\n"
+        "mov x8, #139\n"
+        "svc #0\n"
+        ".size mb_os_return_from_signal, . - mb_os_return_from_signal\n");
 #endif
+void mb_os_return_from_signal(void) __attribute__((visibility("hidden")));
 
 static struct {
     mb_os_fault_look *look;        // written before the handler is installed
@@ -64,7 +68,7 @@ static void on_fault(int number, siginfo_t *info, void *context) {
 
 bool mb_os_on_fault(mb_os_fault_look *look) {
     struct kernel_action action = {
-        .handler = on_fault, .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | RESTORER_FLAG, .restorer = RESTORER};
+        .handler = on_fault, .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | RESTORER_IS_NAMED, .restorer = mb_os_return_from_signal};
     fault_shared.look = look;
     if (mb_syscall4(__NR_rt_sigaction, SIGSEGV, 0, mb_arg(&fault_shared.previous), sizeof action.mask) != 0) return false;
     action.mask = fault_shared.previous.mask;
