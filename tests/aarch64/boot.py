@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Boots Debian's arm64 kernel in qemu-system-aarch64 and runs the tests of an aarch64 build there.
 
-The root file system is an archive in memory with a static busybox, bash, glibc's libraries for the target, and the tests
-under the paths at which they were built. qemu-user, which emulates a single program, implements madvise, mincore,
-resource limits, ptrace and /proc in its own way; here a real kernel does.
+The root file system is an archive in memory with a static busybox, bash, glibc's libraries for the target, and the
+tests under the paths at which they were built; with tests that need python, gdb, valgrind, binutils or a compiler,
+Debian's packages for these, too. qemu-user, which emulates a single program, implements madvise, mincore, resource
+limits, ptrace and /proc in its own way; here a real kernel does.
 
 Usage: boot.py BUILD_DIR [REGEX for names of tests] [--processor NAME of qemu's] [--pages 4|16|64]
 Needs qemu-system-aarch64, and fetches Debian's arm64 packages by scripts/debian. A kernel with pages of 64 KiB, which
@@ -22,9 +23,17 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIBRARIES = "/usr/aarch64-linux-gnu/lib"
 PACKAGES = ["busybox-static", "bash", "libtinfo6"]
+# What some commands need beyond these, with all that it depends on: Debian's own glibc, too, which valgrind needs.
+TOOLS = [(r"python3 |/overcommit2\.sh", ["python3"]),
+         (r"/gdb\.sh", ["gdb", "binutils", "diffutils"]),
+         (r"/valgrind\.sh", ["valgrind"]),
+         (r"/(heap_profile|stacks)\.sh", ["binutils", "gzip"]),
+         (r"/tools\.sh", ["gcc", "libc6-dev"]),
+         (r"/under\.sh -u", ["util-linux"])]  # busybox's setpriv knows no users
+NOT_HERE = r"/python3? |tests/aarch64/.*\.sh|tests/programs/|/recipes\.sh"  # run on the machine itself, or need too much
 SLOWER = 10  # factor for the time limits of tests
 APPLETS = ("sh env mktemp chown setpriv mount poweroff timeout date rm chmod cat sleep mkdir cp true false grep sed id dirname basename head "
-           "tail cut tr sort wc ls ln uname touch awk seq test expr kill ps").split()
+           "tail cut tr sort wc ls ln stat uname touch awk seq test expr kill ps").split()
 
 
 INSTALL = b"""#!/bin/sh
@@ -69,8 +78,22 @@ class Archive:
             self.bytes(path, file.read())
 
     def link(self, path, to):
-        self.folder(os.path.dirname(path))
-        self.entry(path, 0o120777, to.encode())
+        if path not in self.known:
+            self.known.add(path)
+            self.folder(os.path.dirname(path))
+            self.entry(path, 0o120777, to.encode())
+
+    def tree(self, top):
+        """Files and links of a package; what says how to use it is left out."""
+        for folder, folders, names in os.walk(top):
+            inside = folder[len(top):]
+            folders[:] = [name for name in folders if not re.fullmatch("/usr/share/(doc|man|locale)", f"{inside}/{name}")]
+            for name in names + [name for name in folders if os.path.islink(os.path.join(folder, name))]:
+                source, path = os.path.join(folder, name), f"{inside}/{name}"
+                if os.path.islink(source):
+                    self.link(path, os.readlink(source))
+                elif os.path.isfile(source):
+                    self.copy(path, source)
 
     def close(self):
         self.entry("TRAILER!!!", 0)
@@ -85,15 +108,14 @@ def stripped(path):
 
 
 def tests_of(build, wanted):
-    """(name, command, environment, time limit) of each test, but for those whose interpreter or tools the archive
-    lacks."""
+    """(name, command, environment, time limit) of each test but those of NOT_HERE."""
     listed = json.loads(subprocess.run(["ctest", "--test-dir", build, "--show-only=json-v1"], check=True, capture_output=True, text=True).stdout)
     for test in listed["tests"]:
         command = test.get("command", [])
         properties = {p["name"]: p["value"] for p in test["properties"]}
         while command and (command[0].endswith("qemu-aarch64-static") or command[0] in ("-L", LIBRARIES.rsplit("/", 1)[0])):
             command = command[1:]
-        if not command or not re.search(wanted, test["name"]) or re.search(r"python|valgrind|tests/programs/|gdb\.sh|heap_profile\.sh|recipes\.sh|/tools\.sh", " ".join(command)):
+        if not command or not re.search(wanted, test["name"]) or re.search(NOT_HERE, " ".join(command)):
             continue
         yield test["name"], command, properties.get("ENVIRONMENT", []), int(properties.get("TIMEOUT", 60))
 
@@ -103,8 +125,9 @@ def quoted(word):
 
 
 def script(tests):
-    lines = ["#!/bin/sh", "export PATH=/bin LC_ALL=C", "mount -t proc none /proc", "mount -t sysfs none /sys", "mount -t devtmpfs none /dev",
+    lines = ["#!/bin/sh", "export PATH=/usr/bin:/bin LC_ALL=C", "mount -t proc none /proc", "mount -t sysfs none /sys", "mount -t devtmpfs none /dev",
              "mkdir -p /dev/shm /tmp", "ln -s /proc/self/fd /dev/fd", "mount -t tmpfs none /tmp", "mount -t tmpfs none /dev/shm", "uname -a",
+             "echo 80 >/proc/sys/vm/overcommit_ratio",  # limits_overcommit2 needs 2 GiB
              "echo 'page size: '$(sed -n 's/KernelPageSize: *//p' /proc/self/smaps | head -1)"]
     for name, command, environment, limit in tests:
         words = " ".join(quoted(word) for word in ["env", f"MB_TEST_SLOWER={SLOWER}", *environment, *command])
@@ -115,8 +138,16 @@ def script(tests):
     return "\n".join([*lines, "poweroff -f", ""])
 
 
+def unpacked(*arguments):
+    """The folder with these packages."""
+    done = subprocess.run([os.path.join(ROOT, "scripts/debian"), "arm64", *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip()
+
+
 def build_archive(path, build, tests):
-    packages = subprocess.run([os.path.join(ROOT, "scripts/debian"), "arm64", *PACKAGES], check=True, capture_output=True, text=True).stdout.strip()
+    packages = unpacked(*PACKAGES)
+    lines = [" ".join(command) for _, command, *_ in tests]
+    tools = [names for pattern, names in TOOLS if any(re.search(pattern, line) for line in lines)]
     archive = Archive(path)
     for folder in ("/proc", "/sys", "/dev", "/tmp", "/etc", "/usr/bin", "/var/tmp", "/root"):
         archive.folder(folder)
@@ -126,6 +157,8 @@ def build_archive(path, build, tests):
         archive.link("/bin/" + name, "busybox")
     archive.link("/usr/bin/env", "/bin/busybox")
     archive.copy("/bin/bash", packages + "/bin/bash")
+    for names in tools:
+        archive.tree(unpacked("--apart", "--with-dependencies", *names))
     archive.link("/usr/bin/bash", "/bin/bash")  # by which of the two ctest starts it depends on the machine
     archive.bytes("/bin/install", INSTALL)
     archive.bytes("/bin/getconf", GETCONF)
@@ -143,12 +176,15 @@ def build_archive(path, build, tests):
             file = os.path.join(folder, name)
             with open(file, "rb") as content:
                 if content.read(4) == b"\x7fELF" and not re.search(r"\.o$", name):
-                    archive.bytes(file, stripped(file))
+                    if tools:  # they want to name lines
+                        archive.copy(file)
+                    else:
+                        archive.bytes(file, stripped(file))
     with open(build + "/CMakeCache.txt", encoding="utf-8") as file:
         source = re.search(r"^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$", file.read(), re.M).group(1)
-    for top in ("tests/process", "tests/limits", "tests/cost"):
+    for top in ("tests/process", "tests/limits", "tests/cost", "tests/misuse", "preload"):
         for name in os.listdir(os.path.join(source, top)):
-            if name.endswith(".sh"):
+            if re.search(r"\.(sh|py)$|^tool_.*\.c$", name):
                 archive.copy(os.path.join(source, top, name))
     archive.bytes("/init", script(tests).encode())
     archive.close()

@@ -155,6 +155,7 @@ for script in check-abi check-documents check-exports check-format check-hotpath
     misuse-matrix options-manual; do
     expect 2 "scripts/$script" "scripts/$script" --bad
 done
+expect 2 'which packages' scripts/debian arm64 --apart
 expect 2 'no such run' scripts/fuzz 1 nosuch
 expect 2 'no sources' scripts/check-includes "$work"
 expect 2 'no tree' scripts/check-documents "$work"
