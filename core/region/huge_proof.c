@@ -32,7 +32,7 @@ enum {
     VAIN_SKIPPED = 3, // after two looks in vain
     LOOK_UNITS = 32 << 20 >> MB_UNIT_SHIFT,
     LOST_SHARE = 32,
-    LOST_KEPT = 64, // at each later look a part less of what was lost counts
+    LOST_KEPT = 256, // at each later look a part less of what was lost counts
     UNIT_BITS = 40,
 };
 
@@ -98,10 +98,12 @@ static struct sample take_sample(enum mb_huge_kind kind, const struct mb_span *o
     return sample;
 }
 
-static void count_lost(size_t unit, size_t units, size_t parts) {
+// What begins in a chunk that another one had entered has the chunk of its middle, if it is long.
+static void count_lost(const struct mb_span *old, size_t parts) {
+    size_t units = mb_max(old->units, MB_HUGE_CHUNK_UNITS), chunk = mb_huge_chunk_of(old->first + old->units / 2);
     size_t lost = atomic_load_explicit(&proof_shared.lost, memory_order_relaxed);
-    lost -= lost / LOST_KEPT;
-    if (parts < PARTS_GO_ON && mb_huge_is_wished(mb_huge_chunk_of(unit))) lost += units * (PARTS - parts) / PARTS;
+    lost -= (lost + LOST_KEPT - 1) / LOST_KEPT;
+    if (parts < PARTS_GO_ON && mb_huge_is_wished(chunk)) lost += units * (PARTS - parts) / PARTS;
     atomic_store_explicit(&proof_shared.lost, lost, memory_order_relaxed);
 }
 
@@ -147,7 +149,7 @@ static void look(enum mb_huge_kind kind, size_t entry, const struct mb_span *tak
     judge(series, kind, parts);
     if (kind == MB_HUGE_KIND_SLABS) return;
     note_vain(series, parts < PARTS / 2);
-    count_lost(old.first, mb_max(old.units, MB_HUGE_CHUNK_UNITS), parts);
+    count_lost(&old, parts);
 }
 
 static bool is_little_lost(void) { return atomic_load_explicit(&proof_shared.lost, memory_order_relaxed) <= mb_arena_units() / LOST_SHARE; }
