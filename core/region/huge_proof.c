@@ -16,7 +16,8 @@
 #include "platform/os.h"
 
 enum {
-    CHUNKS = 4, // entered by slabs before one is looked at, when its slabs should be carved out
+    CHUNKS_MIN = 4,  // entered by slabs before one is looked at, when its slabs should be carved out,
+    CHUNKS_MAX = 16, //   in a small heap and in a large one
     THREADS = 64,
     SAMPLE = 16,      // pages that are looked at,
     UNWRITTEN = 4,    //   until so many are found unwritten
@@ -155,7 +156,8 @@ static void look(enum mb_huge_kind kind, size_t entry, const struct mb_span *tak
 static bool is_little_lost(void) { return atomic_load_explicit(&proof_shared.lost, memory_order_relaxed) <= mb_arena_units() / LOST_SHARE; }
 
 static _Atomic size_t *place(enum mb_huge_kind kind, size_t turn) {
-    return &proof_shared.series[kind].recent[kind == MB_HUGE_KIND_SLABS ? turn % CHUNKS : mb_thread_number() % THREADS];
+    size_t chunks = mb_min(mb_max(mb_arena_units() / LOOK_UNITS, CHUNKS_MIN), CHUNKS_MAX);
+    return &proof_shared.series[kind].recent[kind == MB_HUGE_KIND_SLABS ? turn % chunks : mb_thread_number() % THREADS];
 }
 
 bool mb_huge_proof_enter(enum mb_huge_kind kind, const struct mb_span *taken) {

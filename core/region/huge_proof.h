@@ -4,13 +4,15 @@
 // What: a block may stay unwritten, and then a huge page is memory lost. So a sample of what entered chunks of 2 MiB is
 // looked at later. Four kinds are judged apart, and while nearly all pages of a kind were written, huge pages may be
 // asked for:
-// - chunks entered by a slab, when four more have been. Slabs of blocks of up to half a page are carved a page at a
-//   time, only when the blocks before are in use: how far they are carved tells how much of them was touched.
+// - chunks entered by a slab, when four more have been (in a heap of 512 MiB sixteen). Slabs of blocks of up to half a
+//   page are carved a page at a time, only when the blocks before are in use: how far they are carved tells how much of
+//   them was touched.
 // - blocks that entered a chunk, when the same thread enters the next one (others may not have had the time to write
-//   theirs); blocks of 2 MiB and more, when it takes the next one; and likewise those from calloc and its kin, which
-//   more often stay unwritten. A few words of a page are compared with zero, by
-//   the kernel, since the program may have taken away its access rights; if all are zero, it counts as unwritten. Who
-//   leaves blocks unwritten is asked more and more seldom.
+//   theirs);
+// - blocks of 2 MiB and more, when it takes the next one;
+// - blocks from calloc and its kin, which more often stay unwritten, likewise.
+// A few words of a page are compared with zero, by the kernel, since the program may have taken away its access rights;
+// if all are zero, it counts as unwritten. Who leaves blocks unwritten is asked more and more seldom.
 // A program that changes its ways can lose what was entered since the last look. Of blocks, what was lost in huge pages
 // is counted, and while it is more than a thirty-second of the heap they get no further ones.
 // Who: any thread; relaxed, and threads that enter chunks at the same time may lose each other's.
