@@ -29,6 +29,13 @@ void mb_lock(struct mb_lock_shared *lock) {
     note_taken(lock);
 }
 
+bool mb_try_lock(struct mb_lock_shared *lock) {
+    uint32_t seen = FREE;
+    if (!atomic_compare_exchange_strong_explicit(&lock->word, &seen, HELD, memory_order_acquire, memory_order_relaxed)) return false;
+    note_taken(lock);
+    return true;
+}
+
 void mb_unlock(struct mb_lock_shared *lock) {
     note_given(lock);
     if (atomic_exchange_explicit(&lock->word, FREE, memory_order_release) == WAITED) mb_os_wake(&lock->word, 1);

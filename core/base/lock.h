@@ -7,6 +7,7 @@
 #define MB_CORE_BASE_LOCK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 // Ranks: a thread may take a lock only while it holds none of the same or a higher rank (asserted in check builds).
@@ -28,6 +29,7 @@ struct mb_lock_shared {
 };
 
 void mb_lock(struct mb_lock_shared *lock);
+bool mb_try_lock(struct mb_lock_shared *lock); // false: it is held
 void mb_unlock(struct mb_lock_shared *lock);
 // In a forked child, before any other thread exists.
 void mb_lock_reset(struct mb_lock_shared *lock);

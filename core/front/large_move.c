@@ -71,6 +71,8 @@ MB_COLD static void give_lost(const struct mb_run *run, enum moved moved) {
     if (moved == NOT_OURS) {
         mb_arena_abandon(first, units);
     } else if (mb_os_decommit((void *)mb_unit_address(first), units << MB_UNIT_SHIFT) == 0) {
+        mb_huge_lost(first, units);
+        mb_huge_renewed((void *)mb_unit_address(first), units << MB_UNIT_SHIFT);
         mb_arena_give_bare(first, units);
     }
 }
@@ -80,7 +82,7 @@ void *mb_large_move(struct mb_heap *heap, void *p, size_t bytes) {
     struct mb_large_extent extent;
     struct mb_run run;
     if (!mb_large_extent_of(bytes, &extent) || !take_with_slack(heap, extent, &run)) return NULL;
-    mb_large_note_use(&run, extent.bytes, MB_HUGE_SPARSE);
+    mb_large_note_use(&run, extent.bytes, MB_HUGE_MOVED);
     char *fresh = mb_piece_address(run.first);
     // Warm pages behind the block would stay resident unseen.
     size_t slack_bytes = (run.pieces << MB_PIECE_SHIFT) - extent.bytes;
@@ -92,7 +94,8 @@ void *mb_large_move(struct mb_heap *heap, void *p, size_t bytes) {
         return NULL;
     }
     mb_large_set_up(heap, &run, extent.bytes);
-    if (moved == MOVED) mb_changed_note(fresh, extent.bytes, mb_large_change(old)); // it comes with the pages
+    if (moved == MOVED) mb_huge_lost(run.first / MB_UNIT_PIECES, run.pieces / MB_UNIT_PIECES); // the mapping comes with them, too
+    if (moved == MOVED) mb_changed_note(fresh, extent.bytes, mb_large_change(old));            // it comes with the pages
     if (moved == MOVED) mb_large_set_flags(record_of(fresh), record_of(fresh)->large_flags | MB_LARGE_MOVED);
     mb_large_free(p);
     return fresh;

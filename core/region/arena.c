@@ -25,12 +25,12 @@ static const size_t HOLE_BYTES = (size_t)64 << 20; // at the first try, twice as
 struct mb_space mb_space = {.base = MB_SPACE_NOWHERE};
 
 static struct {
-    struct mb_lazy_shared front;      // the user's memory
-    struct mb_lazy_shared table;      // the descriptors
-    struct mb_lazy_shared metadata;   // heaps, tables
-    struct mb_bump_shared bump;       // cursor of the metadata
-    struct mb_lock_shared grow;       // adds units to the front
-    struct mb_lock_shared shortage;   // held while free units are given back to the system
+    struct mb_lazy_shared front;    // the user's memory
+    struct mb_lazy_shared table;    // the descriptors
+    struct mb_lazy_shared metadata; // heaps, tables
+    struct mb_bump_shared bump;     // cursor of the metadata
+    struct mb_lock_shared grow;     // adds units to the front
+    struct mb_lock_shared shortage; // held while free units are given back to the system
 } arena_shared;
 
 // --- start ----------------------------------------------------------------------------------------------------------
@@ -49,8 +49,7 @@ static bool place_metadata(uint64_t random) {
     if (!mb_lazy_place(table, random, MB_COMMIT_STEP_MIN, table_bytes, placed)) return false;
     if (!mb_lazy_place(metadata, random ^ random << 21, MB_COMMIT_STEP_MIN, MB_METADATA_WINDOW_BYTES, placed)) return false;
     table->small_pages = metadata->small_pages = true;
-    mb_bump_shared_init(&arena_shared.bump, (void *)arena_shared.metadata.base, arena_shared.metadata.capacity,
-                        commit_metadata, NULL);
+    mb_bump_shared_init(&arena_shared.bump, (void *)arena_shared.metadata.base, arena_shared.metadata.capacity, commit_metadata, NULL);
     mb_space.table = (struct mb_unit *)table->base;
     return true;
 }
@@ -103,7 +102,8 @@ static bool commit_bits(size_t units) {
 
 // Descriptors and map for so many units of the front.
 static bool describe_to(size_t units) {
-    return mb_lazy_commit(&arena_shared.table, units * sizeof(struct mb_unit)) == 0 && mb_arena_map_extend(units) && mb_pieces_extend(units) && commit_bits(units);
+    return mb_lazy_commit(&arena_shared.table, units * sizeof(struct mb_unit)) == 0 && mb_arena_map_extend(units) &&
+           mb_pieces_extend(units) && commit_bits(units);
 }
 
 // Descriptors and map must reach a unit before it is published.
@@ -234,6 +234,7 @@ bool mb_arena_take(size_t units, size_t align_units, struct mb_span *out) {
 }
 
 void mb_arena_shortage_enter(void) { mb_lock(&arena_shared.shortage); }
+bool mb_arena_shortage_try_enter(void) { return mb_try_lock(&arena_shared.shortage); }
 void mb_arena_shortage_leave(void) { mb_unlock(&arena_shared.shortage); }
 
 void mb_arena_give(size_t first, size_t units) {

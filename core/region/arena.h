@@ -62,6 +62,7 @@ size_t mb_arena_decommit_all(void);
 // thread reports that there is no memory it tries again between these two calls, during which no other thread purges:
 // mb_arena_decommit_all, then take.
 void mb_arena_shortage_enter(void);
+bool mb_arena_shortage_try_enter(void); // false: another thread, or this one, has entered
 void mb_arena_shortage_leave(void);
 
 // Walks over slabs read no descriptor of other units. A unit is noted before it becomes a slab, and forgotten after it

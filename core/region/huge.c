@@ -15,10 +15,11 @@ struct mb_huge_shared mb_huge_shared;
 void mb_huge_stop(void) { atomic_store_explicit(&mb_huge_shared.wanted, false, memory_order_relaxed); }
 
 void mb_huge_grow_small(void) {
-    uintptr_t none = 0, from = mb_space.base + ((uintptr_t)mb_arena_units() << MB_UNIT_SHIFT);
+    size_t units = mb_arena_units();
+    uintptr_t none = 0, from = units == 0 ? 1 : mb_space.base + ((uintptr_t)units << MB_UNIT_SHIFT); // before the start there is no base
     if (atomic_load_explicit(&mb_huge_shared.small_from, memory_order_relaxed) != 0) return;
     mb_arena_grow_small();
-    atomic_compare_exchange_strong_explicit(&mb_huge_shared.small_from, &none, mb_max(from, 1), memory_order_relaxed, memory_order_relaxed);
+    atomic_compare_exchange_strong_explicit(&mb_huge_shared.small_from, &none, from, memory_order_relaxed, memory_order_relaxed);
 }
 
 bool mb_huge_is_small(const void *p) {
@@ -63,8 +64,8 @@ bool mb_huge_taken(const struct mb_span *span, size_t bytes, enum mb_huge_use us
 }
 
 bool mb_huge_taken_run(const struct mb_run *run, enum mb_huge_use use) {
-    size_t first = mb_units_for(run->first), end = mb_units_for(run->first + run->pieces);
-    if (run->pieces <= MB_PIECED_MAX >> MB_PIECE_SHIFT || first == end) return false;
+    size_t first = mb_units_for(run->first), end = (run->first + run->pieces) / MB_UNIT_PIECES;
+    if (run->pieces <= MB_PIECED_MAX >> MB_PIECE_SHIFT || first >= end) return false;
     struct mb_span span = {first, end - first, run->zero};
     return mb_huge_taken(&span, (run->first + run->pieces - mb_pieces_in(first)) << MB_PIECE_SHIFT, use);
 }

@@ -36,6 +36,7 @@ enum mb_huge_use {
     MB_HUGE_SLAB,   // carved in sequence
     MB_HUGE_FILLED, // a block that is likely to be written
     MB_HUGE_SPARSE, // a block of which pages may stay untouched
+    MB_HUGE_MOVED,  // a block that the pages of another one will be moved to
 };
 
 struct mb_huge_shared {
@@ -65,8 +66,8 @@ void mb_huge_stop(void);
 // beyond it, and a huge page has just been requested there.
 bool mb_huge_taken(const struct mb_span *span, size_t bytes, enum mb_huge_use use);
 
-// The same for a run of pieces. Its part of the unit in which it begins is not considered, since other blocks have the
-// rest.
+// The same for a run of pieces. Its parts of the units in which it begins and ends are not considered, since other
+// blocks have the rest.
 struct mb_run;
 bool mb_huge_taken_run(const struct mb_run *run, enum mb_huge_use use);
 

@@ -27,9 +27,7 @@ static bool is_anew(const struct part *part) {
     return mb_huge_is_free_around(part->chunk, part->first, part->end);
 }
 
-// A chunk that was given back may still have the kernel's table for small pages, or the huge page of zeros that looking
-// at it has brought. All of it is given back once more, at once. False: another thread has taken some of it meanwhile.
-static bool empty_chunk(const struct part *part) {
+static bool empty_alone(const struct part *part) {
     size_t behind = part->chunk + MB_HUGE_CHUNK_UNITS - part->end, before = part->first - part->chunk;
     if (before != 0 && !mb_map_claim(&mb_arena_map, part->chunk, before)) return false;
     bool whole = behind == 0 || mb_map_claim(&mb_arena_map, part->end, behind);
@@ -37,6 +35,16 @@ static bool empty_chunk(const struct part *part) {
     if (whole && behind != 0) mb_map_release(&mb_arena_map, part->end, behind);
     if (before != 0) mb_map_release(&mb_arena_map, part->chunk, before);
     return whole;
+}
+
+// A chunk that was given back may still have the kernel's table for small pages, or the huge page of zeros that looking
+// at it has brought. All of it is given back once more, at once. False: another thread has taken some of it meanwhile,
+// or is short of memory, so that no units may be hidden from it.
+static bool empty_chunk(const struct part *part) {
+    if (!mb_arena_shortage_try_enter()) return false;
+    bool emptied = empty_alone(part);
+    mb_arena_shortage_leave();
+    return emptied;
 }
 
 // Asks for a run of chunks that have their flags already: wishes one by one would be as many calls.
@@ -68,8 +76,9 @@ static bool add_wish(struct wishes *wishes, const struct part *part) {
 // What is taken may stay unwritten.
 static void withdraw(const struct part *part) {
     uint32_t flags = mb_huge_flags(part->chunk);
-    bool again = (flags & MB_HUGE_WISHED) != 0 && (flags & MB_HUGE_COLD) != 0;
-    if (again && is_anew(part) && empty_chunk(part))
+    bool wished = (flags & MB_HUGE_WISHED) != 0;
+    if (wished && (flags & MB_HUGE_COLD) == 0) return;
+    if (wished && is_anew(part) && empty_chunk(part))
         mb_huge_drop(part->chunk);
     else if (mb_huge_make_room(part->chunk))
         mb_huge_set_flags(part->chunk, (flags & ~(uint32_t)(MB_HUGE_COLD | MB_HUGE_PARTED)) | MB_HUGE_SMALL);
@@ -87,7 +96,9 @@ static void take_slab(const struct mb_span *span) {
 
 static bool is_long(const struct mb_span *span) { return span->units >= MB_HUGE_CHUNK_UNITS; }
 
+// MB_HUGE_KINDS: none that could be judged.
 static enum mb_huge_kind kind_of(const struct mb_span *span, enum mb_huge_use use) {
+    if (use == MB_HUGE_MOVED) return MB_HUGE_KINDS;
     if (use == MB_HUGE_SPARSE) return MB_HUGE_KIND_SPARSE;
     return is_long(span) ? MB_HUGE_KIND_LONG : MB_HUGE_KIND_BLOCKS;
 }
@@ -96,6 +107,7 @@ static bool is_small_part(const struct mb_span *span) { return span->units <= (m
 
 // A long block is judged once, a shorter one where it enters a chunk.
 static bool will_be_written(const struct mb_span *span, enum mb_huge_kind kind, const struct part *part, bool long_written) {
+    if (kind == MB_HUGE_KINDS) return false;
     if (is_long(span)) return long_written && is_anew(part);
     return is_anew(part) && mb_huge_proof_enter(kind, span);
 }
@@ -103,7 +115,7 @@ static bool will_be_written(const struct mb_span *span, enum mb_huge_kind kind, 
 // True: its last chunk extends beyond it, and a huge page will come there.
 static bool take_block(const struct mb_span *span, enum mb_huge_kind kind) {
     bool large = mb_arena_units() >= BLOCKS_UNITS_MIN, last = false;
-    bool long_written = is_long(span) && mb_huge_proof_enter(kind, span) && is_small_part(span);
+    bool long_written = kind != MB_HUGE_KINDS && is_long(span) && mb_huge_proof_enter(kind, span) && is_small_part(span);
     size_t end = span->first + span->units;
     struct part part = {.chunk = mb_huge_chunk_of(span->first), .first = span->first};
     struct wishes wishes = {0, 0};
@@ -113,7 +125,7 @@ static bool take_block(const struct mb_span *span, enum mb_huge_kind kind) {
         if (!last) withdraw(&part);
     }
     ask(wishes.chunk, wishes.end);
-    if (mb_huge_proof_is_vain(kind)) mb_huge_grow_small();
+    if (kind != MB_HUGE_KINDS && mb_huge_proof_is_vain(kind)) mb_huge_grow_small();
     return last && end % MB_HUGE_CHUNK_UNITS != 0;
 }
 

@@ -1,5 +1,6 @@
 #include "core/region/huge_proof.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -7,6 +8,7 @@
 #include "core/base/thread_number.h"
 #include "core/region/arena.h"
 #include "core/region/arena_map.h"
+#include "core/region/changed.h"
 #include "core/region/huge.h"
 #include "core/region/huge_chunk.h"
 #include "core/region/pieces.h"
@@ -20,7 +22,7 @@ enum {
     CHUNKS_MAX = 16, //   in a small heap and in a large one
     THREADS = 64,
     SAMPLE = 16,      // pages that are looked at,
-    UNWRITTEN = 4,    //   until so many are found unwritten
+    ENOUGH = 4,       //   of slabs until so many are unwritten, else until one is where two looks were in vain
     WORDS = 4,        // of a page
     PAGED_MAX = 2048, // bytes of a block of which each page has two at least
     PARTS = 1024,     // a share is counted in such parts
@@ -33,8 +35,9 @@ enum {
     VAIN_SKIPPED = 3, // after two looks in vain
     LOOK_UNITS = 32 << 20 >> MB_UNIT_SHIFT,
     LOST_SHARE = 32,
-    LOST_KEPT = 256, // at each later look a part less of what was lost counts
+    LOST_KEPT_MIN = 256, // of what was lost a part less counts at each later look
     UNIT_BITS = 40,
+    UNITS_MAX = (1 << 24) - 1,
 };
 
 // Of each kind. Any thread, relaxed.
@@ -53,12 +56,17 @@ static struct {
 
 static const uint16_t word_offset[WORDS] = {0, 1032, 2056, 3592};
 
-static bool is_written(size_t unit, size_t page) {
+enum answer { UNWRITTEN, WRITTEN, UNKNOWN };
+
+// What cannot be read was taken away from the program by itself. A sandbox may refuse the question.
+static enum answer ask_page(size_t unit, size_t page) {
     const char *at = (const char *)mb_unit_address(unit) + (page << MB_PIECE_SHIFT);
     for (size_t i = 0; i < WORDS; i++) {
-        if (mb_os_is_zero_word(at + word_offset[i]) == 0) return true;
+        int zero = mb_os_is_zero_word(at + word_offset[i]);
+        if (zero == 0) return WRITTEN;
+        if (zero < 0 && zero != -EFAULT) return UNKNOWN;
     }
-    return false;
+    return UNWRITTEN;
 }
 
 // SIZE_MAX: its blocks are longer. The descriptor of a unit that is no slab may not have been touched yet.
@@ -67,7 +75,7 @@ static size_t carved_parts(size_t unit) {
     const struct mb_unit *slab = mb_unit_at(unit);
     size_t bytes = MB_PEEK(slab->slab.block_bytes);
     if (mb_unit_kind(slab) != MB_UNIT_SLAB || bytes == 0 || bytes > PAGED_MAX) return SIZE_MAX;
-    return bytes * MB_PEEK(slab->slab.carved) * PARTS / (MB_UNIT_BYTES - MB_UNIT_BYTES % bytes);
+    return mb_min(bytes * MB_PEEK(slab->slab.carved) * PARTS / (MB_UNIT_BYTES - MB_UNIT_BYTES % bytes), PARTS); // of two slabs, in a race
 }
 
 struct sample {
@@ -77,9 +85,12 @@ struct sample {
 
 static void look_at_page(struct sample *sample, enum mb_huge_kind kind, size_t unit, size_t page) {
     bool gone = !mb_arena_is_warm(unit) || (mb_pieces_free_in(unit) >> page & 1) != 0;
-    if (gone && kind != MB_HUGE_KIND_SLABS) return; // not handed out yet, or freed: it says nothing
+    if (gone && kind != MB_HUGE_KIND_SLABS) return;     // not handed out yet, or freed: it says nothing
+    if (mb_changed(unit, 1) == MB_CHANGE_STATE) return; // the program may have mapped something else there
     size_t parts = gone ? 0 : carved_parts(unit);
-    if (parts == SIZE_MAX) parts = is_written(unit, page) ? PARTS : 0;
+    enum answer answer = parts == SIZE_MAX ? ask_page(unit, page) : WRITTEN;
+    if (answer == UNKNOWN) return;
+    if (parts == SIZE_MAX) parts = answer == WRITTEN ? PARTS : 0;
     sample->looked_at++;
     sample->parts += parts;
     if (parts == 0) sample->unwritten++;
@@ -87,12 +98,12 @@ static void look_at_page(struct sample *sample, enum mb_huge_kind kind, size_t u
 
 // When so many are unwritten, the rest counts as such.
 static struct sample take_sample(enum mb_huge_kind kind, const struct mb_span *old, const struct mb_span *taken, size_t turn) {
-    bool again = atomic_load_explicit(&proof_shared.series[kind].step, memory_order_relaxed) > 0;
-    size_t enough = again ? 1 : UNWRITTEN;
+    size_t step = atomic_load_explicit(&proof_shared.series[kind].step, memory_order_relaxed);
+    size_t enough = step >= VAIN_SKIPPED ? 1 : kind == MB_HUGE_KIND_SLABS ? ENOUGH : SAMPLE;
     struct sample sample = {0, 0, 0};
-    size_t pages = old->units * MB_UNIT_PIECES, step = pages / SAMPLE;
+    size_t pages = old->units * MB_UNIT_PIECES, stride = pages / SAMPLE;
     for (size_t i = 0; i < SAMPLE && sample.unwritten < enough; i++) {
-        size_t page = i * step + (size_t)(mb_mix64(turn * SAMPLE + i) >> 32) % step, unit = old->first + page / MB_UNIT_PIECES;
+        size_t page = i * stride + (size_t)(mb_mix64(turn * SAMPLE + i) >> 32) % stride, unit = old->first + page / MB_UNIT_PIECES;
         if (unit - taken->first >= taken->units) look_at_page(&sample, kind, unit, page % MB_UNIT_PIECES);
     }
     if (sample.unwritten >= enough) sample.looked_at = SAMPLE;
@@ -103,7 +114,8 @@ static struct sample take_sample(enum mb_huge_kind kind, const struct mb_span *o
 static void count_lost(const struct mb_span *old, size_t parts) {
     size_t units = mb_max(old->units, MB_HUGE_CHUNK_UNITS), chunk = mb_huge_chunk_of(old->first + old->units / 2);
     size_t lost = atomic_load_explicit(&proof_shared.lost, memory_order_relaxed);
-    lost -= (lost + LOST_KEPT - 1) / LOST_KEPT;
+    size_t kept = mb_max(mb_arena_units() / MB_HUGE_CHUNK_UNITS, LOST_KEPT_MIN); // about as many looks as made the heap
+    lost -= (lost + kept - 1) / kept;
     if (parts < PARTS_GO_ON && mb_huge_is_wished(chunk)) lost += units * (PARTS - parts) / PARTS;
     atomic_store_explicit(&proof_shared.lost, lost, memory_order_relaxed);
 }
@@ -149,7 +161,7 @@ static void look(enum mb_huge_kind kind, size_t entry, const struct mb_span *tak
     size_t parts = sample.parts / sample.looked_at;
     judge(series, kind, parts);
     if (kind == MB_HUGE_KIND_SLABS) return;
-    note_vain(series, parts < PARTS / 2);
+    note_vain(series, parts <= PARTS / 16);
     count_lost(&old, parts);
 }
 
@@ -165,7 +177,7 @@ bool mb_huge_proof_enter(enum mb_huge_kind kind, const struct mb_span *taken) {
     size_t turn = atomic_fetch_add_explicit(&series->entered, 1, memory_order_relaxed);
     struct mb_span entered = *taken;
     if (kind == MB_HUGE_KIND_SLABS) entered = (struct mb_span){mb_huge_chunk_of(taken->first), MB_HUGE_CHUNK_UNITS, false};
-    size_t entry = (entered.first + 1) | entered.units << UNIT_BITS;
+    size_t entry = (entered.first + 1) | mb_min(entered.units, UNITS_MAX) << UNIT_BITS;
     size_t old = atomic_exchange_explicit(place(kind, turn), entry, memory_order_relaxed);
     if (old != 0) look(kind, old, taken, turn);
     return atomic_load_explicit(&series->goes_on, memory_order_relaxed) && (kind == MB_HUGE_KIND_SLABS || is_little_lost());

@@ -25,7 +25,7 @@ static size_t raise_used_end(size_t end) {
 // What has been taken lately foretells what a shared chunk will be filled with.
 static void note_unused(size_t units, size_t bytes, enum mb_huge_use use) {
     if (units >= MB_HUGE_CHUNK_UNITS) return;
-    size_t unused = use == MB_HUGE_SPARSE ? units << MB_UNIT_SHIFT : (units << MB_UNIT_SHIFT) - bytes;
+    size_t unused = use == MB_HUGE_SPARSE || use == MB_HUGE_MOVED ? units << MB_UNIT_SHIFT : (units << MB_UNIT_SHIFT) - bytes;
     size_t pages = atomic_load_explicit(&mb_huge_shared.unused_pages, memory_order_relaxed) + unused / MB_HUGE_SMALL_PAGE_BYTES;
     size_t taken = atomic_load_explicit(&mb_huge_shared.taken_units, memory_order_relaxed) + units;
     bool enough = taken >= TAKEN_UNITS_KNOWN;

@@ -196,6 +196,7 @@ void mb_pieces_recover_lost(size_t unit, uint32_t pieces) {
         pieces &= ~(uint32_t)mb_bit_range(first, run);
         size_t at = mb_pieces_in(unit) + first;
         if (mb_os_renew(mb_piece_address(at), (size_t)run << MB_PIECE_SHIFT) != 0) continue;
+        mb_huge_renewed(mb_piece_address(at), (size_t)run << MB_PIECE_SHIFT);
         mb_piece_map_set_cold(at, run);
         mb_piece_map_release(at, run);
     }

@@ -3,6 +3,7 @@
 #include "core/region/arena.h"
 #include "core/region/arena_map.h"
 #include "core/region/changed.h"
+#include "core/region/huge.h"
 #include "core/region/large_record.h"
 #include "core/region/pieces.h"
 #include "core/region/purge.h"
@@ -15,6 +16,7 @@ static void recover_unit(size_t unit) {
     mb_unit_at(unit)->slab = (struct mb_slab){0};
     mb_unit_at(unit)->upper = (struct mb_slab){0};
     if (mb_os_renew((void *)mb_unit_address(unit), MB_UNIT_BYTES) != 0) return;
+    mb_huge_renewed((void *)mb_unit_address(unit), MB_UNIT_BYTES);
     mb_changed_forget(unit, 1);
     mb_map_set_committed(&mb_arena_map, unit, 1);
     mb_map_set_cold(&mb_arena_map, unit, 1);

@@ -22,7 +22,7 @@ struct result {
     uint64_t faults;
     size_t huge_refused;                               // by the system, while the process ran
     size_t peak, rss, trimmed, wished, huge, mappings; // bytes: in mappings with the wish, in huge pages
-    size_t small;                                      // bytes in mappings that shall have small pages
+    size_t small, small_trimmed;                       // bytes in mappings that shall have small pages; the same after malloc_trim
 };
 
 static char *block[BLOCKS];
@@ -296,6 +296,9 @@ static int child(size_t way) {
     for (size_t i = 0; i < BLOCKS && ways[way].run != reused; i++) free(block[i]);
     malloc_trim(0);
     result.trimmed = measure_rss_bytes();
+    struct result trimmed = {0};
+    read_mappings(&trimmed);
+    result.small_trimmed = trimmed.small;
     return write(STDOUT_FILENO, &result, sizeof result) == (ssize_t)sizeof result ? 0 : 1;
 }
 
@@ -342,6 +345,7 @@ static void compare(size_t way, const struct result *on, const struct result *of
     CHECK(on->wished >= ways[way].wished_min, "too few huge pages are asked for: %zu", on->wished);
     CHECK(on->small >= ways[way].small_min, "the system may give huge pages: only %zu MiB must be small", on->small / MIB);
     CHECK(off->small >= off->rss / 2, "the system may give huge pages: only %zu MiB must be small", off->small / MIB);
+    CHECK(off->small_trimmed >= off->small / 2, "after malloc_trim only %zu MiB must be small", off->small_trimmed / MIB);
     if (ways[way].fewer == 0) return;
     if (!system_has_huge_pages()) skip_test("the system gives no huge pages here, or has none left");
     uint64_t most = off->faults / ways[way].fewer;
