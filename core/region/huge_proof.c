@@ -44,7 +44,7 @@ enum {
 struct series_shared {
     _Atomic size_t recent[THREADS]; // first unit + 1, and above it how many; in turn / each thread has its own, mostly
     _Atomic size_t entered;
-    _Atomic size_t looks;      // up to LOOKS
+    _Atomic size_t looks;      // up to LOOKS_MAX
     _Atomic size_t filled;     // parts: the mean of the last ones, a later one of which counts more
     _Atomic size_t step, skip; // entries that will not be looked at after a look in vain / after the last one
     _Atomic bool goes_on;
@@ -58,7 +58,8 @@ static const uint16_t word_offset[WORDS] = {0, 1032, 2056, 3592};
 
 enum answer { UNWRITTEN, WRITTEN, UNKNOWN };
 
-// What cannot be read was taken away from the program by itself. A sandbox may refuse the question.
+// What cannot be read counts as unwritten: the program has taken its access rights away. A sandbox may refuse the
+// question.
 static enum answer ask_page(size_t unit, size_t page) {
     const char *at = (const char *)mb_unit_address(unit) + (page << MB_PIECE_SHIFT);
     for (size_t i = 0; i < WORDS; i++) {
