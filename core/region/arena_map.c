@@ -3,13 +3,13 @@
 #include "core/region/arena.h"
 
 enum {
-    MAP_CHUNKS = 4096,             // 1 TiB of units
+    MAP_CHUNKS = 4096,                // 1 TiB of units
     UPPER_RUNS = 512 + 64 + 8 + 1, // of so many: mb_map_upper_runs
 };
 
 static struct {
     struct mb_map_top_shared top;
-    struct mb_map_chunk_shared first;                         // no metadata needed to start
+    struct mb_map_chunk_shared first; // no metadata needed to start
     _Atomic(struct mb_map_chunk_shared *) chunks[MAP_CHUNKS]; // written once each under the arena's lock (release)
     struct mb_map_runs_shared upper[UPPER_RUNS];
 } map_shared;

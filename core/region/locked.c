@@ -54,7 +54,9 @@ static enum mb_error enter(struct mb_locked *locked) {
     return locked->taken ? fail(locked, MB_FULL) : judge_mark(locked);
 }
 
-uint64_t mb_locked_corruption_events(const struct mb_locked *locked) { return __atomic_load_n(&locked->corruptions, __ATOMIC_RELAXED); }
+uint64_t mb_locked_corruption_events(const struct mb_locked *locked) {
+    return __atomic_load_n(&locked->corruptions, __ATOMIC_RELAXED);
+}
 
 // --- mapping --------------------------------------------------------------------------------------------------------
 

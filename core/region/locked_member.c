@@ -8,8 +8,12 @@
 static struct mb_locked *locked_of(struct mb_allocator *a) { return (struct mb_locked *)a; }
 static const struct mb_locked *locked_read(const struct mb_allocator *a) { return (const struct mb_locked *)a; }
 
-static void *allocate(struct mb_allocator *a, size_t bytes, size_t align) { return mb_locked_allocate(locked_of(a), bytes, align); }
-static enum mb_error deallocate(struct mb_allocator *a, void *p, size_t bytes) { return mb_locked_deallocate(locked_of(a), p, bytes); }
+static void *allocate(struct mb_allocator *a, size_t bytes, size_t align) {
+    return mb_locked_allocate(locked_of(a), bytes, align);
+}
+static enum mb_error deallocate(struct mb_allocator *a, void *p, size_t bytes) {
+    return mb_locked_deallocate(locked_of(a), p, bytes);
+}
 static void *grow(struct mb_allocator *a, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
     return mb_locked_grow(locked_of(a), p, old_bytes, new_bytes, align);
 }
@@ -62,11 +66,7 @@ static void hand_back(struct mb_allocator *a, size_t dirty_bytes) {
 }
 
 static const struct mb_range_table range = {
-    .base = base,
-    .size = capacity,
-    .commit = commit,
-    .take_over = take_over,
-    .hand_back = hand_back,
+    .base = base, .size = capacity, .commit = commit, .take_over = take_over, .hand_back = hand_back,
 };
 
 static const struct mb_allocator_table table = {

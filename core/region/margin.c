@@ -20,9 +20,7 @@ void mb_margin_freed(size_t units) {
     if (units <= MB_MARGIN_MIN_UNITS) return;
     uint64_t now = mb_os_now_ns();
     units = mb_min(units, MB_MARGIN_WARM_UNITS);
-    if (units < atomic_load_explicit(&mb_margin_shared.span_units, memory_order_relaxed) &&
-        is_soon(&mb_margin_shared.span_at, now, SOON_NS))
-        return;
+    if (units < atomic_load_explicit(&mb_margin_shared.span_units, memory_order_relaxed) && is_soon(&mb_margin_shared.span_at, now, SOON_NS)) return;
     atomic_store_explicit(&mb_margin_shared.span_units, units, memory_order_relaxed);
     atomic_store_explicit(&mb_margin_shared.span_at, now, memory_order_relaxed);
 }
@@ -77,8 +75,7 @@ void mb_margin_owe(size_t units) {
 }
 
 bool mb_margin_is_refused(void) {
-    return atomic_load_explicit(&mb_margin_shared.refused_at, memory_order_relaxed) != 0 &&
-           is_soon(&mb_margin_shared.refused_at, mb_os_now_ns(), SOON_NS);
+    return atomic_load_explicit(&mb_margin_shared.refused_at, memory_order_relaxed) != 0 && is_soon(&mb_margin_shared.refused_at, mb_os_now_ns(), SOON_NS);
 }
 
 MB_COLD void mb_margin_missed(size_t units) {

@@ -34,12 +34,15 @@ static bool enter(struct mb_region *region) {
     return is_sound(region);
 }
 
-uint64_t mb_region_corruption_events(const struct mb_region *region) { return __atomic_load_n(&region->corruptions, __ATOMIC_RELAXED); }
+uint64_t mb_region_corruption_events(const struct mb_region *region) {
+    return __atomic_load_n(&region->corruptions, __ATOMIC_RELAXED);
+}
 
 bool mb_region_check(const struct mb_region *region) {
     size_t committed = mb_region_committed(region);
-    return mb_bump_check(&region->bump) && mb_region_allocated(region) <= committed && committed <= mb_region_capacity(region) &&
-           mb_region_capacity(region) <= region->mapped && region->dirty <= committed && region->populated <= committed &&
+    return mb_bump_check(&region->bump) && mb_region_allocated(region) <= committed &&
+           committed <= mb_region_capacity(region) && mb_region_capacity(region) <= region->mapped &&
+           region->dirty <= committed && region->populated <= committed &&
            (region->newest == 0 || offset_of(region, (void *)region->newest) <= mb_region_allocated(region));
 }
 
@@ -106,7 +109,9 @@ void *mb_region_allocate_zeroed(struct mb_region *region, size_t bytes, size_t a
 }
 
 // Notes that the memory behind the cursor was handed out before, and so may not be zero.
-static void note_dirty(struct mb_region *region) { region->dirty = mb_max(region->dirty, mb_region_allocated(region)); }
+static void note_dirty(struct mb_region *region) {
+    region->dirty = mb_max(region->dirty, mb_region_allocated(region));
+}
 
 // Whether [p, p + bytes) is the newest block. After a rewind the start of the newest block is not known, so only the
 // end is compared.
@@ -148,18 +153,16 @@ static void *grow_by_copy(struct mb_region *region, const void *p, size_t old_by
 void *mb_region_grow(struct mb_region *region, void *p, size_t old_bytes, size_t new_bytes, size_t align) {
     enum mb_error error = MB_OK;
     if (!enter(region)) return NULL;
-    if (!mb_is_pow2(align))
-        error = MB_BAD_ALIGN;
-    else if (!is_block(region, p, old_bytes))
-        error = MB_BAD_POINTER;
-    else if (new_bytes < old_bytes)
-        error = MB_BAD_SIZE;
+    if (!mb_is_pow2(align)) error = MB_BAD_ALIGN;
+    else if (!is_block(region, p, old_bytes)) error = MB_BAD_POINTER;
+    else if (new_bytes < old_bytes) error = MB_BAD_SIZE;
     if (error != MB_OK) {
         fail(region, error);
         return NULL;
     }
     bool in_place = is_newest(region, p, old_bytes) && mb_is_aligned((uintptr_t)p, align);
-    return in_place ? grow_in_place(region, p, old_bytes, new_bytes) : grow_by_copy(region, p, old_bytes, new_bytes, align);
+    return in_place ? grow_in_place(region, p, old_bytes, new_bytes)
+                    : grow_by_copy(region, p, old_bytes, new_bytes, align);
 }
 
 void *mb_region_shrink(struct mb_region *region, void *p, size_t old_bytes, size_t new_bytes) {

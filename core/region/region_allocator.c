@@ -91,9 +91,13 @@ static void *base(const struct mb_allocator *a) { return mb_region_base(&view(a)
 // While the range is taken over, the member above says which thread may come.
 static struct mb_region *range_of(struct mb_allocator *a) { return of(a)->taken ? &of(a)->region : &entered(a)->region; }
 
-static enum mb_error commit(struct mb_allocator *a, size_t offset, size_t bytes) { return mb_region_commit(range_of(a), offset, bytes); }
+static enum mb_error commit(struct mb_allocator *a, size_t offset, size_t bytes) {
+    return mb_region_commit(range_of(a), offset, bytes);
+}
 
-static enum mb_error release_pages(struct mb_allocator *a, void *p, size_t bytes) { return mb_region_release_pages(range_of(a), p, bytes); }
+static enum mb_error release_pages(struct mb_allocator *a, void *p, size_t bytes) {
+    return mb_region_release_pages(range_of(a), p, bytes);
+}
 
 static enum mb_error protect(struct mb_allocator *a, void *p, size_t bytes, unsigned access) {
     return mb_region_protect(range_of(a), p, bytes, access);
@@ -114,30 +118,15 @@ static void hand_back(struct mb_allocator *a, size_t dirty_bytes) {
 }
 
 static const struct mb_range_table range = {
-    .base = base,
-    .size = capacity,
-    .commit = commit,
-    .release_pages = release_pages,
-    .protect = protect,
-    .take_over = take_over,
-    .hand_back = hand_back,
+    .base = base, .size = capacity, .commit = commit, .release_pages = release_pages, .protect = protect,
+    .take_over = take_over, .hand_back = hand_back,
 };
 
 static const struct mb_allocator_table table = {
     .traits = MB_TRAIT_RESETS | MB_TRAIT_OWNS | MB_TRAIT_RANGE,
-    .allocate = allocate,
-    .allocate_zeroed = allocate_zeroed,
-    .deallocate = deallocate,
-    .grow = grow,
-    .shrink = shrink,
-    .reset = reset,
-    .usable_size = usable_size,
-    .capacity = capacity,
-    .owns = owns,
-    .corruption_events = corruption_events,
-    .last_error = last_error,
-    .drop = drop,
-    .range = &range,
+    .allocate = allocate, .allocate_zeroed = allocate_zeroed, .deallocate = deallocate, .grow = grow, .shrink = shrink,
+    .reset = reset, .usable_size = usable_size, .capacity = capacity, .owns = owns,
+    .corruption_events = corruption_events, .last_error = last_error, .drop = drop, .range = &range,
 };
 
 // --- making one ------------------------------------------------------------------------------------------------------

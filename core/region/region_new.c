@@ -121,19 +121,15 @@ static enum mb_error map(struct mb_region *region, size_t bytes, uint32_t wanted
 
 // The reason that counts is that of a requirement, else the first.
 static void note(struct mb_region *region, enum mb_region_flag flag, int error) {
-    if (error == 0)
-        region->honoured |= flag;
-    else if ((region->require & flag) != 0 || region->os_error == 0)
-        region->os_error = error;
+    if (error == 0) region->honoured |= flag;
+    else if ((region->require & flag) != 0 || region->os_error == 0) region->os_error = error;
 }
 
 static void ask_for_huge_pages(struct mb_region *region) {
     bool enabled = region->commit_step > mb_os_page_size(); // the place was chosen for them
     int error = -EOPNOTSUPP;
-    if ((region->honoured & MB_REGION_HUGETLB) != 0)
-        error = 0; // better ones are there
-    else if (enabled)
-        error = mb_os_advise_huge(mb_region_base(region), mb_region_capacity(region), true);
+    if ((region->honoured & MB_REGION_HUGETLB) != 0) error = 0; // better ones are there
+    else if (enabled) error = mb_os_advise_huge(mb_region_base(region), mb_region_capacity(region), true);
     note(region, MB_REGION_HUGE_PAGES, error);
 }
 
@@ -186,7 +182,9 @@ static enum mb_error new_preferring(struct mb_region *region, size_t bytes, uint
 
 enum mb_error mb_region_new(struct mb_region *region, size_t bytes) { return new_preferring(region, bytes, 0); }
 
-enum mb_error mb_region_new_lazy(struct mb_region *region, size_t bytes) { return new_preferring(region, bytes, MB_REGION_LAZY); }
+enum mb_error mb_region_new_lazy(struct mb_region *region, size_t bytes) {
+    return new_preferring(region, bytes, MB_REGION_LAZY);
+}
 
 enum mb_error mb_region_new_huge(struct mb_region *region, size_t bytes) {
     return new_preferring(region, bytes, MB_REGION_LAZY | MB_REGION_HUGE_PAGES);

@@ -5,12 +5,22 @@
 
 typedef _Atomic uint64_t *plane(const struct mb_unit_map *map, size_t word);
 
-static _Atomic uint64_t *free_word(const struct mb_unit_map *map, size_t word) { return &mb_map_word_of(map, word)->free; }
-static _Atomic uint64_t *warm_word(const struct mb_unit_map *map, size_t word) { return &mb_map_word_of(map, word)->warm; }
-static _Atomic uint64_t *bare_word(const struct mb_unit_map *map, size_t word) { return &mb_map_word_of(map, word)->bare; }
-static _Atomic uint64_t *aged_word(const struct mb_unit_map *map, size_t word) { return &mb_map_word_of(map, word)->aged; }
+static _Atomic uint64_t *free_word(const struct mb_unit_map *map, size_t word) {
+    return &mb_map_word_of(map, word)->free;
+}
+static _Atomic uint64_t *warm_word(const struct mb_unit_map *map, size_t word) {
+    return &mb_map_word_of(map, word)->warm;
+}
+static _Atomic uint64_t *bare_word(const struct mb_unit_map *map, size_t word) {
+    return &mb_map_word_of(map, word)->bare;
+}
+static _Atomic uint64_t *aged_word(const struct mb_unit_map *map, size_t word) {
+    return &mb_map_word_of(map, word)->aged;
+}
 
-static _Atomic uint64_t *slab_word(const struct mb_unit_map *map, size_t word) { return &mb_map_word_of(map, word)->slab; }
+static _Atomic uint64_t *slab_word(const struct mb_unit_map *map, size_t word) {
+    return &mb_map_word_of(map, word)->slab;
+}
 
 // The part of [first, first + units) that lies in first's word.
 struct part {
@@ -90,9 +100,7 @@ uint64_t mb_map_spans(const struct mb_unit_map *map, size_t end) {
     return spans;
 }
 
-bool mb_map_is_free(const struct mb_unit_map *map, size_t unit) {
-    return (mb_map_bits(map, MB_MAP_FREE, unit / 64) >> (unit % 64) & 1) != 0;
-}
+bool mb_map_is_free(const struct mb_unit_map *map, size_t unit) { return (mb_map_bits(map, MB_MAP_FREE, unit / 64) >> (unit % 64) & 1) != 0; }
 
 // --- what is known of units ------------------------------------------------------------------------------------------
 
