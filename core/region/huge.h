@@ -3,9 +3,9 @@
 // What: a page fault costs as much as hundreds of mallocs, and one for 2 MiB about as much as a few dozen for 4 KiB.
 //
 // By default (auto) huge pages are requested (by advice, here called a wish) in a heap from 32 MiB on, for chunks of
-// 2 MiB of which nothing has pages yet: those that lie in a block from malloc or that one enters, and from 64 MiB on
-// those whose first unit becomes a slab; while what was taken before has been written (core/region/huge_proof.h). A
-// block longer than half of the rest of the heap gets none.
+// 2 MiB of which nothing has pages yet: those that lie in a block or that one enters, and from 64 MiB on those whose
+// first unit becomes a slab; while what was taken before has been written (core/region/huge_proof.h). A block longer
+// than half of the rest of the heap gets none.
 //
 // With huge_pages=1, in a heap from 16 MiB on, the allocator requests huge pages for chunks of 2 MiB that lie
 // completely inside a block from malloc and have no pages; from 32 MiB on (64 for slabs) also for unused chunks at the

@@ -63,9 +63,9 @@ static bool add_wish(struct wishes *wishes, const struct part *part) {
     uint32_t flags = mb_huge_flags(part->chunk);
     bool wished = (flags & MB_HUGE_WISHED) != 0, next = part->chunk == wishes->end;
     mb_huge_grow_small(); // so that what has no wish is one mapping with what lost it
-    if (flags != 0 && !empty_chunk(part)) return false;
     bool joins = next || mb_huge_is_wished(part->chunk - MB_HUGE_CHUNK_UNITS);
     if (!wished && ((!joins && !mb_huge_has_mappings_left()) || !mb_huge_make_room(part->chunk))) return false;
+    if (flags != 0 && !empty_chunk(part)) return false;
     mb_huge_set_flags(part->chunk, MB_HUGE_WISHED);
     if (wished) return true;
     if (!next) ask(wishes->chunk, wishes->end);

@@ -89,9 +89,11 @@ static size_t commit_step(const struct mb_lazy_shared *lazy, size_t committed) {
 }
 
 // A window whose pages are touched here and there must not get huge ones. Before there is room for one nothing need be
-// said, and later the whole window is named, so that it stays one mapping.
+// said, and later the whole window is named, so that it stays one mapping. (A front that grows small may have foreign
+// mappings in it, so only the new step is named.)
 static void keep_pages_small(const struct mb_lazy_shared *lazy, size_t committed, size_t target) {
-    if (lazy->small_pages && target >= MB_HUGE_PAGE_BYTES) mb_os_advise_huge((void *)lazy->base, target, false);
+    if (target < MB_HUGE_PAGE_BYTES) return;
+    if (lazy->small_pages) mb_os_advise_huge((void *)lazy->base, target, false);
     if (atomic_load_explicit(&grows_small_shared.front, memory_order_relaxed) != lazy) return;
     mb_os_advise_huge((void *)(lazy->base + committed), target - committed, false);
 }

@@ -2,7 +2,7 @@
 // Each case runs twice, with the option huge_pages on (or auto) and off, in separate processes.
 // Usage: huge_pages small|growth|sparse|reused|tails|threads|replace|auto_small|auto_slabs|auto_large|auto_short|
 //                   auto_long|auto_replace|auto_medium|auto_threads|auto_sparse|auto_mixed|auto_unwritten|auto_turned|
-//                   auto_turned_long|auto_turning|auto_calloc|auto_denied
+//                   auto_turned_long|auto_turning|auto_calloc|auto_cleared|auto_denied
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -179,6 +179,16 @@ static void auto_calloc(void) {
     for (size_t i = 0; i < 100; i++) touch_sparsely(calloc(4, MIB), 4 * MIB);
 }
 
+static void auto_cleared(void) {
+    for (size_t all = 0, i = 0; all < 500 * MIB; i++) {
+        size_t bytes = 5 * MIB + blocks_random(&rng) % (20 * MIB);
+        char *p = i % 2 == 0 ? calloc(1, bytes) : aligned_alloc(4096, bytes / 4096 * 4096);
+        CHECK(p, "refused %zu bytes", bytes);
+        memset(p, 1, bytes / 4096 * 4096);
+        all += bytes;
+    }
+}
+
 // Whose blocks cannot be read.
 static void auto_denied(void) {
     for (size_t i = 0; i < 60; i++) {
@@ -239,6 +249,7 @@ static const struct {
             {"auto_turned_long", auto_turned_long, 20 << 20, 150 << 20, 4, 0, 6 << 20, 0},
             {"auto_turning", auto_turning, 20 << 20, 300 << 20, 9, 0, 30 << 20, 0},
             {"auto_calloc", auto_calloc, 20 << 20, 150 << 20, 3, 0, 0, 0},
+            {"auto_cleared", auto_cleared, 300 << 20, 600 << 20, 3, 10, 2 << 20, 0},
             {"auto_denied", auto_denied, 0, 2 << 20, 1, 0, 0, 0}};
 
 // --- measuring ------------------------------------------------------------------------------------------------------
